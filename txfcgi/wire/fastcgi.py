@@ -1,0 +1,474 @@
+"""
+The FastCGI rules (FastCGI 1.0): bytes to events at an application (L{ServerConnection}), and the
+bytes that answer them.
+
+Which record may come in which state of a request stands in one table, L{_NEXT}. A request starts
+at the end of its PARAMS, for an Authorizer may never see a STDIN record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from struct import Struct
+from typing import Final
+
+from ..errors import (
+    CantMultiplex,
+    InvalidRequestID,
+    LocalProtocolError,
+    MalformedRecord,
+    Overloaded,
+    ParamsTooLarge,
+    RequestAlreadyActive,
+    UnexpectedRecord,
+    UnknownRole,
+)
+from .events import (
+    DataReceived,
+    RequestAborted,
+    RequestReceived,
+    RequestRefused,
+    StreamEnded,
+    ValuesRequested,
+)
+from .framing import FULL, Buffer, RecordLayer, endRequest, recordHeader, streamRecords
+from .pairs import NameValueBlock, decodePairs, encodePair
+from .records import BEGIN_BODY, HEADER, KEEP_CONN, Role, Stream, nameOfType, wrongLength
+
+
+class State(IntEnum):
+    """
+    What an active request waits for.
+    """
+
+    PARAMS = 0
+    STDIN = 1
+    FILTER_STDIN = 2
+    DATA = 3
+    COMPLETE = 4  # all of its input is there
+    REFUSED = 5  # whatever still comes is dropped
+
+
+# The state after the end of a stream. A stream that is not here may not come in that state.
+_NEXT: Final = {
+    (State.STDIN, Stream.STDIN): State.COMPLETE,
+    (State.FILTER_STDIN, Stream.STDIN): State.DATA,
+    (State.DATA, Stream.DATA): State.COMPLETE,
+}
+
+_ROLES: Final = {role.value: role for role in Role}
+_FILTER: Final = Role.FILTER
+_STDIN: Final = Stream.STDIN
+_COMPLETE: Final = State.COMPLETE
+
+# BEGIN_REQUEST whole, and the header of the PARAMS record behind it. Version and type are read as
+# one number.
+_START: Final = Struct(">HHHBxHB5xHHHBx")
+_BEGIN: Final = 0x0101
+_PARAMS: Final = 0x0104
+
+_COMMON_IDS: Final = 256
+_ends: Final[dict[int, bytes]] = {}
+_tails: Final[dict[int, bytes]] = {}
+
+
+def _inputEnd(requestID: int) -> bytes:
+    """
+    The end of PARAMS and the end of STDIN, as one.
+    """
+    end = _ends.get(requestID)
+    if end is None:
+        end = recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0)
+        if requestID < _COMMON_IDS:
+            _ends[requestID] = end
+    return end
+
+
+def _outputEnd(requestID: int, padding: int) -> bytes:
+    """
+    What follows the content of the last STDOUT record of a request that went well.
+    """
+    key = requestID << 3 | padding
+    tail = _tails.get(key)
+    if tail is None:
+        tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
+        if requestID < _COMMON_IDS:
+            _tails[key] = tail
+    return tail
+
+
+class _Request:
+    """
+    An active request, as far as the wire is concerned.
+    """
+
+    __slots__ = (
+        "keepConnection",
+        "params",
+        "refusal",
+        "role",
+        "state",
+        "stderrUsed",
+        "stdoutUsed",
+    )
+
+    def __init__(self, role: int, keepConnection: bool, state: State) -> None:
+        self.role = role
+        self.keepConnection = keepConnection
+        self.state = state
+        self.params: bytearray | None = None
+        self.refusal: Exception | None = None  # to be reported at the end of PARAMS
+        self.stdoutUsed = False
+        self.stderrUsed = False
+
+
+class ServerConnection(RecordLayer):
+    """
+    An application's end of a connection.
+
+    After each L{receive}, send what L{takeReplies} returns. Answer each request that was reported
+    with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
+
+    @ivar ignored: How many records came for ids that are not active (they cost nothing else).
+    """
+
+    __slots__ = (
+        "_activeLimit",
+        "_closing",
+        "_collecting",
+        "_collectingBytes",
+        "_multiplex",
+        "_paramsBytes",
+        "_paramsCount",
+        "_replies",
+        "_requests",
+        "_strict",
+        "_values",
+        "ignored",
+    )
+
+    hasStderr: Final = True
+
+    def __init__(
+        self,
+        *,
+        multiplex: bool = True,
+        requests: int = 64,
+        paramsBytes: int = 262_144,
+        paramsCount: int = 1_000,
+        collectingBytes: int = 1_048_576,
+        values: Mapping[bytes, bytes] | None = None,
+        strict: bool = True,
+    ) -> None:
+        """
+        @param multiplex: Whether several requests may be active at once; if not, the second one
+            is refused with CANT_MPX_CONN.
+        @param requests: How many may be active at once; one more is refused as overload.
+        @param paramsBytes: Most bytes of params in a request.
+        @param paramsCount: Most pairs in a request.
+        @param collectingBytes: Most bytes of params that are not complete yet, of all requests.
+        @param values: What GET_VALUES is answered with, by name.
+        @param strict: Whether a BEGIN_REQUEST or an ABORT_REQUEST with too much content, and
+            content behind the end of a stream, end the connection; otherwise what is too much is
+            dropped.
+        """
+        super().__init__()
+        self._requests: dict[int, _Request] = {}
+        self._multiplex = multiplex
+        self._activeLimit = requests
+        self._paramsBytes = paramsBytes
+        self._paramsCount = paramsCount
+        self._collectingBytes = collectingBytes
+        self._collecting = 0
+        self._values: Mapping[bytes, bytes] = {} if values is None else values
+        self._strict = strict
+        self._replies = b""
+        self._closing = False
+        self.ignored = 0
+
+    @property
+    def active(self) -> int:
+        """
+        How many requests are active: begun, and not ended by us.
+        """
+        return len(self._requests)
+
+    @property
+    def closing(self) -> bool:
+        """
+        Whether the connection has to be closed now: a request without KEEP_CONN was answered, or
+        L{close} was called, and nothing is active.
+        """
+        return self._closing and not self._requests
+
+    def close(self) -> None:
+        """
+        Let the connection end with the last request that is active.
+        """
+        self._closing = True
+
+    def receivesInput(self, requestID: int) -> bool:
+        """
+        Whether more input is to come for a request.
+        """
+        request = self._requests.get(requestID)
+        return request is not None and request.state is not _COMPLETE
+
+    def takeReplies(self) -> bytes:
+        """
+        The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE), once.
+        """
+        replies, self._replies = self._replies, b""
+        return replies
+
+    # Output
+
+    def respond(self, requestID: int, head: bytes, body: bytes, appStatus: int = 0) -> bytes:
+        """
+        A whole response: STDOUT, its end, and END_REQUEST.
+
+        @param head: The response head, its blank line included; at most L{FULL} bytes together
+            with the body.
+        """
+        request = self._pop(requestID)
+        size = len(head) + len(body)
+        if size > FULL or not size:
+            raise LocalProtocolError(f"{size} bytes are no response for one record")
+        if appStatus or request.stderrUsed:
+            tail = bytes(-size & 7) + self._ending(requestID, request, appStatus, 0)
+        else:
+            tail = _outputEnd(requestID, -size & 7)
+        return b"".join((HEADER.pack(1, 6, requestID, size, -size & 7), head, body, tail))
+
+    def send(self, requestID: int, stream: Stream, data: bytes) -> list[Buffer]:
+        """
+        A piece of STDOUT or STDERR, as records.
+
+        @return: What to write, in this order. The bytes of C{data} are not copied.
+        """
+        request = self._requests.get(requestID)
+        if request is None:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        if stream == Stream.STDOUT:
+            request.stdoutUsed = True
+        elif stream == Stream.STDERR:
+            request.stderrUsed = True
+        else:
+            raise LocalProtocolError(f"an application does not send {stream.name}")
+        return streamRecords(stream, requestID, data) if data else []
+
+    def end(self, requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> bytes:
+        """
+        The end of the output, and END_REQUEST. The id is free from now on.
+
+        @param appStatus: The application's exit status; wraps to 32 bits.
+        @param protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
+        """
+        request = self._pop(requestID)
+        return self._ending(requestID, request, appStatus, protocolStatus)
+
+    def forget(self, requestID: int) -> None:
+        """
+        End a request without a word to the peer: its answer must not look complete, and the
+        connection is about to be closed.
+        """
+        self._pop(requestID)
+        self._closing = True
+
+    def _pop(self, requestID: int) -> _Request:
+        request = self._requests.pop(requestID, None)
+        if request is None:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        if not request.keepConnection:
+            self._closing = True
+        if request.params is not None:
+            self._drop(request)
+        return request
+
+    def _ending(
+        self, requestID: int, request: _Request, appStatus: int, protocolStatus: int
+    ) -> bytes:
+        ending = endRequest(requestID, appStatus, protocolStatus)
+        if request.stdoutUsed or not protocolStatus:
+            ending = recordHeader(6, requestID, 0, 0) + ending
+        if request.stderrUsed:
+            ending = recordHeader(7, requestID, 0, 0) + ending
+        return ending
+
+    # Input
+
+    def _whole(self, data: bytes, position: int) -> int:
+        """
+        The way in for what every web server sends first: a request without a body, whole, in one
+        read. Whatever is not exactly that takes the general way, and gives the same events.
+        """
+        if len(data) - position < 40:
+            return 0
+        begin, requestID, size, padding, number, flags, params, sameID, length, padded = (
+            _START.unpack_from(data, position)
+        )
+        start: int = position + 24
+        stop: int = start + length
+        role = _ROLES.get(number)
+        requests = self._requests
+        if (
+            begin != _BEGIN
+            or size != 8
+            or padding
+            or params != _PARAMS
+            or sameID != requestID
+            or not length
+            or not requestID
+            or role is None
+            or role is _FILTER
+            or length > self._paramsBytes
+            or requestID in requests
+            or (requests and (not self._multiplex or len(requests) >= self._activeLimit))
+            or not data.startswith(_inputEnd(requestID), stop + padded)
+        ):
+            return 0
+        keepConnection = flags & KEEP_CONN == KEEP_CONN
+        requests[requestID] = _Request(number, keepConnection, _COMPLETE)
+        block = NameValueBlock(data[start:stop], self._paramsCount)
+        self._events.append(RequestReceived(requestID, role, keepConnection, block))
+        self._events.append(StreamEnded(requestID, _STDIN))
+        after: int = stop + padded + 16
+        return after
+
+    def _record(self, kind: int, requestID: int, content: bytes) -> None:
+        if kind == 5 or kind == 8 or kind == 4 or kind == 2:
+            request = self._requests.get(requestID)
+            if request is None:
+                if not requestID:
+                    raise InvalidRequestID(f"{nameOfType(kind)} with request id 0 (section 3.3)")
+                self.ignored += 1
+            elif kind == 2:
+                self._abort(requestID, content)
+            elif request.state is State.REFUSED:
+                if kind == 4 and not content and request.refusal is not None:
+                    reason, request.refusal = request.refusal, None
+                    self._events.append(RequestRefused(requestID, request.role, reason))
+            elif kind == 4:
+                self._params(request, requestID, content)
+            else:
+                self._stream(request, requestID, Stream(kind), content)
+        elif kind == 1:
+            self._begin(requestID, content)
+        elif kind in (3, 6, 7, 10, 11):
+            raise UnexpectedRecord(
+                f"{nameOfType(kind)}, which only an application sends (appendix A)"
+            )
+        elif requestID and kind == 9:
+            raise InvalidRequestID(f"GET_VALUES with request id {requestID} (section 3.3)")
+        elif kind == 9:
+            self._getValues(content)
+        elif requestID:
+            self.ignored += 1
+        else:
+            self._replies += recordHeader(11, 0, 8, 0) + bytes((kind, 0, 0, 0, 0, 0, 0, 0))
+
+    def _begin(self, requestID: int, content: bytes) -> None:
+        if not requestID:
+            raise InvalidRequestID("BEGIN_REQUEST with request id 0 (section 3.3)")
+        if len(content) != 8 and (self._strict or len(content) < 8):
+            raise wrongLength(1, len(content))
+        if requestID in self._requests:
+            raise RequestAlreadyActive(
+                f"BEGIN_REQUEST for id {requestID}, which is active (section 3.3)"
+            )
+        number, flags = BEGIN_BODY.unpack_from(content)
+        request = _Request(number, flags & KEEP_CONN == KEEP_CONN, State.PARAMS)
+        others = len(self._requests)
+        self._requests[requestID] = request
+        if number not in _ROLES:
+            reason: Exception = UnknownRole(f"role {number} is none of section 6")
+        elif others and not self._multiplex:
+            reason = CantMultiplex("one request at a time on a connection")
+        elif others >= self._activeLimit:
+            self._refuse(request, Overloaded(f"{others} requests are active on this connection"))
+            return
+        else:
+            return
+        request.state = State.REFUSED
+        self._events.append(RequestRefused(requestID, number, reason))
+
+    def _refuse(self, request: _Request, reason: Exception) -> None:
+        """
+        Drop what still comes for a request. If the answer may have output in it, it is due at the
+        end of PARAMS, not before (section 6.2).
+        """
+        request.state = State.REFUSED
+        request.refusal = reason
+        self._drop(request)
+
+    def _drop(self, request: _Request) -> None:
+        if request.params is not None:
+            self._collecting -= len(request.params)
+            request.params = None
+
+    def _abort(self, requestID: int, content: bytes) -> None:
+        if content and self._strict:
+            raise wrongLength(2, len(content))
+        self._events.append(RequestAborted(requestID))
+
+    def _params(self, request: _Request, requestID: int, content: bytes) -> None:
+        if request.state is not State.PARAMS:
+            self._late(requestID, Stream.PARAMS, content)
+        elif content:
+            if request.params is None:
+                request.params = bytearray()
+            request.params += content
+            self._collecting += len(content)
+            if len(request.params) > self._paramsBytes:
+                self._refuse(
+                    request, ParamsTooLarge(f"more than {self._paramsBytes} bytes of params")
+                )
+            elif self._collecting > self._collectingBytes:
+                self._refuse(
+                    request,
+                    Overloaded(f"more than {self._collectingBytes} bytes of incomplete params"),
+                )
+        else:
+            block = b"" if request.params is None else bytes(request.params)
+            self._drop(request)
+            request.state = State.FILTER_STDIN if request.role == _FILTER else State.STDIN
+            self._events.append(
+                RequestReceived(
+                    requestID,
+                    _ROLES[request.role],
+                    request.keepConnection,
+                    NameValueBlock(block, self._paramsCount),
+                )
+            )
+
+    def _stream(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
+        following = _NEXT.get((request.state, stream))
+        if following is None:
+            self._late(requestID, stream, content)
+        elif content:
+            self._events.append(DataReceived(requestID, stream, content))
+        else:
+            request.state = following
+            self._events.append(StreamEnded(requestID, stream))
+
+    def _late(self, requestID: int, stream: Stream, content: bytes) -> None:
+        """
+        A record of a stream that is over, or that this request does not have now. A second empty
+        record does no harm and is sent by some.
+        """
+        state = self._requests[requestID].state
+        if state is State.PARAMS or (content and self._strict):
+            raise UnexpectedRecord(
+                f"{stream.name} for request {requestID} in state {state.name} (sections 3.3 and 6)"
+            )
+        self.ignored += 1
+
+    def _getValues(self, content: bytes) -> None:
+        names = tuple(dict.fromkeys(name for name, _ in decodePairs(content)))
+        values = self._values
+        result = b"".join(encodePair(name, values[name]) for name in names if name in values)
+        if len(result) > FULL:
+            raise MalformedRecord("GET_VALUES whose answer fits into no record (section 4.1)")
+        self._replies += b"".join(streamRecords(10, 0, result))
+        self._events.append(ValuesRequested(names))

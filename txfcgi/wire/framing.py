@@ -1,0 +1,252 @@
+"""
+What both ends of a FastCGI connection share: finding the records in what arrives, whatever the
+pieces, and putting streams into records.
+
+Nothing is allocated from a declared length. The content of a stream is passed on as it arrives;
+only a record that means nothing until it is whole is held, at most 65535 bytes of one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import NotFastCGI, RemoteProtocolError, UnsupportedVersion
+from .events import ConnectionFailed, Event
+from .records import BEGIN_BODY, END_BODY, HEADER, HEADER_LENGTH, KEEP_CONN, VERSION
+
+Buffer = bytes | memoryview
+
+# Content of a full record: the most that is a multiple of eight, so that it needs no padding and
+# content and padding never exceed what a careful reader holds.
+FULL: Final = 65528
+
+_PADDING: Final = tuple(bytes(size) for size in range(8))
+_STREAMED: Final = frozenset((4, 5, 6, 7, 8))
+
+
+def recordHeader(type: int, requestID: int, length: int, padding: int) -> bytes:
+    """
+    The eight bytes before a record's content (section 3.3).
+    """
+    return HEADER.pack(VERSION, type, requestID, length, padding)
+
+
+def beginRequest(requestID: int, role: int, keepConnection: bool) -> bytes:
+    """
+    A BEGIN_REQUEST record (section 5.1).
+    """
+    body = BEGIN_BODY.pack(role, KEEP_CONN if keepConnection else 0)
+    return recordHeader(1, requestID, 8, 0) + body
+
+
+def endRequest(requestID: int, appStatus: int, protocolStatus: int) -> bytes:
+    """
+    An END_REQUEST record (section 5.5). The status wraps to 32 bits, as an exit status does.
+    """
+    body = END_BODY.pack(appStatus & 0xFFFFFFFF, protocolStatus)
+    return recordHeader(3, requestID, 8, 0) + body
+
+
+def streamRecords(type: int, requestID: int, data: bytes) -> list[Buffer]:
+    """
+    A piece of a stream as records, its bytes not copied.
+
+    @return: Headers, slices of C{data} and paddings, in the order they go out.
+    """
+    size = len(data)
+    if size <= FULL:
+        padding = -size & 7
+        header = HEADER.pack(VERSION, type, requestID, size, padding)
+        return [header, data, _PADDING[padding]] if padding else [header, data]
+    parts: list[Buffer] = []
+    header = HEADER.pack(VERSION, type, requestID, FULL, 0)
+    view = memoryview(data)
+    whole = size - size % FULL
+    for start in range(0, whole, FULL):
+        parts.append(header)
+        parts.append(view[start : start + FULL])
+    if whole < size:
+        padding = -size & 7
+        parts.append(HEADER.pack(VERSION, type, requestID, size - whole, padding))
+        parts.append(view[whole:])
+        if padding:
+            parts.append(_PADDING[padding])
+    return parts
+
+
+class RecordLayer:
+    """
+    Bytes to records, and errors to one last event. The two ends of a connection inherit from it
+    and say what each record means.
+    """
+
+    __slots__ = (
+        "_collected",
+        "_error",
+        "_events",
+        "_held",
+        "_kind",
+        "_left",
+        "_padding",
+        "_requestID",
+        "_seen",
+    )
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._error: RemoteProtocolError | None = None
+        self._held = b""  # the start of a header
+        self._collected: bytearray | None = None  # the start of a record that is no stream
+        self._left = -1  # bytes of content still to come; -1: between records, or in a header
+        self._padding = 0
+        self._kind = 0
+        self._requestID = 0
+        self._seen = False  # whether any record was: until then it may be no FastCGI at all
+
+    @property
+    def failed(self) -> RemoteProtocolError | None:
+        """
+        The error that ended this connection.
+        """
+        return self._error
+
+    def receive(self, data: bytes) -> list[Event]:
+        """
+        Take what the transport brought.
+
+        @return: What it meant, in order. When the peer broke a rule,
+            L{ConnectionFailed<txfcgi.wire.events.ConnectionFailed>} is the last of it.
+        @raise RemoteProtocolError: If the connection failed already, in an earlier call.
+        """
+        if self._error is not None:
+            raise self._error
+        events: list[Event] = []
+        self._events = events
+        try:
+            self._walk(data)
+        except RemoteProtocolError as error:
+            self._error = error
+            self._held = b""
+            self._collected = None
+            events.append(ConnectionFailed(error))
+        return events
+
+    def _walk(self, data: bytes) -> None:
+        """
+        Go through all records of a read; keep what the next read has to complete.
+        """
+        position = 0
+        if self._left >= 0 or self._held:
+            position = self._resume(data)
+        end = len(data)
+        unpack = HEADER.unpack_from
+        while end - position >= HEADER_LENGTH:
+            version, kind, requestID, length, padding = unpack(data, position)
+            if version != VERSION:
+                raise self._noRecord(data[position : position + HEADER_LENGTH])
+            self._seen = True
+            if kind == 1:
+                after = self._whole(data, position)
+                if after:
+                    position = after
+                    continue
+            start = position + HEADER_LENGTH
+            position = start + length
+            if position <= end:
+                self._record(kind, requestID, data[start:position])
+                position += padding
+                if position > end:
+                    self._left = 0
+                    self._padding = position - end
+                    return
+            else:
+                self._open(kind, requestID, length, padding)
+                self._content(data, start)
+                return
+        if position < end:
+            self._held = data[position:]
+
+    def _resume(self, data: bytes) -> int:
+        """
+        Go on with a record of which the last read brought a part.
+
+        @return: Where the next record starts in C{data}, or its end.
+        """
+        position = 0
+        if self._left < 0:
+            position = HEADER_LENGTH - len(self._held)
+            header = self._held + data[:position]
+            self._held = header
+            if len(header) < HEADER_LENGTH:
+                return len(data)
+            version, kind, requestID, length, padding = HEADER.unpack(header)
+            if version != VERSION:
+                raise self._noRecord(header)
+            self._seen = True
+            self._held = b""
+            self._open(kind, requestID, length, padding)
+            if not length:
+                self._record(kind, requestID, b"")
+        if self._left:
+            position = self._content(data, position)
+            if self._left:
+                return position
+        skipped = min(self._padding, len(data) - position)
+        self._padding -= skipped
+        if not self._padding:
+            self._left = -1
+        return position + skipped
+
+    def _open(self, kind: int, requestID: int, length: int, padding: int) -> None:
+        self._kind = kind
+        self._requestID = requestID
+        self._left = length
+        self._padding = padding
+
+    def _content(self, data: bytes, position: int) -> int:
+        """
+        Take content of the open record.
+
+        @return: Where it ends in C{data}.
+        """
+        piece = data[position : position + self._left]
+        self._left -= len(piece)
+        if self._kind in _STREAMED:
+            if piece:
+                self._record(self._kind, self._requestID, piece)
+        else:
+            self._collect(piece)
+        return position + len(piece)
+
+    def _collect(self, piece: bytes) -> None:
+        if self._collected is None:
+            self._collected = bytearray()
+        self._collected += piece
+        if not self._left:
+            content = bytes(self._collected)
+            self._collected = None
+            self._record(self._kind, self._requestID, content)
+
+    def _noRecord(self, header: bytes) -> RemoteProtocolError:
+        if not self._seen and header[:1].isalpha() and header[:3].isascii():
+            return NotFastCGI(
+                f"the connection starts with {header!r}, which is no FastCGI: "
+                "does an HTTP client speak to this port?"
+            )
+        return UnsupportedVersion(
+            f"a record of version {header[0]}, and only 1 is known (section 3.3)"
+        )
+
+    def _whole(self, data: bytes, position: int) -> int:
+        """
+        Take a whole request at once, if one lies there.
+
+        @return: Where it ends, or 0.
+        """
+        return 0
+
+    def _record(self, kind: int, requestID: int, content: bytes) -> None:
+        """
+        Take a record, or the next content of a stream. Empty content is the end of a stream.
+        """
+        raise NotImplementedError

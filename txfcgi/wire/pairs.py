@@ -1,0 +1,230 @@
+"""
+FastCGI name-value pairs (FastCGI 1.0, section 3.4): writing them, and reading them when asked.
+
+A length is one byte up to 127, and four bytes with the highest bit set from 128 on; the four-byte
+form of a short length is accepted too. Names and values are any bytes, the empty string included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ..errors import MalformedParams, ParamsTooLarge, ParamTooLarge
+
+MAX_LENGTH: Final = 0x7FFFFFFF
+MAX_CONTENT: Final = 65535
+
+
+class ParamsBlock:
+    """
+    The params of one request as they came, whatever the protocol: decoded when asked for.
+    """
+
+    __slots__ = ()
+
+    def find(self, name: bytes) -> bytes | None:
+        """
+        The value of a param, of the last one if there are several of that name.
+
+        @return: The value, or L{None}.
+        @raise MalformedParams: If any part of the block can't be read.
+        @raise ParamsTooLarge: If there are more pairs than is allowed.
+        """
+        raise NotImplementedError
+
+    def pairs(self) -> list[tuple[bytes, bytes]]:
+        """
+        Every pair in the order it came.
+
+        @raise MalformedParams: If any part of the block can't be read.
+        @raise ParamsTooLarge: If there are more pairs than is allowed.
+        """
+        raise NotImplementedError
+
+    def mayHold(self, name: bytes, value: bytes) -> bool:
+        """
+        Whether a look for C{name} could find C{value}: a false answer is certain and costs next
+        to nothing, a true one has to be looked up.
+        """
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ParamsBlock) and self.pairs() == other.pairs()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class NameValueBlock(ParamsBlock):
+    """
+    A stream of name-value pairs, whole (section 3.4).
+    """
+
+    __slots__ = ("_block", "_limit")
+
+    def __init__(self, block: bytes, limit: int = 1_000) -> None:
+        """
+        @param limit: How many pairs there may be. A pair takes two bytes at the least, so it
+            needs no count in a block that is shorter than that.
+        """
+        self._block = block
+        self._limit = limit
+
+    def find(self, name: bytes) -> bytes | None:
+        if len(self._block) > 2 * self._limit:
+            self.pairs()
+            self._limit = len(self._block)
+        return findValue(self._block, name)
+
+    def pairs(self) -> list[tuple[bytes, bytes]]:
+        pairs = decodePairs(self._block)
+        if len(pairs) > self._limit:
+            raise ParamsTooLarge(f"{len(pairs)} params, and at most {self._limit} are allowed")
+        return pairs
+
+    def mayHold(self, name: bytes, value: bytes) -> bool:
+        return name + value in self._block
+
+    def __repr__(self) -> str:
+        return f"NameValueBlock({self._block!r})"
+
+
+def findValue(block: bytes, name: bytes) -> bytes | None:
+    """
+    Look up one name without decoding the rest, but check every length on the way.
+
+    @return: The value of the last pair of this name, or L{None}.
+    @raise MalformedParams: If the lengths do not add up to the length of the block.
+    """
+    position = start = 0
+    found = size = -1
+    wanted = len(name)
+    end = len(block)
+    try:
+        while position < end:
+            nameLength = block[position]
+            valueLength = block[position + 1]
+            if nameLength < 128 and valueLength < 128:
+                position += 2
+            else:
+                nameLength, valueLength, position = _longLengths(block, position)
+            if nameLength == wanted and block.startswith(name, position):
+                start = position + nameLength
+                size = valueLength
+                found = start
+            position += nameLength + valueLength
+    except IndexError:
+        raise _truncated(end) from None
+    if position != end:
+        raise _truncated(end)
+    return block[start : start + size] if found >= 0 else None
+
+
+def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
+    """
+    Every pair of a whole stream, in its order, duplicates kept.
+
+    @raise MalformedParams: If the lengths do not add up to the length of the block.
+    """
+    pairs: list[tuple[bytes, bytes]] = []
+    position = 0
+    end = len(block)
+    try:
+        while position < end:
+            nameLength = block[position]
+            valueLength = block[position + 1]
+            if nameLength < 128 and valueLength < 128:
+                position += 2
+            else:
+                nameLength, valueLength, position = _longLengths(block, position)
+            middle = position + nameLength
+            name = block[position:middle]
+            position = middle + valueLength
+            pairs.append((name, block[middle:position]))
+    except IndexError:
+        raise _truncated(end) from None
+    if position != end:
+        raise _truncated(end)
+    return pairs
+
+
+def encodePair(name: bytes, value: bytes) -> bytes:
+    """
+    One pair as it goes into a stream.
+
+    @raise ParamTooLarge: If the name or the value is longer than a length can say.
+    """
+    return b"".join((_encodeLength(len(name)), _encodeLength(len(value)), name, value))
+
+
+def packPairs(pairs: Iterable[tuple[bytes, bytes]], allowSplit: bool = False) -> Iterator[bytes]:
+    """
+    The contents of the records that carry these pairs, none longer than a record may be. A pair
+    is never split over two of them, for not every reader joins it again.
+
+    @param allowSplit: Send a pair that is longer than one record in several.
+    @raise ParamTooLarge: If such a pair is there and C{allowSplit} is false.
+    """
+    waiting: list[bytes] = []
+    size = 0
+    for name, value in pairs:
+        pair = encodePair(name, value)
+        if waiting and size + len(pair) > MAX_CONTENT:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        if len(pair) > MAX_CONTENT:
+            if not allowSplit:
+                raise ParamTooLarge(
+                    f"the param {name[:64]!r} takes {len(pair)} bytes, and a record holds "
+                    f"{MAX_CONTENT}"
+                )
+            for start in range(0, len(pair), MAX_CONTENT):
+                yield pair[start : start + MAX_CONTENT]
+        else:
+            waiting.append(pair)
+            size += len(pair)
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _longLengths(block: bytes, position: int) -> tuple[int, int, int]:
+    """
+    Both lengths of a pair when one of them at least has four bytes, and where the name starts.
+    """
+    nameLength = block[position]
+    if nameLength < 128:
+        position += 1
+    else:
+        nameLength = _longLength(block, position)
+        position += 4
+    valueLength = block[position]
+    if valueLength < 128:
+        position += 1
+    else:
+        valueLength = _longLength(block, position)
+        position += 4
+    return nameLength, valueLength, position
+
+
+def _longLength(block: bytes, position: int) -> int:
+    return (
+        (block[position] & 0x7F) << 24
+        | block[position + 1] << 16
+        | block[position + 2] << 8
+        | block[position + 3]
+    )
+
+
+def _encodeLength(length: int) -> bytes:
+    if length < 128:
+        return bytes((length,))
+    if length > MAX_LENGTH:
+        raise ParamTooLarge(f"{length} bytes are more than a name-value pair can have")
+    return (length | 0x80000000).to_bytes(4, "big")
+
+
+def _truncated(size: int) -> MalformedParams:
+    return MalformedParams(
+        f"the lengths of the name-value pairs do not add up to the {size} bytes of their stream "
+        "(section 3.4)"
+    )
