@@ -1,8 +1,8 @@
 """
 The line that makes C{twistd fcgi} and C{twist fcgi} appear.
 
-Twisted imports every plugin of every package when it lists its commands, so nothing of txfcgi is imported here:
-L{ServiceMaker} imports the module it names when the command is chosen.
+Twisted imports every plugin of every package when it lists its commands, so nothing of txfcgi is
+imported here: L{ServiceMaker} imports the module it names when the command is chosen.
 """
 
 from twisted.application.service import ServiceMaker

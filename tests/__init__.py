@@ -1,0 +1,3 @@
+"""
+The tests of txfcgi, arranged as its modules are.
+"""

@@ -1,0 +1,137 @@
+"""
+What every test is held to, a plain function no less than a trial C{TestCase}.
+
+Trial's asynchronous C{TestCase} fails a test that leaves a delayed call or a socket in the reactor,
+or that lets an error be logged unseen. Plain functions, and in part C{SynchronousTestCase}, would
+pass over the same mistakes; here they do not. And no test can be skipped: what can't run has
+failed, and says what it lacks.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+from unittest import TestCase
+
+import pytest
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+@implementer(ILogObserver)
+class LoggedFailures:
+    """
+    An observer that keeps the failures that were logged until a test asks for them.
+    """
+
+    def __init__(self) -> None:
+        self._failures: list[Failure] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Keep the event's failure, if it has one.
+        """
+        failure = event.get("log_failure")
+        if failure is not None:
+            self._failures.append(failure)
+
+    def flush(self, *kinds: type[BaseException]) -> list[Failure]:
+        """
+        Take what was logged, as C{TestCase.flushLoggedErrors} does.
+
+        @param kinds: only failures of these exceptions; all failures when there are none.
+        """
+        taken = [failure for failure in self._failures if not kinds or failure.check(*kinds)]
+        self._failures = [failure for failure in self._failures if failure not in taken]
+        return taken
+
+
+def leftInReactor() -> list[str]:
+    """
+    Remove what a test left in the reactor.
+
+    @return: a description of each delayed call, socket and process that was there.
+    """
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None:
+        return []
+    left = [str(call) for call in reactor.getDelayedCalls()]
+    for call in reactor.getDelayedCalls():
+        call.cancel()
+    return left + [repr(selectable) for selectable in reactor.removeAll()]
+
+
+def pytest_collection_finish() -> None:
+    """
+    Leave all that was imported out of later collections, so that one after each test costs next to
+    nothing.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def nothingIsLeft(request: pytest.FixtureRequest) -> Iterator[LoggedFailures]:
+    """
+    Fail the test when it leaves something in the reactor, an error in the log, or a failed Deferred
+    that nobody looked at.
+    """
+    logged = LoggedFailures()
+    globalLogPublisher.addObserver(logged)
+    try:
+        yield logged
+        if request.cls is not None and issubclass(request.cls, TestCase):
+            # Trial has reported what was logged so far, or the test has flushed it.
+            logged.flush()
+        # A failed Deferred logs its failure when it is collected.
+        gc.collect()
+        failures = logged.flush()
+    finally:
+        globalLogPublisher.removeObserver(logged)
+    left = leftInReactor()
+    if left:
+        pytest.fail("the test left this in the reactor:\n" + "\n".join(left))
+    if failures:
+        pytest.fail(
+            "the test let this be logged:\n" + "\n".join(f.getTraceback() for f in failures)
+        )
+
+
+@pytest.fixture
+def flushLoggedErrors(nothingIsLeft: LoggedFailures) -> Callable[..., list[Failure]]:
+    """
+    For a plain function what trial's method of this name is for a C{TestCase}: the logged failures,
+    which the test expected.
+    """
+    return nothingIsLeft.flush
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """
+    Turn a skip into a failure.
+    """
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"no test is skipped here: {item.nodeid}: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """
+    Turn the skip of a whole module into a failure.
+    """
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"no test is skipped here: {collector.nodeid}: {report.longrepr}"
+    return report

@@ -1,0 +1,115 @@
+"""
+What conftest.py holds every test to, shown with tests that fall short of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+HEAD = """
+import gc
+import pytest
+from twisted.internet import defer, reactor
+from twisted.logger import Logger
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+"""
+
+# Each of these has to fail, plain function or not.
+WRONG = {
+    "delayedCall": "def test_it(): reactor.callLater(60, print)",
+    "openPort": """
+from twisted.internet.protocol import Factory
+def test_it(): reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+""",
+    "loggedError": """
+from twisted.python.failure import Failure
+def test_it(): Logger().failure('x', Failure(ValueError()))
+""",
+    "lostDeferred": "def test_it(): defer.fail(ValueError('lost'))",
+    "lostDeferredInCycle": """
+def test_it():
+    lost = defer.fail(ValueError('lost'))
+    lost.itself = lost
+""",
+    "neverAwaited": """
+def test_it():
+    async def forgotten(): pass
+    forgotten()
+""",
+    "synchronousDelayedCall": """
+class Some(SynchronousTestCase):
+    def test_it(self): reactor.callLater(60, print)
+""",
+    "synchronousLostDeferredInCycle": """
+class Some(SynchronousTestCase):
+    def test_it(self):
+        lost = defer.fail(ValueError('lost'))
+        lost.itself = lost
+""",
+    "asynchronousLoggedError": """
+class Some(TestCase):
+    async def test_it(self): defer.fail(ValueError('lost'))
+""",
+    "skipped": "def test_it(): pytest.skip('no')",
+    "skippedByTrial": """
+class Some(TestCase):
+    def test_it(self): pass
+    test_it.skip = 'no'
+""",
+    "skippedModule": "pytest.importorskip('no_such_module')",
+}
+
+# And these are right: an error that the test expected, and two users of the reactor with a plain
+# function between them.
+RIGHT = """
+def test_expected(flushLoggedErrors):
+    defer.fail(ValueError('expected'))
+    assert len(flushLoggedErrors(KeyError)) == 0
+    assert len(flushLoggedErrors(ValueError)) == 1
+
+class Flushing(SynchronousTestCase):
+    def test_expected(self):
+        defer.fail(ValueError('expected'))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+class One(TestCase):
+    async def test_it(self):
+        done = defer.Deferred()
+        reactor.callLater(0.01, done.callback, None)
+        await done
+
+def test_plain(): pass
+
+class Two(One): pass
+"""
+
+
+def run(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
+    """
+    Run a test file under our conftest.py, in a process of its own.
+    """
+    pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text("utf-8"))
+    pytester.makepyfile(HEAD + source)
+    return pytester.runpytest_subprocess("-p", "no:twisted", "-p", "no:cacheprovider", "-Werror")
+
+
+@pytest.mark.parametrize("source", WRONG.values(), ids=WRONG.keys())
+def test_fails(pytester: pytest.Pytester, source: str) -> None:
+    """
+    The mistake does not pass.
+    """
+    result = run(pytester, source)
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) + outcomes.get("error", 0) == 1
+    assert "skipped" not in outcomes
+
+
+def test_passes(pytester: pytest.Pytester) -> None:
+    """
+    What is right passes.
+    """
+    run(pytester, RIGHT).assert_outcomes(passed=5)

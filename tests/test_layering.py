@@ -1,0 +1,215 @@
+"""
+The shape of the house: which way imports run, and that each room is in the package.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+# What each part of the package may import of the others, beside itself. txfcgi/__init__.py has the
+# public names of all, and is imported by none.
+ALLOWED: dict[str, set[str]] = {
+    "interfaces": set(),
+    "errors": set(),
+    "wire": {"errors"},
+    "streams": {"errors", "interfaces", "wire"},
+    "server": {"errors", "interfaces", "wire", "streams"},
+    "client": {"errors", "interfaces", "wire", "streams"},
+}
+for _top in ("service", "testing", "cli", "web"):
+    ALLOWED[_top] = {"errors", "interfaces", "wire", "streams", "server", "client", "web"}
+
+# All that the wire may import: it computes, and neither does I/O nor looks at a clock.
+WIRE_MAY_IMPORT = {
+    "__future__",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "re",
+    "struct",
+    "typing",
+    "txfcgi",
+}
+
+
+class Import(NamedTuple):
+    """
+    One imported module, and where that is done.
+
+    @ivar target: the module's full name; for C{from x import y}, C{x.y}, which may be a name in
+        C{x}.
+    @ivar atTop: whether it is imported as soon as the importing module is.
+    """
+
+    target: str
+    line: int
+    atTop: bool
+
+
+def modules() -> list[Path]:
+    """
+    All modules of the package, as paths from the checkout.
+    """
+    return sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "txfcgi").rglob("*.py"))
+
+
+def importsIn(path: Path) -> Iterator[Import]:
+    """
+    Find all imports of a module, wherever in it they stand.
+
+    @param path: from the checkout.
+    """
+    package = path.with_suffix("").parts[:-1]
+
+    def walk(node: ast.AST, atTop: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, atTop)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += [node.module] if node.module else []
+            for alias in node.names:
+                yield Import(".".join([*base, alias.name]), node.lineno, atTop)
+        else:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from walk(child, atTop and not inside)
+
+    yield from walk(ast.parse((CHECKOUT / path).read_text("utf-8")), True)
+
+
+def partOf(path: Path) -> str:
+    """
+    The part of the package that a module belongs to: C{wire} for C{txfcgi/wire/records.py},
+    C{streams} for C{txfcgi/streams.py}.
+    """
+    return path.with_suffix("").parts[1]
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
+class TestImports:
+    """
+    Each module imports only what its place allows.
+    """
+
+    def test_direction(self, path: Path) -> None:
+        """
+        C{service, testing, cli, web -> server, client -> streams -> wire -> errors}, and no other
+        way.
+        """
+        part = partOf(path)
+        if part == "__init__":
+            return
+        assert part in ALLOWED, f"{path} is in a part that has no line in ALLOWED"
+        wrong = [
+            f"{path}:{found.line} imports {found.target}"
+            for found in importsIn(path)
+            if found.target.split(".")[0] == "txfcgi"
+            and found.target.split(".")[1:2] not in [[name] for name in ALLOWED[part] | {part}]
+        ]
+        assert wrong == []
+
+    def test_noReactorAtTheTop(self, path: Path) -> None:
+        """
+        Importing txfcgi never installs a reactor: the reactor is an argument, or imported when it
+        is needed.
+        """
+        wrong = [
+            f"{path}:{found.line} imports the reactor when it is imported"
+            for found in importsIn(path)
+            if found.atTop and found.target.startswith("twisted.internet.reactor")
+        ]
+        assert wrong == []
+
+    def test_wireIsPure(self, path: Path) -> None:
+        """
+        The wire is computation alone: no Twisted, no zope, no sockets, no clock.
+        """
+        if partOf(path) not in ("wire", "errors"):
+            return
+        wrong = [
+            f"{path}:{found.line} imports {found.target}"
+            for found in importsIn(path)
+            if found.target.split(".")[0] not in WIRE_MAY_IMPORT
+        ]
+        assert wrong == []
+
+
+def test_wireRunsWithoutTwisted() -> None:
+    """
+    The wire's modules, and what they import in turn, load where there is no Twisted; C{txfcgi}
+    itself stands in as an empty package.
+    """
+    names = [
+        ".".join(path.with_suffix("").parts)
+        for path in modules()
+        if partOf(path) == "wire" and path.name != "__init__.py"
+    ]
+    program = f"""
+import importlib, sys, types
+for missing in ("twisted", "zope", "zope.interface", "socket", "asyncio"):
+    sys.modules[missing] = None
+package = types.ModuleType("txfcgi")
+package.__path__ = [{str(CHECKOUT / "txfcgi")!r}]
+sys.modules["txfcgi"] = package
+for name in {names!r}:
+    importlib.import_module(name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_importInstallsNoReactor() -> None:
+    """
+    C{import txfcgi} leaves the choice of the reactor open.
+    """
+    program = "import sys, txfcgi; sys.exit('twisted.internet.reactor' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_pluginImportsNothingOfOurs() -> None:
+    """
+    Twisted imports every plugin to list its commands, so ours costs one import that is there
+    already.
+    """
+    targets = {found.target for found in importsIn(Path("twisted", "plugins", "txfcgi_plugin.py"))}
+    assert targets == {"twisted.application.service.ServiceMaker"}
+
+
+def test_allPackagesAreListed() -> None:
+    """
+    C{setup.cfg} lists each package; setuptools would leave one out without a word.
+    """
+    config = configparser.ConfigParser()
+    config.read(CHECKOUT / "setup.cfg")
+    listed = config["options"]["packages"].split()
+    there = {".".join(path.parent.parts) for path in modules()}
+    assert sorted(listed) == sorted({*there, "twisted.plugins"})
+
+
+def test_twistedStaysANamespace() -> None:
+    """
+    An C{__init__.py} here would hide Twisted itself.
+    """
+    assert list((CHECKOUT / "twisted").rglob("__init__.py")) == []
+
+
+def test_ciRunsTheCommandOfTheReadme() -> None:
+    """
+    What is tested for every change is what the README tells people to run.
+    """
+    readme = (CHECKOUT / "README.rst").read_text("utf-8")
+    _, _, after = readme.partition("To run all the tests")
+    command = next(line.strip() for line in after.splitlines() if line.startswith("    "))
+    assert command in (CHECKOUT / ".ci" / "run").read_text("utf-8").splitlines()
