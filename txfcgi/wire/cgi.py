@@ -1,0 +1,415 @@
+"""
+CGI/1.1 (RFC 3875): response heads, written and read, and variables made from HTTP headers and
+back.
+
+Every head that leaves goes through here, so no CR, LF or NUL gets out in a header, whoever wrote
+it; and every head that comes in is read here, by one set of rules on both ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
+
+from ..errors import (
+    ContentLengthMismatch,
+    HeadTooLarge,
+    InvalidHeader,
+    InvalidResponse,
+    MalformedHead,
+    MalformedValue,
+)
+
+Text = str | bytes
+
+_token: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_control: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_digits: Final = re.compile(rb"[0-9]{1,19}").fullmatch
+_status: Final = re.compile(rb"([1-9][0-9][0-9])(?:[ \t]+(.*))?").fullmatch
+_statusLine: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+(.*)").fullmatch
+_headEnd: Final = re.compile(rb"\n\r?\n").search
+_plainName: Final = re.compile(rb"[0-9A-Za-z-]+").fullmatch
+
+# Headers that speak of one connection (RFC 9110, section 7.6.1): the web server's, not ours.
+HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+
+_PLAIN: Final = 0
+_LENGTH: Final = 1
+_TYPE: Final = 2
+_DROPPED: Final = 3
+
+_DEFAULT_TYPE: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
+_STATUS_LINES: Final = {
+    status.value: b"Status: %d %s\r\n" % (status.value, status.phrase.encode("ascii"))
+    for status in HTTPStatus
+    if status.value >= 200
+}
+
+# Header lines that were checked already, by name and value as the app gave them.
+_LINES: Final = 1024
+_LINE_LENGTH: Final = 256
+_lines: Final[dict[tuple[Text, Text], tuple[bytes, int, int]]] = {}
+
+
+def bodyAllowed(code: int) -> bool:
+    """
+    Whether a response of this status can have a body at all (RFC 9110, section 6.4.1).
+    """
+    return code != 304 and code != 204 and code >= 200
+
+
+def formatHead(
+    code: int, headers: Iterable[tuple[Text, Text]], length: int | None, isHead: bool = False
+) -> tuple[bytes, int | None]:
+    """
+    A response head, up to and with the blank line.
+
+    Content-Length is added when the body's length is known and the app did not say it; a
+    Content-Type when there is a body and the app named none. Headers that speak of one connection
+    are left out.
+
+    @param code: The HTTP status, 200 to 999.
+    @param headers: Pairs in the order they go out; a name may come several times.
+    @param length: The bytes of the body, or L{None} if that is not known yet.
+    @param isHead: Whether this answers a HEAD request, whose head speaks of a body that is not
+        sent: an empty body then says nothing of the length.
+    @return: The head, and the length that it declares, or L{None} if it declares none.
+    @raise InvalidHeader: If a name or a value may not be sent.
+    @raise InvalidResponse: If the code is no status of a final response.
+    @raise ContentLengthMismatch: If the Content-Length given is not the length of the body.
+    """
+    try:
+        lines = [_STATUS_LINES[code]]
+    except (KeyError, TypeError):
+        lines = [_unknownStatus(code)]
+    declared = None
+    typed = False
+    for pair in headers:
+        known = _lines.get(pair)
+        if known is None:
+            known = _checkedLine(*pair)
+        line, kind, number = known
+        if kind == _PLAIN:
+            lines.append(line)
+        elif kind == _TYPE:
+            typed = True
+            lines.append(line)
+        elif kind == _LENGTH:
+            if declared is not None:
+                raise InvalidHeader("Content-Length is given twice")
+            declared = number
+            if code != 204:
+                lines.append(line)
+    if code == 204 or code == 304:
+        lines.append(b"\r\n")
+        return b"".join(lines), declared
+    if declared is None:
+        if length or (length == 0 and not isHead):
+            declared = length
+            lines.append(b"Content-Length: %d\r\n" % length)
+    elif length is not None and declared != length and not (isHead and not length):
+        raise ContentLengthMismatch(
+            f"Content-Length says {declared} bytes, and the body has {length}"
+        )
+    if not typed and length != 0:
+        lines.append(_DEFAULT_TYPE)
+    lines.append(b"\r\n")
+    return b"".join(lines), declared
+
+
+def _unknownStatus(code: object) -> bytes:
+    if not isinstance(code, int) or not 200 <= code <= 999:
+        raise InvalidResponse(f"{code!r} is not the status of a final response (200 to 999)")
+    return b"Status: %d Unknown\r\n" % code
+
+
+def _checkedLine(name: Text, value: Text) -> tuple[bytes, int, int]:
+    """
+    A header as a line, what kind of header it is, and the number if it is a length.
+    """
+    nameBytes = _encoded(name, "name")
+    valueBytes = _encoded(value, "value").strip(b" \t")
+    if not _token(nameBytes):
+        raise InvalidHeader(f"{name!r} is not a header name")
+    if _control(valueBytes):
+        raise InvalidHeader(f"the value of {name!r} has a control character in it: {value!r}")
+    lowered = nameBytes.lower()
+    kind, number = _PLAIN, 0
+    if lowered == b"content-type":
+        kind = _TYPE
+    elif lowered == b"content-length":
+        if not _digits(valueBytes):
+            raise InvalidHeader(f"Content-Length is not a number: {value!r}")
+        kind, number = _LENGTH, int(valueBytes)
+    elif lowered == b"status":
+        raise InvalidHeader("Status is no header: it is the code of the response")
+    elif lowered in HOP_BY_HOP:
+        kind = _DROPPED
+    checked = (b"%s: %s\r\n" % (nameBytes, valueBytes), kind, number)
+    if len(checked[0]) <= _LINE_LENGTH:
+        if len(_lines) >= _LINES:
+            _lines.clear()
+        _lines[name, value] = checked
+    return checked
+
+
+def _encoded(text: object, what: str) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
+    raise InvalidHeader(f"a header {what} is str or bytes, not {type(text).__name__}: {text!r}")
+
+
+class ResponseHead:
+    """
+    A response head that was read.
+
+    @ivar code: The HTTP status: as said, else 302 if there is a Location, else 200.
+    @ivar reason: The words behind the status, or nothing.
+    @ivar headers: The other headers in their order, names as they came.
+    @ivar explicit: Whether the head named its status.
+    @ivar contentLength: The declared length of the body, or L{None}.
+    """
+
+    __slots__ = ("code", "contentLength", "explicit", "headers", "reason")
+
+    def __init__(
+        self,
+        code: int | None,
+        reason: bytes,
+        headers: list[tuple[bytes, bytes]],
+        contentLength: int | None,
+    ) -> None:
+        self.explicit = code is not None
+        self.reason = reason
+        self.headers = headers
+        self.contentLength = contentLength
+        if code is None:
+            code = 302 if self.get(b"location") is not None else 200
+        self.code = code
+
+    def get(self, name: bytes) -> bytes | None:
+        """
+        The value of the first header of this name, given in lower case.
+        """
+        for header, value in self.headers:
+            if header.lower() == name:
+                return value
+        return None
+
+    def encode(self) -> bytes:
+        """
+        The head again as CGI output, with its line ends put right and the headers that speak of
+        one connection left out.
+        """
+        lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0].lower() not in HOP_BY_HOP]
+        if self.explicit:
+            reason = self.reason or _STATUS_LINES.get(self.code, b"Status: 000 Unknown\r\n")[12:-2]
+            lines.insert(0, b"Status: %d %s\r\n" % (self.code, reason))
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+
+def parseHead(block: bytes) -> ResponseHead:
+    """
+    Read a whole head: lines that end in LF or CRLF, with or without the blank line; a Status
+    header (with or without a reason), or an HTTP status line in its place.
+
+    @raise MalformedHead: If it is none.
+    """
+    lines = block.replace(b"\r\n", b"\n").split(b"\n")
+    code: int | None = None
+    reason = b""
+    headers: list[tuple[bytes, bytes]] = []
+    length: int | None = None
+    first = _statusLine(lines[0])
+    if first:
+        code, reason = _readStatus(first[1])
+        del lines[0]
+    for line in lines:
+        if not line:
+            continue
+        name, colon, value = line.partition(b":")
+        value = value.strip(b" \t")
+        if not colon or not _token(name) or _control(value):
+            raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
+        lowered = name.lower()
+        if lowered == b"status":
+            if code is not None and not first:
+                raise MalformedHead("Status is there twice (RFC 3875, section 6.3)")
+            code, reason = _readStatus(value)
+            first = None
+            continue
+        if lowered == b"content-length":
+            if not _digits(value):
+                raise MalformedHead(f"Content-Length is not a number: {value[:64]!r}")
+            if length is not None:
+                if int(value) != length:
+                    raise MalformedHead("two different Content-Lengths")
+                continue
+            length = int(value)
+        headers.append((name, value))
+    if code is None and not headers:
+        raise MalformedHead("the response head is empty (RFC 3875, section 6.2)")
+    return ResponseHead(code, reason, headers, length)
+
+
+def _readStatus(value: bytes) -> tuple[int, bytes]:
+    match = _status(value.strip(b" \t"))
+    if not match or _control(value):
+        raise MalformedHead(f"{value[:64]!r} is no status (RFC 3875, section 6.3.3)")
+    return int(match[1]), match[2] or b""
+
+
+class HeadReader:
+    """
+    CGI output to a head, in pieces of any size.
+
+    @ivar rest: What came behind the head, once it is complete.
+    """
+
+    __slots__ = ("_held", "_limit", "rest")
+
+    def __init__(self, limit: int = 65_535) -> None:
+        """
+        @param limit: Most bytes that a head may have, its blank line included.
+        """
+        self._held = bytearray()
+        self._limit = limit
+        self.rest = b""
+
+    @property
+    def held(self) -> int:
+        """
+        How many bytes of an incomplete head are here.
+        """
+        return len(self._held)
+
+    def receive(self, data: bytes) -> ResponseHead | None:
+        """
+        Take the next bytes of the output.
+
+        @return: The head as soon as it is complete. The reader is then ready for another one.
+        @raise MalformedHead: If it is none.
+        @raise HeadTooLarge: If it does not end within the limit.
+        """
+        held = self._held
+        scanned = max(0, len(held) - 2)
+        held += data
+        if held.startswith((b"\n", b"\r\n")):
+            raise MalformedHead("the response starts with a blank line, not with a head")
+        match = _headEnd(held, scanned)
+        end = match.end() if match else len(held)
+        if end > self._limit:
+            raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
+        if match is None:
+            return None
+        head = parseHead(bytes(held[:end]))
+        self.rest = bytes(held[end:])
+        self._held = bytearray()
+        return head
+
+
+# Variables and headers (RFC 3875, section 4.1.18)
+
+CONTENT_LENGTH: Final = b"CONTENT_LENGTH"
+CONTENT_TYPE: Final = b"CONTENT_TYPE"
+
+# The variables that RFC 3875 names, and those that web servers add.
+VARIABLES: Final = (
+    b"AUTH_TYPE",
+    b"CONTENT_LENGTH",
+    b"CONTENT_TYPE",
+    b"DOCUMENT_ROOT",
+    b"DOCUMENT_URI",
+    b"GATEWAY_INTERFACE",
+    b"HTTPS",
+    b"PATH_INFO",
+    b"PATH_TRANSLATED",
+    b"QUERY_STRING",
+    b"REDIRECT_STATUS",
+    b"REMOTE_ADDR",
+    b"REMOTE_HOST",
+    b"REMOTE_IDENT",
+    b"REMOTE_PORT",
+    b"REMOTE_USER",
+    b"REQUEST_METHOD",
+    b"REQUEST_SCHEME",
+    b"REQUEST_URI",
+    b"SCRIPT_FILENAME",
+    b"SCRIPT_NAME",
+    b"SERVER_ADDR",
+    b"SERVER_NAME",
+    b"SERVER_PORT",
+    b"SERVER_PROTOCOL",
+    b"SERVER_SOFTWARE",
+)
+
+# Proxy would become HTTP_PROXY, which programs take for their own configuration (CVE-2016-5385);
+# the other two would stand beside the variables that really hold them.
+_NEVER: Final = frozenset((b"proxy", b"content-length", b"content-type"))
+
+
+def paramOfHeader(name: bytes) -> bytes | None:
+    """
+    The name of the variable that carries an HTTP header.
+
+    @return: C{HTTP_} and the name; CONTENT_TYPE and CONTENT_LENGTH for these two; L{None} for a
+        header that must not be passed on: Proxy, and every name with other characters than
+        letters, digits and hyphens, for two of those could become the same variable.
+    """
+    lowered = name.lower()
+    if lowered == b"content-length":
+        return CONTENT_LENGTH
+    if lowered == b"content-type":
+        return CONTENT_TYPE
+    if lowered in _NEVER or not _plainName(name):
+        return None
+    return b"HTTP_" + name.upper().replace(b"-", b"_")
+
+
+def headerOfParam(name: bytes) -> bytes | None:
+    """
+    The name of the HTTP header that a variable carries, as it is usually written.
+
+    @return: The name, or L{None} if the variable carries none, or one that must not be believed:
+        HTTP_PROXY, HTTP_CONTENT_LENGTH, HTTP_CONTENT_TYPE.
+    """
+    if name.startswith(b"HTTP_"):
+        header = name[5:].replace(b"_", b"-").title()
+        return None if not header or header.lower() in _NEVER else header
+    if name == CONTENT_LENGTH:
+        return b"Content-Length"
+    if name == CONTENT_TYPE:
+        return b"Content-Type"
+    return None
+
+
+def readContentLength(value: bytes | None) -> int | None:
+    """
+    The length of a request's body as CONTENT_LENGTH says it.
+
+    @return: Bytes, or L{None} if the variable is absent, empty (nginx, for GET and for bodies of
+        unknown length) or -1 (Caddy, for those): the body then ends where its stream ends.
+    @raise MalformedValue: If it is anything else but digits.
+    """
+    if not value or value == b"-1":
+        return None
+    if not _digits(value):
+        raise MalformedValue(f"CONTENT_LENGTH is not a number: {value[:64]!r}")
+    return int(value)
