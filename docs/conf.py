@@ -1,0 +1,41 @@
+"""
+How Sphinx builds the documentation, with the API reference by pydoctor beside it, in C{api/}.
+"""
+
+import sys
+from importlib.metadata import version as versionOf
+from pathlib import Path
+
+here = Path(__file__).parent
+checkout = here.parent
+sys.path.insert(0, str(here))
+
+from inventories import writeInventories  # noqa: E402
+
+project = "txfcgi"
+author = "the txfcgi contributors"
+copyright = f"2026, {author}"
+release = versionOf("txfcgi")
+version = release
+
+extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "FastCGI and SCGI for Twisted",
+    "fixed_sidebar": True,
+}
+nitpicky = True
+# The inventory of the API reference joins these as it is built; nothing is downloaded.
+intersphinx_mapping: dict[str, tuple[str, None]] = {}
+
+pydoctor_url_path = "api/"
+pydoctor_args = [
+    "--docformat=epytext",
+    "--project-name=txfcgi",
+    f"--project-version={release}",
+    f"--project-base-dir={checkout}",
+    "--html-output={outdir}/api",
+    *writeInventories(checkout / "txfcgi", here / "_build" / "inventories"),
+    str(checkout / "txfcgi"),
+]
