@@ -108,8 +108,7 @@ class TestImports:
 
     def test_direction(self, path: Path) -> None:
         """
-        C{service, testing, cli, web -> server, client -> streams -> wire -> errors}, and no other
-        way.
+        C{service, testing, cli, web -> server, client -> streams -> transport -> wire -> errors}.
         """
         part = partOf(path)
         if part == "__init__":
