@@ -1,0 +1,138 @@
+"""
+A browser for the tests: HTTP/1.1 over a blocking socket, which shows what comes and does not mend it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http.client import HTTPResponse
+
+from .processes import PATIENCE, connect
+
+Headers = Sequence[tuple[str, str]]
+
+# An upload is sent in pieces of this many bytes, and chunked in chunks of as many.
+PIECE = 65_536
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    A whole response.
+
+    @ivar headers: in the order they came, with repetitions.
+    """
+
+    code: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> list[str]:
+        """
+        All values of a header.
+        """
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class Browser:
+    """
+    One connection to a web server, for one request after the other; a context manager that closes
+    it.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._authority = f"{host}:{port}"
+        self._socket = connect((host, port))
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Leave, whatever is still to come.
+        """
+        self._socket.close()
+
+    def send(
+        self,
+        method: str,
+        target: bytes | str,
+        headers: Headers = (),
+        body: bytes | None = None,
+        chunked: bool = False,
+    ) -> None:
+        """
+        Send a request. A large body is sent while the response is read, as browsers do.
+
+        @param target: as it goes on the wire.
+        @param chunked: send the body in chunks, without telling its length.
+        """
+        if isinstance(target, str):
+            target = target.encode("ascii")
+        lines = [("Host", self._authority), *headers]
+        if chunked:
+            lines.append(("Transfer-Encoding", "chunked"))
+        elif body is not None:
+            lines.append(("Content-Length", str(len(body))))
+        self._socket.sendall(
+            b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target)
+            + b"".join(b"%b: %b\r\n" % (n.encode("ascii"), v.encode("utf-8")) for n, v in lines)
+            + b"\r\n"
+        )
+        self._method = method
+        if body is not None and len(body) > PIECE:
+            # It ends with the body, or when the connection does.
+            threading.Thread(target=self._sendBody, args=(body, chunked), daemon=True).start()
+        else:
+            self._sendBody(body or b"", chunked)
+
+    def head(self) -> HTTPResponse:
+        """
+        Wait for the head of the response; its body is still to be read.
+        """
+        response = HTTPResponse(self._socket, method=self._method)
+        response.begin()
+        return response
+
+    def fetch(
+        self,
+        method: str,
+        target: bytes | str,
+        headers: Headers = (),
+        body: bytes | None = None,
+        chunked: bool = False,
+    ) -> Answer:
+        """
+        Send a request as L{send} does, and read the response, all of it.
+
+        @raise http.client.IncompleteRead: when the connection is lost before its end.
+        """
+        self.send(method, target, headers, body, chunked)
+        with self.head() as response:
+            return Answer(response.status, response.getheaders(), response.read())
+
+    def _sendBody(self, body: bytes, chunked: bool) -> None:
+        """
+        Send a body, as far as the web server takes it: it may answer and close before.
+        """
+        try:
+            for piece in self._pieces(body, chunked):
+                self._socket.sendall(piece)
+        except OSError:
+            return
+
+    @staticmethod
+    def _pieces(body: bytes, chunked: bool) -> Iterator[bytes]:
+        """
+        A body as it is sent.
+        """
+        for start in range(0, len(body), PIECE):
+            piece = body[start : start + PIECE]
+            yield b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
+        if chunked:
+            yield b"0\r\n\r\n"

@@ -1,0 +1,448 @@
+"""
+The web servers: how each is started with its file out of C{docs/deploy/conf}, and what is known about
+how it behaves. The files are used as they are but for addresses and paths; where a file has a setting
+that matters, there is a front end for each value.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from .client import Browser
+from .processes import Child, Workspace, find, folder, freePort, running
+
+CHECKOUT = Path(__file__).parent.parent.parent
+CONF = CHECKOUT / "docs" / "deploy" / "conf"
+
+# What the files have where each test puts an address or a path of its own.
+WEB = "127.0.0.1:8080"
+TCP = "127.0.0.1:9000"
+SOCKET = "/run/txfcgi/app.sock"
+APPLICATION = "/srv/txfcgi"
+
+
+class Upload(Enum):
+    """
+    What an application hears about the length of a chunked upload, as CONTENT_LENGTH.
+    """
+
+    KNOWN = "the number of bytes: the web server has read all of it before"
+    ABSENT = "nothing"
+    EMPTY = "an empty string"
+    MINUS_ONE = "-1"
+
+
+class Leaving(Enum):
+    """
+    When the application hears that the browser has gone.
+    """
+
+    AT_ONCE = "as soon as the web server does"
+    ON_WRITE = "when it writes more than the web server keeps for the browser"
+
+
+@dataclass(frozen=True)
+class Site:
+    """
+    A web server that runs, with the application behind it.
+
+    @ivar frontEnd: which one.
+    @ivar server: its process.
+    """
+
+    frontEnd: FrontEnd
+    host: str
+    port: int
+    server: Child
+
+    def browser(self) -> Browser:
+        """
+        A new connection to the web server.
+        """
+        return Browser(self.host, self.port)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """
+    An application's server that runs.
+
+    @ivar path: of its Unix socket.
+    @ivar address: host and port of its TCP socket, with a colon between them.
+    """
+
+    child: Child
+    path: str
+    address: str
+
+
+@contextmanager
+def backend(workspace: Workspace) -> Iterator[Backend]:
+    """
+    Run C{twist fcgi} with L{tests.interop.app}, on a Unix and a TCP socket.
+    """
+    port = freePort()
+    command = [sys.executable, "-m", "twisted", "fcgi"]
+    command += ["--port", f"unix:{workspace.socket}"]
+    command += ["--port", f"tcp:{port}:interface={workspace.host}"]
+    command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app"]
+    with running("app", command, workspace.root) as child:
+        child.waitUntilAccepting(workspace.socket, (workspace.host, port))
+        yield Backend(child, workspace.socket, f"{workspace.host}:{port}")
+
+
+def adapted(name: str, changes: Mapping[str, str]) -> str:
+    """
+    One of the files that people copy.
+
+    @param name: its name.
+    @param changes: literal text in it, and what to put there.
+    @raise AssertionError: when the file has no such text.
+    """
+    text = (CONF / name).read_text("utf-8")
+    for old, new in changes.items():
+        assert old in text, f"{name} does not have {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+Starter = Callable[[Workspace, str, int], AbstractContextManager[Child]]
+"""
+Starts a web server with a file that was adapted, on a port.
+"""
+
+
+@contextmanager
+def nginx(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+    """
+    Run nginx.
+    """
+    root = workspace.root
+    workspace.write("site.conf", site)
+    temporary = "\n".join(
+        f"    {kind}_temp_path {root}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = workspace.write(
+        "nginx.conf",
+        f"""
+daemon off;
+{"user root;" if os.geteuid() == 0 else ""}
+pid {root}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+{temporary}
+    include {root}/site.conf;
+}}
+""",
+    )
+    command = [find("nginx", "nginx"), "-e", "stderr", "-c", str(main)]
+    with running("nginx", command, root) as child:
+        yield child
+
+
+def underRootNotRoot(workspace: Workspace) -> list[str]:
+    """
+    What to put before Apache's command. Apache refuses to serve as root; when root runs the tests,
+    it runs as the user whom Debian has for web servers, with root's access to files, so that it can
+    start the Python of the tests wherever that is.
+    """
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("www-data")
+    os.chown(workspace.root, user.pw_uid, user.pw_gid)
+    return [
+        find("setpriv", "util-linux"),
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    ]
+
+
+@contextmanager
+def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+    """
+    Run Apache with the modules that Debian enables by itself, and those that the file names after
+    C{a2enmod}.
+    """
+    root = workspace.root
+    workspace.write("site.conf", site)
+    enabled = site.partition("a2enmod ")[2].partition(";")[0].split()
+    modules = ["mpm_event", "authn_core", "authz_core", "authz_user", "alias", "proxy", *enabled]
+    loads = []
+    for name in modules:
+        package = "libapache2-mod-fcgid" if name == "fcgid" else "apache2"
+        module = find(f"/usr/lib/apache2/modules/mod_{name}.so", package)
+        loads.append(f"LoadModule {name}_module {module}")
+    main = workspace.write(
+        "apache.conf",
+        "\n".join(
+            [
+                *loads,
+                f"ServerRoot {root}",
+                "ServerName localhost",
+                f"PidFile {root}/apache.pid",
+                f"DefaultRuntimeDir {root}",
+                "ErrorLog /dev/stderr",
+                "StartServers 1",
+                "ServerLimit 1",
+                f"Include {root}/site.conf",
+                "",
+            ]
+        ),
+    )
+    command = [find("apache2", "apache2"), "-D", "FOREGROUND", "-f", str(main)]
+    with running("apache", [*underRootNotRoot(workspace), *command], root) as child:
+        yield child
+
+
+@contextmanager
+def lighttpd(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+    """
+    Run lighttpd.
+    """
+    root = workspace.root
+    main = workspace.write(
+        "lighttpd.conf",
+        f"""
+server.bind = "{workspace.host}"
+server.port = {port}
+server.document-root = "{root}"
+server.upload-dirs = ( "{root}" )
+{site}
+""",
+    )
+    command = [find("lighttpd", "lighttpd"), "-D", "-f", str(main)]
+    with running("lighttpd", command, root) as child:
+        yield child
+
+
+@contextmanager
+def haproxy(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+    """
+    Run HAProxy.
+    """
+    main = workspace.write("haproxy.cfg", site)
+    command = [find("haproxy", "haproxy"), "-db", "-f", str(main)]
+    with running("haproxy", command, workspace.root) as child:
+        yield child
+
+
+@contextmanager
+def caddy(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+    """
+    Run Caddy, without the port for its own administration.
+    """
+    main = workspace.write("Caddyfile", "{\n\tadmin off\n}\n" + site)
+    command = [find("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", str(main)]
+    homes = {"XDG_DATA_HOME": str(workspace.root), "XDG_CONFIG_HOME": str(workspace.root)}
+    with running("caddy", command, workspace.root, homes) as child:
+        yield child
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """
+    A web server with one of our files.
+
+    @ivar name: what the tests call it.
+    @ivar start: starts it.
+    @ivar conf: the file.
+    @ivar tcp: the text in the file that stands for the application's socket, and what to put there
+        to reach it by TCP instead, with C{{}} for the address; C{None} to leave it a Unix socket.
+    @ivar settings: other text to change.
+    @ivar spawns: it starts the application by itself.
+    @ivar upload: what the application hears about the length of a chunked upload.
+    @ivar leaving: when the application hears that the browser has gone.
+    @ivar keeps: it keeps connections to the application.
+    @ivar joins: it joins repeated request headers to one.
+    """
+
+    name: str
+    start: Starter
+    conf: str
+    tcp: tuple[str, str] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    spawns: bool = False
+    upload: Upload = Upload.KNOWN
+    leaving: Leaving = Leaving.ON_WRITE
+    keeps: bool = False
+    joins: bool = True
+
+    @contextmanager
+    def running(self) -> Iterator[Site]:
+        """
+        Start it, and what it needs.
+        """
+        with ExitStack() as stack:
+            workspace = Workspace(stack.enter_context(folder()))
+            port = freePort()
+            changes = dict(self.settings)
+            if WEB in (CONF / self.conf).read_text("utf-8"):
+                changes[WEB] = f"{workspace.host}:{port}"
+            if self.spawns:
+                changes.update(self.spawned(workspace))
+            else:
+                served = stack.enter_context(backend(workspace))
+                if self.tcp is None:
+                    changes[SOCKET] = served.path
+                else:
+                    changes[self.tcp[0]] = self.tcp[1].format(served.address)
+            site = adapted(self.conf, changes)
+            server = stack.enter_context(self.start(workspace, site, port))
+            server.waitUntilAccepting((workspace.host, port))
+            yield Site(self, workspace.host, port, server)
+
+    def spawned(self, workspace: Workspace) -> dict[str, str]:
+        """
+        Write the script that the web server starts.
+
+        @return: what to change in the file for it.
+        """
+        place = workspace.root / "srv"
+        place.mkdir()
+        script = place / "app.fcgi"
+        script.write_text(
+            adapted(
+                script.name,
+                {
+                    f"{APPLICATION}/venv/bin/python": sys.executable,
+                    f'"{APPLICATION}"': f'"{CHECKOUT}"',
+                    "from myapp import": "from tests.interop.app import",
+                },
+            ),
+            "utf-8",
+        )
+        script.chmod(0o755)
+        changes = {APPLICATION: str(place)}
+        if SOCKET in (CONF / self.conf).read_text("utf-8"):
+            changes[SOCKET] = workspace.socket
+        return changes
+
+
+NGINX_TCP = ("unix:/run/txfcgi/app.sock", "{}")
+APACHE_TCP = ("unix:/run/txfcgi/app.sock|fcgi://localhost/", "fcgi://{}/")
+HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
+NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
+NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
+
+RESPONDERS = [
+    FrontEnd(
+        "nginx",
+        nginx,
+        "nginx.conf",
+        leaving=Leaving.AT_ONCE,
+        joins=False,
+    ),
+    FrontEnd(
+        "nginx-tcp",
+        nginx,
+        "nginx.conf",
+        tcp=NGINX_TCP,
+        leaving=Leaving.AT_ONCE,
+        keeps=True,
+        joins=False,
+    ),
+    FrontEnd(
+        "nginx-not-kept",
+        nginx,
+        "nginx.conf",
+        tcp=NGINX_TCP,
+        settings=NOT_KEPT,
+        leaving=Leaving.AT_ONCE,
+        joins=False,
+    ),
+    FrontEnd(
+        "nginx-not-buffered",
+        nginx,
+        "nginx.conf",
+        settings=NOT_BUFFERED,
+        upload=Upload.EMPTY,
+        leaving=Leaving.AT_ONCE,
+        joins=False,
+    ),
+    FrontEnd(
+        "apache",
+        apache,
+        "apache-proxy-fcgi.conf",
+        upload=Upload.ABSENT,
+    ),
+    FrontEnd(
+        "apache-tcp",
+        apache,
+        "apache-proxy-fcgi.conf",
+        tcp=APACHE_TCP,
+        upload=Upload.ABSENT,
+        keeps=True,
+    ),
+    FrontEnd(
+        "apache-not-kept",
+        apache,
+        "apache-proxy-fcgi.conf",
+        tcp=APACHE_TCP,
+        settings={"enablereuse=on": "enablereuse=off"},
+        upload=Upload.ABSENT,
+    ),
+    FrontEnd(
+        "apache-fcgid",
+        apache,
+        "apache-fcgid.conf",
+        spawns=True,
+    ),
+    FrontEnd(
+        "lighttpd",
+        lighttpd,
+        "lighttpd.conf",
+    ),
+    FrontEnd(
+        "lighttpd-spawn",
+        lighttpd,
+        "lighttpd-spawn.conf",
+        spawns=True,
+    ),
+    FrontEnd(
+        "haproxy",
+        haproxy,
+        "haproxy.cfg",
+        joins=False,
+    ),
+    FrontEnd(
+        "haproxy-tcp",
+        haproxy,
+        "haproxy.cfg",
+        tcp=HAPROXY_TCP,
+        keeps=True,
+        joins=False,
+    ),
+    FrontEnd(
+        "haproxy-mpxs",
+        haproxy,
+        "haproxy.cfg",
+        tcp=HAPROXY_TCP,
+        settings={"no option mpxs-conns": "option mpxs-conns"},
+        keeps=True,
+        joins=False,
+    ),
+    FrontEnd(
+        "caddy",
+        caddy,
+        "Caddyfile",
+        upload=Upload.MINUS_ONE,
+    ),
+]
+
+AUTHORIZERS = [
+    FrontEnd("apache", apache, "apache-authnz-fcgi.conf", tcp=(TCP, "{}")),
+    FrontEnd("lighttpd", lighttpd, "lighttpd-authorizer.conf"),
+]

@@ -1,0 +1,236 @@
+"""
+What a browser sees of an application behind each web server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from http.client import HTTPException
+from urllib.parse import quote, unquote_to_bytes
+
+import pytest
+
+from .client import Browser
+from .frontends import Leaving, Site, Upload
+
+MEBI = 1024 * 1024
+
+# In which no two pieces of a record's size are alike.
+UPLOAD = b"".join(b"%015x\n" % number for number in range(20 * MEBI // 16))
+
+SIZES = pytest.mark.parametrize("size", [0, 1, 100_000, len(UPLOAD)])
+
+
+def test_get(browser: Browser) -> None:
+    """
+    The application's answer.
+    """
+    answer = browser.fetch("GET", "/hello")
+    assert (answer.code, answer.body) == (200, b"hello\n")
+    assert answer.header("Content-Type") == ["text/plain"]
+
+
+@SIZES
+def test_echo(browser: Browser, size: int) -> None:
+    """
+    A body arrives whole, and comes back whole while it still arrives.
+    """
+    answer = browser.fetch("POST", "/echo", body=UPLOAD[:size])
+    assert answer.code == 200
+    assert answer.body == UPLOAD[:size]
+
+
+@SIZES
+def test_upload(browser: Browser, size: int) -> None:
+    """
+    The application reads a body of a known length.
+    """
+    answer = browser.fetch("POST", "/count", body=UPLOAD[:size])
+    assert json.loads(answer.body) == {
+        "size": size,
+        "sha256": hashlib.sha256(UPLOAD[:size]).hexdigest(),
+        "CONTENT_LENGTH": str(size),
+    }
+
+
+@pytest.mark.parametrize("size", [0, 1, 10_000, len(UPLOAD)])
+def test_chunkedUpload(site: Site, browser: Browser, size: int) -> None:
+    """
+    The application reads a body whose length the browser does not tell, whatever the web server
+    makes of the length.
+    """
+    answer = browser.fetch("POST", "/count", body=UPLOAD[:size], chunked=True)
+    assert answer.code == 200, answer
+    told = {
+        Upload.KNOWN: str(size),
+        Upload.ABSENT: None,
+        Upload.EMPTY: "",
+        Upload.MINUS_ONE: "-1",
+    }[site.frontEnd.upload]
+    assert json.loads(answer.body) == {
+        "size": size,
+        "sha256": hashlib.sha256(UPLOAD[:size]).hexdigest(),
+        "CONTENT_LENGTH": told,
+    }
+
+
+def test_bigResponse(browser: Browser) -> None:
+    """
+    A response of 20 MiB arrives whole.
+    """
+    answer = browser.fetch("GET", "/big")
+    assert len(answer.body) == 20 * MEBI
+    assert answer.body == b"".join(b"%015d\n" % number for number in range(20 * MEBI // 16))
+    assert answer.header("Content-Length") in ([str(20 * MEBI)], [])
+
+
+def test_streamedResponse(browser: Browser, other: Browser) -> None:
+    """
+    Each piece of a response is at the browser before the application has the next one.
+    """
+    browser.send("GET", "/stream?name=pieces")
+    response = None
+    for number in range(5):
+        piece = b"piece %d\n" % number
+        assert other.fetch("POST", "/release?name=pieces", body=piece).code == 204
+        response = response or browser.head()
+        assert response.read(len(piece)) == piece
+    assert other.fetch("POST", "/release?name=pieces", body=b"").code == 204
+    assert response is not None
+    assert response.read() == b""
+
+
+def test_repeatedResponseHeaders(browser: Browser) -> None:
+    """
+    Two cookies are two headers.
+    """
+    assert browser.fetch("GET", "/cookies").header("Set-Cookie") == ["a=1", "b=2; Path=/"]
+
+
+def test_repeatedRequestHeaders(site: Site, browser: Browser) -> None:
+    """
+    A header that the browser sends twice arrives as two values, or as one joined by the web server.
+    """
+    answer = browser.fetch("GET", "/headers", [("X-Repeated", "one"), ("X-Repeated", "two")])
+    expected = ["one, two"] if site.frontEnd.joins else ["one", "two"]
+    assert json.loads(answer.body) == expected
+
+
+def test_head(browser: Browser) -> None:
+    """
+    HEAD gets the headers of GET and no body; the connection goes on.
+    """
+    answer = browser.fetch("HEAD", "/hello")
+    assert (answer.code, answer.body) == (200, b"")
+    assert answer.header("Content-Type") == ["text/plain"]
+    assert browser.fetch("GET", "/hello").body == b"hello\n"
+
+
+@pytest.mark.parametrize("code", [204, 304])
+def test_noBody(browser: Browser, code: int) -> None:
+    """
+    A response that never has a body; the connection goes on.
+    """
+    answer = browser.fetch("GET", f"/status/{code}")
+    assert (answer.code, answer.body) == (code, b"")
+    assert browser.fetch("GET", "/hello").body == b"hello\n"
+
+
+@pytest.mark.parametrize("code", [200, 201, 400, 404, 418, 500, 503])
+def test_status(browser: Browser, code: int) -> None:
+    """
+    The application's status, the web server does not put its own error page in its place.
+    """
+    answer = browser.fetch("GET", f"/status/{code}")
+    assert (answer.code, answer.body) == (code, b"")
+
+
+def paramsOf(browser: Browser, target: bytes | str) -> dict[str, bytes]:
+    """
+    What the web server tells about a request to C{/params}.
+    """
+    answer = browser.fetch("GET", target)
+    assert answer.code == 200, answer
+    return {name: value.encode("latin-1") for name, value in json.loads(answer.body)}
+
+
+@pytest.mark.parametrize("path", ["/params", "/params/", "/params/a b", "/params/café/日本", "/params/%"])
+def test_path(browser: Browser, path: str) -> None:
+    """
+    The decoded path is SCRIPT_NAME and PATH_INFO; REQUEST_URI is what the browser sent.
+    """
+    params = paramsOf(browser, quote(path))
+    assert params["SCRIPT_NAME"] == b""
+    assert params["PATH_INFO"].decode("utf-8") == path
+    assert params["REQUEST_URI"].decode("ascii") == quote(path)
+    assert params["QUERY_STRING"] == b""
+
+
+def test_pathNotText(browser: Browser) -> None:
+    """
+    A path that is not UTF-8 arrives with its bytes.
+    """
+    params = paramsOf(browser, "/params/%80%ff")
+    assert params["PATH_INFO"] == b"/params/\x80\xff"
+
+
+def test_query(browser: Browser) -> None:
+    """
+    All bytes that can be in a query arrive.
+    """
+    data = bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+    params = paramsOf(browser, "/params?data=" + quote(data, safe=""))
+    name, _, value = params["QUERY_STRING"].partition(b"=")
+    assert (name, unquote_to_bytes(value)) == (b"data", data)
+
+
+def test_browserLeavesWhileTheApplicationWaits(site: Site, other: Browser) -> None:
+    """
+    An application that has nothing to write is cancelled when the browser goes, if the web server
+    tells.
+    """
+    with site.browser() as leaving:
+        leaving.send("GET", "/hang?name=waiting")
+        response = leaving.head()
+        assert response.read(6) == b"begun\n"
+    assert other.fetch("GET", "/wait?name=waiting&what=cancelled").code == 204
+
+
+def test_browserLeavesWhileTheApplicationWrites(site: Site, other: Browser) -> None:
+    """
+    An application that writes without end is cancelled when the browser goes, behind each web
+    server.
+    """
+    with site.browser() as leaving:
+        leaving.send("GET", "/flood?name=writing")
+        assert leaving.head().read(5) == b"more "
+    assert other.fetch("GET", "/wait?name=writing&what=cancelled").code == 204
+
+
+def test_overloaded(browser: Browser) -> None:
+    """
+    An application with enough to do.
+    """
+    answer = browser.fetch("GET", "/overloaded")
+    assert answer.code == 503
+    assert len(answer.header("Retry-After")) == 1
+
+
+def test_failsBeforeTheHead(browser: Browser) -> None:
+    """
+    An application's bug is a plain 500; what happened is in the log alone.
+    """
+    answer = browser.fetch("GET", "/fail-before")
+    assert answer.code == 500
+    assert b"secret" not in answer.body
+    assert b"Traceback" not in answer.body
+    assert browser.fetch("GET", "/hello").body == b"hello\n"
+
+
+def test_failsAfterTheHead(browser: Browser) -> None:
+    """
+    A response that the application could not finish does not look complete.
+    """
+    with pytest.raises((HTTPException, ConnectionError)):
+        browser.fetch("GET", "/fail-after")
