@@ -1,0 +1,141 @@
+"""
+From the name of an app, C{mod.fn}, to the app.
+
+A name can fail in two ways that need two answers: there is nothing of that name, or there is and it
+failed when it was imported. The second keeps its own traceback, as the mistake is in a file of the
+user's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from traceback import StackSummary, TracebackException
+from types import ModuleType
+from typing import Any
+
+from txfcgi.service.errors import CannotLoad
+
+
+def loadApplication(name: str, directory: str) -> Callable[..., Any]:
+    """
+    Find an app by its name.
+
+    @param name: C{"mod.fn"}, C{"package.mod.fn"}, C{"mod.object.method"}; or with a colon where the
+        module ends, C{"mod:fn"}.
+    @param directory: Where modules are looked for first. It becomes the first entry of C{sys.path}.
+
+    @return: The app.
+
+    @raise CannotLoad: There is no such directory, module or attribute, the module failed to import,
+        or what is there can't be called.
+    """
+    directory = os.path.abspath(directory)
+    if not os.path.isdir(directory):
+        raise CannotLoad(f"the directory {directory} does not exist")
+    if sys.path[:1] != [directory]:
+        sys.path.insert(0, directory)
+    module, attributes = _importLongest(name, directory)
+    found: Any = module
+    for position, attribute in enumerate(attributes):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            where = _describe(module, attributes[:position])
+            raise CannotLoad(f"{name}: {where} has no {attribute!r}") from None
+    if not callable(found):
+        raise CannotLoad(
+            f"{name}: {_describe(module, attributes)} is a {type(found).__name__} "
+            "and can't be called; an app is a function that takes a request"
+        )
+    app: Callable[..., Any] = found
+    return app
+
+
+def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
+    """
+    Import as much of a name as is a module.
+
+    @param name: The name of an app.
+    @param directory: Where it is looked for, for the message.
+
+    @return: The module, and the names that lead on from it.
+
+    @raise CannotLoad: None of it is a module, or one failed to import.
+    """
+    moduleName, colon, rest = name.partition(":")
+    parts = moduleName.split(".")
+    attributes = rest.split(".") if colon else []
+    if not colon and len(parts) > 1:
+        attributes.insert(0, parts.pop())
+    if not all(part.isidentifier() for part in [*parts, *attributes]) or not attributes:
+        raise CannotLoad(
+            f"{name!r} does not name an app: it takes a module and a function in it, "
+            "such as hello.app or hello:app"
+        )
+    while True:
+        moduleName = ".".join(parts)
+        try:
+            return import_module(moduleName), attributes
+        except Exception as error:
+            if not _isMissing(error, moduleName):
+                raise CannotLoad(
+                    f"{name}: the module {moduleName} failed when it was imported:\n\n"
+                    f"{_ownTraceback(error)}"
+                ) from error
+        if colon or len(parts) == 1:
+            raise CannotLoad(
+                f"{name}: there is no module {moduleName!r} in {directory}, nor on Python's path"
+            )
+        attributes.insert(0, parts.pop())
+
+
+def _isMissing(error: Exception, moduleName: str) -> bool:
+    """
+    Does this error say that the module itself is not there, rather than one that it imports?
+
+    @param error: What the import raised.
+    @param moduleName: The module that was to be imported.
+
+    @return: Whether the module, or a package that it would be in, is missing.
+    """
+    return isinstance(error, ModuleNotFoundError) and f"{moduleName}.".startswith(f"{error.name}.")
+
+
+def _ownTraceback(error: Exception) -> str:
+    """
+    Format a traceback without the frames between this module and the user's.
+
+    @param error: What the import raised.
+
+    @return: The traceback, without a line end after it.
+    """
+    formatted = TracebackException.from_exception(error)
+    formatted.stack = StackSummary.from_list(
+        [
+            frame
+            for frame in formatted.stack
+            if frame.filename not in (__file__, import_module.__code__.co_filename)
+            and not frame.filename.startswith("<frozen importlib")
+        ]
+    )
+    lines = formatted.format() if formatted.stack else formatted.format_exception_only()
+    return "".join(lines).rstrip("\n")
+
+
+def _describe(module: ModuleType, attributes: list[str]) -> str:
+    """
+    Name what was found so far, and its file: a module of the same name elsewhere is the usual
+    reason.
+
+    @param module: The module.
+    @param attributes: The names followed from there.
+
+    @return: The name, such as C{"the module hello (/srv/hello.py)"}.
+    """
+    file = getattr(module, "__file__", None) or "built in"
+    if attributes:
+        return f"{'.'.join([module.__name__, *attributes])} ({file})"
+    return f"the module {module.__name__} ({file})"

@@ -1,0 +1,237 @@
+"""
+The service that listens for web servers, and lets what has begun finish when it is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txfcgi.service.allow import isPublic
+from txfcgi.service.errors import CannotListen, CannotServe, CannotStart
+from txfcgi.service.listen import explainListenFailure
+from txfcgi.service.signals import StopSignals
+from txfcgi.service.sockets import UNIXListener
+
+PUBLIC_PORT = (
+    "{address} is open to other machines, and whoever connects is believed in all they say: "
+    "FastCGI and SCGI have no passwords. Bind it to interface=127.0.0.1, use a unix: socket, say "
+    "who may connect with --allow-from, or insist with --insecure"
+)
+
+#: What an endpoint fails with when it can't listen. A port number that is too large is an
+#: L{OverflowError}. Anything else is a mistake in a program, and keeps its traceback.
+EXPECTED_FAILURES = (CannotServe, CannotListenError, OSError, ValueError, OverflowError)
+
+
+class IsDrained(Protocol):
+    """
+    What the service needs of a factory besides C{buildProtocol}.
+    """
+
+    def drain(self, deadline: float) -> Deferred[None]:
+        """
+        Take no new requests, close the connections that have none, and let the others end.
+
+        @param deadline: Seconds after which what is left is aborted.
+
+        @return: Fires when there are no requests.
+        """
+
+
+class Serving(Service):
+    """
+    Serves one factory on any number of endpoints, all or none.
+
+    Whatever keeps it from listening is raised as L{CannotStart} from L{privilegedStartService}
+    (which C{twistd} calls before it gives up root) or L{startService} (C{twist}).
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        factory: Any,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        *,
+        drainTimeout: float = 30.0,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        insecure: bool = False,
+    ) -> None:
+        """
+        @param reactor: The reactor whose stopping this service is part of.
+        @param factory: Builds a protocol for each connection; see L{IsDrained}.
+        @param endpoints: Where to listen, each with the text that describes it.
+        @param drainTimeout: Seconds that requests get to end in when the service stops.
+        @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
+            there is one.
+        @param insecure: Whether other machines may connect without it.
+        """
+        self._reactor = reactor
+        self._factory: IProtocolFactory = factory
+        self._drainable: IsDrained = factory
+        self._endpoints = list(endpoints)
+        self._begun = False
+        self._drainTimeout = drainTimeout
+        self._allowFrom = allowFrom
+        self._insecure = insecure
+        self._waiting: list[Deferred[Any]] = []
+        self._signals = StopSignals(reactor, self._hurry)
+        self.ports: list[IListeningPort] = []
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen on every endpoint.
+
+        @raise CannotStart: One of them can't be had. None is kept.
+        """
+        self._begun = True
+        self._signals.install()
+        for text, endpoint in self._endpoints:
+            failures: list[Failure] = []
+            listening = maybeDeferred(endpoint.listen, self._factory)
+            listening.addCallback(self._isListening, text)
+            if listening.called:
+                listening.addErrback(failures.append)
+            else:
+                listening.addErrback(self._failedLate, text)
+                self._waiting.append(listening)
+            for failure in failures:
+                self._giveUp()
+                raise self._cannotStart(failure, text)
+
+    def startService(self) -> None:
+        """
+        Listen, unless that is done, and stop gracefully when a signal asks for it.
+
+        @raise CannotStart: As L{privilegedStartService}.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        if not self._begun:
+            self.privilegedStartService()
+        self._reactor.callWhenRunning(self._signals.install)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, and give the requests that run the time to end.
+
+        @return: Fires when the last has ended, at the latest when the time is over.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        ports = self._letGo()
+        for port in ports:
+            self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
+        ends: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
+        ends.append(self._drainable.drain(self._drainTimeout))
+        for end in ends:
+            end.addErrback(lambda failure: self._log.failure("While stopping", failure))
+
+        def ended(_: object) -> None:
+            self._signals.restore()
+
+        return gatherResults(ends).addCallback(ended)
+
+    def _isListening(self, port: IListeningPort, text: str) -> None:
+        """
+        Keep a port, or refuse it.
+
+        @param port: The port. Nothing was accepted on it so far.
+        @param text: The description of its endpoint.
+
+        @raise CannotListen: It is open to other machines, and nothing says that it should be.
+        """
+        self.ports.append(port)
+        host = port.getHost()
+        address = _addressText(host)
+        ip = host.host if isinstance(host, (IPv4Address, IPv6Address)) else None
+        if ip is not None and isPublic(ip) and self._allowFrom is None and not self._insecure:
+            raise CannotListen(PUBLIC_PORT.format(address=address))
+        self._log.info("Listens on {address} ({text}).", address=address, text=text)
+        if self._allowFrom is not None and ip is None:
+            self._log.warn(
+                "Peers are checked by IP address: every connection to {address} will be closed.",
+                address=address,
+            )
+
+    def _cannotStart(self, failure: Failure, text: str) -> Exception:
+        """
+        @param failure: Why an endpoint does not listen.
+        @param text: Its description.
+
+        @return: What to raise.
+        """
+        error = failure.value
+        if isinstance(error, EXPECTED_FAILURES):
+            return CannotStart(f"{text}: {explainListenFailure(error)}")
+        failure.raiseException()
+
+    def _failedLate(self, failure: Failure, text: str) -> None:
+        """
+        End the process when an endpoint that took its time does not come to listen.
+
+        @param failure: Why.
+        @param text: The description of the endpoint.
+        """
+        if isinstance(failure.value, CancelledError):
+            return
+        self._log.failure("Can't listen on {text}", failure, text=text)
+        self._reactor.stop()
+
+    def _giveUp(self) -> None:
+        """
+        Let go of every port. As the reactor may never run, what is in the filesystem goes at once.
+        """
+        self._signals.restore()
+        for port in self._letGo():
+            maybeDeferred(port.stopListening)
+            if isinstance(port, UNIXListener) and port.file is not None:
+                port.file.remove()
+
+    def _letGo(self) -> list[IListeningPort]:
+        """
+        Forget the ports, and give up waiting for more.
+
+        @return: The ports there were.
+        """
+        self._begun = False
+        waiting, self._waiting = self._waiting, []
+        for pending in waiting:
+            pending.cancel()
+        ports, self.ports = self.ports, []
+        return ports
+
+    def _hurry(self) -> None:
+        """
+        Give the requests that are left no more time.
+        """
+        self._log.info("Told to stop again: aborts what still runs.")
+        self._drainable.drain(0.0)
+
+
+def _addressText(host: IAddress) -> str:
+    """
+    @param host: The address that a port listens on.
+
+    @return: The address as it would be given to C{--port}.
+    """
+    if isinstance(host, IPv4Address):
+        return f"tcp:{host.port}:interface={host.host}"
+    if isinstance(host, IPv6Address):
+        return f"tcp6:{host.port}:interface={host.host}"
+    if isinstance(host, UNIXAddress) and host.name is not None:
+        return "unix:" + host.name.decode("utf-8", "replace").replace("\0", "@")
+    return str(host)

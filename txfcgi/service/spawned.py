@@ -1,0 +1,94 @@
+"""
+A program that a web server starts: Apache's mod_fcgid, lighttpd's C{bin-path}, spawn-fcgi, or
+systemd with C{StandardInput=socket}.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.logger import globalLogBeginner, textFileLogObserver
+
+from txfcgi.server.limits import Limits
+from txfcgi.server.protocol import FastCGIServerFactory
+from txfcgi.service.allow import AllowList, peerCheck
+from txfcgi.service.errors import CannotServe, CannotStart
+from txfcgi.service.listen import InheritedSocketEndpoint
+from txfcgi.service.serving import Serving
+from txfcgi.service.sockets import fillStandardDescriptors, inheritedListener
+
+HOW_TO_START = """\
+A FastCGI program is started by what listens for it, and passes it the socket as descriptor {fd}:
+Apache's mod_fcgid, lighttpd's bin-path, spawn-fcgi, or systemd with StandardInput=socket.
+To start one by hand: twistd -n fcgi --port unix:/tmp/app.sock --app mod.fn"""
+
+
+def serve(
+    app: Callable[[Any], Any],
+    limits: Limits | None = None,
+    *,
+    multiplex: bool = True,
+    allowFrom: str | Callable[[IAddress], bool] | None = None,
+    drainTimeout: float = 30.0,
+    insecure: bool = False,
+    fd: int = 0,
+    log: bool = True,
+) -> None:
+    """
+    Serve an app on the socket that this program was started with, until the web server ends it.
+
+    Runs the reactor. It returns when SIGTERM, SIGUSR1 or SIGINT came and the requests that ran have
+    ended, so that the program ends with status 0::
+
+        from txfcgi import Response, serve
+
+        def app(request):
+            return Response(200, {"Content-Type": "text/plain"}, b"Hello")
+
+        serve(app)
+
+    @param app: The app.
+    @param limits: What a web server may use up; L{None} for the defaults.
+    @param multiplex: Whether a connection may carry several requests at once.
+    @param allowFrom: The addresses and networks that may connect, separated by commas, or what says
+        whether an address may. FCGI_WEB_SERVER_ADDRS in the environment holds too (section 3.2).
+    @param drainTimeout: Seconds that requests get to end in once the program is told to stop.
+    @param insecure: Whether to serve on a TCP port that other machines can reach, without a list of
+        those that may.
+    @param fd: The descriptor of the socket (FCGI_LISTENSOCK_FILENO, section 2.2).
+    @param log: Whether to begin logging, to standard error if it is open. A program that has begun
+        logging passes L{False}.
+
+    @raise CannotStart: There is no such socket. Not caught, it ends the program with status 1 and a
+        message.
+    """
+    fillStandardDescriptors()
+    try:
+        inheritedListener(fd).close()
+        given = AllowList.fromText(allowFrom) if isinstance(allowFrom, str) else allowFrom
+        allowed = peerCheck(given, os.environ)
+    except CannotServe as error:
+        hint = "" if isinstance(error, ValueError) else f"\n{HOW_TO_START.format(fd=fd)}"
+        raise CannotStart(f"{error}.{hint}") from error
+    from twisted.internet import reactor as _reactor
+
+    reactor: Any = _reactor
+    if log:
+        observers = [] if sys.stderr is None else [textFileLogObserver(sys.stderr)]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+    service = Serving(
+        reactor,
+        FastCGIServerFactory(app, limits or Limits(), multiplex=multiplex, allowFrom=allowed),
+        [(f"fcgi:fd={fd}", InheritedSocketEndpoint(reactor, fd))],
+        drainTimeout=drainTimeout,
+        allowFrom=allowed,
+        insecure=insecure,
+    )
+    service.privilegedStartService()
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()

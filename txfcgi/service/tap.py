@@ -1,0 +1,52 @@
+"""
+C{twistd fcgi}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+
+from txfcgi.server.protocol import FastCGIServerFactory
+from txfcgi.service.options import ServerOptions
+
+
+class Options(ServerOptions):
+    """
+    The command line of C{twistd fcgi}.
+    """
+
+    command = "fcgi"
+    protocol = "FastCGI"
+
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "no-multiplex",
+            None,
+            "Refuse a second request on a connection while one runs (FCGI_CANT_MPX_CONN)",
+        ],
+    ]
+
+    def makeFactory(self) -> FastCGIServerFactory:
+        """
+        @return: The factory that serves the app.
+        """
+        return FastCGIServerFactory(
+            self["application"],
+            self["limits"],
+            multiplex=not self["no-multiplex"],
+            allowFrom=self["allowFrom"],
+        )
+
+
+def makeService(options: ServerOptions) -> IService:
+    """
+    Make the service for a command line.
+
+    @param options: The command line, parsed.
+
+    @return: The service.
+    """
+    return options.makeService()
