@@ -101,18 +101,24 @@ def unit(session: nox.Session) -> None:
 
 
 @nox.session
+def wire(session: nox.Session) -> None:
+    """
+    Ask that the tests of the wire reach all of it by themselves: it is what meets hostile bytes.
+    """
+    session.install("-e", ".[test]")
+    session.run(
+        *("pytest", "-q", "-n", "auto", "tests/wire"),
+        *("--cov=txfcgi.wire", "--cov-fail-under=100"),
+    )
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """
     Run all the tests, with the real web servers, on this Python, and ask for branch coverage.
-
-    The wire is the part that meets hostile bytes: its own tests alone have to reach all of it.
     """
     session.install("-e", ".[test]")
-    parallel = ("-n", "auto")
-    session.run(
-        "pytest", "-q", *parallel, "tests/wire", "--cov=txfcgi.wire", "--cov-fail-under=100"
-    )
-    session.run("pytest", *parallel, "--cov", *session.posargs)
+    session.run("pytest", "-n", "auto", "--cov", *session.posargs)
     # What follows is nox's account of what went well; pytest's summary says it better. Failures are
     # still shown.
     logging.getLogger("nox").setLevel(logging.ERROR)
