@@ -241,7 +241,7 @@ class ServerConnection(RecordLayer):
             tail = _outputEnd(requestID, -size & 7)
         return b"".join((HEADER.pack(1, 6, requestID, size, -size & 7), head, body, tail))
 
-    def send(self, requestID: int, stream: Stream, data: bytes) -> list[Buffer]:
+    def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
         """
         A piece of STDOUT or STDERR, as records.
 

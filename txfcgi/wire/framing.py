@@ -47,7 +47,7 @@ def endRequest(requestID: int, appStatus: int, protocolStatus: int) -> bytes:
     return recordHeader(3, requestID, 8, 0) + body
 
 
-def streamRecords(type: int, requestID: int, data: bytes) -> list[Buffer]:
+def streamRecords(type: int, requestID: int, data: Buffer) -> list[Buffer]:
     """
     A piece of a stream as records, its bytes not copied.
 

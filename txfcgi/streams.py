@@ -1,0 +1,555 @@
+"""
+One stream of bytes each way, the same at a server and at a client.
+
+L{InputStream} is read; L{OutputStream} is written. Both hold a bounded number of bytes: the first
+by asking its source to pause, the second by asking its writer to wait, and by failing the request
+of a writer that does not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IPushProducer
+from zope.interface import implementer
+
+from .errors import (
+    AlreadyReading,
+    BodyTooLarge,
+    BodyTooLong,
+    BodyTooShort,
+    InvalidResponse,
+    OutputTooLarge,
+    ReadTooLarge,
+    RequestAborted,
+    StreamClosed,
+)
+from .transport import Outlet
+from .wire.framing import Buffer
+
+COLLECT_BYTES: Final = 16 * 1024 * 1024
+STREAM_BYTES: Final = 65_536
+# How much one writer may send before the others get a turn, however fast the peer takes it.
+TURN: Final = 1_048_576
+
+
+class Source(Protocol):
+    """
+    What an L{InputStream} gets its bytes from.
+    """
+
+    def inputFull(self, stream: InputStream) -> None:
+        """
+        More than the high-water mark waits to be read.
+        """
+
+    def inputDrained(self, stream: InputStream) -> None:
+        """
+        What waited was read, or is not wanted any more.
+        """
+
+
+@implementer(IPushProducer)
+class InputStream:
+    """
+    Bytes that arrive, read in one of several ways: L{read}, L{readline}, C{async for} or
+    L{deliverTo}. One reader at a time.
+
+    A reader gets an error in place of the end when the stream is cut off: the request was
+    aborted, the body is shorter or longer than declared, or a limit was reached.
+
+    @ivar length: The declared length in bytes, or L{None} if none was declared.
+    @ivar received: How many bytes came so far.
+    @ivar buffered: How many bytes wait to be read.
+    @ivar error: What the stream ends with, if not with its end.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_collectBytes",
+        "_discarding",
+        "_ended",
+        "_full",
+        "_limit",
+        "_mark",
+        "_resumed",
+        "_source",
+        "_waiter",
+        "buffered",
+        "error",
+        "length",
+        "received",
+    )
+
+    def __init__(
+        self,
+        source: Source,
+        length: int | None = None,
+        *,
+        streamBytes: int = STREAM_BYTES,
+        collectBytes: int = COLLECT_BYTES,
+        limit: int | None = None,
+    ) -> None:
+        """
+        @param length: The declared length in bytes.
+        @param streamBytes: How many bytes may wait to be read before the source is asked to pause.
+        @param collectBytes: How many bytes a read that collects takes at the most.
+        @param limit: How many bytes the whole stream may have.
+        """
+        self._source = source
+        self.length = length
+        self._mark = streamBytes
+        self._collectBytes = collectBytes
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._waiter: Deferred[None] | None = None
+        self._resumed: Deferred[None] | None = None
+        self._ended = length == 0
+        self._full = False
+        self._discarding = False
+        self.error: Exception | None = None
+        self.buffered = 0
+        self.received = 0
+        if length is not None and limit is not None and length > limit:
+            self.fail(BodyTooLarge(f"the body has {length} bytes, and at most {limit} are taken"))
+
+    # The side that fills it; only C{flush} runs the reader's code
+
+    @property
+    def complete(self) -> bool:
+        """
+        Whether nothing more is to come: the end, or an error.
+        """
+        return self._ended or self.error is not None
+
+    def receive(self, data: bytes) -> None:
+        """
+        Take the next bytes. What is beyond the declared length is dropped.
+        """
+        self.received += len(data)
+        if self.error is not None:
+            return
+        if self.length is not None and self.received >= self.length:
+            excess = self.received - self.length
+            if excess:
+                self.error = BodyTooLong(
+                    f"the body has {self.received} bytes or more, and {self.length} were declared"
+                )
+                data = data[: max(0, len(data) - excess)]
+            self._ended = True
+        elif self._limit is not None and self.received > self._limit:
+            self.fail(BodyTooLarge(f"the body has more than {self._limit} bytes"))
+            return
+        if data and not self._discarding:
+            self._chunks.append(data)
+            self.buffered += len(data)
+
+    def finish(self) -> None:
+        """
+        The stream is complete.
+        """
+        if self.length is not None and self.received < self.length:
+            self.fail(
+                BodyTooShort(
+                    f"the body ended after {self.received} bytes, and {self.length} were declared"
+                )
+            )
+        self._ended = True
+
+    def fail(self, error: Exception) -> None:
+        """
+        The stream is cut off. What was not read yet is dropped; the reader gets the error. A
+        stream that was complete, or failed, stays as it is.
+        """
+        if not self.complete:
+            self.error = error
+            self._drop()
+
+    def flush(self) -> None:
+        """
+        Let the reader go on if it waits; ask the source to pause if too much still waits then.
+        """
+        if self._waiter is not None and (self._chunks or self.complete):
+            waiter, self._waiter = self._waiter, None
+            waiter.callback(None)
+        if self.buffered > self._mark and not self._full:
+            self._full = True
+            self._source.inputFull(self)
+
+    def _drop(self) -> None:
+        self._chunks.clear()
+        self._take(self.buffered)
+
+    def _take(self, size: int) -> None:
+        self.buffered -= size
+        if self._full and self.buffered <= self._mark // 2:
+            self._full = False
+            self._source.inputDrained(self)
+
+    # The side that reads
+
+    def read(self, size: int = -1) -> Deferred[bytes]:
+        """
+        Read.
+
+        @param size: How many bytes at the most; fewer are returned when fewer are there, but
+            never none before the end. A negative size collects all to the end.
+        @return: The bytes; none at the end of the stream. It fails with
+            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if what is collected passes the limit, and
+            with what cut the stream off.
+        """
+        return Deferred.fromCoroutine(self._readAll() if size < 0 else self._readSome(size))
+
+    def readline(self, limit: int | None = None) -> Deferred[bytes]:
+        """
+        Read up to and with the next line feed.
+
+        @param limit: How many bytes a line may have; without it, what a collecting read may take.
+        @return: The line; without a line feed only at the end of the stream, and nothing after it.
+            It fails with L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if the line is longer.
+        """
+        return Deferred.fromCoroutine(
+            self._readLine(self._collectBytes if limit is None else limit)
+        )
+
+    def deliverTo(self, consumer: IConsumer) -> Deferred[int]:
+        """
+        Write everything that comes to a consumer, which may pause and resume the stream.
+
+        @return: Fires with the number of bytes when the end is reached, and fails with what cut
+            the stream off. The consumer is unregistered from then on.
+        """
+        return Deferred.fromCoroutine(self._deliver(consumer))
+
+    def discard(self) -> None:
+        """
+        Drop what is there and all that still comes.
+        """
+        self._discarding = True
+        self._drop()
+
+    def __aiter__(self) -> InputStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunks = self._chunks
+        while not chunks:
+            if self.error is not None:
+                raise self.error
+            if self._ended:
+                raise StopAsyncIteration
+            await self._more()
+        chunk = chunks.popleft()
+        self.buffered -= len(chunk)
+        if self._full:
+            self._take(0)
+        return chunk
+
+    def _more(self) -> Deferred[None]:
+        if self._waiter is not None:
+            raise AlreadyReading("the stream is being read, and it has one reader at a time")
+        self._waiter = Deferred(self._cancelled)
+        return self._waiter
+
+    def _cancelled(self, waiter: Deferred[None]) -> None:
+        if self._waiter is waiter:
+            self._waiter = None
+
+    async def _readSome(self, size: int) -> bytes:
+        if not size:
+            return b""
+        async for chunk in self:
+            self._putBack(chunk[size:])
+            return chunk[:size]
+        return b""
+
+    async def _readAll(self) -> bytes:
+        collected: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if size > self._collectBytes:
+                self.discard()
+                raise ReadTooLarge(f"a read that collects takes {self._collectBytes} bytes at most")
+            collected.append(chunk)
+        return b"".join(collected)
+
+    async def _readLine(self, limit: int) -> bytes:
+        line = bytearray()
+        async for chunk in self:
+            end = chunk.find(b"\n") + 1
+            if len(line) + (end or len(chunk)) > limit:
+                self.discard()
+                raise ReadTooLarge(f"a line of more than {limit} bytes")
+            if end:
+                self._putBack(chunk[end:])
+                return bytes(line + chunk[:end])
+            line += chunk
+        return bytes(line)
+
+    def _putBack(self, rest: bytes) -> None:
+        if rest:
+            self._chunks.appendleft(rest)
+            self.buffered += len(rest)
+
+    async def _deliver(self, consumer: IConsumer) -> int:
+        size = 0
+        consumer.registerProducer(self, True)
+        try:
+            async for chunk in self:
+                size += len(chunk)
+                consumer.write(chunk)
+                if self._resumed is not None:
+                    await self._resumed
+        finally:
+            self._resumed = None
+            consumer.unregisterProducer()
+        return size
+
+    # IPushProducer, for the consumer of deliverTo
+
+    def pauseProducing(self) -> None:
+        """
+        The consumer takes no more for now.
+        """
+        if self._resumed is None:
+            self._resumed = Deferred()
+
+    def resumeProducing(self) -> None:
+        """
+        The consumer takes more again.
+        """
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            resumed.callback(None)
+
+    def stopProducing(self) -> None:
+        """
+        The consumer takes nothing any more.
+        """
+        self.fail(RequestAborted("the consumer of the stream stopped it"))
+        self.resumeProducing()
+        self.flush()
+
+
+@implementer(IConsumer)
+class OutputStream:
+    """
+    Bytes to be sent. What is written goes out at once, as far as the peer takes it.
+
+    A writer that has much to say waits with L{drain}, or registers a producer.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_failed",
+        "_limit",
+        "_outlet",
+        "_producer",
+        "_pulling",
+        "_send",
+        "_streaming",
+        "_unsent",
+        "_waiters",
+        "_wrote",
+    )
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        send: Callable[[Buffer], None],
+        failed: Callable[[Exception], None],
+        limit: int,
+    ) -> None:
+        """
+        @param outlet: What is asked whether there is room.
+        @param send: Takes the bytes.
+        @param failed: Is told why the request has to fail.
+        @param limit: How many bytes may be written while there is no room.
+        """
+        self._outlet = outlet
+        self._send = send
+        self._failed = failed
+        self._limit = limit
+        self._closed: Exception | None = None
+        self._producer: IPushProducer | IPullProducer | None = None
+        self._streaming = False
+        self._pulling = False
+        self._unsent = 0
+        self._wrote = 0
+        self._waiters: list[Deferred[None]] = []
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether the peer does not take as much as is written.
+        """
+        return self._outlet.full
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether nothing can be written any more.
+        """
+        return self._closed is not None
+
+    def write(self, data: Buffer) -> None:
+        """
+        Send bytes.
+
+        @raise InvalidResponse: If they are not bytes.
+        @raise StreamClosed: If the stream is over. After an abort nothing is raised, and nothing
+            is sent: the writer is told by the cancellation that goes with it.
+        @raise OutputTooLarge: If too much was written that the peer did not take. The request has
+            failed.
+        """
+        if type(data) is not bytes:
+            data = asBuffer(data)
+        if self._closed is not None:
+            if isinstance(self._closed, RequestAborted):
+                return
+            raise self._closed
+        if self._outlet.full:
+            self._unsent += len(data)
+            if self._unsent > self._limit:
+                error = OutputTooLarge(
+                    f"{self._unsent} bytes were written that the peer did not take, and at most "
+                    f"{self._limit} may wait: wait for drain(), or register a producer"
+                )
+                self._failed(error)
+                raise error
+        self._send(data)
+        self._wrote += len(data)
+        if self._producer is not None:
+            if not self._streaming:
+                self._pull()
+            elif self._outlet.full:
+                self._outlet.whenDrained(self._resume)
+                self._producer.pauseProducing()  # type: ignore[union-attr]
+
+    def drain(self) -> Deferred[None]:
+        """
+        Wait until the peer has taken so much of what was written that there is room again.
+
+        @return: Fires at once if there is room; fails with
+            L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
+        """
+        if isinstance(self._closed, RequestAborted):
+            return fail(self._closed)
+        if not self._outlet.full:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred(self._waiters.remove)
+        self._waiters.append(waiter)
+        self._outlet.whenDrained(self._resume)
+        return waiter
+
+    def rest(self) -> None:
+        """
+        Let other work go first: the stream counts as full until the next turn of the reactor.
+        """
+        self._outlet.rest()
+
+    def close(self) -> None:
+        """
+        Say that nothing more is written.
+        """
+        self._end(StreamClosed("the stream was closed before this was written"))
+
+    def fail(self, error: Exception) -> None:
+        """
+        The request is over: waiting writers get the error, a producer is stopped.
+        """
+        producer, self._producer = self._producer, None
+        self._end(error)
+        self._outlet.forget(self._resume)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.errback(error)
+        if producer is not None:
+            producer.stopProducing()
+
+    def _end(self, error: Exception) -> None:
+        if self._closed is None or isinstance(error, RequestAborted):
+            self._closed = error
+
+    def _resume(self) -> None:
+        """
+        There is room again.
+        """
+        self._unsent = 0
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+        if self._producer is None:
+            return
+        if self._streaming:
+            self._producer.resumeProducing()
+        else:
+            self._pull()
+
+    # IConsumer
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        Let a producer write here: a push producer is paused and resumed, a pull producer is asked
+        for more whenever there is room.
+
+        @raise RuntimeError: If another one is registered.
+        """
+        if self._producer is not None:
+            raise RuntimeError(f"{self._producer!r} is registered already")
+        if self._closed is not None:
+            producer.stopProducing()
+            return
+        self._producer = cast("IPushProducer | IPullProducer", producer)
+        self._streaming = streaming
+        if not streaming:
+            self._pull()
+        elif self._outlet.full:
+            self._outlet.whenDrained(self._resume)
+            self._producer.pauseProducing()  # type: ignore[union-attr]
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more to write.
+        """
+        self._producer = None
+        if not self._waiters:
+            self._outlet.forget(self._resume)
+
+    def _pull(self) -> None:
+        """
+        Ask a pull producer for more until there is no room, or it takes its time.
+        """
+        if self._pulling:
+            return
+        self._pulling = True
+        try:
+            start = self._wrote
+            while self._producer is not None and not self._outlet.full:
+                before = self._wrote
+                self._producer.resumeProducing()
+                if self._wrote == before:
+                    return
+                if self._wrote - start > TURN:
+                    self._outlet.rest()
+        finally:
+            self._pulling = False
+        if self._producer is not None:
+            self._outlet.whenDrained(self._resume)
+
+
+def asBuffer(data: object) -> Buffer:
+    """
+    What was written, as bytes that will not change: a view of bytes stays one.
+
+    @raise InvalidResponse: If it is something else, such as text.
+    """
+    if isinstance(data, bytes) or (isinstance(data, memoryview) and isinstance(data.obj, bytes)):
+        return data
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    raise InvalidResponse(f"bytes are written, not {type(data).__name__}: {data!r:.80}")

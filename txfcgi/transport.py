@@ -1,0 +1,337 @@
+"""
+L{Outlet}: everything that a connection writes goes through one.
+
+It writes at once when nothing is waiting, without a copy and without a turn of the reactor; what
+the socket does not take waits here, counted, and the writers hear when there is room again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from socket import socket
+from typing import Final
+
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.tcp import Connection
+from zope.interface import implementer
+
+from .wire.framing import Buffer
+
+# A writer is asked to wait when this many bytes do.
+HIGH_WATER: Final = 65_536
+# What goes to the transport in one piece when the socket takes no more.
+_PORTION: Final = 65_536
+# A sequence that is not longer than this is joined: cheaper than handing over the pieces.
+_JOINED: Final = 16_384
+# The pieces that one call may hand to the operating system (IOV_MAX is 1024 on Linux).
+_PIECES: Final = 512
+
+
+@implementer(IPushProducer, IPullProducer)
+class Outlet:
+    """
+    The way out of one connection.
+
+    A plain socket is written to directly while nothing waits. Any other transport (TLS, a test's)
+    is written to by C{transport.write} and asks for pauses as the producer interfaces have it.
+
+    @ivar queued: Bytes that were written and that the socket did not take yet.
+    @ivar progress: Counts up each time the peer took something of what waited.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_closing",
+        "_consumer",
+        "_corked",
+        "_handle",
+        "_lost",
+        "_paused",
+        "_queue",
+        "_registered",
+        "_registering",
+        "_resting",
+        "_transport",
+        "_waiting",
+        "progress",
+        "queued",
+    )
+
+    def __init__(self, transport: ITransport, clock: IReactorTime) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._resting: IDelayedCall | None = None
+        self._consumer = IConsumer(transport)
+        self._queue: deque[Buffer] | None = None
+        self._waiting: dict[Callable[[], None], None] | None = None
+        self._corked: list[Buffer] | None = None
+        self._registered = False
+        self._registering = False
+        self._paused = False
+        self._closing = False
+        self._lost = False
+        self.queued = 0
+        self.progress = 0
+        self._handle: socket | None = None
+        if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
+            self._handle = transport.getHandle()
+        else:
+            self._registered = True
+            self._consumer.registerProducer(self, True)
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether writers should wait now.
+        """
+        return self._paused or self.queued >= HIGH_WATER or self._resting is not None
+
+    # Writing
+
+    def write(self, data: Buffer) -> None:
+        """
+        Write bytes, behind all that was written before. After the connection is gone, nothing
+        happens.
+        """
+        if self._corked is not None:
+            self._corked.append(data)
+            self.queued += len(data)
+            if self.queued >= HIGH_WATER:
+                self._push()
+        elif self._handle is None or self._registered or self._lost:
+            self._enqueue((data,))
+        else:
+            try:
+                sent = self._handle.send(data)
+            except OSError:
+                # Full, or broken; if it is broken, the transport will find out and say so.
+                sent = 0
+            if sent != len(data):
+                self._enqueue((memoryview(data)[sent:],))
+
+    def writeSequence(self, parts: list[Buffer]) -> None:
+        """
+        Write buffers one behind the other, without joining them when they are large.
+        """
+        size = sum(map(len, parts))
+        if size <= _JOINED:
+            if size:
+                self.write(b"".join(parts))
+        elif self._corked is not None:
+            self._corked += parts
+            self.queued += size
+            if self.queued >= HIGH_WATER:
+                self._push()
+        elif self._handle is None or self._registered or self._lost:
+            self._enqueue(parts)
+        else:
+            self._enqueue(self._sendNow(parts))
+
+    def cork(self) -> None:
+        """
+        Keep what is written together until L{uncork}, so that it goes out at once.
+        """
+        if self._queue is None and self._corked is None and not self._paused:
+            self._corked = []
+
+    def uncork(self) -> None:
+        """
+        Let go what was kept since L{cork}.
+        """
+        if self._corked is not None:
+            if self._corked:
+                self._push()
+            self._corked = None
+
+    def _push(self) -> None:
+        """
+        Write what is corked; stay corked if the socket took all of it.
+        """
+        parts, self._corked = self._corked or [], None
+        self.queued = 0
+        if len(parts) == 1:
+            self.write(parts[0])
+        else:
+            self.writeSequence(parts)
+        self.cork()
+
+    def _sendNow(self, parts: list[Buffer]) -> list[Buffer]:
+        """
+        Give buffers to the socket until it takes no more.
+
+        @return: What it did not take.
+        """
+        assert self._handle is not None
+        start = 0
+        while start < len(parts):
+            pieces = parts[start : start + _PIECES]
+            try:
+                sent = self._handle.sendmsg(pieces)
+            except OSError:
+                break
+            for piece in pieces:
+                if sent < len(piece):
+                    parts[start] = memoryview(piece)[sent:]
+                    return parts[start:]
+                sent -= len(piece)
+                start += 1
+        return parts[start:]
+
+    def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
+        """
+        Keep what could not be written.
+        """
+        if self._lost or not parts:
+            return
+        if self._handle is None:
+            if self._paused:
+                self.queued += sum(map(len, parts))
+            self._transport.write(b"".join(parts))
+            return
+        if self._queue is None:
+            self._queue = deque()
+        self._queue += parts
+        self.queued += sum(map(len, parts))
+        if not self._registered:
+            self._register()
+
+    # What waits: the transport asks for more when its own buffer is empty
+
+    def _register(self) -> None:
+        self._handOver()
+        self._registered = True
+        self._registering = True
+        self._consumer.registerProducer(self, False)
+        self._registering = False
+
+    def _handOver(self) -> None:
+        """
+        Give the transport a portion to wait with for a socket that takes it.
+        """
+        assert self._queue is not None
+        portion: list[Buffer] = []
+        size = 0
+        while self._queue and size < _PORTION:
+            piece = self._queue.popleft()
+            rest = size + len(piece) - _PORTION
+            if rest > 0:
+                piece = memoryview(piece)
+                self._queue.appendleft(piece[len(piece) - rest :])
+                piece = piece[: len(piece) - rest]
+            portion.append(piece)
+            size += len(piece)
+        self._transport.write(b"".join(portion))
+
+    def resumeProducing(self) -> None:
+        """
+        The transport's buffer is empty.
+        """
+        if self._registering:
+            return
+        self.progress += 1
+        if self._handle is None:
+            self._paused = False
+            self.queued = 0
+            self._drained()
+            return
+        assert self._queue is not None
+        rest = self._sendNow(list(self._queue)) if self._queue else []
+        self._queue = deque(rest) if rest else None
+        self.queued = sum(map(len, rest))
+        if rest:
+            self._handOver()
+        else:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        if self.queued < HIGH_WATER:
+            self._drained()
+
+    def pauseProducing(self) -> None:
+        """
+        The transport's buffer is full.
+        """
+        self._paused = True
+
+    def stopProducing(self) -> None:
+        """
+        The connection is gone.
+        """
+        self.lost()
+
+    def _drained(self) -> None:
+        """
+        Tell the writers in turn, as long as there is room; those that fill it wait behind the
+        others the next time.
+        """
+        waiting = self._waiting
+        while waiting and not self.full:
+            callback = next(iter(waiting))
+            del waiting[callback]
+            callback()
+        self._closeIfDone()
+
+    # Waiting for room, and the end
+
+    def rest(self) -> None:
+        """
+        Let others go first: there is no room before the next turn of the reactor.
+        """
+        if self._resting is None and not self._lost:
+            self._resting = self._clock.callLater(0, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._drained()
+
+    def whenDrained(self, callback: Callable[[], None]) -> None:
+        """
+        Call this once when there is room again. Asked for twice, it is called once.
+        """
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """
+        Do not call this any more.
+        """
+        if self._waiting is not None:
+            self._waiting.pop(callback, None)
+
+    def close(self) -> None:
+        """
+        Close the connection when all that was written is with the operating system.
+        """
+        self._closing = True
+        self.uncork()
+        self._closeIfDone()
+
+    def _closeIfDone(self) -> None:
+        if not self._closing or self._lost or self._paused or self._queue is not None:
+            return
+        self._closing = False
+        if self._registered:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        self._transport.loseConnection()
+
+    def lost(self) -> None:
+        """
+        Forget all that waits: there is nobody to take it.
+        """
+        self._lost = True
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        self._handle = None
+        self._queue = self._waiting = self._corked = None
+        self._paused = False
+        self.queued = 0
