@@ -65,6 +65,36 @@ class ParamTooLarge(LocalProtocolError):
     """
 
 
+class InvalidRequest(LocalProtocolError):
+    """
+    What a caller asked for is no request: data for a role that has none, a body that is none.
+    """
+
+
+class InvalidParam(InvalidRequest):
+    """
+    A param that is neither text nor bytes, or whose name no environment could hold.
+    """
+
+
+class InvalidPath(InvalidRequest):
+    """
+    A path that must not become a script's name: it has control characters, or leaves its root.
+    """
+
+
+class LengthRequired(InvalidRequest):
+    """
+    A request body of unknown length, where that is refused.
+    """
+
+
+class RequestBodyMismatch(InvalidRequest):
+    """
+    A request body that is longer or shorter than its declared length.
+    """
+
+
 # The peer's mistakes
 
 
@@ -145,6 +175,38 @@ class BodyTooLong(RemoteProtocolError):
     """
     A stream brought more than its declared length. What is beyond it is dropped.
     """
+
+
+class InactiveRequestID(RemoteProtocolError):
+    """
+    An answer to a request that was never made (section 3.3).
+    """
+
+    code = 502
+
+
+class EndedTwice(RemoteProtocolError):
+    """
+    A record for a request that has ended already, such as a second END_REQUEST (section 3.3).
+    """
+
+    code = 502
+
+
+class IncompleteHead(MalformedHead):
+    """
+    The response ended within its head (RFC 3875, section 6.2).
+    """
+
+    code = 502
+
+
+class EmptyResponse(RemoteProtocolError):
+    """
+    The request ended without a byte of response (RFC 3875, section 6.2).
+    """
+
+    code = 502
 
 
 # Limits
@@ -259,4 +321,118 @@ class CantMultiplex(TxFCGIError):
     """
     The application serves one request at a time on a connection (FCGI_CANT_MPX_CONN, section
     5.5).
+    """
+
+
+# What a caller hears: how far its request came. The message, and C{reason}, say why it stopped.
+
+
+class RequestFailed(TxFCGIError):
+    """
+    A request got no answer, or not all of it. Each subclass is a phase.
+
+    @ivar reason: Why: an error of this tree, or one of L{twisted.internet.error}.
+    @ivar stale: Whether the connection was kept from an earlier request, and was lost before any
+        of the response came: the usual end of a connection that nobody used for a while.
+    @ivar appStatus: The application's exit status, if it told.
+    @ivar protocolStatus: The protocol's status, if the application told.
+    @ivar stderr: What it wrote to its stderr so far, as far as that is kept.
+    """
+
+    def __init__(
+        self,
+        reason: Exception | str,
+        *,
+        stale: bool = False,
+        appStatus: int | None = None,
+        protocolStatus: int | None = None,
+        stderr: bytes = b"",
+    ) -> None:
+        self.reason = reason if isinstance(reason, Exception) else TxFCGIError(reason)
+        super().__init__(str(self.reason) or type(self.reason).__name__)
+        self.stale = stale
+        self.appStatus = appStatus
+        self.protocolStatus = protocolStatus
+        self.stderr = stderr
+
+    @property
+    def code(self) -> int:
+        """
+        The HTTP status for a browser that waits: 504 after a timeout, 503 if there is no room,
+        else 502.
+        """
+        if isinstance(self.reason, BackendTimedOut):
+            return 504
+        return 503 if isinstance(self.reason, (Overloaded, PoolFull)) else 502
+
+    @property
+    def timedOut(self) -> bool:
+        """
+        Whether one of the timeouts is the reason.
+        """
+        return isinstance(self.reason, BackendTimedOut)
+
+
+class RequestNotSent(RequestFailed):
+    """
+    Not a byte of the request was sent: it can safely be made again.
+    """
+
+
+class RequestSentInPart(RequestFailed):
+    """
+    The request was not sent to its end, and nothing of a response came.
+    """
+
+
+class NoResponse(RequestFailed):
+    """
+    The whole request was sent, and nothing of a response came.
+    """
+
+
+class ResponseCutOff(RequestFailed):
+    """
+    A part of the response came, and the rest did not.
+    """
+
+
+class BadResponse(RequestFailed):
+    """
+    The back end broke a rule, so that nothing it says can be relied on; C{reason} names the rule.
+    """
+
+
+class RequestRefused(RequestFailed):
+    """
+    The application ended the request without running it; C{reason} is L{Overloaded},
+    L{UnknownRole} or L{CantMultiplex}.
+    """
+
+
+class BackendTimedOut(TimedOut):
+    """
+    A back end took longer than one of the client's timeouts allows.
+
+    @ivar timer: Its name, as in L{Timeouts<txfcgi.client.options.Timeouts>}.
+    """
+
+    code = 504
+
+    def __init__(self, timer: str, seconds: float) -> None:
+        super().__init__(f"the {timer} timeout of {seconds:g} seconds is over")
+        self.timer = timer
+
+
+class PoolFull(LimitExceeded):
+    """
+    All connections are busy, and as many requests wait for one as may.
+    """
+
+    code = 503
+
+
+class ClientClosed(TxFCGIError):
+    """
+    The client was closed.
     """

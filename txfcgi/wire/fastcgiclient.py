@@ -1,0 +1,424 @@
+"""
+The FastCGI rules (FastCGI 1.0) at the end that calls: bytes to events at a web server's place
+(L{ClientConnection}), and the bytes that ask.
+
+It is patient with applications that leave out what nobody needs (the empty record at the end of
+STDOUT or STDERR), and strict with everything that could make one request's answer pass for
+another's: a record for an id that is not active ends the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..errors import (
+    EndedTwice,
+    InactiveRequestID,
+    InvalidParam,
+    InvalidRequestID,
+    LocalProtocolError,
+    NotFastCGI,
+    ParamTooLarge,
+    RemoteProtocolError,
+    UnexpectedRecord,
+)
+from .events import (
+    DataReceived,
+    Event,
+    RequestEnded,
+    StreamEnded,
+    UnknownTypeReceived,
+    ValuesReceived,
+)
+from .framing import FULL, Buffer, RecordLayer, beginRequest, recordHeader, streamRecords
+from .pairs import MAX_CONTENT, decodePairs, encodePair
+from .records import END_BODY, HEADER, Role, Stream, nameOfType, wrongLength
+
+Text = str | bytes
+Params = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[Text, Text]]
+
+MAX_REQUEST_ID: Final = 65535
+
+_STDIN: Final = 5
+_DATA: Final = 8
+_COMPLETE: Final = 0
+
+# The stream that a request has to send after one of its streams has ended.
+_AFTER: Final = {
+    (Role.FILTER.value, _STDIN): _DATA,
+}
+
+_OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
+
+# Pairs that were encoded already, by name and value as the caller gave them: most params of a
+# caller are the same with each request. What may be a secret is not kept.
+_KNOWN: Final = 1024
+_KNOWN_LENGTH: Final = 256
+_SECRET: Final = (b"COOKIE", b"AUTH", b"PASS", b"TOKEN", b"SECRET", b"KEY")
+
+_COMMON_IDS: Final = 256
+_beginnings: Final[dict[int, bytes]] = {}
+_ends: Final[dict[int, bytes]] = {}
+_PADDING: Final = tuple(bytes(size) for size in range(8))
+
+
+class _KnownPairs(dict[tuple[Text, Text], bytes]):
+    """
+    Encoded pairs; what is not there is encoded when it is asked for.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, pair: tuple[Text, Text]) -> bytes:
+        try:
+            name, value = pair
+        except ValueError:
+            raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
+        nameBytes = _asBytes(name, "name")
+        if b"=" in nameBytes or b"\0" in nameBytes:
+            raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
+        encoded = encodePair(nameBytes, _asBytes(value, "value"))
+        if len(encoded) > MAX_CONTENT:
+            raise ParamTooLarge(
+                f"the param {nameBytes!r:.80} takes {len(encoded)} bytes, and a record holds "
+                f"{MAX_CONTENT}"
+            )
+        if len(encoded) <= _KNOWN_LENGTH and not any(word in nameBytes for word in _SECRET):
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[pair] = encoded
+        return encoded
+
+
+_known: Final = _KnownPairs()
+
+
+def _asBytes(text: object, what: str) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
+    raise InvalidParam(f"a param's {what} is str or bytes, not {type(text).__name__}: {text!r:.80}")
+
+
+def encodeParams(params: Params) -> list[bytes]:
+    """
+    Each pair as it goes into a stream (section 3.4), in the order given.
+
+    @param params: A mapping, or pairs; text is encoded as C{os.environ} is.
+    @raise InvalidParam: If a name or a value is neither text nor bytes, or a name has NUL or C{=}
+        in it, which no environment could hold.
+    @raise ParamTooLarge: If a pair does not fit into one record.
+    """
+    known = _known
+    if isinstance(params, (dict, Mapping)):
+        params = params.items()
+    try:
+        return [known[pair] for pair in params]
+    except TypeError:
+        raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
+
+
+def _paramsRecords(requestID: int, encoded: list[bytes]) -> list[bytes]:
+    """
+    The PARAMS records that carry these pairs, none of which is split over two records, for not
+    every reader joins it again.
+    """
+    records: list[bytes] = []
+    waiting: list[bytes] = []
+    size = 0
+    for pair in encoded:
+        if waiting and size + len(pair) > FULL:
+            records += _record(4, requestID, waiting, size)
+            waiting, size = [], 0
+        waiting.append(pair)
+        size += len(pair)
+    if waiting:
+        records += _record(4, requestID, waiting, size)
+    return records
+
+
+def _record(kind: int, requestID: int, content: list[bytes], size: int) -> list[bytes]:
+    padding = -size & 7 if size <= FULL else 0
+    return [HEADER.pack(1, kind, requestID, size, padding), *content, _PADDING[padding]]
+
+
+def _inputEnd(requestID: int) -> bytes:
+    """
+    The end of PARAMS and the end of STDIN, as one.
+    """
+    end = _ends.get(requestID)
+    if end is None:
+        end = recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0)
+        if requestID < _COMMON_IDS:
+            _ends[requestID] = end
+    return end
+
+
+def _beginning(requestID: int, role: int, keepConnection: bool) -> bytes:
+    key = requestID << 17 | role << 1 | keepConnection
+    begin = _beginnings.get(key)
+    if begin is None:
+        begin = beginRequest(requestID, role, keepConnection)
+        if requestID < _COMMON_IDS:
+            _beginnings[key] = begin
+    return begin
+
+
+class _Request:
+    """
+    An active request, as far as the wire is concerned.
+
+    @ivar sending: The stream that is being sent, or 0 when all of its input was.
+    @ivar ended: The output streams that have ended.
+    """
+
+    __slots__ = ("ended", "keepConnection", "role", "sending")
+
+    def __init__(self, role: int, keepConnection: bool, sending: int) -> None:
+        self.role = role
+        self.keepConnection = keepConnection
+        self.sending = sending
+        self.ended = 0
+
+
+class ClientConnection(RecordLayer):
+    """
+    A caller's end of a connection.
+
+    Start a request with L{request}, if it has no body, or with L{begin}, L{send} and
+    L{endStream}. It is active until it is reported as ended.
+    """
+
+    __slots__ = ("_asked", "_closing", "_highest", "_lowest", "_requests")
+
+    #: Whether several requests may be active at once, and one follow another.
+    multiplexes: Final = True
+    hasStderr: Final = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._requests: dict[int, _Request] = {}
+        self._lowest = 1  # each id below is active
+        self._highest = 0  # each id up to here was used
+        self._asked = 0  # answers to GET_VALUES that are due
+        self._closing = False
+
+    @property
+    def active(self) -> int:
+        """
+        How many requests are active.
+        """
+        return len(self._requests)
+
+    @property
+    def reusable(self) -> bool:
+        """
+        Whether another request may follow those that are active: none of them asked the
+        application to close, nothing went wrong, and nothing lies here that nobody asked for.
+        """
+        return (
+            not self._closing
+            and self._error is None
+            and not self._held
+            and (self._left <= 0 or bool(self._requests))
+        )
+
+    # Asking
+
+    def request(
+        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = True
+    ) -> tuple[int, bytes]:
+        """
+        A whole request without a body. The end of STDIN is there in every role: Go's net/http/fcgi
+        runs nothing before it saw a STDIN record, and nobody minds it.
+
+        @return: The lowest free id (section 3.3), and what to write.
+        @raise InvalidParam: If the params can't be sent.
+        @raise ParamTooLarge: If one of them fits into no record.
+        """
+        encoded = encodeParams(params)
+        requestID = self._take(role, keepConnection, _COMPLETE)
+        size = sum(map(len, encoded))
+        if 0 < size <= FULL:
+            padding = -size & 7
+            encoded.insert(0, HEADER.pack(1, 4, requestID, size, padding))
+            encoded.insert(0, _beginning(requestID, role, keepConnection))
+            encoded.append(_PADDING[padding])
+        else:
+            encoded = _paramsRecords(requestID, encoded)
+            encoded.insert(0, _beginning(requestID, role, keepConnection))
+        if role == Role.FILTER:
+            encoded.append(_inputEnd(requestID))
+            encoded.append(recordHeader(_DATA, requestID, 0, 0))
+        else:
+            encoded.append(_inputEnd(requestID))
+        return requestID, b"".join(encoded)
+
+    def begin(
+        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = True
+    ) -> tuple[int, bytes]:
+        """
+        The beginning of a request: BEGIN_REQUEST and all of PARAMS. STDIN follows, and then, for
+        a Filter, DATA.
+
+        @return: The lowest free id (section 3.3), and what to write.
+        @raise InvalidParam: If the params can't be sent.
+        @raise ParamTooLarge: If one of them fits into no record.
+        """
+        encoded = encodeParams(params)
+        requestID = self._take(role, keepConnection, _STDIN)
+        parts = _paramsRecords(requestID, encoded)
+        parts.insert(0, _beginning(requestID, role, keepConnection))
+        parts.append(recordHeader(4, requestID, 0, 0))
+        return requestID, b"".join(parts)
+
+    def send(self, requestID: int, stream: int, data: Buffer) -> list[Buffer]:
+        """
+        A piece of STDIN or DATA, as records.
+
+        @return: What to write, in this order. The bytes of C{data} are not copied.
+        @raise LocalProtocolError: If the request does not send this stream now.
+        """
+        self._sending(requestID, stream)
+        return streamRecords(stream, requestID, data) if data else []
+
+    def endStream(self, requestID: int, stream: int) -> bytes:
+        """
+        The end of STDIN or DATA.
+
+        @raise LocalProtocolError: If the request does not send this stream now.
+        """
+        request = self._sending(requestID, stream)
+        request.sending = _AFTER.get((request.role, stream), _COMPLETE)
+        return recordHeader(stream, requestID, 0, 0)
+
+    def abort(self, requestID: int) -> bytes:
+        """
+        ABORT_REQUEST (section 5.4). The request stays active until the application ended it.
+
+        @raise LocalProtocolError: If the request is not active.
+        """
+        if requestID not in self._requests:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        return recordHeader(2, requestID, 0, 0)
+
+    def getValues(self, names: Iterable[bytes]) -> bytes:
+        """
+        GET_VALUES (section 4.1).
+
+        @raise ParamTooLarge: If the names fit into no record.
+        """
+        content = b"".join(encodePair(name, b"") for name in names)
+        if len(content) > FULL:
+            raise ParamTooLarge("the names fit into no record (section 4.1)")
+        self._asked += 1
+        return b"".join(streamRecords(9, 0, content))
+
+    def _take(self, role: int, keepConnection: bool, sending: int) -> int:
+        requests = self._requests
+        requestID = self._lowest
+        while requestID in requests:
+            requestID += 1
+        if requestID > MAX_REQUEST_ID:
+            raise LocalProtocolError("every request id is in use on this connection")
+        self._lowest = requestID + 1
+        if requestID > self._highest:
+            self._highest = requestID
+        requests[requestID] = _Request(role, keepConnection, sending)
+        return requestID
+
+    def _sending(self, requestID: int, stream: int) -> _Request:
+        request = self._requests.get(requestID)
+        if request is None or not stream or request.sending != stream:
+            raise LocalProtocolError(f"request {requestID} sends no {nameOfType(stream)} now")
+        return request
+
+    # Answers
+
+    def _noRecord(self, header: bytes) -> RemoteProtocolError:
+        error = super()._noRecord(header)
+        if isinstance(error, NotFastCGI):
+            return NotFastCGI(
+                f"the answer starts with {header!r}, which is no FastCGI: "
+                "does the back end speak HTTP?"
+            )
+        return error
+
+    def receiveEnd(self) -> list[Event]:
+        """
+        The peer closed the connection. In FastCGI that ends no request: it only cuts it off.
+        """
+        return []
+
+    def _record(self, kind: int, requestID: int, content: bytes) -> None:
+        request = self._requests.get(requestID)
+        if request is None:
+            self._elsewhere(kind, requestID, content)
+        elif kind == 6 or kind == 7:
+            stream = _OUTPUT[kind]
+            if content:
+                if request.ended & 1 << kind:
+                    raise UnexpectedRecord(
+                        f"{stream.name} for request {requestID} after its end (section 3.3)"
+                    )
+                self._events.append(DataReceived(requestID, stream, content))
+            elif not request.ended & 1 << kind:
+                request.ended |= 1 << kind
+                self._events.append(StreamEnded(requestID, stream))
+        elif kind == 3:
+            if len(content) != 8:
+                raise wrongLength(3, len(content))
+            appStatus, protocolStatus = END_BODY.unpack(content)
+            del self._requests[requestID]
+            if requestID < self._lowest:
+                self._lowest = requestID
+            if not request.keepConnection:
+                self._closing = True
+            self._events.append(RequestEnded(requestID, appStatus, protocolStatus))
+        else:
+            self._wrongType(kind, requestID)
+
+    def _elsewhere(self, kind: int, requestID: int, content: bytes) -> None:
+        """
+        A record that belongs to no active request.
+        """
+        if kind == 10 or kind == 11:
+            if requestID:
+                raise InvalidRequestID(
+                    f"{nameOfType(kind)} with request id {requestID} (section 3.3)"
+                )
+            self._management(kind, content)
+        elif kind != 3 and kind != 6 and kind != 7:
+            self._wrongType(kind, requestID)
+        elif not requestID:
+            raise InvalidRequestID(f"{nameOfType(kind)} with request id 0 (section 3.3)")
+        elif requestID <= self._highest:
+            raise EndedTwice(
+                f"{nameOfType(kind)} for request {requestID}, which has ended (section 3.3)"
+            )
+        else:
+            raise InactiveRequestID(
+                f"{nameOfType(kind)} for request {requestID}, which was never made (section 3.3)"
+            )
+
+    def _wrongType(self, kind: int, requestID: int) -> None:
+        if kind in (1, 2, 4, 5, 8, 9):
+            raise UnexpectedRecord(
+                f"{nameOfType(kind)}, which only a web server sends (appendix A)"
+            )
+        if kind == 10 or kind == 11:
+            raise InvalidRequestID(f"{nameOfType(kind)} with request id {requestID} (section 3.3)")
+        raise UnexpectedRecord(f"a record of {nameOfType(kind)} (section 8)")
+
+    def _management(self, kind: int, content: bytes) -> None:
+        if not self._asked:
+            raise UnexpectedRecord(f"{nameOfType(kind)}, and nothing was asked (section 4)")
+        self._asked -= 1
+        if kind == 10:
+            self._events.append(ValuesReceived(tuple(decodePairs(content))))
+        elif len(content) != 8:
+            raise wrongLength(11, len(content))
+        else:
+            self._events.append(UnknownTypeReceived(content[0]))
