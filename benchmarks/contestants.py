@@ -1,0 +1,151 @@
+"""
+Servers as contestants: how each is started, put under load, and what is read off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+
+from .load import Load, Result, applied, held, requested
+from .model import Column, Contestant, NotStarted, Sample, Sampler, Settings, isHere
+from .process import ServerProcess, cpuSeconds, residentKiB, running
+
+IDLE_CONNECTIONS = 1000
+
+SPEED = (
+    Column("cpu", "CPU us", ",.1f"),
+    Column("rate", "answers/s", ",.0f"),
+    Column("p50", "p50 us", ",.0f"),
+    Column("p99", "p99 us", ",.0f"),
+)
+MEMORY = (
+    Column("idle", "idle MiB", ",.1f"),
+    Column("connection", "KiB a connection", ",.1f"),
+)
+
+Command = Callable[[Settings], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """
+    A server that can be started.
+
+    @ivar command: makes the command, in which C{{address}} stands for the socket's path. It may
+        compile first, and raise L{NotStarted}.
+    @ivar serial: whether it serves one connection at a time, and so gets only one that is kept.
+    @ivar keeps: whether it serves a connection more than once.
+    @ivar script: what a request's SCRIPT_FILENAME has to say.
+    """
+
+    name: str
+    command: Command
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: Callable[[Settings], str] = isHere
+    peer: bool = False
+    serial: bool = False
+    keeps: bool = True
+    script: str | None = None
+
+
+def _values(result: Result, cpu: float) -> dict[str, float]:
+    values = {}
+    if result.answered:
+        values["cpu"] = cpu * 1e6 / result.answered
+    if result.timed:
+        values["rate"] = result.timed / result.seconds
+        values["p50"] = result.p50
+        values["p99"] = result.p99
+    return values
+
+
+def _sample(values: dict[str, float], result: Result, process: ServerProcess) -> Sample:
+    problem = result.firstError
+    if result.errors:
+        problem += f"; the server said: {process.lastWords()}"
+    return Sample(values, result.errors, problem)
+
+
+def _begin(
+    server: Server, settings: Settings, sample: Callable[[Settings, ServerProcess], Sample]
+) -> AbstractContextManager[Sampler]:
+    @contextmanager
+    def begun() -> Iterator[Sampler]:
+        with running(
+            settings, server.name, server.command(settings), server.environment
+        ) as process:
+            yield lambda: sample(settings, process)
+
+    return begun()
+
+
+def underLoad(server: Server, load: Load) -> Contestant:
+    """
+    A server that runs during the whole work and is under load when it has its turn.
+    """
+    load = _adapted(server, load)
+
+    def sample(settings: Settings, process: ServerProcess) -> Sample:
+        before = cpuSeconds(process.pid)
+        result = applied(settings, process.address, load)
+        cpu = cpuSeconds(process.pid) - before
+        return _sample(_values(result, cpu), result, process)
+
+    return Contestant(
+        server.name,
+        lambda settings: _begin(server, settings, sample),
+        server.missing,
+        server.peer,
+    )
+
+
+def _adapted(server: Server, load: Load) -> Load:
+    changes: dict[str, object] = {}
+    if server.script is not None:
+        changes["script"] = server.script
+    if server.serial and load.keep:
+        changes["connections"] = 1
+    return Load(**{**vars(load), **changes})
+
+
+def inMemory(server: Server, load: Load) -> Contestant:
+    """
+    A server whose resident memory is read: when it has answered a little, and with many idle kept
+    connections. It is started afresh for each turn.
+    """
+    load = _adapted(server, load)
+    many = Load(**{**vars(load), "connections": IDLE_CONNECTIONS})
+
+    @contextmanager
+    def begin(settings: Settings) -> Iterator[Sampler]:
+        command = server.command(settings)
+
+        def sample() -> Sample:
+            with running(settings, server.name, command, server.environment) as process:
+                first = requested(settings, process.address, load, 2000)
+                if first.errors:
+                    return _sample({}, first, process)
+                idle = residentKiB(process.pid)
+                with held(settings, process.address, many) as connections:
+                    grown = residentKiB(process.pid) - idle
+                values = {"idle": idle / 1024, "connection": grown / IDLE_CONNECTIONS}
+                if connections.stillOpen != IDLE_CONNECTIONS:
+                    closed = IDLE_CONNECTIONS - connections.stillOpen
+                    return Sample({}, closed, "idle connections were closed")
+                return _sample(values, connections.result, process)
+
+        yield sample
+
+    return Contestant(server.name, begin, server.missing, server.peer)
+
+
+__all__ = [
+    "MEMORY",
+    "SPEED",
+    "NotStarted",
+    "Server",
+    "inMemory",
+    "underLoad",
+]

@@ -1,0 +1,75 @@
+"""
+The params of a request as nginx sends them by its C{fastcgi_params} file, for a page that a browser
+asks for: 33 pairs of 1146 bytes with their lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nginxParams(
+    uri: str, bodySize: int, script: str = "/srv/www/example.net/app.php"
+) -> dict[str, str]:
+    """
+    All params, in nginx's order.
+
+    @param uri: path and query.
+    @param bodySize: in bytes; a request without a body is a GET.
+    @param script: the file that php-fpm runs.
+    """
+    path, _, query = uri.partition("?")
+    return {
+        "QUERY_STRING": query,
+        "REQUEST_METHOD": "POST" if bodySize else "GET",
+        "CONTENT_TYPE": "application/octet-stream" if bodySize else "",
+        "CONTENT_LENGTH": str(bodySize) if bodySize else "",
+        "SCRIPT_NAME": path,
+        "REQUEST_URI": uri,
+        "DOCUMENT_URI": path,
+        "DOCUMENT_ROOT": "/srv/www/example.net/public",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REQUEST_SCHEME": "https",
+        "HTTPS": "on",
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "SERVER_SOFTWARE": "nginx/1.22.1",
+        "REMOTE_ADDR": "198.51.100.23",
+        # The load generator writes another number over it for each request.
+        "REMOTE_PORT": "40000",
+        "REMOTE_USER": "",
+        "SERVER_ADDR": "192.0.2.80",
+        "SERVER_PORT": "443",
+        "SERVER_NAME": "example.net",
+        "REDIRECT_STATUS": "200",
+        "SCRIPT_FILENAME": script,
+        "PATH_INFO": "",
+        "HTTP_HOST": "example.net",
+        "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        "HTTP_ACCEPT": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "HTTP_ACCEPT_LANGUAGE": "de,en-US;q=0.7,en;q=0.3",
+        "HTTP_ACCEPT_ENCODING": "gzip, deflate, br, zstd",
+        "HTTP_CONNECTION": "keep-alive",
+        "HTTP_REFERER": "https://example.net/catalogue/page?number=12",
+        "HTTP_COOKIE": "session="
+        + "0123456789abcdef" * 10
+        + "; language=de; theme=dark; seen=1762041600; a=b",
+        "HTTP_UPGRADE_INSECURE_REQUESTS": "1",
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+        "HTTP_PRIORITY": "u=0, i",
+    }
+
+
+def asFile(params: Iterable[tuple[str, str]]) -> bytes:
+    """
+    What the load generator reads: name, NUL, value, NUL.
+    """
+    return "".join(f"{name}\0{value}\0" for name, value in params).encode()
+
+
+def scgiParams(params: dict[str, str]) -> dict[str, str]:
+    """
+    The same as SCGI wants them: the length of the body first, always, and the mark of SCGI.
+    """
+    length = params["CONTENT_LENGTH"] or "0"
+    rest = {name: value for name, value in params.items() if name != "CONTENT_LENGTH"}
+    return {"CONTENT_LENGTH": length, "SCGI": "1", **rest}

@@ -1,0 +1,133 @@
+"""
+Other people's FastCGI servers. Each takes part when it is installed; none has to be.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+from .build import HERE, compiled
+from .contestants import Server
+from .model import NotStarted, Settings
+
+SERVERS = HERE / "servers"
+
+_FPM = """\
+[global]
+daemonize = no
+error_log = /dev/stderr
+[www]
+{user}listen = {{address}}
+listen.backlog = 1024
+pm = static
+pm.max_children = 1
+pm.max_requests = 0
+php_admin_value[post_max_size] = 64M
+"""
+
+
+@cache
+def _imports(python: str, module: str) -> bool:
+    return not subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode
+
+
+def _python(kind: str, module: str) -> Server:
+    def missing(settings: Settings) -> str:
+        if _imports(settings.peersPython, module):
+            return ""
+        return f"{settings.peersPython} has no {module}: pip install {kind.partition('-multi')[0]}"
+
+    def command(settings: Settings) -> Sequence[str]:
+        return [settings.peersPython, str(SERVERS / "peers.py"), kind, "{address}"]
+
+    return Server(name=kind, command=command, missing=missing, peer=True)
+
+
+def _builds(build: Callable[[], Path]) -> Callable[[Settings], str]:
+    def missing(settings: Settings) -> str:
+        try:
+            build()
+        except NotStarted as error:
+            return str(error)
+        return ""
+
+    return missing
+
+
+def _libfcgi() -> Path:
+    return compiled(SERVERS / "peer.c", ["gcc", "-O2", "-o"], "gcc libfcgi-dev", ["-lfcgi"])
+
+
+def _go() -> Path:
+    return compiled(SERVERS / "peer.go", ["go", "build", "-o"], "golang-go")
+
+
+def _fpm() -> str | None:
+    found = sorted(
+        name
+        for folder in os.get_exec_path() + ["/usr/sbin"]
+        for name in map(str, Path(folder).glob("php-fpm*"))
+    )
+    return found[-1] if found else None
+
+
+def _fpmCommand(settings: Settings) -> Sequence[str]:
+    program = _fpm()
+    assert program is not None, "asked for before"
+    root = os.geteuid() == 0
+    configuration = settings.folder / "php-fpm.conf"
+    text = _FPM.format(user="user = root\ngroup = root\n" if root else "")
+    configuration.write_text(text.replace("{address}", str(settings.folder / "php-fpm.sock")))
+    return [program, "-F", "-n", *(["-R"] if root else []), "-y", str(configuration)]
+
+
+def _uwsgi(settings: Settings) -> Path:
+    return Path(settings.peersPython).with_name("uwsgi")
+
+
+def _uwsgiCommand(settings: Settings) -> Sequence[str]:
+    options = ["--wsgi-file", str(SERVERS / "wsgi.py"), "--disable-logging", "--listen", "128"]
+    return [str(_uwsgi(settings)), *options, "--fastcgi-socket", "{address}"]
+
+
+FLUP = _python("flup", "flup.server.fcgi")
+FLUP_MULTIPLEXED = _python("flup-multiplexed", "flup.server.fcgi")
+FLIPFLOP = _python("flipflop", "flipflop")
+GEVENT = _python("gevent-fastcgi", "gevent_fastcgi.server")
+LIBFCGI = Server(
+    name="libfcgi (C)",
+    command=lambda settings: [str(_libfcgi()), "{address}"],
+    missing=_builds(_libfcgi),
+    peer=True,
+    serial=True,
+)
+GO = Server(
+    name="Go net/http/fcgi",
+    command=lambda settings: [str(_go()), "{address}"],
+    environment={"GOMAXPROCS": "1"},
+    missing=_builds(_go),
+    peer=True,
+)
+PHP = Server(
+    name="php-fpm",
+    command=_fpmCommand,
+    missing=lambda settings: "" if _fpm() else "apt install php-fpm",
+    peer=True,
+    serial=True,
+    script=str(SERVERS / "peer.php"),
+)
+UWSGI = Server(
+    name="uWSGI",
+    command=_uwsgiCommand,
+    missing=lambda settings: "" if _uwsgi(settings).exists() else "pip install uwsgi",
+    peer=True,
+    serial=True,
+    keeps=False,
+)
+
+ALL = (PHP, LIBFCGI, GO, UWSGI, FLUP, FLIPFLOP, GEVENT)
+MULTIPLEXING = (GO, FLUP_MULTIPLEXED, GEVENT)

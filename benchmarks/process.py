@@ -1,0 +1,173 @@
+"""
+Processes that are measured: started on their own core, stopped for sure, their CPU time and memory
+read from the kernel (Linux).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .model import NotStarted, Settings
+
+CHECKOUT = Path(__file__).parent.parent
+
+_START_SECONDS = 15.0
+_STOP_SECONDS = 3.0
+
+
+@contextmanager
+def pinned(cores: frozenset[int]) -> Iterator[None]:
+    """
+    Processes started in here run on these cores only; anywhere when there are none.
+    """
+    before = os.sched_getaffinity(0)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def cpuSeconds(pid: int) -> float:
+    """
+    The CPU time, user and system, of a process and all its descendants; of those that have ended
+    meanwhile nothing is counted.
+    """
+    total = 0.0
+    for each in family(pid):
+        # The clock that clock_getcpuclockid(3) names for another process: in nanoseconds, where
+        # /proc counts in hundredths of a second.
+        with suppress(OSError):
+            total += time.clock_gettime((~each << 3) | 2)
+    return total
+
+
+def residentKiB(pid: int) -> int:
+    """
+    The resident memory of a process and its descendants; what they share counts for each.
+    """
+    total = 0
+    for each in family(pid):
+        for line in Path(f"/proc/{each}/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmRSS:"):
+                total += int(line.split()[1])
+    return total
+
+
+def family(pid: int) -> list[int]:
+    """
+    A process and all its descendants.
+    """
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text("ascii").split():
+            found += family(int(child))
+    return found
+
+
+class ServerProcess:
+    """
+    A server that listens on a unix socket.
+
+    @ivar address: the path of its socket.
+    """
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        plain = re.sub("[^a-z0-9]+", "-", name.lower())
+        self.address = settings.folder / f"{plain}.sock"
+        self._log = settings.folder / f"{plain}.log"
+        self._cores = settings.measuredCores
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """
+        Of the process that was started; it may have children.
+        """
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """
+        Start the server and wait until it listens.
+
+        @param command: C{{address}} in it stands for the path of the socket.
+        @raise NotStarted: with the end of what the server had to say.
+        """
+        self.address.unlink(missing_ok=True)
+        with self._log.open("wb") as log, pinned(self._cores):
+            self._process = subprocess.Popen(
+                [part.replace("{address}", str(self.address)) for part in command],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=CHECKOUT,
+                start_new_session=True,
+            )
+        try:
+            self._waitUntilItListens(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _waitUntilItListens(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+                probe.connect(str(self.address))
+                return
+            try:
+                process.wait(0.02)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < deadline:
+                    continue
+            raise NotStarted(f"it does not listen; its last words: {self.lastWords()}")
+
+    def lastWords(self) -> str:
+        """
+        The end of what the server wrote to its standard output and error.
+        """
+        return self._log.read_text("utf-8", "replace").strip()[-500:]
+
+    def stop(self) -> None:
+        """
+        End the server and all processes that it started.
+        """
+        process = self._process
+        if process is None:
+            return
+        self._process = None
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+        self.address.unlink(missing_ok=True)
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+) -> Iterator[ServerProcess]:
+    """
+    Run a server for as long as the context lasts.
+    """
+    server = ServerProcess(settings, name)
+    try:
+        server.start(command, environment)
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,48 @@
+"""
+What the Twisted servers here share: how they listen, and the answer's bytes.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from twisted.internet.interfaces import IProtocolFactory
+
+HEADER = Struct(">BBHHBx")
+
+
+def answerHead(size: int) -> bytes:
+    """
+    The head of an answer, as a program writes it to its standard output.
+
+    @param size: of the body, in bytes.
+    """
+    return b"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def records(requestID: int, output: bytes) -> bytes:
+    """
+    An answer as FastCGI records, up to the end of the request.
+    """
+    parts = []
+    for start in range(0, len(output), 65535):
+        content = output[start : start + 65535]
+        parts += [HEADER.pack(1, 6, requestID, len(content), 0), content]
+    parts += [HEADER.pack(1, 6, requestID, 0, 0), HEADER.pack(1, 3, requestID, 8, 0), bytes(8)]
+    return b"".join(parts)
+
+
+def listen(path: str, factory: IProtocolFactory) -> None:
+    """
+    Serve on a unix socket until the process is ended.
+    """
+    from twisted.internet import endpoints, reactor
+
+    endpoint = endpoints.UNIXServerEndpoint(reactor, path, backlog=4096)
+
+    def failed(failure: object) -> None:
+        print(failure, flush=True)
+        reactor.stop()  # type: ignore[attr-defined]
+
+    endpoint.listen(factory).addErrback(failed)
+    reactor.run()  # type: ignore[attr-defined]

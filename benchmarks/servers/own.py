@@ -1,0 +1,71 @@
+"""
+txfcgi through its public names, with every limit at its default, and one small application for each
+kind of work.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from txfcgi import FastCGIServerFactory, Request, Response
+
+from .common import listen
+
+TEXT = {"Content-Type": "text/plain"}
+
+
+class Applications:
+    """
+    Each method is an application.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def one(self, request: Request) -> Response:
+        """
+        Reads one param.
+        """
+        assert request.params["REQUEST_URI"]
+        return Response(200, TEXT, self._body)
+
+    def every(self, request: Request) -> Response:
+        """
+        Reads every param.
+        """
+        assert len(dict(request.params)) > 10
+        return Response(200, TEXT, self._body)
+
+    async def waiting(self, request: Request) -> Response:
+        """
+        Could wait, and does not.
+        """
+        assert request.params["REQUEST_URI"]
+        return Response(200, TEXT, self._body)
+
+    async def upload(self, request: Request) -> Response:
+        """
+        Counts the bytes of the body as they come.
+        """
+        size = 0
+        async for chunk in request.stdin:
+            size += len(chunk)
+        return Response(200, TEXT, b"%d\n" % size)
+
+
+def main() -> None:
+    """
+    Serve until the process is ended.
+    """
+    parser = argparse.ArgumentParser(description="txfcgi.")
+    parser.add_argument("socket")
+    parser.add_argument("application", choices=["one", "every", "waiting", "upload"])
+    parser.add_argument("--answer", required=True)
+    parser.add_argument("--times", type=int, default=1)
+    options = parser.parse_args()
+    applications = Applications(options.answer.encode() * options.times)
+    listen(options.socket, FastCGIServerFactory(getattr(applications, options.application)))
+
+
+if __name__ == "__main__":
+    main()

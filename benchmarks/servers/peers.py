@@ -1,0 +1,49 @@
+"""
+The Python peers, each started as its documentation says. They are someone else's and need not be
+installed; this program runs by its path, in the interpreter that has them: C{peers.py KIND SOCKET}.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from importlib import import_module
+
+from wsgi import application
+
+MODULES = {
+    "flup": "flup.server.fcgi",
+    "flup-multiplexed": "flup.server.fcgi",
+    "flipflop": "flipflop",
+    "gevent-fastcgi": "gevent_fastcgi.server",
+}
+
+
+def main() -> None:
+    """
+    Serve until the process is ended.
+    """
+    kind, path = sys.argv[1:]
+    module = import_module(MODULES[kind])
+    if kind == "flipflop":
+        # It takes the socket that a web server would have put on descriptor 0.
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(path)
+        listening.listen(1024)
+        os.dup2(listening.fileno(), 0)
+        module.WSGIServer(application).run()
+    elif kind == "gevent-fastcgi":
+        handler = import_module("gevent_fastcgi.wsgi").WSGIRequestHandler(application)
+        module.FastCGIServer(path, handler, num_workers=1, max_conns=4096).serve_forever()
+    else:
+        module.WSGIServer(
+            application,
+            bindAddress=path,
+            multiplexed=kind == "flup-multiplexed",
+            maxThreads=1200,
+        ).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""
+txfcgi's FastCGI server beside the Twisted floor, the honest server and the peers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from .. import peers
+from ..contestants import IDLE_CONNECTIONS, MEMORY, SPEED, Server, inMemory, underLoad
+from ..load import BIG_SIZE, UPLOAD_SIZE, Load
+from ..model import Contestant, Suite, Target, Work
+
+FLOOR = "Twisted floor"
+HONEST = "honest"
+ONE = "txfcgi, one param"
+EVERY = "txfcgi, every param"
+ASYNC = "txfcgi, async def"
+BIG = "txfcgi, big answer"
+UPLOAD = "txfcgi, async for"
+
+
+def _program(name: str, module: str, load: Load, *arguments: str) -> Server:
+    """
+    One of the servers of this package, told what it will be asked for.
+    """
+    command = [sys.executable, "-m", f"benchmarks.servers.{module}", "{address}", *arguments]
+    told = ["--answer", load.answer, "--times", str(load.times)]
+    return Server(name=name, command=lambda settings: [*command, *told])
+
+
+def _own(name: str, application: str, load: Load) -> Contestant:
+    return underLoad(_program(name, "own", load, application), load)
+
+
+def _floor(load: Load) -> Contestant:
+    return underLoad(_program(FLOOR, "floor", load), load)
+
+
+def _honest(load: Load) -> Contestant:
+    return underLoad(_program(HONEST, "honest", load), load)
+
+
+def _peers(load: Load, servers: tuple[Server, ...] = peers.ALL) -> tuple[Contestant, ...]:
+    return tuple(underLoad(server, load) for server in servers if server.keeps or not load.keep)
+
+
+KEPT = Load()
+NEW = replace(KEPT, keep=False)
+BIG_ANSWERS = replace(KEPT, connections=4, uri="/big", answer="x", times=BIG_SIZE)
+UPLOADS = replace(
+    KEPT, connections=4, uri="/upload", bodySize=UPLOAD_SIZE, answer=f"{UPLOAD_SIZE}\n"
+)
+MULTIPLEXED = replace(KEPT, connections=4, inflight=16)
+
+SUITE = Suite(
+    "fastcgi-server",
+    (
+        Work(
+            name="kept",
+            title="16 kept connections",
+            contestants=(
+                _floor(KEPT),
+                _own(ONE, "one", KEPT),
+                _own(EVERY, "every", KEPT),
+                _own(ASYNC, "waiting", KEPT),
+                _honest(KEPT),
+                *_peers(KEPT),
+            ),
+            columns=SPEED,
+            base=FLOOR,
+            compared="cpu",
+            targets=(
+                Target(ONE, FLOOR, 1.15, "kept connection, one param read"),
+                Target(EVERY, FLOOR, 1.6, "kept connection, every param read"),
+                Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function"),
+            ),
+        ),
+        Work(
+            name="new",
+            title="a new connection for each request, 16 at a time",
+            contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
+            columns=SPEED,
+            base=FLOOR,
+            compared="cpu",
+            targets=(Target(ONE, FLOOR, 1.5, "new connection for each request"),),
+        ),
+        Work(
+            name="big",
+            title="answers of 1 MiB on 4 kept connections",
+            contestants=(
+                _floor(BIG_ANSWERS),
+                _own(BIG, "one", BIG_ANSWERS),
+                _honest(BIG_ANSWERS),
+                *_peers(BIG_ANSWERS),
+            ),
+            columns=SPEED,
+            base=FLOOR,
+            compared="cpu",
+            targets=(Target(BIG, FLOOR, 0.95, "answer of 1 MiB"),),
+        ),
+        Work(
+            name="upload",
+            title="bodies of 10 MiB on 4 kept connections",
+            contestants=(
+                _floor(UPLOADS),
+                _own(UPLOAD, "upload", UPLOADS),
+                _honest(UPLOADS),
+                *_peers(UPLOADS),
+            ),
+            columns=SPEED,
+            base=FLOOR,
+            compared="cpu",
+            targets=(Target(UPLOAD, FLOOR, 1.05, "body of 10 MiB, async for"),),
+        ),
+        Work(
+            name="multiplexed",
+            title="16 requests at once on each of 4 connections",
+            contestants=(
+                _honest(MULTIPLEXED),
+                _floor(MULTIPLEXED),
+                _own(ONE, "one", MULTIPLEXED),
+                *_peers(MULTIPLEXED, peers.MULTIPLEXING),
+            ),
+            columns=SPEED,
+            base=HONEST,
+            compared="cpu",
+            targets=(Target(ONE, HONEST, 0.85, "multiplexed, of the honest server"),),
+        ),
+        Work(
+            name="idle",
+            title=f"resident memory, and what each of {IDLE_CONNECTIONS:,} idle kept connections adds",
+            contestants=(
+                inMemory(_program(FLOOR, "floor", KEPT), KEPT),
+                inMemory(_program(ONE, "own", KEPT, "one"), KEPT),
+                *(
+                    inMemory(server, KEPT)
+                    for server in peers.ALL
+                    if server.keeps and not server.serial
+                ),
+            ),
+            columns=MEMORY,
+            base=FLOOR,
+            compared="connection",
+            difference=True,
+            rounds=3,
+            targets=(Target(ONE, FLOOR, 6.0, "idle kept connection, KiB above Twisted's own"),),
+        ),
+    ),
+)
