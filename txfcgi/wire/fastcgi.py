@@ -130,7 +130,8 @@ class ServerConnection(RecordLayer):
     After each L{receive}, send what L{takeReplies} returns. Answer each request that was reported
     with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
 
-    @ivar ignored: How many records came for ids that are not active (they cost nothing else).
+    @ivar ignored: How many records came for ids that are not active (they cost nothing else). The
+        content of one that comes in several reads counts with each.
     """
 
     __slots__ = (
@@ -183,7 +184,7 @@ class ServerConnection(RecordLayer):
         self._collecting = 0
         self._values: Mapping[bytes, bytes] = {} if values is None else values
         self._strict = strict
-        self._replies = b""
+        self._replies = bytearray()
         self._closing = False
         self.ignored = 0
 
@@ -219,7 +220,9 @@ class ServerConnection(RecordLayer):
         """
         The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE), once.
         """
-        replies, self._replies = self._replies, b""
+        if not self._replies:
+            return b""
+        replies, self._replies = bytes(self._replies), bytearray()
         return replies
 
     # Output
@@ -231,10 +234,10 @@ class ServerConnection(RecordLayer):
         @param head: The response head, its blank line included; at most L{FULL} bytes together
             with the body.
         """
-        request = self._pop(requestID)
         size = len(head) + len(body)
         if size > FULL or not size:
             raise LocalProtocolError(f"{size} bytes are no response for one record")
+        request = self._pop(requestID)
         if appStatus or request.stderrUsed:
             tail = bytes(-size & 7) + self._ending(requestID, request, appStatus, 0)
         else:
@@ -250,13 +253,15 @@ class ServerConnection(RecordLayer):
         request = self._requests.get(requestID)
         if request is None:
             raise LocalProtocolError(f"request {requestID} is not active")
+        if stream != Stream.STDOUT and stream != Stream.STDERR:
+            raise LocalProtocolError(f"an application does not send {stream.name}")
+        if not data:
+            return []
         if stream == Stream.STDOUT:
             request.stdoutUsed = True
-        elif stream == Stream.STDERR:
-            request.stderrUsed = True
         else:
-            raise LocalProtocolError(f"an application does not send {stream.name}")
-        return streamRecords(stream, requestID, data) if data else []
+            request.stderrUsed = True
+        return streamRecords(stream, requestID, data)
 
     def end(self, requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> bytes:
         """
@@ -290,10 +295,10 @@ class ServerConnection(RecordLayer):
         self, requestID: int, request: _Request, appStatus: int, protocolStatus: int
     ) -> bytes:
         ending = endRequest(requestID, appStatus, protocolStatus)
-        if request.stdoutUsed or not protocolStatus:
-            ending = recordHeader(6, requestID, 0, 0) + ending
         if request.stderrUsed:
             ending = recordHeader(7, requestID, 0, 0) + ending
+        if request.stdoutUsed or not protocolStatus:
+            ending = recordHeader(6, requestID, 0, 0) + ending
         return ending
 
     # Input
@@ -323,6 +328,7 @@ class ServerConnection(RecordLayer):
             or role is None
             or role is _FILTER
             or length > self._paramsBytes
+            or length + self._collecting > self._collectingBytes
             or requestID in requests
             or (requests and (not self._multiplex or len(requests) >= self._activeLimit))
             or not data.startswith(_inputEnd(requestID), stop + padded)
@@ -386,8 +392,10 @@ class ServerConnection(RecordLayer):
         elif others and not self._multiplex:
             reason = CantMultiplex("one request at a time on a connection")
         elif others >= self._activeLimit:
-            self._refuse(request, Overloaded(f"{others} requests are active on this connection"))
-            return
+            reason = Overloaded(f"{others} requests are active on this connection")
+            if others < 2 * self._activeLimit:
+                self._refuse(request, reason)
+                return
         else:
             return
         request.state = State.REFUSED
@@ -396,7 +404,8 @@ class ServerConnection(RecordLayer):
     def _refuse(self, request: _Request, reason: Exception) -> None:
         """
         Drop what still comes for a request. If the answer may have output in it, it is due at the
-        end of PARAMS, not before (section 6.2).
+        end of PARAMS, not before (section 6.2). A peer that leaves too many of them waiting for
+        that end hears of the others at once, for each that waits takes memory.
         """
         request.state = State.REFUSED
         request.refusal = reason
@@ -414,17 +423,20 @@ class ServerConnection(RecordLayer):
 
     def _params(self, request: _Request, requestID: int, content: bytes) -> None:
         if request.state is not State.PARAMS:
-            self._late(requestID, Stream.PARAMS, content)
+            self._late(request, requestID, Stream.PARAMS, content)
         elif content:
             if request.params is None:
                 request.params = bytearray()
-            request.params += content
-            self._collecting += len(content)
-            if len(request.params) > self._paramsBytes:
+            own = self._paramsBytes - len(request.params)
+            shared = self._collectingBytes - self._collecting
+            if len(content) <= own and len(content) <= shared:
+                request.params += content
+                self._collecting += len(content)
+            elif own <= shared:
                 self._refuse(
                     request, ParamsTooLarge(f"more than {self._paramsBytes} bytes of params")
                 )
-            elif self._collecting > self._collectingBytes:
+            else:
                 self._refuse(
                     request,
                     Overloaded(f"more than {self._collectingBytes} bytes of incomplete params"),
@@ -445,20 +457,22 @@ class ServerConnection(RecordLayer):
     def _stream(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
         following = _NEXT.get((request.state, stream))
         if following is None:
-            self._late(requestID, stream, content)
+            self._late(request, requestID, stream, content)
         elif content:
             self._events.append(DataReceived(requestID, stream, content))
         else:
             request.state = following
             self._events.append(StreamEnded(requestID, stream))
 
-    def _late(self, requestID: int, stream: Stream, content: bytes) -> None:
+    def _late(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
         """
-        A record of a stream that is over, or that this request does not have now. A second empty
-        record does no harm and is sent by some.
+        A record of a stream that is over, or that this request does not have. A second empty
+        record does no harm and is sent by some. What comes too early is never passed over: it
+        would be missing later.
         """
-        state = self._requests[requestID].state
-        if state is State.PARAMS or (content and self._strict):
+        state = request.state
+        early = state is State.PARAMS or (state is State.FILTER_STDIN and stream is Stream.DATA)
+        if early or (content and self._strict):
             raise UnexpectedRecord(
                 f"{stream.name} for request {requestID} in state {state.name} (sections 3.3 and 6)"
             )

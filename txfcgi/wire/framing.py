@@ -119,7 +119,8 @@ class RecordLayer:
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
         if self._error is not None:
-            raise self._error
+            # Or the error would keep the frames, and the data, of each such call.
+            raise self._error.with_traceback(None)
         events: list[Event] = []
         self._events = events
         try:

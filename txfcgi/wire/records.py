@@ -360,7 +360,8 @@ class RecordReader:
         Take the next bytes.
 
         @return: The records that they complete.
-        @raise UnsupportedVersion: At a header whose version is not 1.
+        @raise UnsupportedVersion: At a header whose version is not 1. The records before it are
+            returned first; the error is raised by the next call.
         """
         held = self._held
         held += data
@@ -369,6 +370,8 @@ class RecordReader:
         while len(held) - start >= HEADER_LENGTH:
             version, kind, requestID, length, padding = HEADER.unpack_from(held, start)
             if version != VERSION:
+                if records:
+                    break
                 raise UnsupportedVersion(f"a record of version {version} (section 3.3)")
             content = start + HEADER_LENGTH
             end = content + length + padding
