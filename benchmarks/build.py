@@ -20,7 +20,12 @@ BUILT = CHECKOUT / "build" / "benchmarks"
 
 
 def compiled(
-    source: Path, compiler: Sequence[str], package: str, after: Sequence[str] = ()
+    source: Path,
+    compiler: Sequence[str],
+    package: str,
+    *,
+    after: Sequence[str] = (),
+    headers: Sequence[Path] = (),
 ) -> Path:
     """
     Compile a program, or find it compiled already.
@@ -28,11 +33,13 @@ def compiled(
     @param compiler: the command up to the name of what it writes.
     @param package: the Debian package that has the compiler.
     @param after: what follows the source on the command line.
+    @param headers: what the source includes of its own.
     @return: the program.
     @raise NotStarted: when there is no such compiler or it fails.
     """
     command = [*compiler, "{output}", str(source), *after]
-    key = hashlib.sha256("\0".join(command).encode() + source.read_bytes()).hexdigest()[:16]
+    text = b"".join(path.read_bytes() for path in (source, *headers))
+    key = hashlib.sha256("\0".join(command).encode() + text).hexdigest()[:16]
     program = BUILT / f"{source.stem}-{key}"
     if program.exists():
         return program
@@ -52,6 +59,9 @@ def compiled(
 
 def loadGenerator() -> Path:
     """
-    The program of C{load.c}.
+    The program in C{generator}.
     """
-    return compiled(HERE / "load.c", ["gcc", "-O2", "-o"], "gcc libc6-dev")
+    folder = HERE / "generator"
+    headers = sorted(folder.glob("*.h"))
+    compiler = ["gcc", "-O2", "-o"]
+    return compiled(folder / "load.c", compiler, "gcc libc6-dev", headers=headers)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .build import loadGenerator
 from .measure import errors, measured, verdicts
-from .model import Contestant, NotStarted, Settings, Work
+from .model import Contestant, Measured, NotStarted, Settings, Work
 from .report import asData, check, conditions, table
 from .suites import suites
 
@@ -89,6 +89,14 @@ def _list() -> None:
                 print(f"    {contestant.name}")
 
 
+def _whole(outcome: Measured) -> bool:
+    """
+    Whether all answers were right, and only peers were absent.
+    """
+    own = {contestant.name for contestant in outcome.work.contestants if not contestant.peer}
+    return own.isdisjoint(outcome.absent) and not any(errors(outcome, n) for n in outcome.samples)
+
+
 def _tell(what: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)
@@ -99,8 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run the command.
 
     @param arguments: those of the process, when None.
-    @return: the exit status: 1 when an answer was wrong, or a target that was to be checked is
-        not met; 2 when nothing can be measured here.
+    @return: the exit status: 1 when an answer was wrong, when something other than a peer could
+        not be measured, or when a target that was to be checked is not met; 2 when nothing can be
+        measured here.
     """
     options = _parser().parse_args(arguments)
     if options.list:
@@ -135,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outcomes.append(outcome)
     if options.json is not None:
         options.json.write_text(json.dumps(asData(settings, outcomes), indent=1) + "\n")
-    status = int(any(errors(outcome, name) for outcome in outcomes for name in outcome.samples))
+    status = int(not all(map(_whole, outcomes)))
     if options.check:
         found = [verdict for outcome in outcomes for verdict in verdicts(outcome)]
         print(check(found), end="")

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from .load import Load, Result, applied, held, requested
-from .model import Column, Contestant, NotStarted, Sample, Sampler, Settings, isHere
+from .model import Column, Contestant, Sample, Sampler, Settings, isHere
 from .process import ServerProcess, cpuSeconds, residentKiB, running
 
 IDLE_CONNECTIONS = 1000
@@ -34,8 +34,8 @@ class Server:
     A server that can be started.
 
     @ivar command: makes the command, in which C{{address}} stands for the socket's path. It may
-        compile first, and raise L{NotStarted}.
-    @ivar serial: whether it serves one connection at a time, and so gets only one that is kept.
+        compile first, and raise C{NotStarted}.
+    @ivar atOnce: how many kept connections it serves at once, and so gets at most; None for many.
     @ivar keeps: whether it serves a connection more than once.
     @ivar script: what a request's SCRIPT_FILENAME has to say.
     """
@@ -45,7 +45,7 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     missing: Callable[[Settings], str] = isHere
     peer: bool = False
-    serial: bool = False
+    atOnce: int | None = None
     keeps: bool = True
     script: str | None = None
 
@@ -64,7 +64,7 @@ def _values(result: Result, cpu: float) -> dict[str, float]:
 def _sample(values: dict[str, float], result: Result, process: ServerProcess) -> Sample:
     problem = result.firstError
     if result.errors:
-        problem += f"; the server said: {process.lastWords()}"
+        problem += f"; the server's last line: {process.lastWords()}"
     return Sample(values, result.errors, problem)
 
 
@@ -105,8 +105,8 @@ def _adapted(server: Server, load: Load) -> Load:
     changes: dict[str, object] = {}
     if server.script is not None:
         changes["script"] = server.script
-    if server.serial and load.keep:
-        changes["connections"] = 1
+    if server.atOnce is not None and load.keep:
+        changes["connections"] = min(server.atOnce, load.connections)
     return Load(**{**vars(load), **changes})
 
 
@@ -139,13 +139,3 @@ def inMemory(server: Server, load: Load) -> Contestant:
         yield sample
 
     return Contestant(server.name, begin, server.missing, server.peer)
-
-
-__all__ = [
-    "MEMORY",
-    "SPEED",
-    "NotStarted",
-    "Server",
-    "inMemory",
-    "underLoad",
-]

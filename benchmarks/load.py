@@ -1,5 +1,5 @@
 """
-The load generator, C{load.c}, called from Python.
+The load generator, in C in C{generator}, called from Python.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Result:
     """
     What the load generator counted.
 
-    @ivar answered: requests that were answered at all, in the warm-up and while the run drained too.
+    @ivar answered: requests that were answered, in the warm-up and in the drain too.
     @ivar errors: wrong answers, lost connections, requests without an answer.
     @ivar timed: the answers within C{seconds}; the latencies, in microseconds, are theirs.
     @ivar reconnects: kept connections that the server closed between two requests.

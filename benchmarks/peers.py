@@ -35,7 +35,7 @@ def _imports(python: str, module: str) -> bool:
     return not subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode
 
 
-def _python(kind: str, module: str) -> Server:
+def _python(kind: str, module: str, atOnce: int | None = None) -> Server:
     def missing(settings: Settings) -> str:
         if _imports(settings.peersPython, module):
             return ""
@@ -44,7 +44,7 @@ def _python(kind: str, module: str) -> Server:
     def command(settings: Settings) -> Sequence[str]:
         return [settings.peersPython, str(SERVERS / "peers.py"), kind, "{address}"]
 
-    return Server(name=kind, command=command, missing=missing, peer=True)
+    return Server(name=kind, command=command, missing=missing, peer=True, atOnce=atOnce)
 
 
 def _builds(build: Callable[[], Path]) -> Callable[[Settings], str]:
@@ -59,7 +59,7 @@ def _builds(build: Callable[[], Path]) -> Callable[[Settings], str]:
 
 
 def _libfcgi() -> Path:
-    return compiled(SERVERS / "peer.c", ["gcc", "-O2", "-o"], "gcc libfcgi-dev", ["-lfcgi"])
+    return compiled(SERVERS / "peer.c", ["gcc", "-O2", "-o"], "gcc libfcgi-dev", after=["-lfcgi"])
 
 
 def _go() -> Path:
@@ -69,7 +69,7 @@ def _go() -> Path:
 def _fpm() -> str | None:
     found = sorted(
         name
-        for folder in os.get_exec_path() + ["/usr/sbin"]
+        for folder in [*os.get_exec_path(), "/usr/sbin"]
         for name in map(str, Path(folder).glob("php-fpm*"))
     )
     return found[-1] if found else None
@@ -94,16 +94,17 @@ def _uwsgiCommand(settings: Settings) -> Sequence[str]:
     return [str(_uwsgi(settings)), *options, "--fastcgi-socket", "{address}"]
 
 
-FLUP = _python("flup", "flup.server.fcgi")
+FLUP = _python("flup", "flup.server.fcgi", atOnce=16)
 FLUP_MULTIPLEXED = _python("flup-multiplexed", "flup.server.fcgi")
-FLIPFLOP = _python("flipflop", "flipflop")
+# Of more than its five idle threads' worth of connections that come together, some never get one.
+FLIPFLOP = _python("flipflop", "flipflop", atOnce=4)
 GEVENT = _python("gevent-fastcgi", "gevent_fastcgi.server")
 LIBFCGI = Server(
     name="libfcgi (C)",
     command=lambda settings: [str(_libfcgi()), "{address}"],
     missing=_builds(_libfcgi),
     peer=True,
-    serial=True,
+    atOnce=1,
 )
 GO = Server(
     name="Go net/http/fcgi",
@@ -117,7 +118,7 @@ PHP = Server(
     command=_fpmCommand,
     missing=lambda settings: "" if _fpm() else "apt install php-fpm",
     peer=True,
-    serial=True,
+    atOnce=1,
     script=str(SERVERS / "peer.php"),
 )
 UWSGI = Server(
@@ -125,7 +126,7 @@ UWSGI = Server(
     command=_uwsgiCommand,
     missing=lambda settings: "" if _uwsgi(settings).exists() else "pip install uwsgi",
     peer=True,
-    serial=True,
+    atOnce=1,
     keeps=False,
 )
 

@@ -101,7 +101,7 @@ class ServerProcess:
         Start the server and wait until it listens.
 
         @param command: C{{address}} in it stands for the path of the socket.
-        @raise NotStarted: with the end of what the server had to say.
+        @raise NotStarted: with the last of what the server had to say.
         """
         self.address.unlink(missing_ok=True)
         with self._log.open("wb") as log, pinned(self._cores):
@@ -131,13 +131,14 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 if time.monotonic() < deadline:
                     continue
-            raise NotStarted(f"it does not listen; its last words: {self.lastWords()}")
+            raise NotStarted(f"it does not listen: {self.lastWords()}")
 
     def lastWords(self) -> str:
         """
-        The end of what the server wrote to its standard output and error.
+        The last line that the server wrote to its standard output or error.
         """
-        return self._log.read_text("utf-8", "replace").strip()[-500:]
+        said = self._log.read_text("utf-8", "replace").strip()
+        return said.rpartition("\n")[2][-300:]
 
     def stop(self) -> None:
         """

@@ -42,7 +42,7 @@ def listen(path: str, factory: IProtocolFactory) -> None:
 
     def failed(failure: object) -> None:
         print(failure, flush=True)
-        reactor.stop()  # type: ignore[attr-defined]
+        reactor.stop()
 
     endpoint.listen(factory).addErrback(failed)
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()

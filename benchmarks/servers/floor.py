@@ -2,8 +2,8 @@
 The Twisted floor: the least that a Twisted server can do and still answer.
 
 It walks over the record headers, looks at no name and no value, and answers the end of STDIN with
-bytes made beforehand, by C{transport.write}. Whoever serves FastCGI over SCGI and HTTP in Twisted the
-usual way pays this at least.
+bytes made beforehand, by C{transport.write}. A server that decodes anything costs more, unless it
+writes in another way.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
 """
-The honest server: what a Twisted programmer writes who takes FastCGI's specification and follows it,
-without a thought of speed and without a limit.
+The honest server: what a Twisted programmer writes who takes FastCGI's specification and follows
+it, without a thought of speed and without a limit.
 
-Each record is split off and dispatched, the params become a dict, the application is called through a
-Deferred, and the answer is put together from its headers.
+Each record is split off and dispatched, the params become a dict, the application is called through
+a Deferred, and the answer is put together from its headers.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from struct import Struct
 
 from twisted.internet.defer import maybeDeferred
@@ -22,17 +21,17 @@ from .common import HEADER, listen, records
 BEGIN_BODY = Struct(">HB5x")
 
 
-@dataclass
 class Request:
     """
     A request on its way.
     """
 
-    requestID: int
-    keep: bool
-    block: bytearray = field(default_factory=bytearray)
-    params: dict[bytes, bytes] = field(default_factory=dict)
-    bodySize: int = 0
+    def __init__(self, requestID: int, keep: bool) -> None:
+        self.requestID = requestID
+        self.keep = keep
+        self.block = b""
+        self.params: dict[bytes, bytes] = {}
+        self.bodySize = 0
 
 
 @dataclass
@@ -66,24 +65,28 @@ class Application:
         return Answer(b"200 OK", headers, body)
 
 
-def pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+def decoded(block: bytes) -> dict[bytes, bytes]:
     """
-    The names and values of a block of params.
+    The params of a block.
     """
+    params = {}
     at = 0
     while at < len(block):
-        sizes = []
-        for _ in range(2):
-            size = block[at]
-            at += 1
-            if size > 127:
-                size = int.from_bytes(block[at - 1 : at + 3], "big") - 0x80000000
-                at += 3
-            sizes.append(size)
-        middle = at + sizes[0]
-        end = middle + sizes[1]
-        yield block[at:middle], block[middle:end]
+        nameSize = block[at]
+        at += 1
+        if nameSize > 127:
+            nameSize = int.from_bytes(block[at - 1 : at + 3], "big") - 0x80000000
+            at += 3
+        valueSize = block[at]
+        at += 1
+        if valueSize > 127:
+            valueSize = int.from_bytes(block[at - 1 : at + 3], "big") - 0x80000000
+            at += 3
+        middle = at + nameSize
+        end = middle + valueSize
+        params[block[at:middle]] = block[middle:end]
         at = end
+    return params
 
 
 class HonestProtocol(Protocol):
@@ -101,7 +104,8 @@ class HonestProtocol(Protocol):
         """
         Split records off.
         """
-        data = self._buffer + data
+        if self._buffer:
+            data = self._buffer + data
         at = 0
         while len(data) - at >= 8:
             _, kind, requestID, size, padding = HEADER.unpack_from(data, at)
@@ -127,7 +131,7 @@ class HonestProtocol(Protocol):
             if content:
                 request.block += content
             else:
-                request.params = dict(pairs(bytes(request.block)))
+                request.params = decoded(request.block)
         elif kind == 5:
             if content:
                 request.bodySize += len(content)

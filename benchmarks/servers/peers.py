@@ -10,8 +10,6 @@ import socket
 import sys
 from importlib import import_module
 
-from wsgi import application
-
 MODULES = {
     "flup": "flup.server.fcgi",
     "flup-multiplexed": "flup.server.fcgi",
@@ -26,6 +24,7 @@ def main() -> None:
     """
     kind, path = sys.argv[1:]
     module = import_module(MODULES[kind])
+    application = import_module("wsgi").application
     if kind == "flipflop":
         # It takes the socket that a web server would have put on descriptor 0.
         listening = socket.socket(socket.AF_UNIX)
@@ -41,7 +40,8 @@ def main() -> None:
             application,
             bindAddress=path,
             multiplexed=kind == "flup-multiplexed",
-            maxThreads=1200,
+            # Of connections that come together, those beyond its idle threads may never get one.
+            maxSpare=20,
         ).run()
 
 

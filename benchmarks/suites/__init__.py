@@ -1,5 +1,5 @@
 """
-What is measured: one module for each subject, which has a C{SUITE}. A new module is found by itself.
+What is measured: one module for each subject, which has a C{SUITE}. A new one is found by itself.
 """
 
 from __future__ import annotations

@@ -130,14 +130,14 @@ SUITE = Suite(
         ),
         Work(
             name="idle",
-            title=f"resident memory, and what each of {IDLE_CONNECTIONS:,} idle kept connections adds",
+            title=f"resident memory, and what each of {IDLE_CONNECTIONS} idle connections adds",
             contestants=(
                 inMemory(_program(FLOOR, "floor", KEPT), KEPT),
                 inMemory(_program(ONE, "own", KEPT, "one"), KEPT),
                 *(
                     inMemory(server, KEPT)
                     for server in peers.ALL
-                    if server.keeps and not server.serial
+                    if server.keeps and server.atOnce is None
                 ),
             ),
             columns=MEMORY,

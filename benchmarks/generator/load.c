@@ -4,234 +4,18 @@
  * One thread, one epoll. What it prints is one line of JSON; load.py compiles it, calls it and reads that line.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <getopt.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
-enum { HEAD_LIMIT = 2048, READ_SIZE = 1 << 18, EVENTS = 256, DRAIN_SECONDS = 5 };
-enum { FINE = 128, GROUPS = 34 }; /* latencies: FINE steps for each doubling of the time */
+#include "answers.h"
+#include "options.h"
+#include "requests.h"
 
-static struct {
-    const char *unix_path, *tcp_port, *params_file, *answer;
-    bool scgi, keep, hold;
-    long connections, inflight, requests, body, record, times;
-    double seconds, warmup, patience;
-} opt = {.answer = "", .connections = 1, .inflight = 1, .record = 32768, .times = 1, .seconds = 1, .patience = 30};
-
-/* ---- the requests as they go over the wire, one for each request id ---- */
-
-struct bytes {
-    char *data;
-    size_t size, room;
-};
-
-static struct bytes *wire;       /* [1..inflight] */
-static size_t *port_at;          /* where REMOTE_PORT stands in each, 0 for nowhere */
-static unsigned port = 10000;
-
-static void fatal(const char *what) {
-    perror(what);
-    exit(2);
-}
-
-static void append(struct bytes *to, const void *data, size_t size) {
-    if (to->size + size > to->room) {
-        to->room = 2 * (to->size + size) + 1024;
-        to->data = realloc(to->data, to->room);
-        if (!to->data) fatal("memory");
-    }
-    memcpy(to->data + to->size, data, size);
-    to->size += size;
-}
-
-static void append_length(struct bytes *to, size_t length) {
-    if (length < 128) {
-        unsigned char one = length;
-        append(to, &one, 1);
-    } else {
-        uint32_t four = htonl(0x80000000u | (uint32_t)length);
-        append(to, &four, 4);
-    }
-}
-
-static void append_record(struct bytes *to, int type, long id, const void *content, size_t size) {
-    static const char zeros[8];
-    unsigned padding = -size & 7;
-    unsigned char header[8] = {1, type, id >> 8, id, size >> 8, size, padding, 0};
-    append(to, header, 8);
-    append(to, content, size);
-    append(to, zeros, padding);
-}
-
-/* The file has name, NUL, value, NUL for each param, which is what SCGI sends too. */
-static struct bytes read_params(void) {
-    struct bytes all = {0};
-    char piece[4096];
-    FILE *file = fopen(opt.params_file, "rb");
-    if (!file) fatal(opt.params_file);
-    for (size_t got; (got = fread(piece, 1, sizeof piece, file)) > 0;) append(&all, piece, got);
-    fclose(file);
-    if (!all.size || all.data[all.size - 1]) {
-        fprintf(stderr, "%s: not pairs that each end with NUL\n", opt.params_file);
-        exit(2);
-    }
-    return all;
-}
-
-static void find_port(long id) {
-    static const char name[] = "REMOTE_PORT";
-    char *at = memmem(wire[id].data, wire[id].size, name, sizeof name - 1);
-    if (at) port_at[id] = at + sizeof name - 1 + opt.scgi - wire[id].data;
-}
-
-static void build_requests(void) {
-    struct bytes params = read_params(), block = {0};
-    char *body = malloc(opt.body + 1);
-    for (long at = 0; at < opt.body; at++) body[at] = 'a' + at % 23;
-    wire = calloc(opt.inflight + 1, sizeof *wire);
-    port_at = calloc(opt.inflight + 1, sizeof *port_at);
-    if (opt.scgi) {
-        char size[24];
-        append(&wire[1], size, snprintf(size, sizeof size, "%zu:", params.size));
-        append(&wire[1], params.data, params.size);
-        append(&wire[1], ",", 1);
-        append(&wire[1], body, opt.body);
-        find_port(1);
-        return;
-    }
-    for (char *name = params.data; name < params.data + params.size;) {
-        char *value = name + strlen(name) + 1;
-        append_length(&block, strlen(name));
-        append_length(&block, strlen(value));
-        append(&block, name, strlen(name));
-        append(&block, value, strlen(value));
-        name = value + strlen(value) + 1;
-    }
-    if (block.size > 65535) {
-        fprintf(stderr, "the params do not fit one record\n");
-        exit(2);
-    }
-    for (long id = 1; id <= opt.inflight; id++) {
-        char begin[8] = {0, 1, opt.keep};
-        append_record(&wire[id], BEGIN_REQUEST, id, begin, 8);
-        append_record(&wire[id], PARAMS, id, block.data, block.size);
-        append_record(&wire[id], PARAMS, id, "", 0);
-        for (long at = 0; at < opt.body; at += opt.record)
-            append_record(&wire[id], STDIN, id, body + at, opt.body - at < opt.record ? opt.body - at : opt.record);
-        append_record(&wire[id], STDIN, id, "", 0);
-        find_port(id);
-    }
-    free(body);
-}
-
-/* ---- what is counted ---- */
-
-static struct {
-    long started, answered, errors, reconnects, timed;
-    uint64_t sent, received, from, until, slowest;
-    uint32_t latency[GROUPS * FINE];
-    char first_error[200];
-} count;
-
-static char *expected;
-static size_t expected_size;
-static bool stopping, measuring;
-
-static uint64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static void mistake(const char *format, ...) {
-    if (count.errors++) return;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(count.first_error, sizeof count.first_error, format, arguments);
-    va_end(arguments);
-}
-
-static void count_latency(uint64_t nanoseconds) {
-    uint64_t time = nanoseconds / 100; /* tenths of a microsecond */
-    int group = 0;
-    while (time >> group >= 2 * FINE && group < GROUPS - 2) group++;
-    size_t index = time < FINE ? time : (size_t)(group + 1) * FINE + (time >> group) - FINE;
-    count.latency[index < GROUPS * FINE ? index : GROUPS * FINE - 1]++;
-    if (nanoseconds > count.slowest) count.slowest = nanoseconds;
-    count.timed++;
-}
-
-/* In microseconds. */
-static double percentile(double part) {
-    long before = 0;
-    for (size_t index = 0; index < GROUPS * FINE; index++) {
-        before += count.latency[index];
-        if (before > part * count.timed) {
-            size_t group = index / FINE;
-            uint64_t time = group ? (index % FINE + FINE) << (group - 1) : index;
-            return time / 10.0;
-        }
-    }
-    return count.slowest / 1000.0;
-}
-
-/* ---- one answer ---- */
-
-struct exchange {
-    bool active, in_body, wrong;
-    uint64_t started;
-    size_t head_size, body_size;
-    char head[HEAD_LIMIT];
-};
-
-static void check_body(struct exchange *exchange, const char *data, size_t size) {
-    if (exchange->body_size + size > expected_size || memcmp(expected + exchange->body_size, data, size)) exchange->wrong = true;
-    exchange->body_size += size;
-}
-
-static void check_head(struct exchange *exchange) {
-    const char *head = exchange->head, *status = strcasestr(head, "Status:"), *code = status ? status + 7 : " 200";
-    if (!strncmp(head, "HTTP/1.", 7)) code = head + 8;
-    if (strtol(code, NULL, 10) != 200) exchange->wrong = true;
-}
-
-static void take_output(struct exchange *exchange, const char *data, size_t size) {
-    if (exchange->in_body) {
-        check_body(exchange, data, size);
-        return;
-    }
-    size_t before = exchange->head_size, fits = HEAD_LIMIT - 1 - before;
-    if (fits > size) fits = size;
-    memcpy(exchange->head + before, data, fits);
-    exchange->head_size += fits;
-    exchange->head[exchange->head_size] = 0;
-    char *end = strstr(exchange->head, "\r\n\r\n");
-    size_t length = 4;
-    if (!end) end = strstr(exchange->head, "\n\n"), length = 2;
-    if (end) {
-        size_t head = end + length - exchange->head;
-        end[1] = 0;
-        exchange->in_body = true;
-        check_head(exchange);
-        check_body(exchange, data + (head - before), size - (head - before));
-    } else if (fits < size) {
-        exchange->wrong = exchange->in_body = true;
-    }
-}
+enum { READ_SIZE = 1 << 18, EVENTS = 256 };
 
 /* ---- connections ---- */
 
@@ -251,6 +35,7 @@ static struct sockaddr_storage address;
 static socklen_t address_size;
 static int poller;
 static char *buffer;
+static bool stopping, measuring;
 
 static bool may_start(void) {
     if (stopping) return false;
@@ -306,12 +91,7 @@ static void start_requests(struct connection *connection) {
         exchange->in_body = exchange->wrong = false;
         exchange->head_size = exchange->body_size = 0;
         exchange->started = now();
-        if (port_at[id]) { /* no two requests are the same, as with a real web server */
-            char digits[6];
-            snprintf(digits, sizeof digits, "%05u", port);
-            memcpy(wire[id].data + port_at[id], digits, 5);
-            if (++port > 59999) port = 10000;
-        }
+        next_port(id);
         connection->queue[(connection->first + connection->queued++) % opt.inflight] = id;
         connection->active++;
         count.started++;
@@ -500,8 +280,8 @@ static bool finished(uint64_t begun, uint64_t time) {
     if (measuring && passed >= opt.warmup + opt.seconds) measuring = false, stopping = true, count.until = time;
     if (!stopping) return false;
     long active = active_requests();
-    if (active && passed < opt.warmup + opt.seconds + DRAIN_SECONDS) return false;
-    for (; active; active--) mistake("no answer within %d seconds", DRAIN_SECONDS);
+    if (active && passed < opt.warmup + opt.seconds + opt.patience) return false;
+    for (; active; active--) mistake("no answer within %g seconds", opt.patience);
     return true;
 }
 
@@ -557,58 +337,11 @@ static void resolve(void) {
     }
 }
 
-static const char usage[] =
-    "load --unix PATH | --tcp PORT (of 127.0.0.1)  --params FILE (name NUL value NUL ...)\n"
-    "  --scgi          SCGI instead of FastCGI\n"
-    "  --keep          FCGI_KEEP_CONN: connections are used again\n"
-    "  --connections N (1)   --inflight N (1): requests at once on each\n"
-    "  --body BYTES (0)      --record BYTES (32768): content of each STDIN record\n"
-    "  --answer TEXT --times N (1): the body that each answer must have, TEXT repeated N times\n"
-    "  --seconds S (1) after --warmup S (0), or --requests N within --patience S (30)\n"
-    "  --hold          one request on each connection, then all stay open until stdin ends\n";
-
-static void parse_options(int argc, char **argv) {
-    static const struct option names[] = {
-        {"unix", 1, 0, 'u'},     {"tcp", 1, 0, 't'},      {"params", 1, 0, 'p'},  {"scgi", 0, 0, 's'},   {"keep", 0, 0, 'k'},
-        {"hold", 0, 0, 'h'},     {"connections", 1, 0, 'c'}, {"inflight", 1, 0, 'i'}, {"body", 1, 0, 'b'}, {"record", 1, 0, 'r'},
-        {"answer", 1, 0, 'a'},   {"times", 1, 0, 'x'},    {"seconds", 1, 0, 'd'}, {"warmup", 1, 0, 'w'}, {"requests", 1, 0, 'n'},
-        {"patience", 1, 0, 'P'}, {0, 0, 0, 0}};
-    for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) switch (name) {
-        case 'u': opt.unix_path = optarg; break;
-        case 't': opt.tcp_port = optarg; break;
-        case 'p': opt.params_file = optarg; break;
-        case 's': opt.scgi = true; break;
-        case 'k': opt.keep = true; break;
-        case 'h': opt.hold = opt.keep = true; break;
-        case 'c': opt.connections = atol(optarg); break;
-        case 'i': opt.inflight = atol(optarg); break;
-        case 'b': opt.body = atol(optarg); break;
-        case 'r': opt.record = atol(optarg); break;
-        case 'a': opt.answer = optarg; break;
-        case 'x': opt.times = atol(optarg); break;
-        case 'd': opt.seconds = atof(optarg); break;
-        case 'w': opt.warmup = atof(optarg); break;
-        case 'n': opt.requests = atol(optarg); break;
-        case 'P': opt.patience = atof(optarg); break;
-        default: fputs(usage, stderr); exit(2);
-        }
-    bool possible = !opt.unix_path != !opt.tcp_port && opt.params_file && opt.connections > 0 && opt.inflight > 0 &&
-                    opt.inflight < 65536 && opt.record > 0 && opt.record < 65536 && opt.times > 0 && opt.body >= 0 &&
-                    (opt.inflight == 1 || (opt.keep && !opt.scgi)) && !(opt.keep && opt.scgi);
-    if (!possible) {
-        fputs(usage, stderr);
-        exit(2);
-    }
-}
-
 int main(int argc, char **argv) {
     parse_options(argc, argv);
     resolve();
     build_requests();
-    size_t size = strlen(opt.answer);
-    expected_size = size * opt.times;
-    expected = malloc(expected_size + 1);
-    for (long at = 0; at < opt.times; at++) memcpy(expected + at * size, opt.answer, size);
+    build_expected();
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

@@ -1,0 +1,3 @@
+"""
+Tests of the benchmarks: that they work, not how fast anything is.
+"""
