@@ -17,6 +17,8 @@ import nox
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 OTHERS = [version for version in ("3.10", "3.11", "3.12", "3.13") if version != OWN]
+# Tests that share a web server run in one process.
+PARALLEL = ("-n", "auto", "--dist", "loadgroup")
 
 nox.needs_version = ">=2024.4.15"
 # A Python that this machine does not have is reported and passed over; its own is always tested.
@@ -97,7 +99,7 @@ def unit(session: nox.Session) -> None:
     Run the tests that need no web server, on every other Python that is here.
     """
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "auto", "--ignore=tests/interop", *session.posargs)
+    session.run("pytest", "-q", *PARALLEL, "--ignore=tests/interop", *session.posargs)
 
 
 @nox.session
@@ -107,7 +109,7 @@ def wire(session: nox.Session) -> None:
     """
     session.install("-e", ".[test]")
     session.run(
-        *("pytest", "-q", "-n", "auto", "tests/wire"),
+        *("pytest", "-q", *PARALLEL, "tests/wire"),
         *("--cov=txfcgi.wire", "--cov-fail-under=100"),
     )
 
@@ -118,7 +120,7 @@ def tests(session: nox.Session) -> None:
     Run all the tests, with the real web servers, on this Python, and ask for branch coverage.
     """
     session.install("-e", ".[test]")
-    session.run("pytest", "-n", "auto", "--cov", *session.posargs)
+    session.run("pytest", *PARALLEL, "--cov", *session.posargs)
     # What follows is nox's account of what went well; pytest's summary says it better. Failures are
     # still shown.
     logging.getLogger("nox").setLevel(logging.ERROR)
