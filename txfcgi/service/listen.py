@@ -217,8 +217,9 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
         return description.call(_unixEndpoint, reactor, insecure)
     if description.kind == "fcgi":
         return description.call(_inheritedEndpoint, reactor)
+    endpoint: IStreamServerEndpoint
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)  # type: ignore[no-untyped-call]
+        endpoint = serverFromString(reactor, text)
     except Exception as error:
         # Parsers are plugins: what they raise for a mistake is not agreed on.
         raise BadEndpoint(
@@ -343,8 +344,8 @@ def _withoutName(error: Exception) -> str:
 
     @return: What it says of the arguments, without the name of the function that they were for.
     """
-    if isinstance(error, KeyError):
-        return f"{error.args[0]!r} is not there" if error.args else "something is not there"
+    if isinstance(error, LookupError):
+        return "no such socket was passed to this process"
     return re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, ClassVar
 
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
@@ -32,48 +33,79 @@ def _optionName(field: dataclasses.Field[Any]) -> str:
     @return: The name of its option: C{max-params-bytes}, C{idle-timeout}.
     """
     words = re.sub("([A-Z])", lambda found: "-" + found[1].lower(), field.name)
-    return words if words.endswith("-timeout") else f"max-{words}"
+    return words if words.endswith("-timeout") or _isFlag(field) else f"max-{words}"
 
 
-def _reader(field: dataclasses.Field[Any]) -> Callable[[str], int | float | None]:
+def _isFlag(field: dataclasses.Field[Any]) -> bool:
     """
-    @param field: A field of L{Limits}. Its annotation says which values it has.
+    @param field: A field of L{Limits}.
+
+    @return: Whether it is on or off, rather than a number.
+    """
+    return isinstance(field.default, bool)
+
+
+def _explanations() -> dict[str, str]:
+    """
+    @return: What the documentation of L{Limits} says of each field, in the words of a command line.
+    """
+    names = {field.name: f"--{_optionName(field)}" for field in dataclasses.fields(Limits)}
+
+    def plain(found: re.Match[str]) -> str:
+        return names.get(found[1], found[1]).replace("None", "none")
+
+    found = re.findall(r"@ivar (\w+): (.*?)(?=\n\s*(?:@|\n|$))", Limits.__doc__ or "", re.DOTALL)
+    return {
+        name: re.sub(r"[A-Z]\{(.*?)\}", plain, " ".join(text.split())).rstrip(".")
+        for name, text in found
+    }
+
+
+def _number(option: str, kind: type[int] | type[float], none: bool) -> Callable[[str], Any]:
+    """
+    @param option: The name of an option.
+    @param kind: What its values are.
+    @param none: Whether it can also be switched off.
 
     @return: Reads one from the command line.
     """
-    kind = str(field.type)
-    number: Callable[[str], int | float] = float if "float" in kind else int
 
     def read(text: str) -> int | float | None:
-        if text == "none" and "None" in kind:
+        if none and text == "none":
             return None
         try:
-            return number(text)
+            value = kind(text)
         except ValueError:
-            what = "a number of seconds" if number is float else "a whole number"
-            raise ValueError(
-                f"{text!r} is not {what}{', nor none' if 'None' in kind else ''}"
-            ) from None
+            value = -1
+        if not 0 <= value < inf:
+            what = "a whole number" if kind is int else "a number of seconds"
+            raise UsageError(f"--{option} takes {what}{' or none' if none else ''}, not {text!r}")
+        return value
 
     return read
 
 
-def _limitParameters() -> list[list[Any]]:
+def _limitOptions() -> tuple[list[list[Any]], list[list[Any]]]:
     """
-    @return: An option for each field of L{Limits}, explained as the field is.
+    @return: An option for each field of L{Limits}: those with a number, and those without.
     """
-    explained = dict(
-        re.findall(r"@ivar (\w+): (.*?)(?=\n\s*(?:@|\n|$))", Limits.__doc__ or "", re.DOTALL)
-    )
-    parameters = []
+    explanations = _explanations()
+    parameters: list[list[Any]] = []
+    flags: list[list[Any]] = []
     for field in dataclasses.fields(Limits):
-        text = re.sub(
-            r"[A-Z]\{(.*?)\}", r"\1", " ".join(explained.get(field.name, field.name).split())
-        ).rstrip(".")
-        if field.default is None:
-            text += " [default: none]"
-        parameters.append([_optionName(field), None, field.default, text, _reader(field)])
-    return parameters
+        name = _optionName(field)
+        text = explanations.get(field.name, field.name)
+        if _isFlag(field):
+            flags.append([name, None, text])
+        else:
+            none = "None" in str(field.type)
+            text += " [default: none]" if field.default is None else ""
+            kind = float if "float" in str(field.type) else int
+            parameters.append([name, None, field.default, text, _number(name, kind, none)])
+    return parameters, flags
+
+
+LIMIT_PARAMETERS, LIMIT_FLAGS = _limitOptions()
 
 
 class ServerOptions(Options):
@@ -95,9 +127,9 @@ class ServerOptions(Options):
             None,
             30.0,
             "Seconds that the requests which run get to end in, when the server is told to stop",
-            float,
+            _number("drain-timeout", float, False),
         ],
-        *_limitParameters(),
+        *LIMIT_PARAMETERS,
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
@@ -107,10 +139,12 @@ class ServerOptions(Options):
             "Listen even where other machines could connect that --allow-from does not name, "
             "or other users could replace the socket",
         ],
+        *LIMIT_FLAGS,
     ]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
         self["ports"] = []
         self["allow-from"] = []
 
@@ -149,6 +183,17 @@ class ServerOptions(Options):
         print(f"txfcgi {__version__}")
         raise SystemExit(0)
 
+    def parseArgs(self, *words: str) -> None:
+        """
+        Refuse what is left when the options are read.
+
+        @param words: The words that are left.
+
+        @raise UsageError: There are some.
+        """
+        if words:
+            raise UsageError(f"{words[0]!r} is not an option")
+
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
         Parse the command line.
@@ -166,7 +211,7 @@ class ServerOptions(Options):
             if self.parent is None:
                 raise
             command = f"{os.path.basename(sys.argv[0])} {self.command}"
-            hint = "" if error.__cause__ else f"\n(see {command} --help)"
+            hint = "" if isinstance(error.__cause__, CannotServe) else f"\n(see {command} --help)"
             raise CannotStart(f"{command}: {error}{hint}") from error
 
     def postOptions(self) -> None:
@@ -223,11 +268,18 @@ class ServerOptions(Options):
         """
         @return: The limits that were asked for.
         """
-        values = {field.name: self[_optionName(field)] for field in dataclasses.fields(Limits)}
+        options = {field.name: _optionName(field) for field in dataclasses.fields(Limits)}
+        # A flag is 0 or 1.
+        flags = {flag[0] for flag in LIMIT_FLAGS}
+        values = {
+            name: bool(self[option]) if option in flags else self[option]
+            for name, option in options.items()
+        }
         try:
             return Limits(**values)
         except ValueError as error:
-            raise UsageError(str(error)) from error
+            name, _, problem = str(error).partition(" ")
+            raise UsageError(f"--{options.get(name, name)} {problem}") from error
 
     def _allowFrom(self) -> Callable[[IAddress], bool] | None:
         """

@@ -91,7 +91,7 @@ class UNIXListener(unix.Port):
         """
         # The descriptor that Twisted keeps in reserve to shed connections with when it has no other
         # left.
-        _reservedFD.reserve()  # type: ignore[no-untyped-call]
+        _reservedFD.reserve()
         self._protocolFactory.doStart()
         self.connected = True
         self.socket = listening = self._listening
@@ -107,7 +107,7 @@ class UNIXListener(unix.Port):
         """
         if self.file is not None and not self.file.remove():
             self._log.warn("The socket {path} could not be removed.", path=self.file.path)
-        BasePort.connectionLost(self, reason)  # type: ignore[no-untyped-call]
+        BasePort.connectionLost(self, reason)
         self.connected = False
         self.socket.close()
         del self.socket

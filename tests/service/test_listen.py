@@ -1,0 +1,337 @@
+"""
+Tests of L{txfcgi.service.listen}.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+from typing import Any
+
+from twisted.internet import endpoints
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactor
+from twisted.python.systemd import ListenFDs
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from txfcgi.service.errors import BadEndpoint, CannotListen
+from txfcgi.service.listen import (
+    Description,
+    InheritedSocketEndpoint,
+    UNIXSocketEndpoint,
+    endpointFromText,
+    explainListenFailure,
+)
+from txfcgi.service.sockets import UNIXListener
+
+
+class DescriptionTests(SynchronousTestCase):
+    """
+    Tests of L{Description}.
+    """
+
+    def test_parts(self) -> None:
+        """
+        Colons separate arguments, the first equals sign of one gives it a name, a backslash takes
+        the meaning of the character after it, as for Twisted.
+        """
+        for text in (
+            "tcp:9000",
+            "tcp:9000:interface=127.0.0.1",
+            "tcp6:9000:interface=\\:\\:1",
+            "unix:/run/a b.sock:mode=600",
+            r"unix:/run/a\:b\=c\\d.sock",
+            "ssl:443:privateKey=a=b:certKey=",
+            "haproxy:tcp:9000",
+        ):
+            args, kwargs = endpoints._parse(text)
+            found = Description.fromText(text)
+            self.assertEqual([found.kind, *found.args], args)
+            self.assertEqual(found.kwargs, kwargs)
+            self.assertEqual(found.text, text)
+
+    def test_noKind(self) -> None:
+        """
+        What begins with no word is refused, and what may have been meant is suggested.
+        """
+        for text, meant in (
+            ("9000", "did you mean tcp:9000:interface=127.0.0.1?"),
+            ("/run/app.sock", "did you mean unix:/run/app.sock?"),
+            ("./app.sock", "did you mean unix:./app.sock?"),
+            ("@app", "did you mean unix:@app?"),
+            ("127.0.0.1:9000", "did you mean tcp:9000:interface=127.0.0.1?"),
+            ("", "it takes one such as unix:/run/app.sock"),
+            ("interface=127.0.0.1", "it takes one such as unix:/run/app.sock"),
+        ):
+            error = self.assertRaises(BadEndpoint, Description.fromText, text)
+            self.assertIn(f"{text!r} is no endpoint; {meant}", str(error))
+
+    def test_public(self) -> None:
+        """
+        Of Twisted's own kinds it is known what they bind to.
+        """
+        for text in (
+            "tcp:9000",
+            "tcp:9000:interface=",
+            "tcp:9000:0.0.0.0",
+            "tcp:9000:interface=192.0.2.7",
+            "TCP:9000",
+            "tcp6:9000",
+            "tcp6:9000:50:\\:\\:",
+        ):
+            self.assertTrue(Description.fromText(text).isPublic(), text)
+        for text in (
+            "tcp:9000:interface=127.0.0.1",
+            "tcp:9000:127.0.0.1",
+            "tcp:9000:interface=localhost",
+            "tcp6:9000:interface=\\:\\:1",
+            "unix:/run/app.sock",
+            "fcgi:fd=0",
+        ):
+            self.assertFalse(Description.fromText(text).isPublic(), text)
+
+
+class EndpointFromTextTests(SynchronousTestCase):
+    """
+    Tests of L{endpointFromText}.
+    """
+
+    def endpoint(self, text: str, **options: bool) -> Any:
+        """
+        The endpoint for a description.
+        """
+        return endpointFromText(MemoryReactor(), text, **options)
+
+    def mistake(self, text: str) -> str:
+        """
+        The message for a description that can't be understood.
+        """
+        return str(self.assertRaises(BadEndpoint, self.endpoint, text))
+
+    def test_twisted(self) -> None:
+        """
+        What is not ours is Twisted's.
+        """
+        self.assertIsInstance(
+            self.endpoint("tcp:9000:interface=127.0.0.1"), endpoints.TCP4ServerEndpoint
+        )
+        self.assertIsInstance(self.endpoint("tcp6:9000"), endpoints.TCP6ServerEndpoint)
+
+    def test_unix(self) -> None:
+        """
+        A Unix socket is open to its owner and group unless it is said otherwise.
+        """
+        endpoint = self.endpoint("unix:/run/app.sock")
+        verifyObject(IStreamServerEndpoint, endpoint)
+        self.assertIsInstance(endpoint, UNIXSocketEndpoint)
+        self.assertEqual(endpoint.path, "/run/app.sock")
+        self.assertEqual(endpoint.options.mode, 0o660)
+        self.assertEqual((endpoint.options.owner, endpoint.options.group), (None, None))
+        self.assertTrue(endpoint.options.lock)
+        self.assertFalse(endpoint.options.anyDirectory)
+        self.assertTrue(self.endpoint("unix:/run/app.sock", insecure=True).options.anyDirectory)
+
+    def test_unixArguments(self) -> None:
+        """
+        Every argument of Twisted's own is understood, in its order too; and owner and group, by
+        name or number.
+        """
+        user, group = pwd.getpwuid(0).pw_name, grp.getgrgid(0).gr_name
+        for text in (
+            f"unix:/a:mode=600:backlog=7:lockfile=0:owner={user}:group={group}",
+            "unix:address=/a:mode=0600:backlog=7:lockfile=0:owner=0:group=0",
+            "unix:/a:600:7:0:owner=0:group=0",
+        ):
+            options = self.endpoint(text).options
+            self.assertEqual(options.mode, 0o600)
+            self.assertEqual(options.backlog, 7)
+            self.assertFalse(options.lock)
+            self.assertEqual((options.owner, options.group), (0, 0))
+
+    def test_inherited(self) -> None:
+        """
+        C{fcgi:} is a socket that the process was started with, descriptor 0 unless another is
+        named.
+        """
+        for text, fd in (("fcgi", 0), ("fcgi:0", 0), ("fcgi:fd=7", 7), ("FCGI:7", 7)):
+            endpoint = self.endpoint(text)
+            verifyObject(IStreamServerEndpoint, endpoint)
+            self.assertIsInstance(endpoint, InheritedSocketEndpoint)
+            self.assertEqual(endpoint.fd, fd)
+
+    def test_systemd(self) -> None:
+        """
+        What systemd passes on is adopted here too, as Twisted would change its permissions.
+        """
+        parser = endpoints._SystemdParser
+        self.patch(parser, "_sddaemon", ListenFDs([3, 4], ("app", "other")))
+        self.assertEqual(self.endpoint("systemd:domain=UNIX:index=1").fd, 4)
+        self.assertEqual(self.endpoint("systemd:domain=INET:name=app").fd, 3)
+        self.assertIn(
+            "no such socket was passed to this process", self.mistake("systemd:domain=UNIX:index=2")
+        )
+        self.assertIn(
+            "no such socket was passed to this process", self.mistake("systemd:domain=UNIX:name=no")
+        )
+
+    def test_mistakes(self) -> None:
+        """
+        A description that does not fit is refused with what is wrong with it.
+        """
+        for text, said in (
+            ("unix:", "unix:: a socket needs a path"),
+            ("unix", "unix: missing 1 required positional argument: 'address'"),
+            ("unix:@", "a socket needs a path"),
+            ("unix:/a:mode=rw", "mode=rw: a mode is written in octal, such as 660"),
+            ("unix:/a:mode=999", "mode=999: a mode is written in octal"),
+            ("unix:/a:backlog=many", "backlog=many: a number belongs here"),
+            ("unix:/a:owner=no one", "there is no user 'no one'"),
+            ("unix:/a:group=no one", "there is no group 'no one'"),
+            ("unix:/a:color=red", "got an unexpected keyword argument 'color'"),
+            ("fcgi:fd=zero", "fd=zero: a number belongs here"),
+            ("tcp:http", "'tcp:http' is no endpoint: invalid literal for int()"),
+            ("tcp", "missing 1 required positional argument: 'port'"),
+            ("tcp:1:color=red", "got an unexpected keyword argument 'color'"),
+            ("carrier:pigeon", "Unknown endpoint type: 'carrier'; it takes one such as"),
+            ("localhost:9000", "did you mean tcp:9000:interface=localhost?"),
+        ):
+            self.assertIn(said, self.mistake(text), text)
+
+    def test_nothingIsOpened(self) -> None:
+        """
+        An endpoint that was made has not been listened on.
+        """
+        reactor = MemoryReactor()
+        folder = tempfile.mkdtemp(prefix="txfcgi-")
+        self.addCleanup(shutil.rmtree, folder)
+        endpointFromText(reactor, f"unix:{folder}/app.sock")
+        endpointFromText(reactor, "tcp:9000")
+        self.assertEqual(os.listdir(folder), [])
+        self.assertEqual(reactor.tcpServers, [])
+
+
+class ListenTests(SynchronousTestCase):
+    """
+    Tests of the endpoints themselves.
+    """
+
+    def setUp(self) -> None:
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = os.path.join(self.folder, "app.sock")
+        self.factory = Factory.forProtocol(Protocol)
+
+    def listening(self, family: int, address: Any) -> int:
+        """
+        The descriptor of a listening socket, as a parent process leaves it. It is C{listen}'s to
+        close.
+        """
+        made = socket.socket(family)
+        made.bind(address)
+        made.listen()
+        return made.detach()
+
+    def listen(self, endpoint: Any) -> Any:
+        """
+        Listen on an endpoint. The port is stopped in the end.
+        """
+        port = self.successResultOf(endpoint.listen(self.factory))
+        self.addCleanup(lambda: port.connected and port.connectionLost(None))
+        return port
+
+    def test_unix(self) -> None:
+        """
+        A Unix socket is made with its mode, and listened on.
+        """
+        reactor = MemoryReactor()
+        port = self.listen(endpointFromText(reactor, f"unix:{self.path}:mode=600"))
+        self.assertEqual(port.getHost(), UNIXAddress(self.path))
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        self.assertEqual(reactor.getReaders(), [port])
+
+    def test_unixFails(self) -> None:
+        """
+        A socket that can't be had fails the Deferred.
+        """
+        endpoint = endpointFromText(MemoryReactor(), f"unix:{self.path}/app.sock")
+        self.failureResultOf(endpoint.listen(self.factory), CannotListen)
+
+    def test_inheritedUNIX(self) -> None:
+        """
+        An inherited Unix socket keeps its mode; its descriptor is let go of, and its file stays
+        when the port stops.
+        """
+        fd = self.listening(socket.AF_UNIX, self.path)
+        os.chmod(self.path, 0o640)
+        port = self.listen(InheritedSocketEndpoint(MemoryReactor(), fd))
+        self.assertIsInstance(port, UNIXListener)
+        self.assertEqual(port.getHost(), UNIXAddress(self.path))
+        self.assertFalse(port.socket.getblocking())
+        self.assertRaises(OSError, os.fstat, fd)
+        port.connectionLost(None)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
+
+    def test_inheritedTCP(self) -> None:
+        """
+        An inherited TCP socket is adopted by the reactor, as one of the family that it has.
+        """
+        adopted: list[tuple[int, Any]] = []
+
+        class Adopting(MemoryReactor):
+            def adoptStreamPort(self, fd: int, family: int, factory: object) -> Any:
+                with socket.socket(fileno=os.dup(fd)) as found:
+                    adopted.append((family, found.getsockname()[0]))
+                    return IPv4Address("TCP", "stands for a port", 0)
+
+        addresses = [(int(socket.AF_INET), "127.0.0.1"), (int(socket.AF_INET6), "::1")]
+        for family, address in addresses:
+            fd = self.listening(family, (address, 0))
+            self.successResultOf(InheritedSocketEndpoint(Adopting(), fd).listen(self.factory))
+            self.assertRaises(OSError, os.fstat, fd)
+        self.assertEqual(adopted, addresses)
+
+    def test_notInherited(self) -> None:
+        """
+        A descriptor that is no listening socket fails the Deferred, and stays.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        endpoint = InheritedSocketEndpoint(MemoryReactor(), reading)
+        self.failureResultOf(endpoint.listen(self.factory), CannotListen)
+        os.fstat(reading)
+
+
+class ExplainTests(SynchronousTestCase):
+    """
+    Tests of L{explainListenFailure}.
+    """
+
+    def test_explained(self) -> None:
+        """
+        One line says why, without numbers and names of classes where there is something better.
+        """
+        taken = OSError(98, "Address already in use")
+        for error, said in (
+            (CannotListen("the socket is taken"), "the socket is taken"),
+            (
+                CannotListenError("127.0.0.1", 9000, taken),
+                "can't listen there: Address already in use",
+            ),
+            (
+                CannotListenError("x", 9000, "Cannot acquire lock"),
+                "can't listen there: Cannot acquire lock",
+            ),
+            (OverflowError("port must be 0-65535."), "can't listen there: port must be 0-65535."),
+            (ValueError(), "can't listen there: ValueError"),
+        ):
+            self.assertEqual(explainListenFailure(error), said)

@@ -1,0 +1,417 @@
+"""
+Tests of L{txfcgi.service.serving} and L{txfcgi.service.signals}.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from txfcgi.service.allow import AllowList
+from txfcgi.service.errors import CannotListen, CannotServe, CannotStart
+from txfcgi.service.listen import endpointFromText
+from txfcgi.service.serving import Serving
+from txfcgi.service.signals import STOP_SIGNALS, StopSignals
+
+
+class Reactor(MemoryReactorClock):
+    """
+    A reactor that is told to stop, and how.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops = 0
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def callFromThread(self, function: Callable[..., Any], *args: object) -> None:
+        function(*args)
+
+    def sigTerm(self, number: int, frame: object) -> None:
+        """
+        Stands for Twisted's handler.
+        """
+
+
+@implementer(IListeningPort)
+class Port:
+    """
+    A port that was told to stop, or not.
+    """
+
+    def __init__(self, host: IAddress) -> None:
+        self.host = host
+        self.stopped: Deferred[None] | None = None
+
+    def startListening(self) -> None:
+        """
+        It listens.
+        """
+
+    def stopListening(self) -> Deferred[None]:
+        self.stopped = Deferred()
+        return self.stopped
+
+    def getHost(self) -> IAddress:
+        return self.host
+
+
+@implementer(IStreamServerEndpoint)
+class Endpoint:
+    """
+    An endpoint that has this for a result.
+    """
+
+    def __init__(self, result: Deferred[Any]) -> None:
+        self.result = result
+
+    def listen(self, factory: object) -> Deferred[Any]:
+        return self.result
+
+
+class DrainingFactory(Factory):
+    """
+    A factory that remembers how it was drained.
+    """
+
+    protocol = Protocol
+    noisy = False
+
+    def __init__(self) -> None:
+        self.deadlines: list[float] = []
+        self.drained: Deferred[None] = Deferred()
+
+    def drain(self, deadline: float) -> Deferred[None]:
+        self.deadlines.append(deadline)
+        return self.drained
+
+
+class ServingTests(SynchronousTestCase):
+    """
+    Tests of L{Serving}.
+    """
+
+    def setUp(self) -> None:
+        for number in STOP_SIGNALS:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        self.reactor = Reactor()
+        self.factory = DrainingFactory()
+
+    def serving(self, *results: Deferred[Any], **options: Any) -> Serving:
+        """
+        A service with an endpoint for each result.
+        """
+        endpoints = [(f"endpoint{n}", Endpoint(result)) for n, result in enumerate(results)]
+        return Serving(self.reactor, self.factory, endpoints, **options)
+
+    def port(self, host: IAddress | None = None) -> Port:
+        """
+        A port that is not open to other machines.
+        """
+        return Port(host or IPv4Address("TCP", "127.0.0.1", 9000))
+
+    def test_interface(self) -> None:
+        """
+        It is a service.
+        """
+        verifyObject(IService, self.serving())
+
+    def test_bothStarts(self) -> None:
+        """
+        C{twistd} starts it in two steps and C{twist} in one: it listens once either way.
+        """
+        for steps in (("privilegedStartService", "startService"), ("startService",)):
+            port = self.port()
+            service = self.serving(succeed(port))
+            for step in steps:
+                getattr(service, step)()
+            self.assertEqual(service.ports, [port])
+            self.assertTrue(service.running)
+
+    def test_logsWhere(self) -> None:
+        """
+        The log says where it listens, in the words of C{--port}.
+        """
+        hosts = (
+            IPv4Address("TCP", "127.0.0.1", 9000),
+            IPv6Address("TCP", "::1", 9000),
+            UNIXAddress(b"/run/app.sock"),
+            UNIXAddress(b"\0app"),
+            UNIXAddress(None),
+        )
+        service = self.serving(*[succeed(Port(host)) for host in hosts])
+        with capturedLogs() as events:
+            service.startService()
+        self.assertEqual(
+            [event["address"] for event in events],
+            [
+                "tcp:9000:interface=127.0.0.1",
+                "tcp6:9000:interface=::1",
+                "unix:/run/app.sock",
+                "unix:@app",
+                "UNIXAddress(None)",
+            ],
+        )
+
+    def test_cannotListen(self) -> None:
+        """
+        An endpoint that can't listen ends the process, with one message and no traceback; the ports
+        that did listen are stopped.
+        """
+        for error, said in (
+            (CannotListen("the socket is taken"), "endpoint1: the socket is taken"),
+            (
+                CannotListenError("127.0.0.1", 9000, OSError(98, "Address already in use")),
+                "endpoint1: can't listen there: Address already in use",
+            ),
+            (
+                OverflowError("bind(): port must be 0-65535."),
+                "endpoint1: can't listen there: bind()",
+            ),
+        ):
+            first = self.port()
+            service = self.serving(succeed(first), fail(error))
+            raised = self.assertRaises(CannotStart, service.privilegedStartService)
+            self.assertIn(said, str(raised))
+            self.assertEqual(raised.code, str(raised))
+            self.assertIsInstance(raised, SystemExit)
+            self.assertIsInstance(raised, CannotServe)
+            self.assertIsNotNone(first.stopped)
+            self.assertEqual(service.ports, [])
+
+    def test_mistakeInProgram(self) -> None:
+        """
+        What no endpoint fails with when all is well with the program is not made a message of.
+        """
+        service = self.serving(fail(ZeroDivisionError()))
+        self.assertRaises(ZeroDivisionError, service.startService)
+
+    def test_socketsAreRemoved(self) -> None:
+        """
+        When a later endpoint can't listen, the file of an earlier one is gone at once: the reactor
+        never runs.
+        """
+        folder = tempfile.mkdtemp(prefix="txfcgi-")
+        self.addCleanup(shutil.rmtree, folder)
+        texts = [f"unix:{folder}/one.sock", f"unix:{folder}/no/two.sock"]
+        service = Serving(
+            self.reactor,
+            self.factory,
+            [(text, endpointFromText(self.reactor, text)) for text in texts],
+        )
+        with capturedLogs():
+            self.assertRaises(CannotStart, service.startService)
+        self.assertEqual(os.listdir(folder), [])
+        self.reactor.advance(0)
+        self.assertEqual(self.reactor.getReaders(), [])
+
+    def test_public(self) -> None:
+        """
+        A port that turns out to be open to other machines is refused with the reason and the cure.
+        """
+        for host in (
+            IPv4Address("TCP", "0.0.0.0", 9000),
+            IPv4Address("TCP", "192.0.2.7", 9000),
+            IPv6Address("TCP", "::", 9000),
+        ):
+            port = self.port(host)
+            raised = self.assertRaises(CannotStart, self.serving(succeed(port)).startService)
+            self.assertIn("is open to other machines", str(raised))
+            self.assertIn("--allow-from", str(raised))
+            self.assertIsNotNone(port.stopped)
+
+    def test_publicOnRequest(self) -> None:
+        """
+        With a list of those who may connect, or on request, it may be.
+        """
+        for options in ({"allowFrom": AllowList.fromText("192.0.2.7")}, {"insecure": True}):
+            port = self.port(IPv4Address("TCP", "0.0.0.0", 9000))
+            service = self.serving(succeed(port), **options)
+            service.startService()
+            self.assertEqual(service.ports, [port])
+
+    def test_allowListAndUNIX(self) -> None:
+        """
+        A list of IP addresses lets nobody in over a Unix socket. That is logged.
+        """
+        service = self.serving(
+            succeed(Port(UNIXAddress(b"/run/app.sock"))), allowFrom=AllowList.fromText("192.0.2.7")
+        )
+        with capturedLogs() as events:
+            service.startService()
+        self.assertIn("every connection to {address} will be closed", events[-1]["log_format"])
+
+    def test_stop(self) -> None:
+        """
+        It stops when its ports are closed and its factory has ended what ran.
+        """
+        port = self.port()
+        service = self.serving(succeed(port), drainTimeout=7.5)
+        service.startService()
+        stopped = service.stopService()
+        self.assertFalse(service.running)
+        self.assertEqual(self.factory.deadlines, [7.5])
+        assert port.stopped is not None
+        port.stopped.callback(None)
+        self.assertNoResult(stopped)
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+
+    def test_stopFails(self) -> None:
+        """
+        A port that fails to close is logged, and does not keep it from stopping.
+        """
+        port = self.port()
+        service = self.serving(succeed(port))
+        service.startService()
+        stopped = service.stopService()
+        assert port.stopped is not None
+        port.stopped.errback(ZeroDivisionError())
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_startAgain(self) -> None:
+        """
+        It can be started again.
+        """
+        service = self.serving()
+        service._endpoints.append(("endpoint", Endpoint(succeed(self.port()))))
+        service.startService()
+        service.stopService()
+        service._endpoints[:] = [("endpoint", Endpoint(succeed(self.port())))]
+        service.startService()
+        self.assertEqual(len(service.ports), 1)
+
+    def test_slowEndpoint(self) -> None:
+        """
+        An endpoint may take its time.
+        """
+        result: Deferred[Any] = Deferred()
+        service = self.serving(result)
+        service.startService()
+        self.assertEqual(service.ports, [])
+        port = self.port()
+        result.callback(port)
+        self.assertEqual(service.ports, [port])
+
+    def test_slowEndpointFails(self) -> None:
+        """
+        If it fails then, the process ends.
+        """
+        result: Deferred[Any] = Deferred()
+        self.serving(result).startService()
+        result.errback(CannotListen("too late"))
+        self.assertEqual(self.reactor.stops, 1)
+        self.assertEqual(len(self.flushLoggedErrors(CannotListen)), 1)
+
+    def test_slowEndpointIsCancelled(self) -> None:
+        """
+        If it has not listened when the service stops, it is not waited for.
+        """
+        service = self.serving(Deferred())
+        service.startService()
+        stopped = service.stopService()
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.stops, 0)
+
+    def test_signals(self) -> None:
+        """
+        From before it listens, a signal stops the reactor; a second one leaves what runs no time.
+        When it has stopped the signals are as they were.
+        """
+        before = [signal.getsignal(number) for number in STOP_SIGNALS]
+        port = self.port()
+        service = self.serving(succeed(port))
+        service.privilegedStartService()
+        self.assertNotIn(signal.getsignal(signal.SIGTERM), before)
+        service.startService()
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual(self.reactor.stops, 1)
+        service.stopService()
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual(self.reactor.stops, 1)
+        self.assertEqual(self.factory.deadlines, [30.0, 0.0])
+        self.factory.drained.callback(None)
+        assert port.stopped is not None
+        port.stopped.callback(None)
+        self.assertEqual([signal.getsignal(number) for number in STOP_SIGNALS], before)
+
+    def test_signalsAfterFailure(self) -> None:
+        """
+        When it could not start, the signals are as they were.
+        """
+        before = [signal.getsignal(number) for number in STOP_SIGNALS]
+        self.assertRaises(CannotStart, self.serving(fail(CannotListen("no"))).startService)
+        self.assertEqual([signal.getsignal(number) for number in STOP_SIGNALS], before)
+
+
+class StopSignalsTests(SynchronousTestCase):
+    """
+    Tests of L{StopSignals}.
+    """
+
+    def setUp(self) -> None:
+        for number in STOP_SIGNALS:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.reactor = Reactor()
+        self.again: list[None] = []
+        self.signals = StopSignals(self.reactor, lambda: self.again.append(None))
+
+    def test_all(self) -> None:
+        """
+        Each of the signals stops the reactor, and after the first each is another.
+        """
+        self.signals.install()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+        self.assertEqual((self.reactor.stops, len(self.again)), (1, 2))
+
+    def test_taken(self) -> None:
+        """
+        A signal that has a use already keeps it, unless it is the reactor's.
+        """
+
+        def rotateLog(number: int, frame: object) -> None:
+            """
+            Stands for what C{twistd} does at SIGUSR1.
+            """
+
+        signal.signal(signal.SIGUSR1, rotateLog)
+        signal.signal(signal.SIGTERM, self.reactor.sigTerm)
+        self.signals.install()
+        self.assertIs(signal.getsignal(signal.SIGUSR1), rotateLog)
+        self.assertNotEqual(signal.getsignal(signal.SIGTERM), self.reactor.sigTerm)
+
+    def test_restore(self) -> None:
+        """
+        What was there before the first of two calls comes back.
+        """
+        self.signals.install()
+        signal.signal(signal.SIGTERM, self.reactor.sigTerm)
+        self.signals.install()
+        self.signals.restore()
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
+        self.assertEqual(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+        self.assertEqual(signal.getsignal(signal.SIGUSR1), signal.SIG_DFL)

@@ -1,0 +1,564 @@
+"""
+Tests of L{txfcgi.service.sockets}.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from typing import Any
+
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactor
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txfcgi.service.errors import CannotListen
+from txfcgi.service.sockets import (
+    SocketFile,
+    UNIXListener,
+    UNIXSocketOptions,
+    fillStandardDescriptors,
+    inheritedListener,
+    isService,
+    listenUNIX,
+    releaseDescriptor,
+)
+
+
+class SocketTests(SynchronousTestCase):
+    """
+    Tests that have a folder, and close what they open.
+    """
+
+    def setUp(self) -> None:
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = os.path.join(self.folder, "app.sock")
+
+    def listen(
+        self, path: str | None = None, options: UNIXSocketOptions | None = None
+    ) -> tuple[socket.socket, SocketFile | None]:
+        """
+        Listen on a path.
+        """
+        listening, file = listenUNIX(path or self.path, options or UNIXSocketOptions())
+        self.addCleanup(listening.close)
+        return listening, file
+
+    def mistake(self, path: str | None = None, options: UNIXSocketOptions | None = None) -> str:
+        """
+        Fail to listen on a path.
+
+        @return: The message.
+        """
+        error = self.assertRaises(CannotListen, self.listen, path, options)
+        return str(error)
+
+    def bound(self, path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
+        """
+        A Unix socket that is bound to a path and does not listen.
+        """
+        bound = socket.socket(socket.AF_UNIX, kind)
+        self.addCleanup(bound.close)
+        bound.bind(path)
+        return bound
+
+    def connect(self, path: str) -> None:
+        """
+        Connect to a path, or fail.
+        """
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+
+
+class ListenUNIXTests(SocketTests):
+    """
+    Tests of L{listenUNIX}.
+    """
+
+    def mode(self) -> int:
+        """
+        The permissions of the socket.
+        """
+        return stat.S_IMODE(os.lstat(self.path).st_mode)
+
+    def test_listens(self) -> None:
+        """
+        The socket listens, does not block, and is open to its owner and its group.
+        """
+        listening, file = self.listen()
+        self.assertFalse(listening.getblocking())
+        self.connect(self.path)
+        self.assertEqual(self.mode(), 0o660)
+        assert file is not None
+        self.assertEqual(file.path, self.path)
+        self.assertEqual(os.listdir(self.folder), ["app.sock"])
+
+    def test_mode(self) -> None:
+        """
+        The mode is as it was asked for, whatever the umask, and the umask stays.
+        """
+        umask = os.umask(0o077)
+        self.addCleanup(os.umask, umask)
+        self.listen(options=UNIXSocketOptions(mode=0o666))
+        self.assertEqual(self.mode(), 0o666)
+        self.assertEqual(os.umask(0o077), 0o077)
+
+    def test_owner(self) -> None:
+        """
+        Owner and group are as they were asked for.
+        """
+        self.listen(options=UNIXSocketOptions(owner=os.getuid(), group=os.getgid()))
+        info = os.lstat(self.path)
+        self.assertEqual((info.st_uid, info.st_gid), (os.getuid(), os.getgid()))
+
+    def test_ownerFails(self) -> None:
+        """
+        Where the owner can't be set there is no socket left.
+        """
+
+        def chown(path: str, uid: int, gid: int) -> None:
+            self.assertEqual((path, uid, gid), (self.path, 4711, -1))
+            raise PermissionError(1, "Operation not permitted")
+
+        self.patch(os, "chown", chown)
+        self.assertEqual(
+            self.mistake(options=UNIXSocketOptions(owner=4711)),
+            f"can't listen on {self.path}: Operation not permitted",
+        )
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_notOpenBeforeItsModeIsSet(self) -> None:
+        """
+        At no moment can others connect: the socket has no permissions, and does not listen, until
+        all is set.
+        """
+        seen: list[int] = []
+
+        def chmod(path: str, mode: int) -> None:
+            seen.append(self.mode())
+            self.assertRaises(ConnectionRefusedError, self.connect, path)
+
+        self.patch(os, "chmod", chmod)
+        self.listen()
+        self.assertEqual(seen, [0])
+
+    def test_deadSocket(self) -> None:
+        """
+        A socket that nobody listens on is replaced.
+        """
+        self.bound(self.path).close()
+        before = os.lstat(self.path).st_mtime_ns
+        self.listen()
+        self.connect(self.path)
+        self.assertNotEqual(os.lstat(self.path).st_mtime_ns, before)
+
+    def test_deadSocketThatStays(self) -> None:
+        """
+        A dead socket that may not be removed is named.
+        """
+        self.bound(self.path).close()
+
+        def unlink(path: str) -> None:
+            if path == self.path:
+                raise PermissionError(1, "Operation not permitted")
+            remove(path)
+
+        remove = os.remove
+        self.patch(os, "unlink", unlink)
+        self.assertEqual(
+            self.mistake(),
+            f"{self.path} is a socket of a server that is gone, but may not be removed",
+        )
+
+    def test_liveSocket(self) -> None:
+        """
+        A socket that another server listens on is left alone.
+        """
+        self.listen()
+        before = os.lstat(self.path)
+        self.assertEqual(self.mistake(), f"{self.path} is in use: another server answers there")
+        self.assertTrue(os.path.samestat(before, os.lstat(self.path)))
+        self.connect(self.path)
+
+    def test_busySocket(self) -> None:
+        """
+        A server whose queue is full is as alive as one whose is not.
+        """
+        self.listen(options=UNIXSocketOptions(backlog=0))
+        for _ in range(2):
+            client = socket.socket(socket.AF_UNIX)
+            self.addCleanup(client.close)
+            client.setblocking(False)
+            client.connect_ex(self.path)
+        self.assertIn("is in use", self.mistake())
+
+    def test_otherSocket(self) -> None:
+        """
+        A socket of another type is left alone.
+        """
+        self.bound(self.path, socket.SOCK_DGRAM)
+        self.assertEqual(
+            self.mistake(),
+            f"{self.path} is left alone, as it may be in use: Protocol wrong type for socket",
+        )
+
+    def test_otherFile(self) -> None:
+        """
+        What is no socket is left alone, a symbolic link to one too.
+        """
+        with open(self.path, "w") as file:
+            file.write("precious")
+        self.assertEqual(
+            self.mistake(), f"{self.path} exists and is not a socket: it is left alone"
+        )
+        with open(self.path) as file:
+            self.assertEqual(file.read(), "precious")
+        os.unlink(self.path)
+        dead = os.path.join(self.folder, "dead.sock")
+        self.bound(dead).close()
+        os.symlink(dead, self.path)
+        self.assertIn("is not a socket", self.mistake())
+        self.assertTrue(os.path.islink(self.path))
+
+    def test_noDirectory(self) -> None:
+        """
+        A directory that does not exist, or is none, is named.
+        """
+        missing = os.path.join(self.folder, "no")
+        self.assertEqual(
+            self.mistake(os.path.join(missing, "app.sock")),
+            f"the directory {missing} does not exist",
+        )
+        with open(missing, "w"):
+            pass
+        self.assertEqual(
+            self.mistake(os.path.join(missing, "app.sock")), f"{missing} is not a directory"
+        )
+        self.assertEqual(
+            self.mistake(os.path.join(missing, "deeper", "app.sock")),
+            f"the directory {missing}/deeper can't be used: Not a directory",
+        )
+
+    def test_openDirectory(self) -> None:
+        """
+        A directory in which everyone can rename the socket away will do only on request; one with
+        the sticky bit, such as C{/tmp}, will do.
+        """
+        os.chmod(self.folder, 0o777)
+        self.assertIn("is writable by everyone", self.mistake())
+        self.listen(options=UNIXSocketOptions(anyDirectory=True))
+        os.chmod(self.folder, 0o1777)
+        self.listen(os.path.join(self.folder, "other.sock"))
+
+    def test_longPath(self) -> None:
+        """
+        A path that is too long for a socket is told so.
+        """
+        self.assertIn("path too long", self.mistake(os.path.join(self.folder, "a" * 120)))
+
+    def test_relativePath(self) -> None:
+        """
+        A relative path is made absolute, so that the socket is found again from another directory.
+        """
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder)
+        _, file = self.listen("app.sock")
+        os.chdir(before)
+        assert file is not None
+        self.assertTrue(file.remove())
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_lock(self) -> None:
+        """
+        While another server starts at the path there is none to be had, and nothing is touched.
+        """
+        self.bound(self.path).close()
+        with open(self.path + ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertEqual(
+                self.mistake(), f"{self.path} is in use: another server is starting there"
+            )
+            self.assertTrue(os.path.exists(self.path))
+            self.listen(options=UNIXSocketOptions(lock=False))
+
+    def test_abandonedLock(self) -> None:
+        """
+        A lock file that nobody holds does not matter, and is gone afterwards.
+        """
+        with open(self.path + ".lock", "w"):
+            pass
+        self.listen()
+        self.assertEqual(os.listdir(self.folder), ["app.sock"])
+
+    def test_lockThatWasRemoved(self) -> None:
+        """
+        A lock on a file that its last holder has removed keeps nobody out, so it is taken again.
+        """
+        flock = fcntl.flock
+        locked: list[int] = []
+
+        def removedMeanwhile(fd: int, operation: int) -> None:
+            flock(fd, operation)
+            locked.append(fd)
+            if len(locked) == 1:
+                os.unlink(self.path + ".lock")
+
+        self.patch(fcntl, "flock", removedMeanwhile)
+        self.listen()
+        self.assertEqual(len(locked), 2)
+        self.assertEqual(os.listdir(self.folder), ["app.sock"])
+
+    def test_abstract(self) -> None:
+        """
+        A name that begins with @ is one in the abstract namespace: there is no file.
+        """
+        name = "@" + self.path
+        _, file = self.listen(name)
+        self.assertIsNone(file)
+        self.connect("\0" + self.path)
+        self.assertEqual(os.listdir(self.folder), [])
+        self.assertEqual(self.mistake(name), f"can't listen on {name}: Address already in use")
+
+
+class SocketFileTests(SocketTests):
+    """
+    Tests of L{SocketFile}.
+    """
+
+    def test_remove(self) -> None:
+        """
+        What is ours is removed, and that it is gone already is no failure.
+        """
+        _, file = self.listen()
+        assert file is not None
+        self.assertTrue(file.remove())
+        self.assertEqual(os.listdir(self.folder), [])
+        self.assertTrue(file.remove())
+
+    def test_another(self) -> None:
+        """
+        What somebody else put there is not.
+        """
+        _, file = self.listen()
+        assert file is not None
+        os.unlink(self.path)
+        self.listen()
+        self.assertTrue(file.remove())
+        self.connect(self.path)
+
+    def test_notAllowed(self) -> None:
+        """
+        It is said when ours could not be removed.
+        """
+        _, file = self.listen()
+        assert file is not None
+
+        def unlink(path: str) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        self.patch(os, "unlink", unlink)
+        self.assertFalse(file.remove())
+
+
+class UNIXListenerTests(SocketTests):
+    """
+    Tests of L{UNIXListener}.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.reactor = MemoryReactor()
+        self.factory = Factory.forProtocol(Protocol)
+
+    def port(self, keep: bool = False) -> UNIXListener:
+        """
+        A port that listens.
+
+        @param keep: Whether the file stays when it stops.
+        """
+        listening, file = self.listen()
+        port = UNIXListener(listening, self.factory, self.reactor, None if keep else file)
+        port.startListening()
+        return port
+
+    def test_accepts(self) -> None:
+        """
+        It is read from, and a connection gets a protocol of the factory.
+        """
+        port = self.port()
+        self.assertEqual(self.reactor.getReaders(), [port])
+        made: list[Any] = []
+
+        class Remembered(Protocol):
+            def connectionMade(self) -> None:
+                made.append(self)
+
+        self.factory.protocol = Remembered
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.path)
+            port.doRead()
+        [protocol] = made
+        self.assertEqual(protocol.transport.getHost(), port.getHost())
+        protocol.transport.connectionLost(Failure(ConnectionError()))
+
+    def test_stops(self) -> None:
+        """
+        When it stops its file is gone, its socket closed and its factory told.
+        """
+        port = self.port()
+        self.assertEqual(self.factory.numPorts, 1)
+        port.connectionLost(Failure(ConnectionError()))
+        self.assertEqual(os.listdir(self.folder), [])
+        self.assertEqual(self.factory.numPorts, 0)
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.assertFalse(port.connected)
+
+    def test_fileOfOthers(self) -> None:
+        """
+        Where it was given no file, it removes none, and another descriptor of the same socket goes
+        on listening.
+        """
+        listening, _ = self.listen()
+        port = UNIXListener(listening.dup(), self.factory, self.reactor)
+        port.startListening()
+        port.connectionLost(Failure(ConnectionError()))
+        self.connect(self.path)
+
+    def test_fileThatStays(self) -> None:
+        """
+        A file that can't be removed is logged, and all else goes on.
+        """
+        port = self.port()
+        self.patch(SocketFile, "remove", lambda file: False)
+        with capturedLogs() as events:
+            port.connectionLost(Failure(ConnectionError()))
+        self.assertEqual([event["path"] for event in events if "path" in event], [self.path])
+        self.assertEqual(self.factory.numPorts, 0)
+
+
+class InheritedListenerTests(SocketTests):
+    """
+    Tests of L{inheritedListener} and L{isService}.
+    """
+
+    def opened(self, *families: int) -> list[socket.socket]:
+        """
+        A listening socket of each family.
+        """
+        sockets = []
+        addresses: dict[int, Any] = {
+            socket.AF_INET: ("127.0.0.1", 0),
+            socket.AF_INET6: ("::1", 0),
+        }
+        for family in families:
+            opened = socket.socket(family)
+            self.addCleanup(opened.close)
+            opened.bind(addresses.get(family, self.path))
+            opened.listen()
+            sockets.append(opened)
+        return sockets
+
+    def refusal(self, fd: int) -> str:
+        """
+        The message for something that is no listening socket.
+        """
+        self.assertFalse(isService(fd))
+        return str(self.assertRaises(CannotListen, inheritedListener, fd))
+
+    def test_families(self) -> None:
+        """
+        The family of the socket is found out.
+        """
+        for opened in self.opened(socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+            with inheritedListener(opened.fileno()) as found:
+                self.assertEqual(found.family, opened.family)
+                self.assertEqual(found.getsockname(), opened.getsockname())
+                self.assertNotEqual(found.fileno(), opened.fileno())
+            self.assertTrue(isService(opened.fileno()))
+
+    def test_connected(self) -> None:
+        """
+        A connected socket, as inetd passes one, is not one that listens.
+        """
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self.assertEqual(
+                self.refusal(ours.fileno()),
+                f"file descriptor {ours.fileno()} is a socket, but not one that listens",
+            )
+
+    def test_neither(self) -> None:
+        """
+        A socket that does nothing yet is not either.
+        """
+        with socket.socket(socket.AF_UNIX) as idle:
+            self.assertIn("not one that listens", self.refusal(idle.fileno()))
+
+    def test_datagrams(self) -> None:
+        """
+        A datagram socket is not a stream.
+        """
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            self.assertIn("but not a stream", self.refusal(datagrams.fileno()))
+
+    def test_files(self) -> None:
+        """
+        What is no socket is named.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        self.assertEqual(
+            self.refusal(reading), f"file descriptor {reading} is a pipe, not a listening socket"
+        )
+        with open(__file__) as file, open(os.devnull) as null:
+            self.assertIn("is a file", self.refusal(file.fileno()))
+            self.assertIn("is a device", self.refusal(null.fileno()))
+        folder = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        self.assertIn("is something else", self.refusal(folder))
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        self.assertIn("is a terminal", self.refusal(theirs))
+
+    def test_closed(self) -> None:
+        """
+        A closed descriptor is told so.
+        """
+        reading, writing = os.pipe()
+        os.close(reading)
+        os.close(writing)
+        self.assertEqual(self.refusal(reading), f"file descriptor {reading} is not open")
+
+
+class DescriptorTests(SynchronousTestCase):
+    """
+    Tests of L{releaseDescriptor} and L{fillStandardDescriptors}. That it is done for a program is
+    tested with one.
+    """
+
+    def test_others(self) -> None:
+        """
+        A descriptor above 2 is closed.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        releaseDescriptor(reading)
+        self.assertRaises(OSError, os.fstat, reading)
+
+    def test_open(self) -> None:
+        """
+        Where all three are open nothing changes.
+        """
+        before = [os.fstat(fd).st_ino for fd in range(3)]
+        fillStandardDescriptors()
+        self.assertEqual([os.fstat(fd).st_ino for fd in range(3)], before)
