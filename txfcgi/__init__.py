@@ -1,9 +1,46 @@
 """
-FastCGI and SCGI for Twisted.
+FastCGI and SCGI for Twisted, both ends of the wire. The public names are here; what they do
+stands where they are defined.
 """
 
 from importlib.metadata import version
 
+from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
+from .server.application import roles
+from .server.factory import FastCGIServerFactory, FastCGIServerProtocol
+from .server.limits import Limits
+from .server.request import (
+    AuthorizerRequest,
+    FilterRequest,
+    Params,
+    Request,
+    ResponderRequest,
+    Role,
+)
+from .server.response import Allow, Deny, Response
+from .streams import InputStream, OutputStream
+
 __version__ = version("txfcgi")
 
-__all__ = ["__version__"]
+__all__ = [
+    "Allow",
+    "AuthorizerRequest",
+    "Deny",
+    "FastCGIServerFactory",
+    "FastCGIServerProtocol",
+    "FilterRequest",
+    "InputStream",
+    "Limits",
+    "OutputStream",
+    "Overloaded",
+    "Params",
+    "Request",
+    "RequestAborted",
+    "ResponderRequest",
+    "Response",
+    "Role",
+    "TxFCGIError",
+    "UnknownRole",
+    "__version__",
+    "roles",
+]

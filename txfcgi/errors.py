@@ -272,10 +272,14 @@ class BufferTooLarge(LimitExceeded):
 
 class TimedOut(LimitExceeded):
     """
-    Something took longer than its timer allows; the message names the timer.
+    Something took longer than its timer allows; the message says what.
     """
 
     code = 408
+
+    def __init__(self, message: str = "", code: int = 408) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 # The end of a request before its time

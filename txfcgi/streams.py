@@ -168,6 +168,15 @@ class InputStream:
             self.error = error
             self._drop()
 
+    def close(self, error: Exception) -> None:
+        """
+        Nothing is to be read any more. A reader that has not come to the end gets the error.
+        """
+        if self._chunks or not self.complete:
+            self.error = error
+        self.discard()
+        self.flush()
+
     def flush(self) -> None:
         """
         Let the reader go on if it waits; ask the source to pause if too much still waits then.

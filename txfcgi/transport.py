@@ -15,6 +15,7 @@ from typing import Final
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
+    IHalfCloseableDescriptor,
     IPullProducer,
     IPushProducer,
     IReactorTime,
@@ -76,7 +77,7 @@ class Outlet:
         self._registered = False
         self._registering = False
         self._paused = False
-        self._closing = False
+        self._closing: Callable[[], None] | None = None
         self._lost = False
         self.queued = 0
         self.progress = 0
@@ -306,22 +307,30 @@ class Outlet:
         if self._waiting is not None:
             self._waiting.pop(callback, None)
 
-    def close(self) -> None:
+    def close(self, half: bool = False) -> None:
         """
         Close the connection when all that was written is with the operating system.
+
+        @param half: Whether only this direction is to be closed. It can be closed whole later.
         """
-        self._closing = True
+        self._closing = self._closeWriting if half else self._closeAll
         self.uncork()
         self._closeIfDone()
 
+    def _closeAll(self) -> None:
+        self._transport.loseConnection()
+
+    def _closeWriting(self) -> None:
+        IHalfCloseableDescriptor(self._transport).loseWriteConnection()
+
     def _closeIfDone(self) -> None:
-        if not self._closing or self._lost or self._paused or self._queue is not None:
+        if self._closing is None or self._lost or self._paused or self._queue is not None:
             return
-        self._closing = False
+        close, self._closing = self._closing, None
         if self._registered:
             self._registered = False
             self._consumer.unregisterProducer()
-        self._transport.loseConnection()
+        close()
 
     def lost(self) -> None:
         """
@@ -332,6 +341,9 @@ class Outlet:
             self._resting.cancel()
             self._resting = None
         self._handle = None
-        self._queue = self._waiting = self._corked = None
+        self._queue = None
+        self._waiting = None
+        self._corked = None
+        self._closing = None
         self._paused = False
         self.queued = 0

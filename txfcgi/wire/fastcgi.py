@@ -130,6 +130,9 @@ class ServerConnection(RecordLayer):
     After each L{receive}, send what L{takeReplies} returns. Answer each request that was reported
     with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
 
+    @ivar replies: The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE).
+    @ivar inputOpen: Whether a request was answered before all of its input was there: some more
+        may come, for nobody.
     @ivar ignored: How many records came for ids that are not active (they cost nothing else). The
         content of one that comes in several reads counts with each.
     """
@@ -142,11 +145,12 @@ class ServerConnection(RecordLayer):
         "_multiplex",
         "_paramsBytes",
         "_paramsCount",
-        "_replies",
         "_requests",
         "_strict",
         "_values",
         "ignored",
+        "inputOpen",
+        "replies",
     )
 
     hasStderr: Final = True
@@ -184,8 +188,9 @@ class ServerConnection(RecordLayer):
         self._collecting = 0
         self._values: Mapping[bytes, bytes] = {} if values is None else values
         self._strict = strict
-        self._replies = bytearray()
+        self.replies = bytearray()
         self._closing = False
+        self.inputOpen = False
         self.ignored = 0
 
     @property
@@ -203,6 +208,15 @@ class ServerConnection(RecordLayer):
         """
         return self._closing and not self._requests
 
+    @property
+    def awaitingParams(self) -> bool:
+        """
+        Whether a request has begun, or a record at least, whose params are not complete.
+        """
+        return self.partial or any(
+            request.state is State.PARAMS for request in self._requests.values()
+        )
+
     def close(self) -> None:
         """
         Let the connection end with the last request that is active.
@@ -218,11 +232,11 @@ class ServerConnection(RecordLayer):
 
     def takeReplies(self) -> bytes:
         """
-        The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE), once.
+        What is in L{replies}, once.
         """
-        if not self._replies:
+        if not self.replies:
             return b""
-        replies, self._replies = bytes(self._replies), bytearray()
+        replies, self.replies = bytes(self.replies), bytearray()
         return replies
 
     # Output
@@ -287,6 +301,8 @@ class ServerConnection(RecordLayer):
             raise LocalProtocolError(f"request {requestID} is not active")
         if not request.keepConnection:
             self._closing = True
+        if request.state is not _COMPLETE and request.role != Role.AUTHORIZER:
+            self.inputOpen = True
         if request.params is not None:
             self._drop(request)
         return request
@@ -372,7 +388,7 @@ class ServerConnection(RecordLayer):
         elif requestID:
             self.ignored += 1
         else:
-            self._replies += recordHeader(11, 0, 8, 0) + bytes((kind, 0, 0, 0, 0, 0, 0, 0))
+            self.replies += recordHeader(11, 0, 8, 0) + bytes((kind, 0, 0, 0, 0, 0, 0, 0))
 
     def _begin(self, requestID: int, content: bytes) -> None:
         if not requestID:
@@ -484,5 +500,5 @@ class ServerConnection(RecordLayer):
         result = b"".join(encodePair(name, values[name]) for name in names if name in values)
         if len(result) > FULL:
             raise MalformedRecord("GET_VALUES whose answer fits into no record (section 4.1)")
-        self._replies += b"".join(streamRecords(10, 0, result))
+        self.replies += b"".join(streamRecords(10, 0, result))
         self._events.append(ValuesRequested(names))

@@ -9,6 +9,7 @@ another's: a record for an id that is not active ends the connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -49,13 +50,14 @@ _AFTER: Final = {
     (Role.FILTER.value, _STDIN): _DATA,
 }
 
+_ROLES: Final = frozenset(Role)
 _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 
 # Pairs that were encoded already, by name and value as the caller gave them: most params of a
 # caller are the same with each request. What may be a secret is not kept.
 _KNOWN: Final = 1024
 _KNOWN_LENGTH: Final = 256
-_SECRET: Final = (b"COOKIE", b"AUTH", b"PASS", b"TOKEN", b"SECRET", b"KEY")
+_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY").search
 
 _COMMON_IDS: Final = 256
 _beginnings: Final[dict[int, bytes]] = {}
@@ -76,18 +78,19 @@ class _KnownPairs(dict[tuple[Text, Text], bytes]):
         except ValueError:
             raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
         nameBytes = _asBytes(name, "name")
+        encoded = encodePair(nameBytes, _asBytes(value, "value"))
         if b"=" in nameBytes or b"\0" in nameBytes:
             raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
-        encoded = encodePair(nameBytes, _asBytes(value, "value"))
-        if len(encoded) > MAX_CONTENT:
+        if len(encoded) <= _KNOWN_LENGTH:
+            if not _secret(nameBytes):
+                if len(self) >= _KNOWN:
+                    self.clear()
+                self[pair] = encoded
+        elif len(encoded) > MAX_CONTENT:
             raise ParamTooLarge(
                 f"the param {nameBytes!r:.80} takes {len(encoded)} bytes, and a record holds "
                 f"{MAX_CONTENT}"
             )
-        if len(encoded) <= _KNOWN_LENGTH and not any(word in nameBytes for word in _SECRET):
-            if len(self) >= _KNOWN:
-                self.clear()
-            self[pair] = encoded
         return encoded
 
 
@@ -144,15 +147,18 @@ def _record(kind: int, requestID: int, content: list[bytes], size: int) -> list[
     return [HEADER.pack(1, kind, requestID, size, padding), *content, _PADDING[padding]]
 
 
-def _inputEnd(requestID: int) -> bytes:
+def _inputEnd(requestID: int, role: int) -> bytes:
     """
-    The end of PARAMS and the end of STDIN, as one.
+    The end of PARAMS and the ends of the streams that this role has, as one.
     """
-    end = _ends.get(requestID)
+    key = requestID << 17 | role
+    end = _ends.get(key)
     if end is None:
-        end = recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0)
-        if requestID < _COMMON_IDS:
-            _ends[requestID] = end
+        end = recordHeader(4, requestID, 0, 0) + recordHeader(_STDIN, requestID, 0, 0)
+        if role == Role.FILTER:
+            end += recordHeader(_DATA, requestID, 0, 0)
+        if requestID < _COMMON_IDS and role in _ROLES:
+            _ends[key] = end
     return end
 
 
@@ -161,7 +167,7 @@ def _beginning(requestID: int, role: int, keepConnection: bool) -> bytes:
     begin = _beginnings.get(key)
     if begin is None:
         begin = beginRequest(requestID, role, keepConnection)
-        if requestID < _COMMON_IDS:
+        if requestID < _COMMON_IDS and role in _ROLES:
             _beginnings[key] = begin
     return begin
 
@@ -240,21 +246,15 @@ class ClientConnection(RecordLayer):
         """
         encoded = encodeParams(params)
         requestID = self._take(role, keepConnection, _COMPLETE)
-        size = sum(map(len, encoded))
+        begin = _beginning(requestID, role, keepConnection)
+        end = _inputEnd(requestID, role)
+        block = b"".join(encoded)
+        size = len(block)
         if 0 < size <= FULL:
             padding = -size & 7
-            encoded.insert(0, HEADER.pack(1, 4, requestID, size, padding))
-            encoded.insert(0, _beginning(requestID, role, keepConnection))
-            encoded.append(_PADDING[padding])
-        else:
-            encoded = _paramsRecords(requestID, encoded)
-            encoded.insert(0, _beginning(requestID, role, keepConnection))
-        if role == Role.FILTER:
-            encoded.append(_inputEnd(requestID))
-            encoded.append(recordHeader(_DATA, requestID, 0, 0))
-        else:
-            encoded.append(_inputEnd(requestID))
-        return requestID, b"".join(encoded)
+            header = HEADER.pack(1, 4, requestID, size, padding)
+            return requestID, b"".join((begin, header, block, _PADDING[padding], end))
+        return requestID, b"".join((begin, *_paramsRecords(requestID, encoded), end))
 
     def begin(
         self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = True

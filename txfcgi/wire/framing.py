@@ -21,6 +21,7 @@ Buffer = bytes | memoryview
 FULL: Final = 65528
 
 _PADDING: Final = tuple(bytes(size) for size in range(8))
+_NO_EVENTS: Final[list[Event]] = []
 _STREAMED: Final = frozenset((4, 5, 6, 7, 8))
 
 
@@ -93,7 +94,7 @@ class RecordLayer:
     )
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
+        self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
         self._error: RemoteProtocolError | None = None
         self._held = b""  # the start of a header
         self._collected: bytearray | None = None  # the start of a record that is no stream
@@ -110,6 +111,13 @@ class RecordLayer:
         """
         return self._error
 
+    @property
+    def partial(self) -> bool:
+        """
+        Whether a record has come in part.
+        """
+        return self._left >= 0 or bool(self._held)
+
     def receive(self, data: bytes) -> list[Event]:
         """
         Take what the transport brought.
@@ -119,17 +127,18 @@ class RecordLayer:
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
         if self._error is not None:
-            # Or the error would keep the frames, and the data, of each such call.
+            # With its traceback, the error would keep the data of each such call.
             raise self._error.with_traceback(None)
         events: list[Event] = []
         self._events = events
         try:
             self._walk(data)
         except RemoteProtocolError as error:
-            self._error = error
+            self._error = error.with_traceback(None)
             self._held = b""
             self._collected = None
             events.append(ConnectionFailed(error))
+        self._events = _NO_EVENTS
         return events
 
     def _walk(self, data: bytes) -> None:

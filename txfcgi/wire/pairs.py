@@ -42,6 +42,18 @@ class ParamsBlock:
         """
         raise NotImplementedError
 
+    def texts(self) -> dict[str, str]:
+        """
+        The last pair of each name, decoded as C{os.environ} is (UTF-8 with surrogateescape).
+
+        @raise MalformedParams: If any part of the block can't be read.
+        @raise ParamsTooLarge: If there are more pairs than is allowed.
+        """
+        return {
+            name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+            for name, value in self.pairs()
+        }
+
     def mayHold(self, name: bytes, value: bytes) -> bool:
         """
         Whether a look for C{name} could find C{value}: a false answer is certain and costs next
@@ -82,11 +94,16 @@ class NameValueBlock(ParamsBlock):
             raise ParamsTooLarge(f"{len(pairs)} params, and at most {self._limit} are allowed")
         return pairs
 
+    def texts(self) -> dict[str, str]:
+        if len(self._block) > 2 * self._limit:
+            self.pairs()
+        return decodeTexts(self._block)
+
     def mayHold(self, name: bytes, value: bytes) -> bool:
         return name + value in self._block
 
     def __repr__(self) -> str:
-        return f"NameValueBlock({self._block!r})"
+        return f"<NameValueBlock of {len(self._block)} bytes>"
 
 
 def findValue(block: bytes, name: bytes) -> bytes | None:
@@ -96,8 +113,8 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
     @return: The value of the last pair of this name, or L{None}.
     @raise MalformedParams: If the lengths do not add up to the length of the block.
     """
-    position = start = 0
-    found = size = -1
+    position = size = 0
+    found = -1
     wanted = len(name)
     end = len(block)
     try:
@@ -109,15 +126,14 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
             else:
                 nameLength, valueLength, position = _longLengths(block, position)
             if nameLength == wanted and block.startswith(name, position):
-                start = position + nameLength
+                found = position + nameLength
                 size = valueLength
-                found = start
             position += nameLength + valueLength
     except IndexError:
         raise _truncated(end) from None
     if position != end:
         raise _truncated(end)
-    return block[start : start + size] if found >= 0 else None
+    return block[found : found + size] if found >= 0 else None
 
 
 def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
@@ -146,6 +162,43 @@ def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
     if position != end:
         raise _truncated(end)
     return pairs
+
+
+def decodeTexts(block: bytes) -> dict[str, str]:
+    """
+    The last pair of each name of a whole stream, as text (UTF-8 with surrogateescape).
+
+    The block is made text once, byte by byte, and cut up as text: most of it is plain ASCII, and
+    then that is all there is to do.
+
+    @raise MalformedParams: If the lengths do not add up to the length of the block.
+    """
+    texts: dict[str, str] = {}
+    text = block.decode("latin-1")
+    position = 0
+    end = len(block)
+    try:
+        while position < end:
+            nameLength = block[position]
+            valueLength = block[position + 1]
+            if nameLength < 128 and valueLength < 128:
+                position += 2
+            else:
+                nameLength, valueLength, position = _longLengths(block, position)
+            middle = position + nameLength
+            name = text[position:middle]
+            position = middle + valueLength
+            value = text[middle:position]
+            if not value.isascii():
+                value = value.encode("latin-1").decode("utf-8", "surrogateescape")
+            if not name.isascii():
+                name = name.encode("latin-1").decode("utf-8", "surrogateescape")
+            texts[name] = value
+    except IndexError:
+        raise _truncated(end) from None
+    if position != end:
+        raise _truncated(end)
+    return texts
 
 
 def encodePair(name: bytes, value: bytes) -> bytes:

@@ -1,0 +1,3 @@
+"""
+Serving an app over FastCGI and SCGI.
+"""

@@ -1,0 +1,368 @@
+"""
+Running an app: what it returns or raises becomes output, and the end of a request cancels it.
+
+Nothing about bytes on the wire is here, and nothing about connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextvars import copy_context
+from functools import partial
+from http import HTTPStatus
+from types import CoroutineType
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..bodies import Body, knownLength, releaseBody, sendBody
+from ..errors import (
+    CantMultiplex,
+    InvalidResponse,
+    LimitExceeded,
+    Overloaded,
+    RemoteProtocolError,
+    RequestAborted,
+    TxFCGIError,
+    UnknownRole,
+)
+from ..wire.cgi import Text, formatHead
+from ..wire.framing import FULL
+from ..wire.records import ProtocolStatus, Role, Stream
+from .request import Channel, FilterRequest, Request
+from .response import Allow, Deny, Response
+
+# A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
+# coroutine of one of them.
+App = Callable[[Any], Any]
+
+
+def roles(
+    *, responder: App | None = None, authorizer: App | None = None, filter: App | None = None
+) -> App:
+    """
+    One app out of one for each role. A role that has none is refused with UNKNOWN_ROLE.
+    """
+    apps = {
+        role: app
+        for role, app in (
+            (Role.RESPONDER, responder),
+            (Role.AUTHORIZER, authorizer),
+            (Role.FILTER, filter),
+        )
+        if app is not None
+    }
+
+    def choose(request: Request) -> object:
+        app = apps.get(request.role)
+        if app is None:
+            raise UnknownRole(f"the app is no {request.role.name.capitalize()}")
+        return app(request)
+
+    return choose
+
+
+class Application:
+    """
+    An app, and how its requests are run.
+
+    @ivar name: What the app is called in messages.
+    """
+
+    log = Logger()
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.name: str = getattr(app, "__qualname__", None) or repr(app)
+
+    def run(self, request: Request) -> None:
+        """
+        Call the app, and see to its result.
+        """
+        try:
+            result = self._app(request)
+            if type(result) is Response:
+                self._respond(request, result)
+            elif type(result) is CoroutineType:
+                self._step(request, result)
+            else:
+                self._settle(request, result)
+        except Exception:
+            self.failed(Failure(), request)
+
+    # Results
+
+    def _settle(self, request: Request, result: object) -> None:
+        """
+        Turn a result into output, or wait for it.
+
+        @raise InvalidResponse: If it is none.
+        """
+        if isinstance(result, Response):
+            self._respond(request, result)
+        elif isinstance(result, Deferred):
+            self._wait(request, result, self._outcome)
+        elif result is None or (isinstance(result, int) and not isinstance(result, bool)):
+            request._cgiOutput().finish()
+            self._end(request, result or 0)
+        elif isinstance(result, Allow):
+            self._allow(request, result)
+        elif isinstance(result, Deny):
+            self._deny(request, result)
+        elif isinstance(result, Awaitable):
+            self._wait(request, Deferred.fromCoroutine(_awaited(result)), self._outcome)
+        else:
+            raise InvalidResponse(
+                f"{self.name} returned {type(result).__name__}: an app returns a Response, None, "
+                "an int, Allow or Deny, or a Deferred or coroutine of one"
+            )
+
+    def _step(self, request: Request, coroutine: CoroutineType[Any, Any, Any]) -> None:
+        """
+        Take the first step of a coroutine; it may be the only one, and then nothing else is made.
+        """
+        context = copy_context()
+        try:
+            awaited = context.run(coroutine.send, None)
+        except StopIteration as stop:
+            result: object = stop.value
+        else:
+            rest = _continued(coroutine, awaited)
+            self._wait(request, context.run(Deferred.fromCoroutine, rest), self._outcome)
+            return
+        if type(result) is Response:
+            self._respond(request, result)
+        else:
+            self._settle(request, result)
+
+    def _wait(
+        self,
+        request: Request,
+        deferred: Deferred[Any],
+        then: Callable[[Any, Request], None] | None = None,
+    ) -> None:
+        request._pending = deferred
+        if then is not None:
+            deferred.addCallback(then, request)
+        deferred.addErrback(self.failed, request)
+
+    def _outcome(self, result: object, request: Request) -> None:
+        """
+        A result that was waited for is there.
+        """
+        if not request._ended:
+            self._settle(request, result)
+        elif isinstance(result, Response):
+            releaseBody(result.body)
+
+    def _respond(self, request: Request, response: Response) -> None:
+        if request.role is Role.AUTHORIZER and response.code == 200:
+            raise InvalidResponse(
+                f"{self.name} answered as an Authorizer with a Response of 200: it returns Allow "
+                "or Deny"
+            )
+        try:
+            self._send(request, response.code, response.pairs(), response.body)
+        except Exception:
+            releaseBody(response.body)
+            raise
+
+    def _allow(self, request: Request, decision: Allow) -> None:
+        if request.role is not Role.AUTHORIZER:
+            raise InvalidResponse(f"{self.name} returned Allow, and the request is no Authorizer's")
+        headers = [(f"Variable-{name}", value) for name, value in decision.variables.items()]
+        self._send(request, 200, headers, b"")
+
+    def _deny(self, request: Request, decision: Deny) -> None:
+        if decision.response.code == 200:
+            raise InvalidResponse(f"{self.name} denied with 200, which means yes")
+        self._respond(request, decision.response)
+
+    # Output
+
+    def _send(
+        self, request: Request, code: int, headers: Iterable[tuple[Text, Text]], body: Body
+    ) -> None:
+        """
+        Send a response: at once, and in one piece, if it is small and whole.
+        """
+        output = request._output
+        if output is not None and not output.untouched:
+            raise InvalidResponse(
+                f"{self.name} returned a response after it had written to stdout: one or the other"
+            )
+        isHead = request._isHead()
+        head, declared = formatHead(
+            code, headers, len(body) if type(body) is bytes else knownLength(body), isHead
+        )
+        suppressed = isHead or code == 204 or code == 304
+        if suppressed:
+            releaseBody(body)
+            body = b""
+        if type(body) is bytes and len(head) + len(body) <= FULL and request._mayWrite():
+            channel = request._channel
+            channel.outlet.write(channel.wire.respond(request.requestID, head, body))
+            self._over(request)
+        else:
+            sending = self._stream(request, head, declared, suppressed, body)
+            self._wait(request, Deferred.fromCoroutine(sending))
+
+    async def _stream(
+        self, request: Request, head: bytes, declared: int | None, suppressed: bool, body: Body
+    ) -> None:
+        """
+        Send a response that is large, or not all there yet.
+        """
+        if isinstance(request, FilterRequest):
+            # Its output must not start before all of its stdin was taken (section 6.4).
+            request.stdin.discard()
+            try:
+                async for _ in request.stdin:
+                    pass
+            except BaseException:
+                releaseBody(body)
+                raise
+        output = request._cgiOutput()
+        output.begin(head, declared, suppressed)
+        await sendBody(body, output.stream)
+        output.finish()
+        self._end(request, 0)
+
+    def _end(self, request: Request, appStatus: int) -> None:
+        channel = request._channel
+        channel.outlet.write(channel.wire.end(request.requestID, appStatus))
+        self._over(request)
+
+    def _over(self, request: Request) -> None:
+        request._finish(None)
+        request._channel.requestEnded(request)
+
+    # Failure
+
+    def failed(self, failure: Failure, request: Request) -> None:
+        """
+        An app failed, or something failed it: the browser is told as much as can be told, and the
+        log the rest.
+        """
+        error = failure.value
+        if request._ended:
+            if not isinstance(error, (CancelledError, RequestAborted)):
+                self.log.failure(
+                    "{app} failed after {request} was over", failure, app=self.name, request=request
+                )
+            return
+        self._report(failure, request)
+        pending, request._pending = request._pending, None
+        headSent = request._output is not None and request._output.headSent
+        request._ended = True
+        channel = request._channel
+        if not headSent:
+            refuse(channel, request.requestID, error, request._isHead)
+        elif channel.wire.active > 1:
+            channel.outlet.write(channel.wire.end(request.requestID, 1))
+        else:
+            channel.wire.forget(request.requestID)
+        self._cancel(pending)
+        request._finish(RequestAborted(f"{self.name} failed") if headSent else None)
+        channel.requestEnded(request)
+
+    def abort(self, request: Request, error: RequestAborted) -> None:
+        """
+        The request is over before it was answered. Whatever must be said to the web server was
+        said.
+        """
+        request._ended = True
+        pending, request._pending = request._pending, None
+        self._cancel(pending)
+        request._finish(error)
+
+    def _cancel(self, pending: Deferred[Any] | None) -> None:
+        if pending is not None:
+            try:
+                pending.cancel()
+            except Exception:
+                self.log.failure("{app} failed while it was cancelled", app=self.name)
+
+    def _report(self, failure: Failure, request: Request) -> None:
+        error = failure.value
+        if isinstance(error, (Overloaded, UnknownRole)):
+            self.log.info(
+                "{app} took no {request}: {error}", app=self.name, request=request, error=error
+            )
+        elif isinstance(error, (RemoteProtocolError, LimitExceeded)):
+            self.log.warn("{request}: {error}", request=request, error=error)
+        else:
+            self.log.failure(
+                "{app} failed on {request}: {error}",
+                failure,
+                app=self.name,
+                request=request,
+                error=error,
+            )
+
+
+def refuse(
+    channel: Channel,
+    requestID: int,
+    error: BaseException | None,
+    isHead: Callable[[], bool] = lambda: False,
+) -> None:
+    """
+    Answer a request with an error in place of what was asked for.
+
+    FCGI_OVERLOADED comes with a 503 of its own, for not every web server looks at it.
+    """
+    wire, outlet = channel.wire, channel.outlet
+    if isinstance(error, UnknownRole):
+        outlet.write(wire.end(requestID, 0, ProtocolStatus.UNKNOWN_ROLE))
+        return
+    if isinstance(error, CantMultiplex):
+        outlet.write(wire.end(requestID, 0, ProtocolStatus.CANT_MPX_CONN))
+        return
+    code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
+    page = b"%d %s\n" % (code, HTTPStatus(code).phrase.encode("ascii"))
+    headers: list[tuple[Text, Text]] = [("Content-Type", "text/plain; charset=utf-8")]
+    if isinstance(error, Overloaded) and error.retryAfter is not None:
+        headers.append(("Retry-After", str(error.retryAfter)))
+    head, _ = formatHead(code, headers, len(page))
+    try:
+        answer = head if isHead() else head + page
+    except TxFCGIError:
+        answer = head + page  # the params that would tell can't be read
+    if isinstance(error, Overloaded):
+        outlet.write(
+            b"".join(
+                [
+                    *wire.send(requestID, Stream.STDOUT, answer),
+                    wire.end(requestID, 0, ProtocolStatus.OVERLOADED),
+                ]
+            )
+        )
+    else:
+        outlet.write(wire.respond(requestID, answer, b"", 1))
+
+
+async def _awaited(awaitable: Awaitable[object]) -> object:
+    return await awaitable
+
+
+def _continued(
+    coroutine: CoroutineType[Any, Any, Any], awaited: Any
+) -> Generator[Any, Any, object]:
+    """
+    The rest of a coroutine whose first step was taken already, and gave what it awaits.
+    """
+    while True:
+        try:
+            value = yield awaited
+        except BaseException as error:
+            awaited = None
+            step: Callable[[], Any] = partial(coroutine.throw, error)
+        else:
+            step = partial(coroutine.send, value)
+        try:
+            awaited = step()
+        except StopIteration as stop:
+            return stop.value

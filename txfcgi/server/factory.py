@@ -1,0 +1,223 @@
+"""
+The factories that serve an app, and what their connections share: counts, the clock, draining.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from ..wire import fastcgi
+from .application import App, Application
+from .limits import Limits
+from .protocol import ServerProtocol
+from .watch import TICK
+
+
+class ServerFactory(Factory):
+    """
+    Serves an app to web servers, whatever the protocol.
+
+    @ivar clock: Where the time comes from.
+    @ivar now: The time of the last tick, in seconds.
+    @ivar connections: How many connections are open.
+    @ivar requests: How many requests are with the app.
+    """
+
+    log: ClassVar[Logger] = Logger()
+    noisy = False
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits | None = None,
+        *,
+        clock: IReactorTime | None = None,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+    ) -> None:
+        """
+        @param app: Called with each request.
+        @param limits: What is taken at the most.
+        @param clock: Where the time comes from; the reactor, if not given.
+        @param allowFrom: Tells whether an address may connect. One that may not is closed at
+            once.
+        """
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = cast(IReactorTime, reactor)
+        self.clock = clock
+        self.limits = Limits() if limits is None else limits
+        self.now = clock.seconds()
+        self.requests = 0
+        self.application = Application(app)
+        self._allowFrom = allowFrom
+        self._open: dict[ServerProtocol, None] = {}
+        self._tick: IDelayedCall | None = None
+        self._draining = False
+        self._drainWaiters: list[Deferred[None]] = []
+
+    @property
+    def connections(self) -> int:
+        """
+        How many connections are open.
+        """
+        return len(self._open)
+
+    def makeProtocol(self) -> ServerProtocol:
+        """
+        The protocol of one connection.
+        """
+        raise NotImplementedError
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerProtocol | None:
+        """
+        Take a connection, or refuse it with L{None}.
+        """
+        if self._draining:
+            return None
+        if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
+            self.log.warn("{peer} is not allowed to connect", peer=addr)
+            return None
+        connections = len(self._open)
+        if connections >= 2 * self.limits.connections:
+            self.log.warn("{peer} is refused: too many connections", peer=addr)
+            return None
+        protocol = self.makeProtocol()
+        protocol.factory = self
+        protocol.overloaded = connections >= self.limits.connections
+        return protocol
+
+    # For the connections
+
+    def opened(self, protocol: ServerProtocol) -> None:
+        """
+        A connection is there.
+        """
+        self._open[protocol] = None
+        if self._tick is None:
+            self.now = self.clock.seconds()
+            self._tick = self.clock.callLater(TICK, self._look)
+        protocol.watch.heard = self.now
+
+    def closed(self, protocol: ServerProtocol) -> None:
+        """
+        A connection is gone.
+        """
+        del self._open[protocol]
+        if not self._open:
+            if self._tick is not None:
+                self._tick.cancel()
+                self._tick = None
+            self._drainedNow()
+
+    def _look(self) -> None:
+        self.now = self.clock.seconds()
+        self._tick = self.clock.callLater(TICK, self._look)
+        for protocol in list(self._open):
+            try:
+                protocol.watch.check(protocol, self.now)
+            except Exception:
+                self.log.failure("txfcgi failed on {peer}", peer=protocol.peer)
+                protocol.tcp.abortConnection()
+
+    # Draining
+
+    def drain(self, deadline: float) -> Deferred[None]:
+        """
+        Come to an end: take no more connections, close those that are idle, and the others after
+        the request that is running.
+
+        @param deadline: Seconds after which the requests that still run are aborted.
+        @return: Fires when no connection is left.
+        """
+        self._draining = True
+        if not self._open:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        late = self.clock.callLater(deadline, self._cutAll)
+
+        def drained(result: None) -> None:
+            if late.active():
+                late.cancel()
+
+        self._drainWaiters.append(waiter)
+        waiter.addCallback(drained)
+        for protocol in list(self._open):
+            protocol.wire.close()
+            if protocol.wire.closing:
+                protocol.close()
+        return waiter
+
+    def _cutAll(self) -> None:
+        if self.requests:
+            self.log.warn(
+                "{requests} requests did not end in time and are aborted", requests=self.requests
+            )
+        for protocol in list(self._open):
+            protocol.tcp.abortConnection()
+
+    def _drainedNow(self) -> None:
+        waiters, self._drainWaiters = self._drainWaiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+
+class FastCGIServerProtocol(ServerProtocol):
+    """
+    One FastCGI connection from a web server.
+    """
+
+
+class FastCGIServerFactory(ServerFactory):
+    """
+    Serves an app over FastCGI, in all three roles: C{endpoint.listen(FastCGIServerFactory(app))}.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits | None = None,
+        *,
+        clock: IReactorTime | None = None,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        multiplex: bool = True,
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        @param app: Called with each request; see L{txfcgi.server.application}.
+        @param limits: What is taken at the most.
+        @param clock: Where the time comes from; the reactor, if not given.
+        @param allowFrom: Tells whether an address may connect.
+        @param multiplex: Whether a web server may send several requests at once on a connection.
+        @param values: More variables to answer GET_VALUES with.
+        """
+        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        self._multiplex = multiplex
+        self._values = {
+            b"FCGI_MAX_CONNS": b"%d" % self.limits.connections,
+            b"FCGI_MAX_REQS": b"%d" % self.limits.requests,
+            b"FCGI_MPXS_CONNS": b"1" if multiplex else b"0",
+        }
+        for name, value in (values or {}).items():
+            self._values[name.encode("utf-8")] = value.encode("utf-8")
+
+    def makeProtocol(self) -> FastCGIServerProtocol:
+        """
+        FastCGI for one connection.
+        """
+        limits = self.limits
+        wire = fastcgi.ServerConnection(
+            multiplex=self._multiplex,
+            requests=limits.requestsPerConnection,
+            paramsBytes=limits.paramsBytes,
+            paramsCount=limits.paramsCount,
+            collectingBytes=max(limits.connectionBytes, limits.paramsBytes),
+            values=self._values,
+        )
+        return FastCGIServerProtocol(self, wire)

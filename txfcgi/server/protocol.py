@@ -1,0 +1,338 @@
+"""
+The Twisted shell around the wire: it takes what a transport brings, gives requests to the app,
+and closes. How long it waits for what is in L{txfcgi.server.watch}.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IAddress, IHalfCloseableDescriptor
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
+from ..streams import InputStream
+from ..transport import Outlet
+from ..wire import events
+from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
+from .application import Application, refuse
+from .limits import Limits
+from .request import REQUESTS, Request, ServerWire
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from .factory import ServerFactory
+
+# The size of a read: just under that from which the C library gives the memory of each one back.
+_READ_BYTES = 131_072 - 64
+
+
+class ServerProtocol(Protocol):
+    """
+    One connection from a web server.
+
+    @ivar outlet: The way out.
+    @ivar wire: The protocol, without I/O.
+    @ivar limits: What is taken at the most.
+    @ivar peer: The web server's end.
+    @ivar host: Our end.
+    @ivar requests: The requests that are with the app, by their id.
+    @ivar overloaded: Whether this connection is one too many: its requests are refused.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    outlet: Outlet
+    peer: IAddress
+    host: IAddress
+
+    def __init__(self, server: ServerFactory, wire: ServerWire) -> None:
+        self.server = server
+        self.wire = wire
+        self.application: Application = server.application
+        self.limits: Limits = server.limits
+        self.requests: dict[int, Request] = {}
+        self.overloaded = False
+        self.watch = Watch()
+        self._total = 0
+        self._full: set[InputStream] | None = None
+        self._paused = False
+        self._closing = False
+        self._dropped = 0
+
+    @property
+    def tcp(self) -> Connection:
+        """
+        The transport, by what it can do; it need not be TCP.
+        """
+        return cast(Connection, self.transport)
+
+    # What the transport says
+
+    def connectionMade(self) -> None:
+        """
+        A web server connected.
+        """
+        transport = self.tcp
+        self.peer = transport.getPeer()
+        self.host = transport.getHost()
+        self.outlet = Outlet(transport, self.server.clock)
+        if isinstance(transport, FileDescriptor):
+            transport.bufferSize = _READ_BYTES
+        self.server.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take what came.
+        """
+        self.watch.heard = self.server.now
+        if self._closing:
+            self._drop(len(data))
+            return
+        try:
+            arrived = self.wire.receive(data)
+            if len(arrived) > 2:
+                self.outlet.cork()
+            self._deliver(arrived)
+            if self.wire.replies:
+                self._reply()
+            self.outlet.uncork()
+        except Exception:
+            self.log.failure("txfcgi failed on {peer}; the connection is cut", peer=self.peer)
+            self.tcp.abortConnection()
+            return
+        if self.wire.closing:
+            self.close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The web server is gone. Some never abort a request in another way.
+        """
+        self.outlet.lost()
+        self.server.closed(self)
+        self._abortAll(ConnectionClosed(f"the connection was closed: {reason.getErrorMessage()}"))
+
+    # Events
+
+    def _deliver(self, arrived: list[Event]) -> None:
+        """
+        First every request gets what is its own, then the app runs.
+        """
+        begun: list[Request] = []
+        fed: list[Request] = []
+        others: list[Event] = []
+        requests = self.requests
+        for event in arrived:
+            kind = type(event)
+            if kind is RequestReceived:
+                request = self._begin(cast(RequestReceived, event))
+                if request is not None:
+                    begun.append(request)
+            elif kind is DataReceived or kind is StreamEnded:
+                stream = cast("DataReceived | StreamEnded", event)
+                request = requests.get(stream.requestID)
+                if request is not None:
+                    if kind is DataReceived:
+                        request._receive(stream.stream, cast(DataReceived, event).data)
+                    else:
+                        request._complete(stream.stream)
+                    if not fed or fed[-1] is not request:
+                        fed.append(request)
+            else:
+                others.append(event)
+        for request in begun:
+            self.application.run(request)
+        for request in fed:
+            request._flush()
+        if self._full:
+            self._regulate()
+        for event in others:
+            self._handle(event)
+
+    def _begin(self, event: RequestReceived) -> Request | None:
+        """
+        A request is to be run, if there is room for it.
+        """
+        server = self.server
+        requestID = event.requestID
+        self._total += 1
+        if self._total >= self.limits.requestsPerConnectionTotal:
+            self.wire.close()
+        if self.overloaded:
+            self.wire.close()
+            self._refuse(requestID, Overloaded("too many connections"))
+            return None
+        if server.requests >= self.limits.requests:
+            self._refuse(requestID, Overloaded("too many requests"))
+            return None
+        server.requests += 1
+        request = REQUESTS[event.role](
+            self, requestID, event.keepConnection, event.params, server.now
+        )
+        self.requests[requestID] = request
+        return request
+
+    def _handle(self, event: Event) -> None:
+        """
+        What is rare.
+        """
+        if isinstance(event, events.RequestRefused):
+            self._refuse(event.requestID, event.reason)
+        elif isinstance(event, events.RequestAborted):
+            self._abort(event.requestID)
+        elif isinstance(event, events.ConnectionFailed):
+            self.log.warn(
+                "{peer} broke the protocol, and its connection is closed: {error}",
+                peer=self.peer,
+                error=event.error,
+            )
+            self._abortAll(ConnectionClosed(f"the connection failed: {event.error}"))
+            self.close()
+
+    def _refuse(self, requestID: int, reason: Exception) -> None:
+        self.log.warn(
+            "request {requestID} from {peer} is refused: {reason}",
+            requestID=requestID,
+            peer=self.peer,
+            reason=reason,
+        )
+        refuse(self, requestID, reason)
+
+    def _abort(self, requestID: int) -> None:
+        """
+        The web server aborts a request: it is ended at once (section 5.4), then the app is told.
+        """
+        self.outlet.write(self.wire.end(requestID))
+        request = self.requests.pop(requestID, None)
+        if request is not None:
+            self.server.requests -= 1
+            self.application.abort(request, RequestAborted("the web server aborted the request"))
+
+    def _abortAll(self, error: RequestAborted) -> None:
+        requests, self.requests = self.requests, {}
+        self.server.requests -= len(requests)
+        for requestID, request in requests.items():
+            self.wire.forget(requestID)
+            self.application.abort(request, error)
+
+    def _reply(self) -> None:
+        """
+        Send what the protocol itself answers; a peer that asks on and never reads is cut off.
+        """
+        self.outlet.write(self.wire.takeReplies())
+        if self.outlet.queued > self.limits.outputBytes:
+            self.log.warn("{peer} reads none of its answers; the connection is cut", peer=self.peer)
+            self.tcp.abortConnection()
+
+    # For the requests
+
+    def requestEnded(self, request: Request) -> None:
+        """
+        A request was answered.
+        """
+        del self.requests[request.requestID]
+        self.server.requests -= 1
+        if self._full:
+            self._regulate()
+        if self.wire.closing:
+            self.close()
+
+    def requestFailed(self, request: Request, error: Exception) -> None:
+        """
+        A request can't go on, whatever its app does.
+        """
+        self.application.failed(Failure(error), request)
+
+    def inputFull(self, stream: InputStream) -> None:
+        """
+        An app does not read as fast as the web server sends.
+        """
+        if self._full is None:
+            self._full = set()
+        self._full.add(stream)
+        self._regulate()
+
+    def inputDrained(self, stream: InputStream) -> None:
+        """
+        An app has caught up.
+        """
+        if self._full is not None:
+            self._full.discard(stream)
+            self._regulate()
+
+    def _regulate(self) -> None:
+        """
+        Pause the connection when an app holds too much unread input, and resume it afterwards.
+
+        FastCGI can't hold up one request alone. So on a shared connection the others go on until
+        the unread bytes of all of them are too many.
+        """
+        pause = bool(self._full)
+        if pause and len(self.requests) > 1:
+            held = {
+                request: sum(stream.buffered for stream in request._streams())
+                for request in self.requests.values()
+            }
+            pause = sum(held.values()) > self.limits.connectionBytes
+            if pause and self.limits.abortSlowReaders:
+                slowest = max(held, key=lambda request: held[request])
+                error = BufferTooLarge(f"{held[slowest]} bytes of its input were not read")
+                self.application.failed(Failure(error), slowest)
+                return
+        if pause != self._paused:
+            self._paused = pause
+            if pause:
+                self.tcp.pauseProducing()
+            else:
+                self.watch.heard = self.server.now
+                self.tcp.resumeProducing()
+
+    @property
+    def paused(self) -> bool:
+        """
+        Whether the transport is not read now, because apps have not read what it brought.
+        """
+        return self._paused
+
+    # The end
+
+    def close(self) -> None:
+        """
+        Close when all that was written is out. If the web server is still sending, take and drop
+        that first, within limits: closing on it would destroy the answer that it has not read.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        self.watch.closing = self.server.now
+        self.outlet.uncork()
+        transport = self.tcp
+        linger = (
+            self.wire.inputOpen
+            and self.limits.lingerBytes > 0
+            and IHalfCloseableDescriptor.providedBy(transport)
+            and not getattr(transport, "TLS", False)
+        )
+        self.watch.lingering = linger
+        self.outlet.close(half=linger)
+        if linger and self._paused:
+            self._paused = False
+            transport.resumeProducing()
+
+    def _drop(self, size: int) -> None:
+        self._dropped += size
+        if self._dropped > self.limits.lingerBytes:
+            self.finishClosing()
+
+    def finishClosing(self) -> None:
+        """
+        Wait for no more input.
+        """
+        if self.watch.lingering:
+            self.watch.lingering = False
+            self.watch.closing = self.server.now
+            self.outlet.close()

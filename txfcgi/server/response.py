@@ -1,0 +1,111 @@
+"""
+What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, cast, runtime_checkable
+
+from ..bodies import Body
+from ..wire.cgi import Text
+
+
+@runtime_checkable
+class RawHeaders(Protocol):
+    """
+    What a L{twisted.web.http_headers.Headers} is read by.
+    """
+
+    def getAllRawHeaders(self) -> Iterable[tuple[bytes, list[bytes]]]: ...
+
+
+Headers = Mapping[str, Text | list[str] | list[bytes]] | Iterable[tuple[Text, Text]] | RawHeaders
+
+
+class Response:
+    """
+    An HTTP response.
+
+    Content-Length is added when the body's length is known. The body of an answer to HEAD, and of
+    a 204 or a 304, is not sent.
+
+    @ivar code: The HTTP status, 200 to 999.
+    @ivar headers: A mapping (a value that is a list makes several headers), pairs, or a
+        L{twisted.web.http_headers.Headers}. Text is sent as UTF-8.
+    @ivar body: Bytes, an L{IBodyProducer<twisted.web.iweb.IBodyProducer>}, or an iterable or
+        asynchronous iterable of bytes, each of which is sent at once.
+    """
+
+    __slots__ = ("body", "code", "headers")
+
+    def __init__(self, code: int = 200, headers: Headers = (), body: Body = b"") -> None:
+        self.code = code
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"Response({self.code!r}, {self.headers!r}, {self.body!r:.40})"
+
+    def pairs(self) -> Iterable[tuple[Text, Text]]:
+        """
+        The headers, each as a name and a value.
+        """
+        headers = self.headers
+        if isinstance(headers, Mapping):
+            items = headers.items()
+            for _, value in items:
+                if isinstance(value, (list, tuple)):
+                    return _expand(items)
+            return cast("Iterable[tuple[Text, Text]]", items)
+        if isinstance(headers, RawHeaders):
+            return _expand(headers.getAllRawHeaders())
+        return [(name, value) for name, value in headers]
+
+
+def _expand(items: Iterable[tuple[Text, Text | Iterable[Text]]]) -> list[tuple[Text, Text]]:
+    """
+    Pairs, where a list of values makes a pair of each.
+    """
+    pairs: list[tuple[Text, Text]] = []
+    for name, value in items:
+        if isinstance(value, (str, bytes)):
+            pairs.append((name, value))
+        else:
+            pairs.extend((name, each) for each in value)
+    return pairs
+
+
+class Allow:
+    """
+    An Authorizer's yes (FastCGI 1.0, section 6.3).
+
+    @ivar variables: What the web server adds to the variables of the request, by name; they are
+        sent as C{Variable-NAME}.
+    """
+
+    __slots__ = ("variables",)
+
+    def __init__(self, variables: Mapping[str, Text] | None = None) -> None:
+        self.variables: Mapping[str, Text] = {} if variables is None else variables
+
+    def __repr__(self) -> str:
+        return f"Allow({', '.join(self.variables)})"
+
+
+class Deny:
+    """
+    An Authorizer's no.
+
+    @ivar response: What the browser gets to see; any status but 200.
+    """
+
+    __slots__ = ("response",)
+
+    def __init__(self, response: Response | None = None) -> None:
+        if response is None:
+            response = Response(403, {"Content-Type": "text/plain"}, b"Forbidden\n")
+        self.response = response
+
+    def __repr__(self) -> str:
+        return f"Deny({self.response!r})"

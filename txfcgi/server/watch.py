@@ -1,0 +1,116 @@
+"""
+How long a server waits for what. One clock tick serves all connections of a factory, and no
+request sets a timer of its own: what is over its time is found at the next tick.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.interfaces import ISystemHandle
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import TimedOut
+
+if TYPE_CHECKING:
+    from .protocol import ServerProtocol
+
+# Seconds between two looks at the connections.
+TICK: Final = 1.0
+
+_GONE: Final = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0)
+
+
+class Watch:
+    """
+    What was seen of one connection, and when, in seconds of the factory's clock.
+
+    @ivar heard: When something arrived last.
+    @ivar closing: When closing began; negative before.
+    @ivar lingering: Whether input is still taken and dropped before the connection is closed.
+    """
+
+    __slots__ = ("_params", "_progress", "_stalled", "closing", "heard", "lingering")
+
+    log = Logger()
+
+    def __init__(self) -> None:
+        self.heard = 0.0
+        self.closing = -1.0
+        self.lingering = False
+        self._params = -1.0
+        self._progress = -1
+        self._stalled = 0.0
+
+    def check(self, protocol: ServerProtocol, now: float) -> None:
+        """
+        Look for what is over its time.
+        """
+        limits = protocol.limits
+        if self._stalledFor(protocol, now) > limits.writeTimeout:
+            self._cut(protocol, f"took nothing that waits for it, for {limits.writeTimeout} s")
+        elif self.closing >= 0:
+            self._checkClosing(protocol, now)
+        elif self._incompleteFor(protocol, now) > limits.paramsTimeout:
+            self._cut(protocol, f"sent no complete params in {limits.paramsTimeout} s")
+        elif not protocol.wire.active:
+            if now - self.heard > limits.idleTimeout:
+                protocol.close()
+        elif protocol.paused and _isGone(protocol):
+            protocol.tcp.loseConnection()
+        else:
+            self._checkRequests(protocol, now)
+
+    def _stalledFor(self, protocol: ServerProtocol, now: float) -> float:
+        outlet = protocol.outlet
+        if not outlet.queued or outlet.progress != self._progress:
+            self._progress = outlet.progress if outlet.queued else -1
+            self._stalled = now
+        return now - self._stalled
+
+    def _incompleteFor(self, protocol: ServerProtocol, now: float) -> float:
+        if not protocol.wire.awaitingParams:
+            self._params = -1.0
+            return 0.0
+        if self._params < 0:
+            self._params = now
+        return now - self._params
+
+    def _checkClosing(self, protocol: ServerProtocol, now: float) -> None:
+        limits = protocol.limits
+        if self.lingering:
+            if now - self.closing > limits.lingerTimeout:
+                protocol.finishClosing()
+        elif not protocol.outlet.queued and now - self.closing > limits.closeTimeout:
+            protocol.tcp.abortConnection()
+
+    def _checkRequests(self, protocol: ServerProtocol, now: float) -> None:
+        limits = protocol.limits
+        silent = not protocol.paused and now - self.heard > limits.bodyTimeout
+        for request in list(protocol.requests.values()):
+            if limits.requestTimeout is not None and now - request._started > limits.requestTimeout:
+                error = TimedOut(f"the app did not answer in {limits.requestTimeout} s", 504)
+                protocol.application.failed(Failure(error), request)
+            elif silent and protocol.wire.receivesInput(request.requestID):
+                for stream in request._streams():
+                    stream.fail(TimedOut(f"no more of the body came in {limits.bodyTimeout} s"))
+                request._flush()
+
+    def _cut(self, protocol: ServerProtocol, reason: str) -> None:
+        self.log.warn("{peer} {reason}; the connection is cut", peer=protocol.peer, reason=reason)
+        protocol.tcp.abortConnection()
+
+
+def _isGone(protocol: ServerProtocol) -> bool:
+    """
+    Whether the web server closed a connection that is not read at the moment: a transport that is
+    paused does not notice.
+    """
+    transport = protocol.transport
+    if not _GONE or not ISystemHandle.providedBy(transport):
+        return False
+    poll = select.poll()
+    poll.register(ISystemHandle(transport).getHandle(), _GONE)
+    return bool(poll.poll(0))
