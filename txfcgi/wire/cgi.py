@@ -99,7 +99,10 @@ def formatHead(
     declared = None
     typed = False
     for pair in headers:
-        known = _lines.get(pair)
+        try:
+            known = _lines.get(pair)
+        except TypeError:  # something in it that can't be a key, and may be no header either
+            known = None
         if known is None:
             known = _checkedLine(*pair)
         line, kind, number = known
@@ -116,7 +119,7 @@ def formatHead(
                 lines.append(line)
     if code == 204 or code == 304:
         lines.append(b"\r\n")
-        return b"".join(lines), declared
+        return b"".join(lines), declared if code == 304 else None
     if declared is None:
         if length or (length == 0 and not isHead):
             declared = length
@@ -160,7 +163,7 @@ def _checkedLine(name: Text, value: Text) -> tuple[bytes, int, int]:
     elif lowered in HOP_BY_HOP:
         kind = _DROPPED
     checked = (b"%s: %s\r\n" % (nameBytes, valueBytes), kind, number)
-    if len(checked[0]) <= _LINE_LENGTH:
+    if len(name) + len(value) <= _LINE_LENGTH:
         if len(_lines) >= _LINES:
             _lines.clear()
         _lines[name, value] = checked
@@ -171,7 +174,10 @@ def _encoded(text: object, what: str) -> bytes:
     if isinstance(text, bytes):
         return text
     if isinstance(text, str):
-        return text.encode("utf-8", "surrogateescape")
+        try:
+            return text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidHeader(f"a header {what} that no bytes stand for: {text!r}") from None
     raise InvalidHeader(f"a header {what} is str or bytes, not {type(text).__name__}: {text!r}")
 
 
@@ -387,12 +393,13 @@ def headerOfParam(name: bytes) -> bytes | None:
     """
     The name of the HTTP header that a variable carries, as it is usually written.
 
-    @return: The name, or L{None} if the variable carries none, or one that must not be believed:
-        HTTP_PROXY, HTTP_CONTENT_LENGTH, HTTP_CONTENT_TYPE.
+    @return: The name, or L{None} if the variable carries none (what is behind C{HTTP_} may be the
+        name of no header), or one that must not be believed: HTTP_PROXY, HTTP_CONTENT_LENGTH,
+        HTTP_CONTENT_TYPE.
     """
     if name.startswith(b"HTTP_"):
         header = name[5:].replace(b"_", b"-").title()
-        return None if not header or header.lower() in _NEVER else header
+        return None if not _token(header) or header.lower() in _NEVER else header
     if name == CONTENT_LENGTH:
         return b"Content-Length"
     if name == CONTENT_TYPE:

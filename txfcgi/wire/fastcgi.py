@@ -214,7 +214,8 @@ class ServerConnection(RecordLayer):
         Whether a request has begun, or a record at least, whose params are not complete.
         """
         return self.partial or any(
-            request.state is State.PARAMS for request in self._requests.values()
+            request.state is State.PARAMS or request.refusal is not None
+            for request in self._requests.values()
         )
 
     def close(self) -> None:

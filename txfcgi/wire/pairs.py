@@ -130,7 +130,7 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
                 size = valueLength
             position += nameLength + valueLength
     except IndexError:
-        raise _truncated(end) from None
+        position = -1
     if position != end:
         raise _truncated(end)
     return block[found : found + size] if found >= 0 else None
@@ -158,7 +158,7 @@ def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
             position = middle + valueLength
             pairs.append((name, block[middle:position]))
     except IndexError:
-        raise _truncated(end) from None
+        position = -1
     if position != end:
         raise _truncated(end)
     return pairs
@@ -195,7 +195,7 @@ def decodeTexts(block: bytes) -> dict[str, str]:
                 name = name.encode("latin-1").decode("utf-8", "surrogateescape")
             texts[name] = value
     except IndexError:
-        raise _truncated(end) from None
+        position = -1
     if position != end:
         raise _truncated(end)
     return texts
