@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from txfcgi.server.limits import Limits
-from txfcgi.server.protocol import FastCGIServerFactory
+from txfcgi.server.factory import FastCGIServerFactory
 from txfcgi.service.allow import AllowList, peerCheck
 from txfcgi.service.errors import CannotServe, CannotStart
 from txfcgi.service.listen import InheritedSocketEndpoint

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from twisted.application.service import IService
 
-from txfcgi.server.protocol import FastCGIServerFactory
+from txfcgi.server.factory import FastCGIServerFactory
 from txfcgi.service.options import ServerOptions
 
 

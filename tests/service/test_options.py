@@ -1,0 +1,282 @@
+"""
+Tests of L{txfcgi.service.options} and L{txfcgi.service.tap}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import sys
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.address import IPv4Address
+from twisted.plugin import getPlugins
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+import txfcgi
+from txfcgi.server.factory import FastCGIServerFactory
+from txfcgi.server.limits import Limits
+from txfcgi.service.allow import AllowList
+from txfcgi.service.errors import CannotStart
+from txfcgi.service.listen import UNIXSocketEndpoint
+from txfcgi.service.options import ServerOptions
+from txfcgi.service.serving import Serving
+from txfcgi.service.tap import Options, makeService
+
+from .processes import ProgramTests
+
+
+class Twistd(UsageOptions):
+    """
+    Stands for the command that ours is a part of.
+    """
+
+    subCommands = [["fcgi", None, Options, "Serve"]]
+
+
+class CommandLineTests(ProgramTests):
+    """
+    Tests that parse command lines.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(setattr, sys, "path", list(sys.path))
+        before = set(sys.modules)
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
+        self.patch(os, "environ", {})
+
+    def options(self, *words: str, where: bool = True) -> Options:
+        """
+        Parse a command line.
+
+        @param words: What follows where to listen and what to serve.
+        @param where: Whether to say that.
+        """
+        options = Options()
+        given = ["--port", f"unix:{self.socketPath}", "--app", "sample.hello"] if where else []
+        options.parseOptions([*given, "--app-dir", self.folder, *words])
+        return options
+
+
+class OptionsTests(CommandLineTests):
+    """
+    Tests of L{Options}.
+    """
+
+    def mistake(self, *words: str, where: bool = True) -> str:
+        """
+        The message for a command line that asks for what can't be had.
+        """
+        return str(self.assertRaises(UsageError, self.options, *words, where=where))
+
+    def test_least(self) -> None:
+        """
+        A place and an app are enough.
+        """
+        options = self.options()
+        self.assertEqual(options["limits"], Limits())
+        self.assertIsNone(options["allowFrom"])
+        self.assertEqual(options["application"].__name__, "hello")
+        [(text, endpoint)] = options["endpoints"]
+        self.assertEqual(text, f"unix:{self.socketPath}")
+        self.assertIsInstance(endpoint, UNIXSocketEndpoint)
+
+    def test_missing(self) -> None:
+        """
+        What is missing is named.
+        """
+        self.assertIn("--port and --app are missing", self.mistake(where=False))
+        self.assertIn("--port is missing", self.mistake("--app", "sample.hello", where=False))
+        self.assertIn("--app is missing", self.mistake("--port", "unix:/a", where=False))
+
+    def test_unknown(self) -> None:
+        """
+        So is what is not known.
+        """
+        self.assertIn("option --no-such-thing not recognized", self.mistake("--no-such-thing"))
+        self.assertEqual(self.mistake("sample.hello"), "'sample.hello' is not an option")
+
+    def test_ports(self) -> None:
+        """
+        There may be several ports.
+        """
+        options = self.options("-p", "tcp:9000:interface=127.0.0.1", "--port", "fcgi:fd=0")
+        self.assertEqual(
+            [text for text, _ in options["endpoints"]],
+            [f"unix:{self.socketPath}", "tcp:9000:interface=127.0.0.1", "fcgi:fd=0"],
+        )
+        self.assertIn("'9000' is no endpoint", self.mistake("--port", "9000"))
+
+    def test_app(self) -> None:
+        """
+        What is wrong with the app is said, with its option.
+        """
+        self.assertIn("--app sample.no: the module sample", self.mistake("--app", "sample.no"))
+        self.assertIn("--app nowhere.fn: there is no module", self.mistake("--app", "nowhere.fn"))
+        self.assertIn("/no does not exist", self.mistake("--app-dir", self.path("no")))
+
+    def test_limits(self) -> None:
+        """
+        Every limit has an option, which says what its default is.
+        """
+        for field in dataclasses.fields(Limits):
+            name = "".join(f"-{c.lower()}" if c.isupper() else c for c in field.name)
+            if isinstance(field.default, bool):
+                options = self.options(f"--{name}")
+                expected: Any = True
+            else:
+                if not name.endswith("-timeout"):
+                    name = f"max-{name}"
+                options = self.options(f"--{name}", "7")
+                expected = 7
+            self.assertEqual(
+                options["limits"], dataclasses.replace(Limits(), **{field.name: expected})
+            )
+
+    def test_noLimit(self) -> None:
+        """
+        What may be unlimited is so by the word none.
+        """
+        self.assertIsNone(self.options("--max-body-bytes", "none")["limits"].bodyBytes)
+        self.assertIn(
+            "--max-requests takes a whole number, not 'none'",
+            self.mistake("--max-requests", "none"),
+        )
+
+    def test_noNumber(self) -> None:
+        """
+        What is no number, or none that can be a limit, is refused by name.
+        """
+        for option, value, said in (
+            ("max-requests", "many", "--max-requests takes a whole number, not 'many'"),
+            ("max-requests", "1.5", "--max-requests takes a whole number, not '1.5'"),
+            ("max-requests", "-1", "--max-requests takes a whole number, not '-1'"),
+            ("max-requests", "0", "--max-requests can't be 0"),
+            ("max-body-bytes", "big", "--max-body-bytes takes a whole number or none, not 'big'"),
+            ("idle-timeout", "long", "--idle-timeout takes a number of seconds, not 'long'"),
+            ("idle-timeout", "nan", "--idle-timeout takes a number of seconds, not 'nan'"),
+            ("drain-timeout", "inf", "--drain-timeout takes a number of seconds, not 'inf'"),
+        ):
+            self.assertEqual(self.mistake(f"--{option}={value}"), said)
+
+    def test_allowFrom(self) -> None:
+        """
+        Every list that is given adds to the others.
+        """
+        options = self.options("--allow-from", "192.0.2.7, ::1", "--allow-from", "10.0.0.0/8")
+        self.assertEqual(options["allowFrom"], AllowList.fromText("192.0.2.7,::1,10.0.0.0/8"))
+        self.assertIn("the list is empty", self.mistake("--allow-from", ""))
+
+    def test_allowFromEnvironment(self) -> None:
+        """
+        The web server's own list holds too.
+        """
+        os.environ["FCGI_WEB_SERVER_ADDRS"] = "192.0.2.7,192.0.2.8"
+        allowed = self.options("--allow-from", "192.0.2.8,192.0.2.9")["allowFrom"]
+        self.assertEqual(
+            [allowed(IPv4Address("TCP", f"192.0.2.{last}", 1)) for last in (7, 8, 9)],
+            [False, True, False],
+        )
+        os.environ["FCGI_WEB_SERVER_ADDRS"] = " "
+        self.assertIn("FCGI_WEB_SERVER_ADDRS in the environment: the list is empty", self.mistake())
+
+    def test_public(self) -> None:
+        """
+        A port that is open to other machines is refused, unless a list says who may connect, or it
+        is insisted on.
+        """
+        for text in ("tcp:9000", "tcp6:9000", "tcp:9000:interface=192.0.2.7"):
+            said = self.mistake("--port", text)
+            self.assertIn(f"--port {text} is open to other machines", said)
+            self.assertIn("--allow-from", said)
+            self.assertEqual(
+                len(self.options("--port", text, "--allow-from", "::1")["endpoints"]), 2
+            )
+            self.assertEqual(len(self.options("--port", text, "--insecure")["endpoints"]), 2)
+
+    def test_help(self) -> None:
+        """
+        The help names each option in the words of the command line.
+        """
+        said = " ".join(str(self.options()).split())
+        self.assertIn("Bytes of body of one request, or none for any number.", said)
+        self.assertIn("--max-requests= Requests at once, over all connections.", said)
+        self.assertIn("[default: 1024]", said)
+        self.assertIn("Serves an app over FastCGI: fcgi --port", said)
+        self.assertNotIn("{", said)
+
+    def test_version(self) -> None:
+        """
+        The version is this project's.
+        """
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self.assertRaises(SystemExit, self.options, "--version")
+        self.assertEqual(printed.getvalue(), f"txfcgi {txfcgi.__version__}\n")
+
+    def test_underTwistd(self) -> None:
+        """
+        As a part of another command it ends the process with one message, without that command's
+        options.
+        """
+        self.patch(sys, "argv", ["/usr/bin/twistd", "fcgi"])
+        error = self.assertRaises(CannotStart, Twistd().parseOptions, ["fcgi"])
+        lines = str(error).splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertTrue(lines[0].startswith("twistd fcgi: --port and --app are missing: "))
+        self.assertEqual(lines[1], "(see twistd fcgi --help)")
+        error = self.assertRaises(
+            CannotStart, Twistd().parseOptions, ["fcgi", "--app", "a.b", "--port", "carrier:pigeon"]
+        )
+        self.assertEqual(len(str(error).splitlines()), 1)
+
+
+class MakeServiceTests(CommandLineTests):
+    """
+    Tests of L{makeService}.
+    """
+
+    def test_service(self) -> None:
+        """
+        The service serves the app with what was asked for. It has not opened anything.
+        """
+        service = makeService(self.options("--max-requests=7", "--no-multiplex"))
+        self.assertIsInstance(service, Serving)
+        self.assertFalse(os.path.exists(self.socketPath))
+        factory = service._factory  # type: ignore[attr-defined]
+        self.assertIsInstance(factory, FastCGIServerFactory)
+        self.assertEqual(factory.limits.requests, 7)
+
+    def test_otherProtocol(self) -> None:
+        """
+        A command for another protocol is a name and a factory.
+        """
+        made = object()
+
+        class OtherOptions(ServerOptions):
+            command = "other"
+            protocol = "Other"
+
+            def makeFactory(self) -> Any:
+                return made
+
+        options = OtherOptions()
+        options.parseOptions(
+            ["--port", "fcgi:fd=0", "--app", "sample.hello", "--app-dir", self.folder]
+        )
+        self.assertIs(makeService(options)._factory, made)  # type: ignore[attr-defined]
+        self.assertRaises(UsageError, OtherOptions().parseOptions, ["--no-multiplex"])
+        self.assertRaises(NotImplementedError, ServerOptions().makeFactory)
+
+    def test_plugin(self) -> None:
+        """
+        It is what C{twistd} calls fcgi.
+        """
+        [maker] = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "fcgi"]
+        self.assertIs(maker.options, Options)
+        self.assertIs(maker.makeService, makeService)
