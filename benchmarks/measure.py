@@ -62,8 +62,13 @@ def measured(
             outcome.absent[contestant.name] = absent
         for turn in range(rounds):
             for name, sampler in samplers.items():
+                if name in outcome.absent:
+                    continue
                 told(f"{work.name}, round {turn + 1} of {rounds}: {name}")
-                outcome.samples.setdefault(name, []).append(sampler())
+                try:
+                    outcome.samples.setdefault(name, []).append(sampler())
+                except NotStarted as error:
+                    outcome.absent[name] = str(error)
     return outcome
 
 
