@@ -103,6 +103,15 @@ def unit(session: nox.Session) -> None:
 
 
 @nox.session
+def oldest(session: nox.Session) -> None:
+    """
+    Run the tests that need no web server with the oldest Twisted that setup.cfg takes.
+    """
+    session.install("-e", ".[test]", "Twisted==24.7.*")
+    session.run("pytest", "-q", *PARALLEL, "--ignore=tests/interop", *session.posargs)
+
+
+@nox.session
 def wire(session: nox.Session) -> None:
     """
     Ask that the tests of the wire reach all of it by themselves: it is what meets hostile bytes.
