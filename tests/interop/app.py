@@ -93,6 +93,14 @@ async def hello(request: ResponderRequest) -> Response:
     return Response(200, TEXT, b"hello\n")
 
 
+async def repeat(request: ResponderRequest) -> Response:
+    """
+    Send the body back once all of it is here.
+    """
+    body = b"".join([chunk async for chunk in request.stdin])
+    return Response(200, {"Content-Type": "application/octet-stream"}, body)
+
+
 async def echo(request: ResponderRequest) -> Response:
     """
     Send the body back while it comes.
@@ -185,14 +193,16 @@ async def failBefore(request: ResponderRequest) -> Response:
 
 async def failAfter(request: ResponderRequest) -> Response:
     """
-    An application that finds out too late.
+    An application that finds out too late, when it has sent some of the length in the query, if one
+    is there.
     """
 
     async def body() -> AsyncIterator[bytes]:
         yield b"so far so good\n"
         raise RuntimeError("a secret of the application")
 
-    return Response(200, STREAMED, body())
+    length = {"Content-Length": request.queryString} if request.queryString else {}
+    return Response(200, {**STREAMED, **length}, body())
 
 
 async def overloaded(request: ResponderRequest) -> Response:
@@ -204,35 +214,29 @@ async def overloaded(request: ResponderRequest) -> Response:
 
 async def hang(request: ResponderRequest) -> None:
     """
-    Begin to answer, and never go on.
+    Begin to answer, then wait until the test says C{/happen}, and then write without end, as fast as
+    it is taken.
     """
     name = argument(request, "name")
     request.stdout.write(
         b"Status: 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\n\r\nbegun\n"
     )
-    never: Deferred[None] = Deferred()
     try:
-        await never
-    except CancelledError:
-        happenings.happened(name, "cancelled")
-        raise
-
-
-async def flood(request: ResponderRequest) -> None:
-    """
-    Answer without end, as fast as it is taken.
-    """
-    name = argument(request, "name")
-    request.stdout.write(
-        b"Status: 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\n\r\n"
-    )
-    try:
+        await happenings.wait(name, "go on")
         while True:
-            request.stdout.write(b"more " * 10_000)
+            request.stdout.write(b"more\n" * 10_000)
             await request.stdout.drain()
     except CancelledError:
         happenings.happened(name, "cancelled")
         raise
+
+
+async def happen(request: ResponderRequest) -> Response:
+    """
+    Let something happen to another request.
+    """
+    happenings.happened(argument(request, "name"), argument(request, "what"))
+    return Response(204)
 
 
 async def waitFor(request: ResponderRequest) -> Response:
@@ -265,6 +269,7 @@ async def whoAmI(request: ResponderRequest) -> Response:
 
 ROUTES: dict[str, Callable[[ResponderRequest], Awaitable[Response | None]]] = {
     "hello": hello,
+    "repeat": repeat,
     "echo": echo,
     "count": count,
     "big": big,
@@ -278,7 +283,7 @@ ROUTES: dict[str, Callable[[ResponderRequest], Awaitable[Response | None]]] = {
     "fail-after": failAfter,
     "overloaded": overloaded,
     "hang": hang,
-    "flood": flood,
+    "happen": happen,
     "wait": waitFor,
     "meet": meet,
     "who-am-i": whoAmI,

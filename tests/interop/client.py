@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
@@ -45,6 +46,7 @@ class Browser:
     def __init__(self, host: str, port: int) -> None:
         self._authority = f"{host}:{port}"
         self._socket = connect((host, port))
+        self._responses = ExitStack()
 
     def __enter__(self) -> Browser:
         return self
@@ -56,6 +58,8 @@ class Browser:
         """
         Leave, whatever is still to come.
         """
+        # The responses hold the socket open too.
+        self._responses.close()
         self._socket.close()
 
     def send(
@@ -96,6 +100,7 @@ class Browser:
         Wait for the head of the response; its body is still to be read.
         """
         response = HTTPResponse(self._socket, method=self._method)
+        self._responses.enter_context(response)
         response.begin()
         return response
 
@@ -113,8 +118,8 @@ class Browser:
         @raise http.client.IncompleteRead: when the connection is lost before its end.
         """
         self.send(method, target, headers, body, chunked)
-        with self.head() as response:
-            return Answer(response.status, response.getheaders(), response.read())
+        response = self.head()
+        return Answer(response.status, response.getheaders(), response.read())
 
     def _sendBody(self, body: bytes, chunked: bool) -> None:
         """

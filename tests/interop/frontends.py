@@ -30,12 +30,13 @@ APPLICATION = "/srv/txfcgi"
 
 class Upload(Enum):
     """
-    What an application hears about the length of a chunked upload, as CONTENT_LENGTH.
+    What an application hears as CONTENT_LENGTH of a chunked upload that is not all there yet when the
+    web server has read the head.
     """
 
-    KNOWN = "the number of bytes: the web server has read all of it before"
-    ABSENT = "nothing"
-    EMPTY = "an empty string"
+    KNOWN = "the number of bytes, as the web server waits for all of them"
+    ABSENT = None
+    EMPTY = ""
     MINUS_ONE = "-1"
 
 
@@ -45,7 +46,7 @@ class Leaving(Enum):
     """
 
     AT_ONCE = "as soon as the web server does"
-    ON_WRITE = "when it writes more than the web server keeps for the browser"
+    ON_WRITE = "when the web server has something to write to the browser"
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,10 @@ def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
                 "ErrorLog /dev/stderr",
                 "StartServers 1",
                 "ServerLimit 1",
+                "ThreadsPerChild 25",
+                "MaxRequestWorkers 25",
+                "MinSpareThreads 1",
+                "MaxSpareThreads 25",
                 f"Include {root}/site.conf",
                 "",
             ]
@@ -267,6 +272,9 @@ class FrontEnd:
     @ivar leaving: when the application hears that the browser has gone.
     @ivar keeps: it keeps connections to the application.
     @ivar joins: it joins repeated request headers to one.
+    @ivar duplex: it goes on sending the request while the response comes.
+    @ivar chunkedLimit: the most bytes of a chunked upload, if there is such a limit.
+    @ivar breaksOff: it breaks off a response of unknown length that the application did not finish.
     """
 
     name: str
@@ -279,6 +287,9 @@ class FrontEnd:
     leaving: Leaving = Leaving.ON_WRITE
     keeps: bool = False
     joins: bool = True
+    duplex: bool = True
+    chunkedLimit: int | None = None
+    breaksOff: bool = True
 
     @contextmanager
     def running(self) -> Iterator[Site]:
@@ -336,48 +347,61 @@ APACHE_TCP = ("unix:/run/txfcgi/app.sock|fcgi://localhost/", "fcgi://{}/")
 HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
 NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
 NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
+MULTIPLEXED = {"no option mpxs-conns": "option mpxs-conns"}
+
+
+def nginxWith(
+    name: str,
+    tcp: tuple[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    upload: Upload = Upload.KNOWN,
+    keeps: bool = False,
+) -> FrontEnd:
+    """
+    nginx, with what all its variants have in common.
+    """
+    return FrontEnd(
+        name,
+        nginx,
+        "nginx.conf",
+        tcp=tcp,
+        settings=settings or {},
+        upload=upload,
+        leaving=Leaving.AT_ONCE,
+        keeps=keeps,
+        joins=False,
+        duplex=False,
+    )
+
+
+def haproxyWith(
+    name: str,
+    tcp: tuple[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    keeps: bool = False,
+) -> FrontEnd:
+    """
+    HAProxy, with what all its variants have in common.
+    """
+    return FrontEnd(
+        name,
+        haproxy,
+        "haproxy.cfg",
+        tcp=tcp,
+        settings=settings or {},
+        leaving=Leaving.AT_ONCE,
+        keeps=keeps,
+        joins=False,
+        chunkedLimit=10_000,
+    )
+
 
 RESPONDERS = [
-    FrontEnd(
-        "nginx",
-        nginx,
-        "nginx.conf",
-        leaving=Leaving.AT_ONCE,
-        joins=False,
-    ),
-    FrontEnd(
-        "nginx-tcp",
-        nginx,
-        "nginx.conf",
-        tcp=NGINX_TCP,
-        leaving=Leaving.AT_ONCE,
-        keeps=True,
-        joins=False,
-    ),
-    FrontEnd(
-        "nginx-not-kept",
-        nginx,
-        "nginx.conf",
-        tcp=NGINX_TCP,
-        settings=NOT_KEPT,
-        leaving=Leaving.AT_ONCE,
-        joins=False,
-    ),
-    FrontEnd(
-        "nginx-not-buffered",
-        nginx,
-        "nginx.conf",
-        settings=NOT_BUFFERED,
-        upload=Upload.EMPTY,
-        leaving=Leaving.AT_ONCE,
-        joins=False,
-    ),
-    FrontEnd(
-        "apache",
-        apache,
-        "apache-proxy-fcgi.conf",
-        upload=Upload.ABSENT,
-    ),
+    nginxWith("nginx"),
+    nginxWith("nginx-tcp", tcp=NGINX_TCP, keeps=True),
+    nginxWith("nginx-not-kept", tcp=NGINX_TCP, settings=NOT_KEPT),
+    nginxWith("nginx-not-buffered", settings=NOT_BUFFERED, upload=Upload.EMPTY),
+    FrontEnd("apache", apache, "apache-proxy-fcgi.conf", upload=Upload.ABSENT),
     FrontEnd(
         "apache-tcp",
         apache,
@@ -394,51 +418,19 @@ RESPONDERS = [
         settings={"enablereuse=on": "enablereuse=off"},
         upload=Upload.ABSENT,
     ),
-    FrontEnd(
-        "apache-fcgid",
-        apache,
-        "apache-fcgid.conf",
-        spawns=True,
-    ),
-    FrontEnd(
-        "lighttpd",
-        lighttpd,
-        "lighttpd.conf",
-    ),
-    FrontEnd(
-        "lighttpd-spawn",
-        lighttpd,
-        "lighttpd-spawn.conf",
-        spawns=True,
-    ),
-    FrontEnd(
-        "haproxy",
-        haproxy,
-        "haproxy.cfg",
-        joins=False,
-    ),
-    FrontEnd(
-        "haproxy-tcp",
-        haproxy,
-        "haproxy.cfg",
-        tcp=HAPROXY_TCP,
-        keeps=True,
-        joins=False,
-    ),
-    FrontEnd(
-        "haproxy-mpxs",
-        haproxy,
-        "haproxy.cfg",
-        tcp=HAPROXY_TCP,
-        settings={"no option mpxs-conns": "option mpxs-conns"},
-        keeps=True,
-        joins=False,
-    ),
+    FrontEnd("apache-fcgid", apache, "apache-fcgid.conf", spawns=True),
+    FrontEnd("lighttpd", lighttpd, "lighttpd.conf"),
+    FrontEnd("lighttpd-spawn", lighttpd, "lighttpd-spawn.conf", spawns=True),
+    haproxyWith("haproxy"),
+    haproxyWith("haproxy-tcp", tcp=HAPROXY_TCP, keeps=True),
+    haproxyWith("haproxy-mpxs", tcp=HAPROXY_TCP, settings=MULTIPLEXED, keeps=True),
     FrontEnd(
         "caddy",
         caddy,
         "Caddyfile",
         upload=Upload.MINUS_ONE,
+        duplex=False,
+        breaksOff=False,
     ),
 ]
 

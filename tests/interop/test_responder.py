@@ -32,19 +32,30 @@ def test_get(browser: Browser) -> None:
 
 
 @SIZES
-def test_echo(browser: Browser, size: int) -> None:
+def test_repeat(browser: Browser, size: int) -> None:
     """
-    A body arrives whole, and comes back whole while it still arrives.
+    A body arrives whole, and comes back whole.
     """
-    answer = browser.fetch("POST", "/echo", body=UPLOAD[:size])
+    answer = browser.fetch("POST", "/repeat", body=UPLOAD[:size])
     assert answer.code == 200
     assert answer.body == UPLOAD[:size]
+
+
+def test_echo(site: Site, browser: Browser) -> None:
+    """
+    A body comes back while it still arrives; only as much as fits into a socket, where the web server
+    does not read the response while it sends the request, or stops sending once it has the head.
+    """
+    body = UPLOAD if site.frontEnd.duplex else UPLOAD[:10_000]
+    answer = browser.fetch("POST", "/echo", body=body)
+    assert answer.code == 200
+    assert answer.body == body
 
 
 @SIZES
 def test_upload(browser: Browser, size: int) -> None:
     """
-    The application reads a body of a known length.
+    The application reads a body piece by piece.
     """
     answer = browser.fetch("POST", "/count", body=UPLOAD[:size])
     assert json.loads(answer.body) == {
@@ -58,21 +69,24 @@ def test_upload(browser: Browser, size: int) -> None:
 def test_chunkedUpload(site: Site, browser: Browser, size: int) -> None:
     """
     The application reads a body whose length the browser does not tell, whatever the web server
-    makes of the length.
+    makes of the length. Where the web server takes only so much, the application never hears of
+    more.
     """
     answer = browser.fetch("POST", "/count", body=UPLOAD[:size], chunked=True)
-    assert answer.code == 200, answer
-    told = {
-        Upload.KNOWN: str(size),
-        Upload.ABSENT: None,
-        Upload.EMPTY: "",
-        Upload.MINUS_ONE: "-1",
-    }[site.frontEnd.upload]
-    assert json.loads(answer.body) == {
-        "size": size,
-        "sha256": hashlib.sha256(UPLOAD[:size]).hexdigest(),
-        "CONTENT_LENGTH": told,
-    }
+    limit = site.frontEnd.chunkedLimit
+    if limit is not None and size > limit:
+        assert answer.code == 400
+        return
+    assert answer.code == 200
+    told = json.loads(answer.body)
+    length = told.pop("CONTENT_LENGTH")
+    assert told == {"size": size, "sha256": hashlib.sha256(UPLOAD[:size]).hexdigest()}
+    if site.frontEnd.upload is Upload.KNOWN:
+        assert length == str(size)
+    else:
+        # A small body may be there with the head.
+        small = [str(size)] if size <= 10_000 else []
+        assert length in [site.frontEnd.upload.value, *small]
 
 
 def test_bigResponse(browser: Browser) -> None:
@@ -161,10 +175,10 @@ def test_path(browser: Browser, path: str) -> None:
     The decoded path is SCRIPT_NAME and PATH_INFO; REQUEST_URI is what the browser sent.
     """
     params = paramsOf(browser, quote(path))
-    assert params["SCRIPT_NAME"] == b""
+    assert params.get("SCRIPT_NAME", b"") == b""
     assert params["PATH_INFO"].decode("utf-8") == path
     assert params["REQUEST_URI"].decode("ascii") == quote(path)
-    assert params["QUERY_STRING"] == b""
+    assert params.get("QUERY_STRING", b"") == b""
 
 
 def test_pathNotText(browser: Browser) -> None:
@@ -185,27 +199,28 @@ def test_query(browser: Browser) -> None:
     assert (name, unquote_to_bytes(value)) == (b"data", data)
 
 
-def test_browserLeavesWhileTheApplicationWaits(site: Site, other: Browser) -> None:
+def test_browserLeaves(site: Site, other: Browser) -> None:
     """
-    An application that has nothing to write is cancelled when the browser goes, if the web server
-    tells.
-    """
-    with site.browser() as leaving:
-        leaving.send("GET", "/hang?name=waiting")
-        response = leaving.head()
-        assert response.read(6) == b"begun\n"
-    assert other.fetch("GET", "/wait?name=waiting&what=cancelled").code == 204
-
-
-def test_browserLeavesWhileTheApplicationWrites(site: Site, other: Browser) -> None:
-    """
-    An application that writes without end is cancelled when the browser goes, behind each web
-    server.
+    An application in the middle of a response is cancelled when the browser goes: at once, or, where
+    the web server notices nothing before, when it writes.
     """
     with site.browser() as leaving:
-        leaving.send("GET", "/flood?name=writing")
-        assert leaving.head().read(5) == b"more "
-    assert other.fetch("GET", "/wait?name=writing&what=cancelled").code == 204
+        leaving.send("GET", "/hang?name=leaves")
+        assert leaving.head().read(6) == b"begun\n"
+    if site.frontEnd.leaving is Leaving.ON_WRITE:
+        assert other.fetch("GET", "/happen?name=leaves&what=go+on").code == 204
+    assert other.fetch("GET", "/wait?name=leaves&what=cancelled").code == 204
+
+
+def test_browserLeavesWhileItReads(site: Site, other: Browser) -> None:
+    """
+    An application that writes as fast as the browser reads is cancelled when the browser goes.
+    """
+    assert other.fetch("GET", "/happen?name=reads&what=go+on").code == 204
+    with site.browser() as leaving:
+        leaving.send("GET", "/hang?name=reads")
+        assert leaving.head().read(11) == b"begun\nmore\n"
+    assert other.fetch("GET", "/wait?name=reads&what=cancelled").code == 204
 
 
 def test_overloaded(browser: Browser) -> None:
@@ -217,7 +232,7 @@ def test_overloaded(browser: Browser) -> None:
     assert len(answer.header("Retry-After")) == 1
 
 
-def test_failsBeforeTheHead(browser: Browser) -> None:
+def test_failsBeforeTheHead(browser: Browser, other: Browser) -> None:
     """
     An application's bug is a plain 500; what happened is in the log alone.
     """
@@ -225,12 +240,17 @@ def test_failsBeforeTheHead(browser: Browser) -> None:
     assert answer.code == 500
     assert b"secret" not in answer.body
     assert b"Traceback" not in answer.body
-    assert browser.fetch("GET", "/hello").body == b"hello\n"
+    assert other.fetch("GET", "/hello").body == b"hello\n"
 
 
-def test_failsAfterTheHead(browser: Browser) -> None:
+def test_failsAfterTheHead(site: Site, browser: Browser, other: Browser) -> None:
     """
     A response that the application could not finish does not look complete.
     """
+    if site.frontEnd.breaksOff:
+        with pytest.raises((HTTPException, ConnectionError)):
+            browser.fetch("GET", "/fail-after")
     with pytest.raises((HTTPException, ConnectionError)):
-        browser.fetch("GET", "/fail-after")
+        other.fetch("GET", "/fail-after?1000")
+    with site.browser() as afterwards:
+        assert afterwards.fetch("GET", "/hello").body == b"hello\n"
