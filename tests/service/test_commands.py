@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import stat
+from typing import Any, ClassVar
 
 from .processes import (
     STDIN,
@@ -34,9 +35,9 @@ class TwistdTests(ProgramTests):
     Tests of C{twistd fcgi} in the foreground.
     """
 
-    command = ("twistd", "--nodaemon", "--pidfile=")
+    command: ClassVar[tuple[str, ...]] = ("twistd", "--nodaemon", "--pidfile=")
 
-    def serve(self, *words: str, app: str = "sample.hello", **options: object) -> Program:
+    def serve(self, *words: str, app: str = "sample.hello", **options: Any) -> Program:
         """
         Start a server.
 
@@ -53,7 +54,7 @@ class TwistdTests(ProgramTests):
         program.waitFor("Listens on ")
         return program
 
-    def serveTCP(self, *words: str, **options: object) -> tuple[Program, tuple[str, int]]:
+    def serveTCP(self, *words: str, **options: Any) -> tuple[Program, tuple[str, int]]:
         """
         Start a server on a TCP port, and wait until it listens.
 
@@ -442,7 +443,7 @@ class DaemonTests(ProgramTests):
     Tests of C{twistd fcgi} as a daemon.
     """
 
-    def daemon(self, *words: str, before: tuple[str, ...] = (), **options: object) -> Program:
+    def daemon(self, *words: str, before: tuple[str, ...] = (), **options: Any) -> Program:
         """
         Start a daemon, and wait until the command that starts it ends.
         """
@@ -500,8 +501,8 @@ class DaemonTests(ProgramTests):
         self.assertEqual(program.end(), 1)
         self.assertIn("unix:app.sock: ", program.said)
         self.assertNotIn("Traceback", program.said)
-        self.assertFalse(os.path.exists(self.path("twistd.pid")))
-        self.assertIn(f"unix:app.sock: {self.socketPath} is in use", self.log())
+        until(lambda: f"unix:app.sock: {self.socketPath} is in use" in self.log())
+        until(lambda: not os.path.exists(self.path("twistd.pid")))
         self.assertNotIn("Traceback", self.log())
         listening.close()
 

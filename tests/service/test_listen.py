@@ -126,6 +126,23 @@ class EndpointFromTextTests(SynchronousTestCase):
         )
         self.assertIsInstance(self.endpoint("tcp6:9000"), endpoints.TCP6ServerEndpoint)
 
+    def test_backlog(self) -> None:
+        """
+        More connections may wait than Twisted lets, unless it is said how many may.
+        """
+        for text, backlog in (
+            ("tcp:9000", 511),
+            ("tcp:9000:127.0.0.1", 511),
+            ("tcp:9000:127.0.0.1:7", 7),
+            ("tcp6:9000:backlog=7", 7),
+            ("tcp6:9000:7", 7),
+            ("tcp6:9000:interface=\\:\\:1", 511),
+            ("unix:/a", 511),
+        ):
+            endpoint = self.endpoint(text)
+            found = endpoint.options.backlog if text == "unix:/a" else endpoint._backlog
+            self.assertEqual(found, backlog, text)
+
     def test_unix(self) -> None:
         """
         A Unix socket is open to its owner and group unless it is said otherwise.

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+from typing import Any
 
 from .processes import STDIN, Program, ProgramTests, answer, beginning, record
 
@@ -38,7 +39,7 @@ class ServeTests(ProgramTests):
         super().setUp()
         self.listening = self.listener(socket.AF_UNIX, self.socketPath)
 
-    def script(self, app: str = "hello", options: str = "", **given: object) -> Program:
+    def script(self, app: str = "hello", options: str = "", **given: Any) -> Program:
         """
         Start a program that serves an app.
 
@@ -151,9 +152,12 @@ class ServeTests(ProgramTests):
         """
         Started in any other way it says how it is to be started, with status 1.
         """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
         for stdin, said in (
             (subprocess.DEVNULL, "file descriptor 0 is a device, not a listening socket."),
-            (subprocess.PIPE, "file descriptor 0 is a pipe, not a listening socket."),
+            (reading, "file descriptor 0 is a pipe, not a listening socket."),
         ):
             program = self.script(stdin=stdin)
             self.assertEqual(program.end(), 1)
@@ -239,5 +243,6 @@ class ServeTests(ProgramTests):
         tooMuch = self.connect(self.socketPath)
         tooMuch.sendall(beginning({"WHO": "x" * 60}) + record(STDIN, b""))
         self.assertNotIn(b"hello", answer(tooMuch))
+        tooMuch.close()
         self.assertEnds(program)
         self.assertEqual(program.said, "")

@@ -30,12 +30,19 @@ from zope.interface import implementer
 from txfcgi.service.allow import isPublic
 from txfcgi.service.errors import BadEndpoint, CannotListen
 from txfcgi.service.sockets import (
+    BACKLOG,
     UNIXListener,
     UNIXSocketOptions,
     inheritedListener,
     listenUNIX,
     releaseDescriptor,
 )
+
+#: The arguments of Twisted's TCP endpoints, in the order that they have without names.
+TCP_ARGUMENTS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tcp6": ("port", "backlog", "interface"),
+}
 
 
 @implementer(IStreamServerEndpoint)
@@ -163,11 +170,18 @@ class Description:
         """
         @return: Whether it is already clear that other machines could connect.
         """
-        if self.kind == "tcp":
-            return isPublic(self._argument("interface", 1, ""))
-        if self.kind == "tcp6":
-            return isPublic(self._argument("interface", 2, "::"))
-        return False
+        if self.kind not in TCP_ARGUMENTS:
+            return False
+        return isPublic(self._argument("interface") or ("::" if self.kind == "tcp6" else ""))
+
+    def withBacklog(self) -> str:
+        """
+        @return: The description with room for more connections that wait than Twisted gives them,
+            unless it says how many.
+        """
+        if self.kind not in TCP_ARGUMENTS or self._argument("backlog") is not None:
+            return self.text
+        return f"{self.text}:backlog={BACKLOG}"
 
     def call(
         self, function: Callable[..., IStreamServerEndpoint], *first: Any
@@ -187,17 +201,14 @@ class Description:
         except (TypeError, ValueError) as error:
             raise BadEndpoint(f"{self.text}: {_withoutName(error)}") from error
 
-    def _argument(self, name: str, position: int, default: str) -> str:
+    def _argument(self, name: str) -> str | None:
         """
-        @param name: The name of an argument.
-        @param position: Its position among those without a name.
-        @param default: What it is if it is not given.
+        @param name: The name of an argument of one of Twisted's TCP endpoints.
 
-        @return: Its value.
+        @return: Its value, or L{None} where it is not given.
         """
-        if name in self.kwargs:
-            return self.kwargs[name]
-        return self.args[position] if position < len(self.args) else default
+        byPosition = dict(zip(TCP_ARGUMENTS[self.kind], self.args, strict=False))
+        return self.kwargs.get(name, byPosition.get(name))
 
 
 def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStreamServerEndpoint:
@@ -219,7 +230,7 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
         return description.call(_inheritedEndpoint, reactor)
     endpoint: IStreamServerEndpoint
     try:
-        endpoint = serverFromString(reactor, text)
+        endpoint = serverFromString(reactor, description.withBacklog())
     except Exception as error:
         # Parsers are plugins: what they raise for a mistake is not agreed on.
         raise BadEndpoint(
@@ -235,7 +246,7 @@ def _unixEndpoint(
     insecure: bool,
     address: str,
     mode: str = "660",
-    backlog: str = "511",
+    backlog: str = str(BACKLOG),
     lockfile: str = "1",
     owner: str | None = None,
     group: str | None = None,

@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txfcgi.service.errors import CannotListen
+
+#: Connections that may wait to be accepted, as for php-fpm. Twisted's own default of 50 makes web
+#: servers fail in a burst.
+BACKLOG = 511
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class UNIXSocketOptions:
     mode: int = 0o660
     owner: int | None = None
     group: int | None = None
-    backlog: int = 511
+    backlog: int = BACKLOG
     lock: bool = True
     anyDirectory: bool = False
 
@@ -383,7 +387,8 @@ def _startingLock(path: str, wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(name)
+        with suppress(FileNotFoundError):
+            os.unlink(name)
         os.close(fd)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txfcgi.server.limits import Limits
 from txfcgi.server.factory import FastCGIServerFactory
+from txfcgi.server.limits import Limits
 from txfcgi.service.allow import AllowList, peerCheck
 from txfcgi.service.errors import CannotServe, CannotStart
 from txfcgi.service.listen import InheritedSocketEndpoint
