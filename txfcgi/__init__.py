@@ -12,13 +12,14 @@ from .server.limits import Limits
 from .server.request import (
     AuthorizerRequest,
     FilterRequest,
-    Params,
     Request,
     ResponderRequest,
     Role,
 )
 from .server.response import Allow, Deny, Response
+from .service.spawned import serve
 from .streams import InputStream, OutputStream
+from .wire.params import Params
 
 __version__ = version("txfcgi")
 
@@ -43,4 +44,5 @@ __all__ = [
     "UnknownRole",
     "__version__",
     "roles",
+    "serve",
 ]

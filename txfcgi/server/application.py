@@ -263,7 +263,7 @@ class Application:
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:
-            channel.wire.forget(request.requestID)
+            channel.outlet.write(channel.wire.breakOff(request.requestID))
         self._cancel(pending)
         request._finish(RequestAborted(f"{self.name} failed") if headSent else None)
         channel.requestEnded(request)

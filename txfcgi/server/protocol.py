@@ -97,16 +97,15 @@ class ServerProtocol(Protocol):
             arrived = self.wire.receive(data)
             if len(arrived) > 2:
                 self.outlet.cork()
-            self._deliver(arrived)
+                self._deliver(arrived)
+                self.outlet.uncork()
+            else:
+                self._deliver(arrived)
             if self.wire.replies:
                 self._reply()
-            self.outlet.uncork()
         except Exception:
             self.log.failure("txfcgi failed on {peer}; the connection is cut", peer=self.peer)
             self.tcp.abortConnection()
-            return
-        if self.wire.closing:
-            self.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -127,21 +126,19 @@ class ServerProtocol(Protocol):
         others: list[Event] = []
         requests = self.requests
         for event in arrived:
-            kind = type(event)
-            if kind is RequestReceived:
-                request = self._begin(cast(RequestReceived, event))
-                if request is not None:
-                    begun.append(request)
-            elif kind is DataReceived or kind is StreamEnded:
-                stream = cast("DataReceived | StreamEnded", event)
-                request = requests.get(stream.requestID)
-                if request is not None:
-                    if kind is DataReceived:
-                        request._receive(stream.stream, cast(DataReceived, event).data)
-                    else:
-                        request._complete(stream.stream)
-                    if not fed or fed[-1] is not request:
+            if type(event) is RequestReceived:
+                if self._begin(event):
+                    begun.append(requests[event.requestID])
+            elif type(event) is StreamEnded:
+                if event.requestID in requests:
+                    request = requests[event.requestID]
+                    if request._complete(event.stream):
                         fed.append(request)
+            elif type(event) is DataReceived:
+                if event.requestID in requests:
+                    request = requests[event.requestID]
+                    request._receive(event.stream, event.data)
+                    fed.append(request)
             else:
                 others.append(event)
         for request in begun:
@@ -153,9 +150,9 @@ class ServerProtocol(Protocol):
         for event in others:
             self._handle(event)
 
-    def _begin(self, event: RequestReceived) -> Request | None:
+    def _begin(self, event: RequestReceived) -> bool:
         """
-        A request is to be run, if there is room for it.
+        Take a request, if there is room for it.
         """
         server = self.server
         requestID = event.requestID
@@ -165,16 +162,15 @@ class ServerProtocol(Protocol):
         if self.overloaded:
             self.wire.close()
             self._refuse(requestID, Overloaded("too many connections"))
-            return None
+            return False
         if server.requests >= self.limits.requests:
             self._refuse(requestID, Overloaded("too many requests"))
-            return None
+            return False
         server.requests += 1
-        request = REQUESTS[event.role](
+        self.requests[requestID] = REQUESTS[event.role](
             self, requestID, event.keepConnection, event.params, server.now
         )
-        self.requests[requestID] = request
-        return request
+        return True
 
     def _handle(self, event: Event) -> None:
         """
@@ -201,6 +197,7 @@ class ServerProtocol(Protocol):
             reason=reason,
         )
         refuse(self, requestID, reason)
+        self._closeIfDue()
 
     def _abort(self, requestID: int) -> None:
         """
@@ -211,6 +208,7 @@ class ServerProtocol(Protocol):
         if request is not None:
             self.server.requests -= 1
             self.application.abort(request, RequestAborted("the web server aborted the request"))
+        self._closeIfDue()
 
     def _abortAll(self, error: RequestAborted) -> None:
         requests, self.requests = self.requests, {}
@@ -238,6 +236,10 @@ class ServerProtocol(Protocol):
         self.server.requests -= 1
         if self._full:
             self._regulate()
+        if self.wire.closing:
+            self.close()
+
+    def _closeIfDue(self) -> None:
         if self.wire.closing:
             self.close()
 

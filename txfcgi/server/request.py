@@ -1,10 +1,9 @@
 """
-What an app receives: a L{Request} of one of the three roles, and its L{Params}.
+What an app receives: a L{Request} of one of the three roles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import ClassVar, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,77 +17,10 @@ from ..streams import InputStream, OutputStream, Source
 from ..transport import Outlet
 from ..wire import fastcgi
 from ..wire.cgi import headerOfParam, readContentLength
-from ..wire.pairs import ParamsBlock
+from ..wire.params import Params
 from ..wire.records import Role, Stream
 from .limits import Limits
 from .output import CGIOutput
-
-__all__ = ["AuthorizerRequest", "FilterRequest", "Params", "Request", "ResponderRequest", "Role"]
-
-
-class Params(Mapping[str, str]):
-    """
-    The params of a request, by name: the last one wins where a name comes several times. They
-    are decoded as C{os.environ} is, in UTF-8 with surrogateescape, so that nothing is lost.
-
-    Each look raises L{MalformedParams<txfcgi.errors.MalformedParams>} when the params can't be
-    read whole, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} when there are too many.
-    """
-
-    __slots__ = ("_block", "_looked", "_table")
-
-    def __init__(self, block: ParamsBlock) -> None:
-        self._block = block
-        self._looked = False
-        self._table: dict[str, str] | None = None
-
-    def _texts(self) -> dict[str, str]:
-        if self._table is None:
-            self._table = self._block.texts()
-        return self._table
-
-    def __getitem__(self, name: str) -> str:
-        # One or two looks do not pay for decoding them all.
-        if self._table is None and not self._looked:
-            self._looked = True
-            value = self._block.find(name.encode("utf-8", "surrogateescape"))
-            if value is None:
-                raise KeyError(name)
-            return value.decode("utf-8", "surrogateescape")
-        return self._texts()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts())
-
-    def __len__(self) -> int:
-        return len(self._texts())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._block!r}>"
-
-    def getBytes(self, name: str | bytes) -> bytes | None:
-        """
-        A value as it came.
-
-        @return: The bytes, or L{None} if there is no such param.
-        """
-        if isinstance(name, str):
-            name = name.encode("utf-8", "surrogateescape")
-        return self._block.find(name)
-
-    @property
-    def raw(self) -> list[tuple[bytes, bytes]]:
-        """
-        Every pair as it came, in its order, duplicates kept.
-        """
-        return self._block.pairs()
-
-    def mayHold(self, name: bytes, value: bytes) -> bool:
-        """
-        Whether it is worth a look if a param has this value: C{False} is certain.
-        """
-        return self._block.mayHold(name, value)
-
 
 ServerWire = fastcgi.ServerConnection
 
@@ -149,13 +81,13 @@ class Request:
         channel: Channel,
         requestID: int,
         keepConnection: bool,
-        params: ParamsBlock,
+        params: Params,
         started: float,
     ) -> None:
         self._channel = channel
         self.requestID = requestID
         self.keepConnection = keepConnection
-        self.params = Params(params)
+        self.params = params
         self._started = started
         self._ended = False
         self._inputEnded = False
@@ -305,9 +237,19 @@ class Request:
         return True
 
     def _isHead(self) -> bool:
+        params = self.params
+        return params.mayHold(b"REQUEST_METHODHEAD") and params.find(b"REQUEST_METHOD") == b"HEAD"
+
+    @property
+    def _untouched(self) -> bool:
+        """
+        Whether there is nothing that anyone could still hold of this request.
+        """
         return (
-            self.params.mayHold(b"REQUEST_METHOD", b"HEAD")
-            and self.params.getBytes(b"REQUEST_METHOD") == b"HEAD"
+            self._stdin is None
+            and self._output is None
+            and self._finished is None
+            and self._stderr is None
         )
 
     def _writeError(self, data: bytes | memoryview) -> None:
@@ -325,6 +267,8 @@ class Request:
         The request is over: close what the app may still hold, and tell those who wait.
         """
         self._ended = True
+        if self._untouched:
+            return
         over = error or StreamClosed("the request is over")
         if self._output is not None:
             self._output.stream.fail(over)
@@ -347,18 +291,21 @@ class Request:
         Input arrived. An app that has no such stream does not see it.
         """
 
-    def _complete(self, stream: Stream) -> None:
+    def _complete(self, stream: Stream) -> bool:
         """
         A stream of input is complete.
+
+        @return: Whether anyone has taken hold of it.
         """
         self._inputEnded = True
+        return False
 
     def _flush(self) -> None:
         """
         Let the app go on with the input that arrived.
         """
-        for stream in self._streams():
-            stream.flush()
+        if self._stdin is not None:
+            self._stdin.flush()
 
     def _inputStream(self, lengthParam: bytes) -> InputStream:
         limits = self._channel.limits
@@ -404,10 +351,12 @@ class ResponderRequest(Request):
     def _receive(self, stream: Stream, data: bytes) -> None:
         self.stdin.receive(data)
 
-    def _complete(self, stream: Stream) -> None:
+    def _complete(self, stream: Stream) -> bool:
         self._inputEnded = True
-        if self._stdin is not None:
-            self._stdin.finish()
+        if self._stdin is None:
+            return False
+        self._stdin.finish()
+        return True
 
 
 class AuthorizerRequest(Request):
@@ -436,7 +385,7 @@ class FilterRequest(ResponderRequest):
         channel: Channel,
         requestID: int,
         keepConnection: bool,
-        params: ParamsBlock,
+        params: Params,
         started: float,
     ) -> None:
         super().__init__(channel, requestID, keepConnection, params, started)
@@ -473,6 +422,14 @@ class FilterRequest(ResponderRequest):
         """
         return readContentLength(self.params.getBytes("FCGI_DATA_LAST_MOD"))
 
+    @property
+    def _untouched(self) -> bool:
+        return self._data is None and super()._untouched
+
+    def _flush(self) -> None:
+        for stream in self._streams():
+            stream.flush()
+
     def _mayWrite(self) -> bool:
         return self._inputEnded or self.stdin.complete
 
@@ -482,17 +439,20 @@ class FilterRequest(ResponderRequest):
     def _receive(self, stream: Stream, data: bytes) -> None:
         (self.stdin if stream is Stream.STDIN else self.data).receive(data)
 
-    def _complete(self, stream: Stream) -> None:
+    def _complete(self, stream: Stream) -> bool:
         if stream is Stream.STDIN:
-            super()._complete(stream)
-        else:
-            self._dataEnded = True
-            if self._data is not None:
-                self._data.finish()
+            return super()._complete(stream)
+        self._dataEnded = True
+        if self._data is None:
+            return False
+        self._data.finish()
+        return True
 
 
-REQUESTS: dict[Role, type[Request]] = {
-    Role.RESPONDER: ResponderRequest,
-    Role.AUTHORIZER: AuthorizerRequest,
-    Role.FILTER: FilterRequest,
-}
+# By their number on the wire.
+REQUESTS: tuple[type[Request], ...] = (
+    Request,
+    ResponderRequest,
+    AuthorizerRequest,
+    FilterRequest,
+)

@@ -5,7 +5,7 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ..bodies import Body
 from ..wire.cgi import Text
@@ -52,12 +52,12 @@ class Response:
         The headers, each as a name and a value.
         """
         headers = self.headers
-        if isinstance(headers, Mapping):
-            items = headers.items()
+        if type(headers) is dict or isinstance(headers, Mapping):
+            items: Iterable[tuple[Any, Any]] = headers.items()
             for _, value in items:
-                if isinstance(value, (list, tuple)):
+                if type(value) is not str and type(value) is not bytes:
                     return _expand(items)
-            return cast("Iterable[tuple[Text, Text]]", items)
+            return items
         if isinstance(headers, RawHeaders):
             return _expand(headers.getAllRawHeaders())
         return [(name, value) for name, value in headers]

@@ -8,7 +8,7 @@ fields do, and nothing happens to them after they were made.
 from __future__ import annotations
 
 from ..errors import RemoteProtocolError
-from .pairs import ParamsBlock
+from .params import Params
 from .records import Role, Stream
 
 
@@ -48,9 +48,7 @@ class RequestReceived(Event):
 
     __slots__ = ("keepConnection", "params", "requestID", "role")
 
-    def __init__(
-        self, requestID: int, role: Role, keepConnection: bool, params: ParamsBlock
-    ) -> None:
+    def __init__(self, requestID: int, role: Role, keepConnection: bool, params: Params) -> None:
         self.requestID = requestID
         self.role = role
         self.keepConnection = keepConnection

@@ -33,8 +33,18 @@ from .events import (
     ValuesRequested,
 )
 from .framing import FULL, Buffer, RecordLayer, endRequest, recordHeader, streamRecords
-from .pairs import NameValueBlock, decodePairs, encodePair
-from .records import BEGIN_BODY, HEADER, KEEP_CONN, Role, Stream, nameOfType, wrongLength
+from .pairs import decodePairs, encodePair
+from .params import NameValueParams
+from .records import (
+    BEGIN_BODY,
+    HEADER,
+    HEADER_LENGTH,
+    KEEP_CONN,
+    Role,
+    Stream,
+    nameOfType,
+    wrongLength,
+)
 
 
 class State(IntEnum):
@@ -52,9 +62,9 @@ class State(IntEnum):
 
 # The state after the end of a stream. A stream that is not here may not come in that state.
 _NEXT: Final = {
-    (State.STDIN, Stream.STDIN): State.COMPLETE,
-    (State.FILTER_STDIN, Stream.STDIN): State.DATA,
-    (State.DATA, Stream.DATA): State.COMPLETE,
+    State.STDIN << 8 | Stream.STDIN: State.COMPLETE,
+    State.FILTER_STDIN << 8 | Stream.STDIN: State.DATA,
+    State.DATA << 8 | Stream.DATA: State.COMPLETE,
 }
 
 _ROLES: Final = {role.value: role for role in Role}
@@ -62,26 +72,30 @@ _FILTER: Final = Role.FILTER
 _STDIN: Final = Stream.STDIN
 _COMPLETE: Final = State.COMPLETE
 
-# BEGIN_REQUEST whole, and the header of the PARAMS record behind it. Version and type are read as
-# one number.
-_START: Final = Struct(">HHHBxHB5xHHHBx")
+# BEGIN_REQUEST whole, and the header of the PARAMS record behind it: version and type of each are
+# read as one number, and so are the length of the first, its padding and its reserved byte.
+_START: Final = Struct(">HHIHB5xHHHBx")
 _BEGIN: Final = 0x0101
+_EIGHT: Final = 0x00080000
 _PARAMS: Final = 0x0104
+_BODILESS: Final = {1: Role.RESPONDER, 2: Role.AUTHORIZER}
 
+# What is the same for every request of an id: made once for the ids that come again and again.
 _COMMON_IDS: Final = 256
-_ends: Final[dict[int, bytes]] = {}
+_ends: Final[dict[int, tuple[bytes, StreamEnded]]] = {}
 _tails: Final[dict[int, bytes]] = {}
 
 
-def _inputEnd(requestID: int) -> bytes:
+def _inputEnd(requestID: int) -> tuple[bytes, StreamEnded]:
     """
-    The end of PARAMS and the end of STDIN, as one.
+    The end of PARAMS and the end of STDIN, as bytes, and what the latter means.
     """
-    end = _ends.get(requestID)
-    if end is None:
-        end = recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0)
-        if requestID < _COMMON_IDS:
-            _ends[requestID] = end
+    end = (
+        recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0),
+        StreamEnded(requestID, _STDIN),
+    )
+    if requestID < _COMMON_IDS:
+        _ends[requestID] = end
     return end
 
 
@@ -89,12 +103,9 @@ def _outputEnd(requestID: int, padding: int) -> bytes:
     """
     What follows the content of the last STDOUT record of a request that went well.
     """
-    key = requestID << 3 | padding
-    tail = _tails.get(key)
-    if tail is None:
-        tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
-        if requestID < _COMMON_IDS:
-            _tails[key] = tail
+    tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
+    if requestID < _COMMON_IDS:
+        _tails[requestID << 3 | padding] = tail
     return tail
 
 
@@ -121,6 +132,11 @@ class _Request:
         self.refusal: Exception | None = None  # to be reported at the end of PARAMS
         self.stdoutUsed = False
         self.stderrUsed = False
+
+
+# Requests whose input is complete and that have no output yet are alike, and share one of these.
+_KEPT: Final = _Request(1, True, _COMPLETE)
+_LAST: Final = _Request(1, False, _COMPLETE)
 
 
 class ServerConnection(RecordLayer):
@@ -253,11 +269,12 @@ class ServerConnection(RecordLayer):
         if size > FULL or not size:
             raise LocalProtocolError(f"{size} bytes are no response for one record")
         request = self._pop(requestID)
+        padding = -size & 7
         if appStatus or request.stderrUsed:
-            tail = bytes(-size & 7) + self._ending(requestID, request, appStatus, 0)
+            tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)
         else:
-            tail = _outputEnd(requestID, -size & 7)
-        return b"".join((HEADER.pack(1, 6, requestID, size, -size & 7), head, body, tail))
+            tail = _tails.get(requestID << 3 | padding) or _outputEnd(requestID, padding)
+        return HEADER.pack(1, 6, requestID, size, padding) + head + body + tail
 
     def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
         """
@@ -272,6 +289,9 @@ class ServerConnection(RecordLayer):
             raise LocalProtocolError(f"an application does not send {stream.name}")
         if not data:
             return []
+        if request is _KEPT or request is _LAST:
+            request = _Request(1, request.keepConnection, _COMPLETE)
+            self._requests[requestID] = request
         if stream == Stream.STDOUT:
             request.stdoutUsed = True
         else:
@@ -288,10 +308,20 @@ class ServerConnection(RecordLayer):
         request = self._pop(requestID)
         return self._ending(requestID, request, appStatus, protocolStatus)
 
+    def breakOff(self, requestID: int) -> bytes:
+        """
+        Give up a request in the middle of its answer, which must not look complete.
+
+        @return: The header of a record of version 0, to be written before the connection is
+            closed. A mere close is not enough: nginx takes it for a proper end.
+        """
+        self._pop(requestID)
+        self._closing = True
+        return bytes(HEADER_LENGTH)
+
     def forget(self, requestID: int) -> None:
         """
-        End a request without a word to the peer: its answer must not look complete, and the
-        connection is about to be closed.
+        End a request without a word to the peer, which does not listen any more.
         """
         self._pop(requestID)
         self._closing = True
@@ -302,10 +332,10 @@ class ServerConnection(RecordLayer):
             raise LocalProtocolError(f"request {requestID} is not active")
         if not request.keepConnection:
             self._closing = True
-        if request.state is not _COMPLETE and request.role != Role.AUTHORIZER:
-            self.inputOpen = True
-        if request.params is not None:
+        if request.state is not _COMPLETE:
             self._drop(request)
+            if request.role != Role.AUTHORIZER:
+                self.inputOpen = True
         return request
 
     def _ending(
@@ -327,36 +357,48 @@ class ServerConnection(RecordLayer):
         """
         if len(data) - position < 40:
             return 0
-        begin, requestID, size, padding, number, flags, params, sameID, length, padded = (
-            _START.unpack_from(data, position)
+        begin, requestID, size, number, flags, params, sameID, length, padding = _START.unpack_from(
+            data, position
         )
         start: int = position + 24
         stop: int = start + length
-        role = _ROLES.get(number)
+        after: int = stop + padding + 16
+        role = _BODILESS.get(number)
         requests = self._requests
+        end, ended = _ends.get(requestID) or _inputEnd(requestID)
         if (
             begin != _BEGIN
-            or size != 8
-            or padding
+            or size != _EIGHT
             or params != _PARAMS
             or sameID != requestID
+            or role is None
             or not length
             or not requestID
-            or role is None
-            or role is _FILTER
             or length > self._paramsBytes
             or length + self._collecting > self._collectingBytes
-            or requestID in requests
-            or (requests and (not self._multiplex or len(requests) >= self._activeLimit))
-            or not data.startswith(_inputEnd(requestID), stop + padded)
+            or not data.startswith(end, after - 16)
+            or (
+                requests
+                and (
+                    requestID in requests
+                    or not self._multiplex
+                    or len(requests) >= self._activeLimit
+                )
+            )
         ):
             return 0
         keepConnection = flags & KEEP_CONN == KEEP_CONN
-        requests[requestID] = _Request(number, keepConnection, _COMPLETE)
-        block = NameValueBlock(data[start:stop], self._paramsCount)
-        self._events.append(RequestReceived(requestID, role, keepConnection, block))
-        self._events.append(StreamEnded(requestID, _STDIN))
-        after: int = stop + padded + 16
+        requests[requestID] = _KEPT if keepConnection else _LAST
+        events = self._events
+        events.append(
+            RequestReceived(
+                requestID,
+                role,
+                keepConnection,
+                NameValueParams(data[start:stop], self._paramsCount),
+            )
+        )
+        events.append(ended)
         return after
 
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
@@ -467,12 +509,12 @@ class ServerConnection(RecordLayer):
                     requestID,
                     _ROLES[request.role],
                     request.keepConnection,
-                    NameValueBlock(block, self._paramsCount),
+                    NameValueParams(block, self._paramsCount),
                 )
             )
 
     def _stream(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
-        following = _NEXT.get((request.state, stream))
+        following = _NEXT.get(request.state << 8 | stream)
         if following is None:
             self._late(request, requestID, stream, content)
         elif content:

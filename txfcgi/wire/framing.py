@@ -151,15 +151,16 @@ class RecordLayer:
         end = len(data)
         unpack = HEADER.unpack_from
         while end - position >= HEADER_LENGTH:
+            if data[position + 1] == 1:
+                after = self._whole(data, position)
+                if after:
+                    self._seen = True
+                    position = after
+                    continue
             version, kind, requestID, length, padding = unpack(data, position)
             if version != VERSION:
                 raise self._noRecord(data[position : position + HEADER_LENGTH])
             self._seen = True
-            if kind == 1:
-                after = self._whole(data, position)
-                if after:
-                    position = after
-                    continue
             start = position + HEADER_LENGTH
             position = start + length
             if position <= end:

@@ -1,5 +1,5 @@
 """
-FastCGI name-value pairs (FastCGI 1.0, section 3.4): writing them, and reading them when asked.
+FastCGI name-value pairs (FastCGI 1.0, section 3.4), as bytes: written and read.
 
 A length is one byte up to 127, and four bytes with the highest bit set from 128 on; the four-byte
 form of a short length is accepted too. Names and values are any bytes, the empty string included.
@@ -10,100 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..errors import MalformedParams, ParamsTooLarge, ParamTooLarge
+from ..errors import MalformedParams, ParamTooLarge
 
 MAX_LENGTH: Final = 0x7FFFFFFF
 MAX_CONTENT: Final = 65535
-
-
-class ParamsBlock:
-    """
-    The params of one request as they came, whatever the protocol: decoded when asked for.
-    """
-
-    __slots__ = ()
-
-    def find(self, name: bytes) -> bytes | None:
-        """
-        The value of a param, of the last one if there are several of that name.
-
-        @return: The value, or L{None}.
-        @raise MalformedParams: If any part of the block can't be read.
-        @raise ParamsTooLarge: If there are more pairs than is allowed.
-        """
-        raise NotImplementedError
-
-    def pairs(self) -> list[tuple[bytes, bytes]]:
-        """
-        Every pair in the order it came.
-
-        @raise MalformedParams: If any part of the block can't be read.
-        @raise ParamsTooLarge: If there are more pairs than is allowed.
-        """
-        raise NotImplementedError
-
-    def texts(self) -> dict[str, str]:
-        """
-        The last pair of each name, decoded as C{os.environ} is (UTF-8 with surrogateescape).
-
-        @raise MalformedParams: If any part of the block can't be read.
-        @raise ParamsTooLarge: If there are more pairs than is allowed.
-        """
-        return {
-            name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-            for name, value in self.pairs()
-        }
-
-    def mayHold(self, name: bytes, value: bytes) -> bool:
-        """
-        Whether a look for C{name} could find C{value}: a false answer is certain and costs next
-        to nothing, a true one has to be looked up.
-        """
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ParamsBlock) and self.pairs() == other.pairs()
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class NameValueBlock(ParamsBlock):
-    """
-    A stream of name-value pairs, whole (section 3.4).
-    """
-
-    __slots__ = ("_block", "_limit")
-
-    def __init__(self, block: bytes, limit: int = 1_000) -> None:
-        """
-        @param limit: How many pairs there may be. A pair takes two bytes at the least, so it
-            needs no count in a block that is shorter than that.
-        """
-        self._block = block
-        self._limit = limit
-
-    def find(self, name: bytes) -> bytes | None:
-        if len(self._block) > 2 * self._limit:
-            self.pairs()
-            self._limit = len(self._block)
-        return findValue(self._block, name)
-
-    def pairs(self) -> list[tuple[bytes, bytes]]:
-        pairs = decodePairs(self._block)
-        if len(pairs) > self._limit:
-            raise ParamsTooLarge(f"{len(pairs)} params, and at most {self._limit} are allowed")
-        return pairs
-
-    def texts(self) -> dict[str, str]:
-        if len(self._block) > 2 * self._limit:
-            self.pairs()
-        return decodeTexts(self._block)
-
-    def mayHold(self, name: bytes, value: bytes) -> bool:
-        return name + value in self._block
-
-    def __repr__(self) -> str:
-        return f"<NameValueBlock of {len(self._block)} bytes>"
 
 
 def findValue(block: bytes, name: bytes) -> bytes | None:
@@ -121,7 +31,7 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
         while position < end:
             nameLength = block[position]
             valueLength = block[position + 1]
-            if nameLength < 128 and valueLength < 128:
+            if nameLength | valueLength < 128:
                 position += 2
             else:
                 nameLength, valueLength, position = _longLengths(block, position)
@@ -149,7 +59,7 @@ def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
         while position < end:
             nameLength = block[position]
             valueLength = block[position + 1]
-            if nameLength < 128 and valueLength < 128:
+            if nameLength | valueLength < 128:
                 position += 2
             else:
                 nameLength, valueLength, position = _longLengths(block, position)
@@ -181,7 +91,7 @@ def decodeTexts(block: bytes) -> dict[str, str]:
         while position < end:
             nameLength = block[position]
             valueLength = block[position + 1]
-            if nameLength < 128 and valueLength < 128:
+            if nameLength | valueLength < 128:
                 position += 2
             else:
                 nameLength, valueLength, position = _longLengths(block, position)

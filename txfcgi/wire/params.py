@@ -1,0 +1,182 @@
+"""
+L{Params}: the params of a request, decoded when they are asked for.
+
+Most apps look at a few. So the first looks each go through the block that came and decode only
+what they find; the third makes the whole mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, overload
+
+from ..errors import ParamsTooLarge
+from .pairs import decodePairs, decodeTexts, findValue
+
+_LOOKS: Final = 2
+
+
+class Params(Mapping[str, str]):
+    """
+    The params of a request, by name: the last one wins where a name comes several times. They
+    are decoded as C{os.environ} is, in UTF-8 with surrogateescape, so that nothing is lost.
+
+    Each look raises L{MalformedParams<txfcgi.errors.MalformedParams>} when the params can't be
+    read whole, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} when there are too many.
+    """
+
+    __slots__ = ("_looks", "_table")
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._table: dict[str, str] | None = None
+
+    # What a protocol has to know of its own way to write them
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """
+        Every pair as it came, in its order, duplicates kept.
+        """
+        raise NotImplementedError
+
+    def find(self, name: bytes) -> bytes | None:
+        """
+        The value of the last param of this name, or L{None}.
+        """
+        raise NotImplementedError
+
+    def mayHold(self, pair: bytes) -> bool:
+        """
+        Whether a look for a name could find a certain value: a false answer is certain and costs
+        next to nothing, a true one has to be looked up.
+
+        @param pair: The name and the value, one behind the other.
+        """
+        raise NotImplementedError
+
+    def decode(self) -> dict[str, str]:
+        """
+        All of them, as text.
+        """
+        raise NotImplementedError
+
+    # What everyone does with them
+
+    def getBytes(self, name: str | bytes) -> bytes | None:
+        """
+        A value as it came.
+
+        @return: The bytes, or L{None} if there is no such param.
+        """
+        if isinstance(name, str):
+            name = name.encode("utf-8", "surrogateescape")
+        return self.find(name)
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, /, default: str) -> str: ...
+
+    @overload
+    def get(self, name: str, /, default: None) -> str | None: ...
+
+    def get(self, name: str, /, default: str | None = None) -> str | None:
+        """
+        A value, or the default if there is no such param.
+        """
+        if self._table is None:
+            self._looks += 1
+            if self._looks <= _LOOKS:
+                value = self.find(name.encode("utf-8", "surrogateescape"))
+                return default if value is None else value.decode("utf-8", "surrogateescape")
+            self._table = self.decode()
+        return self._table.get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Params):
+            return self.raw == other.raw
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def _whole(self) -> dict[str, str]:
+        if self._table is None:
+            self._table = self.decode()
+        return self._table
+
+
+class NameValueParams(Params):
+    """
+    The params of a FastCGI request: the stream of name-value pairs, whole (FastCGI 1.0, section
+    3.4).
+    """
+
+    __slots__ = ("_block", "_limit")
+
+    def __init__(self, block: bytes, limit: int = 1_000) -> None:
+        """
+        @param limit: How many pairs there may be. A pair takes two bytes at the least, so it
+            needs no count in a block that is shorter than that.
+        """
+        self._looks = 0
+        self._table = None
+        self._block = block
+        self._limit = limit
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """
+        Every pair as it came, in its order, duplicates kept.
+        """
+        pairs = decodePairs(self._block)
+        if len(pairs) > self._limit:
+            raise ParamsTooLarge(f"{len(pairs)} params, and at most {self._limit} are allowed")
+        return pairs
+
+    def find(self, name: bytes) -> bytes | None:
+        """
+        The value of the last param of this name, or L{None}.
+        """
+        if len(self._block) > 2 * self._limit:
+            self._count()
+        return findValue(self._block, name)
+
+    def mayHold(self, pair: bytes) -> bool:
+        """
+        Whether a look for a name could find a certain value.
+        """
+        return pair in self._block
+
+    def decode(self) -> dict[str, str]:
+        """
+        All of them, as text.
+        """
+        if len(self._block) > 2 * self._limit:
+            self._count()
+        return decodeTexts(self._block)
+
+    def _count(self) -> None:
+        """
+        Check once that there are not too many.
+        """
+        self._limit = max(len(self.raw), len(self._block))
