@@ -1,0 +1,501 @@
+"""
+L{Call}: one request from the moment it is asked for to the last byte of its answer, over as many
+attempts as that takes.
+
+It knows nothing of transports and pools: a L{Carrier} sends it and feeds it what comes back, and a
+L{Owner} decides what becomes of it when an attempt fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from ..errors import (
+    BadResponse,
+    BodyTooLong,
+    BodyTooShort,
+    CantMultiplex,
+    EmptyResponse,
+    HeadTooLarge,
+    IncompleteHead,
+    MalformedHead,
+    NoResponse,
+    Overloaded,
+    ReadTooLarge,
+    RemoteProtocolError,
+    RequestAborted,
+    RequestFailed,
+    RequestNotSent,
+    RequestRefused,
+    RequestSentInPart,
+    ResponseCutOff,
+    UnknownRole,
+)
+from ..streams import InputStream
+from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
+from ..wire.records import ProtocolStatus, Stream
+from .options import ClientOptions, Context, Timeouts
+from .prepare import Prepared
+from .response import ClientResponse, Result
+from .timers import NEVER
+
+_STDERR: Final = Stream.STDERR
+
+# How far the request is on its way out.
+WAITING: Final = 0
+SENDING: Final = 1
+SENT: Final = 2
+
+_REFUSALS: Final[dict[int, Exception]] = {
+    ProtocolStatus.CANT_MPX_CONN: CantMultiplex("the back end takes one request at a time"),
+    ProtocolStatus.OVERLOADED: Overloaded("the back end is overloaded"),
+    ProtocolStatus.UNKNOWN_ROLE: UnknownRole("the back end does not serve this role"),
+}
+
+
+class Carrier(Protocol):
+    """
+    The connection that a call is on.
+    """
+
+    @property
+    def kept(self) -> bool:
+        """
+        Whether it has carried a whole request before.
+        """
+
+    @property
+    def unsent(self) -> bool:
+        """
+        Whether some of what was written waits to be taken by the peer.
+        """
+
+    def hold(self, call: Call) -> None:
+        """
+        Too much of the call's response waits to be read.
+        """
+
+    def go(self, call: Call) -> None:
+        """
+        The call's response is being read again.
+        """
+
+    def abandon(self, call: Call) -> None:
+        """
+        Nobody wants the rest of the response.
+        """
+
+
+class Owner(Protocol):
+    """
+    Who looks after a call between its attempts.
+    """
+
+    def retries(self, call: Call, error: RequestFailed) -> bool:
+        """
+        An attempt failed, and nothing of a response was seen.
+
+        @return: Whether the owner makes another one.
+        """
+
+    def withdraw(self, call: Call) -> None:
+        """
+        The caller does not want the answer any more, and the call is on no connection.
+        """
+
+
+class Call:
+    """
+    One request.
+
+    @ivar owner: Who looks after it between attempts; without one there is one attempt.
+    @ivar deferred: What the caller waits for.
+    @ivar expires: When the total timeout is over.
+    @ivar due: When the timeout for what is going on now is over.
+    @ivar phase: How far the request is on its way out.
+    @ivar progress: How far the connection's output was when C{due} was set, or -1 if that was not
+        what it waited for.
+    @ivar tried: The endpoints that could not be reached.
+    @ivar seen: Whether anything of a response came, be it on stderr.
+    @ivar ended: Whether nothing more is to come.
+    @ivar attempts: How many attempts were made and failed.
+    @ivar fresh: Whether it has to go over a new connection.
+    """
+
+    _log: Final = Logger()
+
+    # What most calls never set stays with the class: a call is made with each request.
+    owner: Owner | None = None
+    carrier: Carrier | None = None
+    requestID = 0
+    expires = NEVER
+    due = NEVER
+    progress = -1
+    attempts = 0
+    phase = WAITING
+    fresh = False
+    fired = False
+    seen = False
+    ended = False
+    held = False
+    delivering = False
+    tried: frozenset[object] = frozenset()
+    error: Exception | None = None
+    head: ResponseHead | None = None
+    appStatus: int | None = None
+    protocolStatus: int | None = None
+    bodyLength: int | None = None
+    stderrDropped = 0
+    _received = 0
+    _context: Context | None = None
+    _reader: HeadReader | None = None
+    _stderr: list[bytes] | None = None
+    _stream: InputStream | None = None
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        options: ClientOptions,
+        timeouts: Timeouts,
+        context: Context | None = None,
+        raw: bool = False,
+    ) -> None:
+        """
+        @param raw: Whether the caller wants a L{Result} in place of a response.
+        """
+        self.prepared = prepared
+        self.options = options
+        self.timeouts = timeouts
+        self.deferred: Deferred[Any] = Deferred(self._cancelled)
+        if context is not None:
+            self._context = context
+        self._raw = raw
+        self._chunks: list[bytes] = []
+
+    def reset(self) -> None:
+        """
+        Be ready for another attempt: nothing of a response was seen.
+        """
+        self.carrier = None
+        self.requestID = 0
+        self.phase = WAITING
+        self.ended = False
+        self.due = NEVER
+        self.error = None
+        self.appStatus = self.protocolStatus = None
+
+    @property
+    def context(self) -> Context:
+        """
+        What the caller gave along with the request.
+        """
+        if self._context is None:
+            self._context = {}
+        return self._context
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.requestID} of {self.carrier!r}>"
+
+    @property
+    def stderr(self) -> bytes:
+        """
+        What is kept of the back end's messages.
+        """
+        return b"".join(self._stderr) if self._stderr else b""
+
+    # What comes back; nothing here runs the caller's code
+
+    def receive(self, stream: Stream, data: bytes) -> None:
+        """
+        Take a piece of the output.
+        """
+        self.seen = True
+        if stream is _STDERR:
+            self._receiveStderr(data)
+        elif self.error is not None:
+            return
+        elif self._raw:
+            self._received += len(data)
+            self._chunks.append(data)
+            if self._received > self.options.collectBytes:
+                self._chunks.clear()
+                self.fail(
+                    ResponseCutOff,
+                    ReadTooLarge(f"more than {self.options.collectBytes} bytes of output"),
+                )
+        elif self.head is not None or self._readHead(data):
+            self._receiveBody(self._reader.rest if self._reader is not None else data)
+
+    def _readHead(self, data: bytes) -> bool:
+        """
+        Take more of the head.
+
+        @return: Whether it is complete. What lies behind it is then in the reader.
+        """
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = HeadReader(self.options.headBytes)
+        try:
+            head = reader.receive(data)
+            while head is not None and head.code < 200:
+                # An interim response. The next head may be here already.
+                head = reader.receive(reader.rest) if reader.rest else None
+        except (MalformedHead, HeadTooLarge) as error:
+            self.fail(BadResponse, error)
+            return False
+        if head is None:
+            return False
+        self.head = head
+        if self.prepared.isHead or not bodyAllowed(head.code):
+            self.bodyLength = 0
+        else:
+            self.bodyLength = head.contentLength
+        return True
+
+    def _receiveBody(self, data: bytes) -> None:
+        self._reader = None
+        if not data:
+            return
+        length = self.bodyLength
+        if length is not None:
+            self._received += len(data)
+            if self._received > length:
+                assert self.head is not None
+                if self.prepared.isHead or not bodyAllowed(self.head.code):
+                    return
+                self.fail(
+                    BadResponse,
+                    BodyTooLong(f"the body is longer than the {length} bytes that it declared"),
+                )
+                return
+        if self._stream is None:
+            self._chunks.append(data)
+        else:
+            self._stream.receive(data)
+
+    def _receiveStderr(self, data: bytes) -> None:
+        if self._stderr is None:
+            self._stderr = []
+        room = self.options.stderrBytes - sum(map(len, self._stderr))
+        if room > 0:
+            self._stderr.append(data[:room])
+        self.stderrDropped += max(0, len(data) - max(0, room))
+        if self.options.onStderr is not None:
+            try:
+                self.options.onStderr(data, self.context)
+            except Exception:
+                self._log.failure("onStderr of the client failed")
+
+    def end(self, appStatus: int, protocolStatus: int) -> None:
+        """
+        The application ended the request.
+        """
+        self.ended = True
+        self.appStatus = appStatus
+        self.protocolStatus = protocolStatus
+        if self._stderr is not None and self.options.logStderr:
+            self._logStderr()
+        if self.error is not None:
+            return
+        if protocolStatus:
+            reason = _REFUSALS.get(protocolStatus)
+            self.fail(
+                RequestRefused,
+                reason or RemoteProtocolError(f"protocol status {protocolStatus} (section 5.5)"),
+            )
+        elif self._raw:
+            return
+        elif self.head is None:
+            self.fail(
+                BadResponse,
+                EmptyResponse("the request ended without a response")
+                if self._reader is None
+                else IncompleteHead("the response ended within its head"),
+            )
+        elif self.bodyLength is not None and self._received < self.bodyLength:
+            self.fail(
+                ResponseCutOff,
+                BodyTooShort(
+                    f"the body ended after {self._received} bytes, and {self.bodyLength} were "
+                    "declared"
+                ),
+            )
+        elif self._stream is not None:
+            self._stream.finish()
+
+    def lost(self, reason: Exception) -> None:
+        """
+        The connection is of no use any more, or was never made.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        if isinstance(reason, (RemoteProtocolError, HeadTooLarge)):
+            self.fail(BadResponse, reason)
+        elif self.carrier is None or self.phase == WAITING:
+            self.fail(RequestNotSent, reason)
+        elif self.seen:
+            self.fail(ResponseCutOff, reason)
+        elif self.phase == SENDING or self.carrier.unsent:
+            self.fail(RequestSentInPart, reason)
+        else:
+            self.fail(NoResponse, reason)
+
+    def refuse(self, error: Exception) -> None:
+        """
+        This is no request; it can't be sent anywhere.
+        """
+        self.ended = True
+        self.error = error
+
+    def fail(self, kind: type[RequestFailed], reason: Exception) -> None:
+        """
+        There will be no answer, or not the rest of it. The first reason counts.
+        """
+        if self.error is not None:
+            return
+        self.error = kind(
+            reason,
+            stale=(
+                not self.seen
+                and self.carrier is not None
+                and self.carrier.kept
+                and isinstance(reason, (ConnectionDone, ConnectionLost))
+            ),
+            appStatus=self.appStatus,
+            protocolStatus=self.protocolStatus,
+            stderr=self.stderr,
+        )
+        self._chunks.clear()
+        if self._stream is not None:
+            self._stream.fail(self.error)
+
+    # The caller's side
+
+    def deliver(self) -> None:
+        """
+        Give the caller what there is. This runs the caller's code.
+        """
+        if self.fired:
+            if self._stream is not None:
+                self._stream.flush()
+        elif self.error is not None:
+            if (
+                self.seen
+                or self.owner is None
+                or not isinstance(self.error, RequestFailed)
+                or not self.owner.retries(self, self.error)
+            ):
+                self.fired = True
+                self.deferred.errback(Failure(self.error))
+        elif self._raw:
+            if self.ended:
+                self.fired = True
+                assert self.appStatus is not None and self.protocolStatus is not None
+                self.deferred.callback(
+                    Result(
+                        b"".join(self._chunks),
+                        self.stderr,
+                        self.appStatus,
+                        self.protocolStatus,
+                        self.stderrDropped,
+                    )
+                )
+        elif self.head is not None:
+            self.fired = True
+            if not self.ended:
+                # What comes from now on is counted, and held back when nobody reads it.
+                self.bodyStream()
+            self.deferred.callback(ClientResponse(self, self.head))
+            if not self.ended and self._stream is not None:
+                self._stream.flush()
+
+    def bodyStream(self) -> InputStream:
+        """
+        The body of the response.
+        """
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = InputStream(
+                self,
+                streamBytes=self.options.streamBytes,
+                collectBytes=self.options.collectBytes,
+            )
+            for chunk in self._chunks:
+                stream.receive(chunk)
+            self._chunks.clear()
+            if self.error is not None:
+                stream.fail(self.error)
+            elif self.ended:
+                stream.finish()
+        return stream
+
+    def inputFull(self, stream: InputStream) -> None:
+        """
+        Too much of the response waits to be read.
+        """
+        if not self.ended and self.carrier is not None:
+            self.held = True
+            self.carrier.hold(self)
+
+    def inputDrained(self, stream: InputStream) -> None:
+        """
+        The response is being read again.
+        """
+        if self.held and self.carrier is not None:
+            self.held = False
+            self.carrier.go(self)
+
+    @property
+    def buffered(self) -> int:
+        """
+        How many bytes of the response wait to be read.
+        """
+        return 0 if self._stream is None else self._stream.buffered
+
+    @property
+    def unwanted(self) -> bool:
+        """
+        Whether whoever read the response has stopped.
+        """
+        return self._stream is not None and self._stream.error is not None
+
+    def abandon(self, reason: Exception | None = None) -> None:
+        """
+        The caller does not want the rest.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        self.fail(ResponseCutOff, reason or RequestAborted("the caller gave the response up"))
+        if self.carrier is not None:
+            self.carrier.abandon(self)
+        elif self.owner is not None:
+            self.owner.withdraw(self)
+        if self._stream is not None:
+            self._stream.flush()
+
+    def _cancelled(self, deferred: Deferred[Any]) -> None:
+        """
+        The caller cancelled what it waits for.
+        """
+        self.fired = True
+        self.abandon(RequestAborted("the caller cancelled the request"))
+
+    def _logStderr(self) -> None:
+        failed = self.head is not None and self.head.code >= 400
+        level = LogLevel.error if failed or self.appStatus or self.protocolStatus else LogLevel.info
+        # repr escapes what could forge a line of the log, or drive the terminal of its reader.
+        self._log.emit(
+            level,
+            "stderr of request {requestID} to {carrier}: {stderr}{more}",
+            requestID=self.requestID,
+            carrier=self.carrier,
+            stderr=repr(self.stderr.decode("utf-8", "backslashreplace")),
+            more=f" and {self.stderrDropped} bytes more" if self.stderrDropped else "",
+        )

@@ -1,0 +1,164 @@
+"""
+L{Caller}: how requests are asked for, the same at a client with its pool and at a bare connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from ..bodies import Body
+from ..errors import TxFCGIError
+from ..wire.fastcgiclient import Params
+from ..wire.records import Role
+from .call import Call
+from .options import ClientOptions, Context, Timeouts
+from .prepare import Prepared, prepare, prepareWithoutBody
+from .response import ClientResponse, Result
+from .timers import NEVER, Timers
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """
+    What an Authorizer decided.
+
+    @ivar allowed: Whether the request may go on.
+    @ivar variables: What it is to have then: params for whoever serves it.
+    @ivar response: What the Authorizer said; if it refused, this is the browser's answer.
+    """
+
+    allowed: bool
+    variables: dict[str, str]
+    response: ClientResponse
+
+
+class Caller:
+    """
+    Something that makes requests.
+    """
+
+    options: ClientOptions
+    _timers: Timers
+
+    def request(
+        self,
+        params: Params,
+        body: Body | None = None,
+        *,
+        role: int = Role.RESPONDER,
+        data: Body | None = None,
+        dataLastModified: int | None = None,
+        timeouts: Timeouts | None = None,
+        context: Context | None = None,
+    ) -> Deferred[ClientResponse]:
+        """
+        Make a request.
+
+        @param params: The CGI variables, as a mapping or as pairs, of text or bytes.
+            CONTENT_LENGTH is added when there is a body.
+        @param body: STDIN: bytes, an C{IBodyProducer}, an
+            L{InputStream<txfcgi.streams.InputStream>}, or an (asynchronous) iterable of bytes.
+        @param role: A L{Role<txfcgi.wire.records.Role>}.
+        @param data: DATA, for a Filter; a body of any kind.
+        @param dataLastModified: When the Filter's file was modified, in seconds since 1970.
+        @param timeouts: In place of the client's.
+        @param context: Anything that belongs to the request; it is on the response as well.
+        @return: Fires as soon as the head of the response is there. It fails with a
+            L{RequestFailed<txfcgi.errors.RequestFailed>} that tells how far the request came, or
+            with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it gives the
+            request up.
+        """
+        return self._call(False, params, body, role, data, dataLastModified, timeouts, context)
+
+    def execute(
+        self,
+        params: Params,
+        body: Body | None = None,
+        *,
+        role: int = Role.RESPONDER,
+        data: Body | None = None,
+        dataLastModified: int | None = None,
+        timeouts: Timeouts | None = None,
+        context: Context | None = None,
+    ) -> Deferred[Result]:
+        """
+        Make a request as with L{request}, and collect all that comes as it comes; nothing of it
+        is read as a response.
+        """
+        return self._call(True, params, body, role, data, dataLastModified, timeouts, context)
+
+    def authorize(
+        self,
+        params: Params,
+        *,
+        timeouts: Timeouts | None = None,
+        context: Context | None = None,
+    ) -> Deferred[Authorization]:
+        """
+        Ask an Authorizer (section 6.3).
+
+        @return: Fires with its decision. Any error means that it did not allow anything.
+        """
+        asked = self.request(params, role=Role.AUTHORIZER, timeouts=timeouts, context=context)
+        return asked.addCallback(
+            lambda response: Authorization(response.code == 200, response.variables, response)
+        )
+
+    def _call(
+        self,
+        raw: bool,
+        params: Params,
+        body: Body | None,
+        role: int,
+        data: Body | None,
+        dataLastModified: int | None,
+        timeouts: Timeouts | None,
+        context: Context | None,
+    ) -> Deferred[Any]:
+        if timeouts is None:
+            timeouts = self.options.timeouts
+        total = timeouts.total
+        expires = NEVER if total is None else self._timers.clock.seconds() + total
+        if body is None and data is None and role == 1:
+            try:
+                prepared = prepareWithoutBody(params, role)
+            except TxFCGIError:
+                return fail()
+            call = Call(prepared, self.options, timeouts, context, raw)
+            call.expires = expires
+            self._submit(call)
+            return call.deferred
+        return Deferred.fromCoroutine(
+            self._callWith(
+                raw, params, body, role, data, dataLastModified, timeouts, expires, context
+            )
+        )
+
+    async def _callWith(
+        self,
+        raw: bool,
+        params: Params,
+        body: Body | None,
+        role: int,
+        data: Body | None,
+        dataLastModified: int | None,
+        timeouts: Timeouts,
+        expires: float,
+        context: Context | None,
+    ) -> Any:
+        prepared: Prepared = await prepare(
+            params, role, body, data, dataLastModified, self.options, self._timers.clock
+        )
+        call = Call(prepared, self.options, timeouts, context, raw)
+        call.expires = expires
+        self._submit(call)
+        return await call.deferred
+
+    def _submit(self, call: Call) -> None:
+        """
+        See to it that a call is made.
+        """
+        raise NotImplementedError

@@ -1,0 +1,597 @@
+"""
+L{ClientProtocol}: the Twisted shell around a client's end of the wire.
+
+It carries calls: sends their requests, hands them what comes back, watches their deadlines, and
+holds the peer back when nobody reads. A pool uses it; so can anybody who brings a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar, Final, Protocol, cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IPushProducer,
+    ITCPTransport,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol as BaseProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..bodies import Body
+from ..errors import (
+    BackendTimedOut,
+    ClientClosed,
+    LocalProtocolError,
+    NoResponse,
+    RemoteProtocolError,
+    RequestNotSent,
+)
+from ..transport import Outlet
+from ..wire.events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    RequestEnded,
+    UnknownTypeReceived,
+    ValuesReceived,
+)
+from ..wire.fastcgiclient import ClientConnection
+from ..wire.framing import Buffer
+from ..wire.records import Stream
+from .call import SENDING, SENT, Call
+from .options import ClientOptions
+from .sending import sendStream
+from .timers import NEVER, Timers
+
+# A body that is not longer is sent together with the params.
+_SMALL: Final = 16_384
+
+
+class Keeper(Protocol):
+    """
+    Who wants to know what becomes of a connection: a pool.
+    """
+
+    def released(self, protocol: ClientProtocol) -> None:
+        """
+        A request ended, and the connection can take another.
+        """
+
+    def retired(self, protocol: ClientProtocol) -> None:
+        """
+        The connection takes no more requests.
+        """
+
+    def gone(self, protocol: ClientProtocol) -> None:
+        """
+        The connection is closed.
+        """
+
+
+class ClientProtocol(BaseProtocol):
+    """
+    One connection to a back end.
+
+    @ivar keeper: The pool that it belongs to, if any.
+    @ivar lost: Whether the connection is gone.
+    @ivar served: How many requests have ended on it.
+    @ivar openedAt: When it was made.
+    @ivar idleSince: Since when it carries no request.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    connectionFactory: ClassVar[type[ClientConnection]] = ClientConnection
+
+    def __init__(
+        self,
+        timers: Timers,
+        options: ClientOptions,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self.options = options
+        self.keeper = keeper
+        self.served = 0
+        self.openedAt = self.idleSince = 0.0
+        self._timers = timers
+        self._seconds = timers.clock.seconds
+        self._connection = self.connectionFactory()
+        self._calls: dict[int, Call | None] = {}
+        self._sending: dict[Call, Deferred[None]] = {}
+        self._held: dict[Call, None] = {}
+        self._values: list[Deferred[dict[str, str]]] = []
+        self._answers: list[tuple[Deferred[dict[str, str]], dict[str, str]]] = []
+        self._valuesDue = NEVER
+        self._outlet: Outlet
+        self._transport: ITransport
+        self._reason: Exception | None = None
+        self._paused = False
+        self._retired = False
+        self._closing = False
+        self._closeBy = NEVER
+        self.lost = False
+
+    def __repr__(self) -> str:
+        peer = self._transport.getPeer() if hasattr(self, "_transport") else "nobody yet"
+        return f"<{type(self).__name__} to {peer} with {len(self._calls)} requests>"
+
+    # What it can be asked
+
+    @property
+    def active(self) -> int:
+        """
+        How many requests it carries, those that were given up included.
+        """
+        return len(self._calls)
+
+    @property
+    def usable(self) -> bool:
+        """
+        Whether it may carry another request.
+        """
+        return (
+            not self._closing
+            and not self._retired
+            and self._connection.reusable
+            and self.served + len(self._calls) < self.options.maxRequests
+            and self._seconds() - self.openedAt < self.options.maxAge
+        )
+
+    @property
+    def kept(self) -> bool:
+        """
+        Whether it has carried a whole request before.
+        """
+        return self.served > 0
+
+    @property
+    def unsent(self) -> bool:
+        """
+        Whether some of what was written waits to be taken by the peer.
+        """
+        return self._outlet.queued > 0
+
+    # Connecting
+
+    def connectionMade(self) -> None:
+        """
+        The connection is there.
+        """
+        assert self.transport is not None
+        self._transport = self.transport
+        self._outlet = Outlet(self._transport, self._timers.clock)
+        self.openedAt = self.idleSince = self._seconds()
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._timers.watch(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self.lost = self._closing = True
+        self._outlet.lost()
+        self._timers.forget(self)
+        error = self._reason or cast(Exception, reason.value)
+        calls: list[Call] = []
+        if isinstance(error, ConnectionDone):
+            calls += self._take(self._connection.receiveEnd())
+        calls += self._drop(error)
+        values, self._values = self._values, []
+        if self.keeper is not None:
+            self.keeper.gone(self)
+        for waiting in values:
+            if not waiting.called:
+                waiting.errback(NoResponse(error))
+        for call in calls:
+            self._stopSending(call)
+            call.deliver()
+
+    # Asking
+
+    def start(self, call: Call) -> None:
+        """
+        Send a request.
+        """
+        prepared = call.prepared
+        connection = self._connection
+        whole = prepared.body is None and prepared.data is None
+        try:
+            requestID, data = (connection.request if whole else connection.begin)(
+                prepared.params, prepared.role, self.options.keepConnections
+            )
+        except LocalProtocolError as error:
+            # The params can't be sent; the connection has not seen any of them.
+            call.refuse(error)
+            self._settle()
+            call.deliver()
+            return
+        call.carrier = self
+        call.requestID = requestID
+        self._calls[requestID] = call
+        if whole:
+            call.phase = SENT
+            self._outlet.write(data)
+            self._setDue(call, self._seconds())
+        else:
+            call.phase = SENDING
+            self._setDue(call, self._seconds())
+            self._sendBodies(call, data)
+
+    def askValues(self, names: Iterable[str], timeout: float | None) -> Deferred[dict[str, str]]:
+        """
+        Send GET_VALUES (section 4.1).
+
+        @param timeout: Seconds to wait for the answer.
+        @return: Fires with the values that the peer knows.
+        """
+        if self._closing:
+            return fail(RequestNotSent(ClientClosed("the connection is closed")))
+        waiting: Deferred[dict[str, str]] = Deferred(lambda _: self.abort())
+        self._values.append(waiting)
+        if timeout is not None:
+            self._valuesDue = self._seconds() + timeout
+            self._timers.need(self._valuesDue)
+        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+        self._outlet.write(self._connection.getValues(encoded))
+        return waiting
+
+    def _sendBodies(self, call: Call, beginning: bytes) -> None:
+        prepared = call.prepared
+        body = b"" if prepared.body is None else prepared.body
+        if isinstance(body, bytes) and len(body) <= _SMALL and prepared.data is None:
+            connection, requestID = self._connection, call.requestID
+            parts: list[Buffer] = [beginning]
+            parts += connection.send(requestID, Stream.STDIN, body)
+            parts.append(connection.endStream(requestID, Stream.STDIN))
+            self._outlet.writeSequence(parts)
+            self._sent(call)
+            return
+        self._outlet.write(beginning)
+        sending = Deferred.fromCoroutine(self._sendStreams(call, body))
+        if not sending.called:
+            self._sending[call] = sending
+        sending.addCallbacks(
+            lambda _: self._sent(call), lambda failure: self._sendingFailed(call, failure.value)
+        )
+
+    async def _sendStreams(self, call: Call, body: Body) -> None:
+        prepared = call.prepared
+        failed = partial(self._sendingFailed, call)
+        for stream, source, length in (
+            (Stream.STDIN, body, prepared.length),
+            (Stream.DATA, prepared.data, prepared.dataLength),
+        ):
+            if source is not None:
+                await sendStream(
+                    self._connection,
+                    self._outlet,
+                    call.requestID,
+                    stream,
+                    source,
+                    length,
+                    self.options.outputBytes,
+                    failed,
+                )
+
+    def _sent(self, call: Call) -> None:
+        self._sending.pop(call, None)
+        if not call.ended:
+            call.phase = SENT
+            self._setDue(call, self._seconds())
+
+    def _sendingFailed(self, call: Call, error: Exception) -> None:
+        """
+        The body could not be sent: its source failed, or the request is over.
+        """
+        self._sending.pop(call, None)
+        if not call.ended:
+            self._retired = True
+            call.lost(error)
+            self.abandon(call)
+            call.deliver()
+
+    def _stopSending(self, call: Call) -> None:
+        sending = self._sending.pop(call, None)
+        if sending is not None:
+            sending.cancel()
+
+    # What comes back
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Bytes came.
+        """
+        if self._closing:
+            return
+        try:
+            events = self._connection.receive(data)
+        except Exception as error:
+            self._log.failure("a mistake of ours while reading from {peer}", peer=self)
+            events = [ConnectionFailed(RemoteProtocolError(f"not understood: {error!r}"))]
+        for call in self._take(events):
+            call.deliver()
+        while self._answers:
+            waiting, values = self._answers.pop(0)
+            if not waiting.called:
+                waiting.callback(values)
+
+    def _take(self, events: list[Event]) -> list[Call]:
+        """
+        Give each call what is its own. Nothing that waits for it hears of it yet.
+
+        @return: The calls that have something to deliver.
+        """
+        touched: list[Call] = []
+        ended = False
+        calls = self._calls
+        for event in events:
+            kind = type(event)
+            if kind is DataReceived:
+                call = calls[event.requestID]  # type: ignore[attr-defined]
+                if call is not None:
+                    call.receive(event.stream, event.data)  # type: ignore[attr-defined]
+                    if call not in touched:
+                        touched.append(call)
+            elif kind is RequestEnded:
+                ended = True
+                call = calls.pop(event.requestID)  # type: ignore[attr-defined]
+                self.served += 1
+                if call is not None:
+                    call.end(event.appStatus, event.protocolStatus)  # type: ignore[attr-defined]
+                    if call not in touched:
+                        touched.append(call)
+            elif isinstance(event, ConnectionFailed):
+                self._log.warn("{peer} broke a rule: {error}", peer=self, error=event.error)
+                touched += [call for call in self._abort(event.error) if call not in touched]
+            elif isinstance(event, (ValuesReceived, UnknownTypeReceived)):
+                self._takeValues(event)
+        for call in touched:
+            if call.ended:
+                self._over(call)
+            elif call.error is not None or call.unwanted:
+                call.ended = ended = True
+                self._giveUp(call)
+            else:
+                self._setDue(call, self._seconds())
+        if self._held:
+            self._balance()
+        if ended:
+            self._settle()
+        return touched
+
+    def _takeValues(self, event: ValuesReceived | UnknownTypeReceived) -> None:
+        """
+        Take the answer to GET_VALUES; one that does not know the question knows no values.
+        """
+        values = {}
+        if isinstance(event, ValuesReceived):
+            for name, value in event.values:
+                decoded = value.decode("utf-8", "surrogateescape")
+                values[name.decode("utf-8", "surrogateescape")] = decoded
+        waiting = self._values.pop(0)
+        self._answers.append((waiting, values))
+
+    # The end of requests
+
+    def abandon(self, call: Call) -> None:
+        """
+        Nobody wants the answer to a request any more.
+        """
+        if self._calls.get(call.requestID) is call:
+            self._giveUp(call)
+            self._settle()
+
+    def _giveUp(self, call: Call) -> None:
+        """
+        Let the peer know, if the others on this connection are to go on; else L{_settle} closes
+        it.
+        """
+        self._calls[call.requestID] = None
+        self._over(call)
+        if self._live():
+            self._outlet.write(self._connection.abort(call.requestID))
+
+    def _over(self, call: Call) -> None:
+        """
+        Let go of a call: it gets nothing more from here.
+        """
+        if call in self._sending:
+            # The peer will not read the rest, or read it as it likes.
+            self._retired = True
+            self._stopSending(call)
+        if call in self._held:
+            self.go(call)
+
+    def _live(self) -> bool:
+        """
+        Whether there is a call that somebody waits for.
+        """
+        return any(call is not None for call in self._calls.values())
+
+    def _settle(self) -> None:
+        """
+        See what becomes of the connection when a request has ended.
+        """
+        if self._closing:
+            return
+        if not self._calls:
+            if not self.usable:
+                self.close()
+                return
+            self.idleSince = self._seconds()
+            if self.keeper is not None:
+                self._timers.need(self.idleSince + self.options.idleTimeout)
+        elif not self._live():
+            self.abort()
+            return
+        if self.keeper is not None and self.usable:
+            self.keeper.released(self)
+
+    def retire(self) -> None:
+        """
+        Take no more requests, and close when there is none.
+        """
+        self._retired = True
+
+    def close(self) -> None:
+        """
+        Close the connection when all that was written is on its way.
+        """
+        if not self._closing:
+            self._closing = True
+            if self.keeper is not None:
+                self.keeper.retired(self)
+            self._closeBy = self._seconds() + self.options.closeTimeout
+            self._timers.need(self._closeBy)
+            self._outlet.close()
+
+    def abort(self, reason: Exception | None = None) -> None:
+        """
+        Cut the connection. All requests on it fail.
+
+        @param reason: What their callers are told.
+        """
+        for call in self._abort(reason or ClientClosed("the connection was given up")):
+            self._stopSending(call)
+            call.deliver()
+
+    def _abort(self, reason: Exception) -> list[Call]:
+        """
+        Cut the connection.
+
+        @return: The calls that were on it, which now have failed.
+        """
+        self._closing = True
+        self._reason = reason
+        if self.keeper is not None:
+            self.keeper.retired(self)
+        calls = self._drop(reason)
+        if not self.lost:
+            cast(ITCPTransport, self._transport).abortConnection()
+        return calls
+
+    def _drop(self, reason: Exception) -> list[Call]:
+        """
+        Let all calls fail that are here.
+        """
+        calls = [call for call in self._calls.values() if call is not None]
+        self._calls.clear()
+        self._held.clear()
+        for call in calls:
+            call.lost(reason)
+        return calls
+
+    # Holding the peer back
+
+    def hold(self, call: Call) -> None:
+        """
+        Too much of a call's response waits to be read.
+        """
+        self._held[call] = None
+        self._balance()
+
+    def go(self, call: Call) -> None:
+        """
+        A call's response is being read again, or over.
+        """
+        self._held.pop(call, None)
+        if self._paused and not self._held and not self._closing:
+            self._paused = False
+            cast(IPushProducer, self._transport).resumeProducing()
+            now = self._seconds()
+            for waiting in self._calls.values():
+                if waiting is not None:
+                    self._setDue(waiting, now)
+
+    def _balance(self) -> None:
+        """
+        Pause when a response that nobody reads would fill the memory. Those that share the
+        connection with it have to wait then, too: FastCGI holds back all or nobody.
+        """
+        if self._paused or self._closing:
+            return
+        if len(self._calls) > 1:
+            buffered = sum(call.buffered for call in self._calls.values() if call is not None)
+            if buffered <= self.options.connectionBytes:
+                return
+        self._paused = True
+        cast(IPushProducer, self._transport).pauseProducing()
+
+    # Deadlines
+
+    def _setDue(self, call: Call, now: float) -> None:
+        """
+        Set the deadline for what a call waits for now.
+        """
+        timeouts = call.timeouts
+        if call.phase == SENDING or self._outlet.queued:
+            wait = timeouts.write
+            call.progress = self._outlet.progress
+        else:
+            wait = timeouts.betweenBytes if call.seen else timeouts.firstByte
+            call.progress = -1
+        due = call.due = NEVER if wait is None else now + wait
+        if call.expires < due:
+            due = call.expires
+        if due < self._timers.next:
+            self._timers.need(due)
+
+    def check(self, now: float) -> float:
+        """
+        Do what is due.
+
+        @return: When the next deadline is.
+        """
+        if self._closing:
+            if now >= self._closeBy:
+                self._closeBy = NEVER
+                cast(ITCPTransport, self._transport).abortConnection()
+            return self._closeBy
+        if self._values and now >= self._valuesDue:
+            self.abort(BackendTimedOut("firstByte", now - self.idleSince))
+            return NEVER
+        calls = [call for call in self._calls.values() if call is not None]
+        if not calls and not self._values and self.keeper is not None:
+            idleUntil = self.idleSince + self.options.idleTimeout
+            if now >= idleUntil:
+                self.close()
+                return self._closeBy
+            return idleUntil
+        soon = self._valuesDue if self._values else NEVER
+        for call in calls:
+            overdue = self._overdue(call, now)
+            if overdue is None:
+                soon = min(soon, call.due, call.expires)
+            elif self._calls.get(call.requestID) is call:
+                call.lost(overdue)
+                self.abandon(call)
+                call.deliver()
+        return soon
+
+    def _overdue(self, call: Call, now: float) -> BackendTimedOut | None:
+        """
+        Which of its timeouts a call has met, if any.
+        """
+        timeouts = call.timeouts
+        if now >= call.expires and timeouts.total is not None:
+            return BackendTimedOut("total", timeouts.total)
+        if now < call.due:
+            return None
+        if call.progress >= 0:
+            outlet = self._outlet
+            if outlet.queued and outlet.progress == call.progress and timeouts.write is not None:
+                return BackendTimedOut("write", timeouts.write)
+        elif not self._paused:
+            if not call.seen and timeouts.firstByte is not None:
+                return BackendTimedOut("firstByte", timeouts.firstByte)
+            if call.seen and timeouts.betweenBytes is not None:
+                return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
+        self._setDue(call, now)
+        return None

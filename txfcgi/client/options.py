@@ -1,0 +1,121 @@
+"""
+What a client may be told: its timeouts, its limits and when it tries again. Each has a default
+that is safe for a program that calls php-fpm on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import RequestFailed
+
+UnknownLength = Literal["spool", "stream", "refuse"]
+Context = dict[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """
+    How long each part of a request may take, in seconds; L{None} waits forever.
+
+    @ivar connect: For a new connection, for each endpoint that is tried.
+    @ivar poolWait: For a connection to become free when all are busy.
+    @ivar write: Without the back end taking any of what waits to be sent.
+    @ivar firstByte: From the end of the request to the first byte of the answer.
+    @ivar betweenBytes: From one piece of the answer to the next, while somebody reads it.
+    @ivar total: From the call to the end of the answer, whatever happens in between.
+    """
+
+    connect: float | None = 10.0
+    poolWait: float | None = 30.0
+    write: float | None = 60.0
+    firstByte: float | None = 60.0
+    betweenBytes: float | None = 60.0
+    total: float | None = 300.0
+
+
+def whenStale(error: RequestFailed) -> bool:
+    """
+    Try again when a kept connection turned out to be gone.
+    """
+    return error.stale
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """
+    When a failed request is made again, on a new connection. Whatever it says, that is only done
+    if nothing of the response was seen and the whole body can be sent again.
+
+    @ivar attempts: How many times at the most, beside the first.
+    @ivar delay: Seconds to wait before each.
+    @ivar when: Whether this error is worth another attempt.
+    """
+
+    attempts: int = 1
+    delay: float = 0.0
+    when: Callable[[RequestFailed], bool] = whenStale
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions:
+    """
+    The limits of a client.
+
+    @ivar timeouts: Where a request does not bring its own.
+    @ivar retry: When a failed request is made again.
+    @ivar keepConnections: Whether connections are used for more than one request.
+    @ivar maxConnections: How many connections there may be to each endpoint.
+    @ivar maxWaiting: How many requests may wait for a connection.
+    @ivar idleTimeout: Seconds after which a connection that nobody uses is closed. php-fpm drops
+        it after five.
+    @ivar maxAge: Seconds after which a connection is not used for another request.
+    @ivar maxRequests: How many requests a connection is used for.
+    @ivar multiplex: Whether several requests share a connection. L{None}: if L{getValues
+        <txfcgi.client.client.Client.getValues>} was called and the back end said that it can.
+    @ivar requestsPerConnection: How many requests may share a connection, if it is shared.
+    @ivar failTime: Seconds for which an endpoint that could not be reached comes last.
+    @ivar headBytes: Most bytes of a response head.
+    @ivar streamBytes: How many bytes of a response may wait to be read before the back end is held
+        back.
+    @ivar connectionBytes: The same for all the responses of a shared connection together.
+    @ivar collectBytes: Most bytes that C{content()}, C{execute()} and other reads that collect
+        take.
+    @ivar stderrBytes: How much of a request's stderr is kept; the rest is counted and dropped.
+    @ivar outputBytes: How many bytes a body's producer may write while there is no room for them.
+    @ivar unknownLength: What happens to a request body whose length is not known: C{"spool"} it,
+        in memory and then in a temporary file; C{"stream"} it without a CONTENT_LENGTH, which
+        php-fpm takes for no body at all; or C{"refuse"} it.
+    @ivar spoolBytes: Most bytes that are spooled.
+    @ivar spoolMemory: How many of them are kept in memory.
+    @ivar closeTimeout: Seconds for a connection to close before it is cut.
+    @ivar logStderr: Whether what a back end writes to its stderr is logged: as an error if the
+        response has a status of 400 or more, else as information.
+    @ivar onStderr: Called with each piece of stderr as it comes, and the context of the request.
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    keepConnections: bool = True
+    maxConnections: int = 10
+    maxWaiting: int = 1_000
+    idleTimeout: float = 4.0
+    maxAge: float = 600.0
+    maxRequests: int = 10_000
+    multiplex: bool | None = None
+    requestsPerConnection: int = 16
+    failTime: float = 10.0
+    headBytes: int = 65_535
+    streamBytes: int = 65_536
+    connectionBytes: int = 1_048_576
+    collectBytes: int = 16 * 1024 * 1024
+    stderrBytes: int = 262_144
+    outputBytes: int = 8 * 1024 * 1024
+    unknownLength: UnknownLength = "spool"
+    spoolBytes: int = 256 * 1024 * 1024
+    spoolMemory: int = 1_048_576
+    closeTimeout: float = 5.0
+    logStderr: bool = True
+    onStderr: Callable[[bytes, Context], None] | None = None

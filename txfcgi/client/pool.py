@@ -1,0 +1,511 @@
+"""
+L{Pool}: the connections of a client. It gives each call a connection, in the order they came; keeps
+connections, shares them and makes new ones; and decides whether a failed call is tried again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import ClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import (
+    BackendTimedOut,
+    CantMultiplex,
+    ClientClosed,
+    PoolFull,
+    RequestFailed,
+    RequestNotSent,
+)
+from .call import WAITING, Call
+from .carrier import ClientProtocol
+from .options import ClientOptions, Timeouts
+from .timers import NEVER, Timers
+
+
+class Target(ClientFactory):
+    """
+    One endpoint, and the connections to it.
+
+    @ivar idle: The connections that nobody uses; the one used last is at the end.
+    @ivar open: All of them.
+    @ivar connecting: The calls for which one is being made.
+    @ivar multiplex: Whether requests share connections.
+    @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        pool: Pool,
+        endpoint: IStreamClientEndpoint,
+        make: type[ClientProtocol],
+        multiplex: bool | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.idle: list[ClientProtocol] = []
+        self.open: set[ClientProtocol] = set()
+        self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
+        self.multiplex = multiplex
+        self.failedUntil = 0.0
+        self._pool = pool
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
+        """
+        A protocol for a new connection.
+        """
+        return self._make(self._pool.timers, self._pool.options, self)
+
+    @property
+    def load(self) -> int:
+        """
+        How many requests are on their way there.
+        """
+        return len(self.connecting) + sum(protocol.active for protocol in self.open)
+
+    def released(self, protocol: ClientProtocol) -> None:
+        """
+        A connection takes another request.
+        """
+        self._pool.released(protocol, self)
+
+    def retired(self, protocol: ClientProtocol) -> None:
+        """
+        A connection takes no more requests.
+        """
+        if protocol in self.idle:
+            self.idle.remove(protocol)
+
+    def gone(self, protocol: ClientProtocol) -> None:
+        """
+        A connection is closed.
+        """
+        self.retired(protocol)
+        self.open.discard(protocol)
+        self._pool.gone()
+
+
+class Pool:
+    """
+    All connections of a client.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        timers: Timers,
+        options: ClientOptions,
+        endpoints: Sequence[IStreamClientEndpoint],
+        make: type[ClientProtocol],
+    ) -> None:
+        """
+        @param make: What is made for each connection.
+        """
+        self.timers = timers
+        self.options = options
+        self._targets = [Target(self, endpoint, make, options.multiplex) for endpoint in endpoints]
+        self._only = self._targets[0] if len(self._targets) == 1 else None
+        self._waiting: deque[Call] = deque()
+        self._delayed: dict[Call, float] = {}
+        self._overdue: dict[Call, BackendTimedOut] = {}
+        self._closing: list[Deferred[None]] | None = None
+        self._serving = False
+
+    # What there is
+
+    @property
+    def connections(self) -> int:
+        """
+        How many connections there are, those included that are being made.
+        """
+        return sum(len(target.open) + len(target.connecting) for target in self._targets)
+
+    @property
+    def idle(self) -> int:
+        """
+        How many of them nobody uses.
+        """
+        return sum(len(target.idle) for target in self._targets)
+
+    @property
+    def waiting(self) -> int:
+        """
+        How many calls wait for a connection.
+        """
+        return len(self._waiting)
+
+    # Calls
+
+    def submit(self, call: Call) -> None:
+        """
+        Give a call the next connection that there is for it.
+        """
+        call.owner = self
+        target = self._only
+        if target is not None and target.idle and not self._waiting and not call.fresh:
+            target.idle.pop().start(call)
+        elif self._closing is not None:
+            self._fail(call, ClientClosed("the client is closed"))
+        elif (self._waiting and not call.fresh) or not self._place(call):
+            self._wait(call)
+
+    def _place(self, call: Call) -> bool:
+        """
+        Find a connection for a call, or make one.
+
+        @return: Whether there was one, or room for one.
+        """
+        for target in self._choices(call):
+            if not call.fresh:
+                if target.idle:
+                    target.idle.pop().start(call)
+                    return True
+                shared = self._shared(target)
+                if shared is not None:
+                    shared.start(call)
+                    return True
+            room = self.options.maxConnections - len(target.open) - len(target.connecting)
+            if room <= 0 and call.fresh and target.idle:
+                # The oldest: it would be the next to be found closed.
+                target.idle[0].close()
+                room = 1
+            if room > 0:
+                self._connect(call, target)
+                return True
+        return False
+
+    def _choices(self, call: Call) -> list[Target]:
+        """
+        The endpoints that a call may go to, the best first: those that work, before those that
+        failed a moment ago; the least busy among them.
+        """
+        left = [target for target in self._targets if target not in call.tried]
+        if len(left) > 1:
+            now = self.timers.clock.seconds()
+            left.sort(key=lambda target: (target.failedUntil > now, target.load))
+        return left
+
+    def _shared(self, target: Target) -> ClientProtocol | None:
+        """
+        The least busy connection that takes one more request.
+        """
+        found = [protocol for protocol in target.open if self._takes(protocol, target)]
+        return min(found, key=lambda protocol: protocol.active, default=None)
+
+    def _takes(self, protocol: ClientProtocol, target: Target) -> bool:
+        most = self.options.requestsPerConnection if target.multiplex else 1
+        return protocol.active < most and protocol.usable
+
+    def _wait(self, call: Call) -> None:
+        if len(self._waiting) >= self.options.maxWaiting:
+            self._fail(call, PoolFull(f"{len(self._waiting)} requests wait for a connection"))
+            return
+        wait = call.timeouts.poolWait
+        call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
+        if call.fresh:
+            self._waiting.appendleft(call)
+        else:
+            self._waiting.append(call)
+        self._watch(call)
+
+    def _fail(self, call: Call, reason: Exception) -> None:
+        call.lost(reason)
+        call.deliver()
+
+    def withdraw(self, call: Call) -> None:
+        """
+        A call is not wanted any more, and on no connection.
+        """
+        if call in self._waiting:
+            self._waiting.remove(call)
+        self._delayed.pop(call, None)
+        for target in self._targets:
+            if call in target.connecting:
+                target.connecting[call].cancel()
+        self._rest()
+
+    # Trying again
+
+    def retries(self, call: Call, error: RequestFailed) -> bool:
+        """
+        An attempt failed, and nothing of a response was seen.
+
+        @return: Whether another one is made.
+        """
+        if self._closing is not None or not (call.prepared.replayable or call.phase == WAITING):
+            return False
+        policy = self.options.retry
+        if isinstance(error.reason, CantMultiplex):
+            if not self._unshare(call):
+                return False
+            call.reset()
+        else:
+            if call.attempts >= policy.attempts:
+                return False
+            try:
+                if not policy.when(error):
+                    return False
+            except Exception:
+                self._log.failure("the client's retry policy failed")
+                return False
+            call.reset()
+            call.attempts += 1
+            call.tried = frozenset()
+            call.fresh = True
+            if policy.delay:
+                self._delayed[call] = call.due = self.timers.clock.seconds() + policy.delay
+                self._watch(call)
+                return True
+        self.submit(call)
+        return True
+
+    def _unshare(self, call: Call) -> bool:
+        """
+        A back end refused to share a connection: do not ask it to again.
+
+        @return: Whether it was asked to.
+        """
+        for target in self._targets:
+            if call.carrier in target.open and target.multiplex:
+                self._log.info("{endpoint} does not multiplex", endpoint=target.endpoint)
+                target.multiplex = False
+                return True
+            # Others that were refused in the same moment come here after the first.
+            if call.carrier in target.open and target.multiplex is False and not call.fresh:
+                return self.options.multiplex is not False
+        return False
+
+    # Connections
+
+    def _connect(self, call: Call, target: Target) -> None:
+        wait = call.timeouts.connect
+        call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
+        self._watch(call)
+        connecting = target.connecting[call] = cast(
+            "Deferred[ClientProtocol]", target.endpoint.connect(target)
+        )
+        connecting.addCallbacks(
+            self._connected,
+            self._notConnected,
+            callbackArgs=(call, target),
+            errbackArgs=(call, target),
+        )
+
+    def _connected(self, protocol: ClientProtocol, call: Call, target: Target) -> None:
+        if protocol.lost:
+            self._notConnected(Failure(ConnectionLost()), call, target)
+            return
+        target.connecting.pop(call, None)
+        target.failedUntil = 0.0
+        target.open.add(protocol)
+        self._overdue.pop(call, None)
+        self._rest()
+        if self._closing is not None:
+            protocol.abort()
+        elif call.ended:
+            # Given up, and the connection came nevertheless.
+            self.released(protocol, target)
+        else:
+            protocol.start(call)
+            self._serve()
+
+    def _notConnected(self, failure: Failure, call: Call, target: Target) -> None:
+        target.connecting.pop(call, None)
+        overdue = self._overdue.pop(call, None)
+        reason = cast(Exception, failure.value) if overdue is None else overdue
+        self._rest()
+        if not call.ended:
+            target.failedUntil = self.timers.clock.seconds() + self.options.failTime
+            call.tried |= {target}
+            self._log.info(
+                "no connection to {endpoint}: {error!r}", endpoint=target.endpoint, error=reason
+            )
+            final = overdue is not None and overdue.timer == "total"
+            if self._closing is not None:
+                self._fail(call, ClientClosed("the client is closed"))
+            elif final or not self._choices(call):
+                self._fail(call, reason)
+            elif not self._place(call):
+                self._wait(call)
+        self._serve()
+        self._finish()
+
+    def released(self, protocol: ClientProtocol, target: Target) -> None:
+        """
+        A connection takes another request.
+        """
+        if self._serving:
+            # From within the loop below, which goes on with it.
+            return
+        if self._waiting:
+            self._serving = True
+            try:
+                while self._waiting and self._takes(protocol, target):
+                    protocol.start(self._next())
+            finally:
+                self._serving = False
+            if not protocol.usable:
+                return
+        if not protocol.active:
+            target.idle.append(protocol)
+
+    def _next(self) -> Call:
+        call = self._waiting.popleft()
+        self._rest()
+        return call
+
+    def _serve(self) -> None:
+        """
+        Give the calls that wait what there is: new connections, and shared ones.
+        """
+        while self._waiting and self._closing is None and not self._serving:
+            call = self._waiting.popleft()
+            if not self._place(call):
+                self._waiting.appendleft(call)
+                return
+        self._rest()
+
+    def gone(self) -> None:
+        """
+        There is one connection less.
+        """
+        self._serve()
+        self._finish()
+
+    # Deadlines
+
+    def _watch(self, call: Call) -> None:
+        self.timers.watch(self)
+        self.timers.need(min(call.due, call.expires))
+
+    def _rest(self) -> None:
+        """
+        Want no look at the clock when nothing waits.
+        """
+        if not self._waiting and not self._delayed:
+            if not any(target.connecting for target in self._targets):
+                self.timers.forget(self)
+
+    def check(self, now: float) -> float:
+        """
+        Do what is due.
+
+        @return: When the next deadline is.
+        """
+        soon = NEVER
+        for call in list(self._waiting):
+            overdue = self._timedOut(call, now, "poolWait", call.timeouts.poolWait)
+            if overdue is None:
+                soon = min(soon, call.due, call.expires)
+            elif call in self._waiting:
+                self._waiting.remove(call)
+                self._fail(call, overdue)
+        for target in self._targets:
+            for call, connecting in list(target.connecting.items()):
+                overdue = self._timedOut(call, now, "connect", call.timeouts.connect)
+                if overdue is None:
+                    soon = min(soon, call.due, call.expires)
+                else:
+                    self._overdue[call] = overdue
+                    connecting.cancel()
+        for call, due in list(self._delayed.items()):
+            if now >= due and call in self._delayed:
+                del self._delayed[call]
+                self.submit(call)
+            else:
+                soon = min(soon, due)
+        self._rest()
+        return soon
+
+    @staticmethod
+    def _timedOut(
+        call: Call, now: float, timer: str, seconds: float | None
+    ) -> BackendTimedOut | None:
+        total = call.timeouts.total
+        if now >= call.expires and total is not None:
+            return BackendTimedOut("total", total)
+        if now >= call.due and seconds is not None:
+            return BackendTimedOut(timer, seconds)
+        return None
+
+    # What the application says of itself
+
+    async def askValues(
+        self, names: Iterable[str], index: int, timeouts: Timeouts
+    ) -> dict[str, str]:
+        """
+        Ask one endpoint, over a connection of its own that is closed afterwards: there are
+        applications that close it instead of answering.
+        """
+        target = self._targets[index]
+        try:
+            protocol = await self._connectToAsk(target, timeouts.connect)
+        except DeferredTimeout:
+            assert timeouts.connect is not None
+            raise RequestNotSent(BackendTimedOut("connect", timeouts.connect)) from None
+        except Exception as error:
+            raise RequestNotSent(error) from error
+        protocol.retire()
+        target.open.add(protocol)
+        values = await protocol.askValues(names, timeouts.firstByte)
+        protocol.close()
+        if self.options.multiplex is None:
+            target.multiplex = values.get("FCGI_MPXS_CONNS") == "1"
+        return values
+
+    def _connectToAsk(self, target: Target, timeout: float | None) -> Deferred[ClientProtocol]:
+        if self._closing is not None:
+            return fail(ClientClosed("the client is closed"))
+        connecting = cast("Deferred[ClientProtocol]", target.endpoint.connect(target))
+        if timeout is not None:
+            connecting.addTimeout(timeout, self.timers.clock)
+        return connecting
+
+    # The end
+
+    def close(self) -> Deferred[None]:
+        """
+        Take no more calls, let all fail that are under way, and close all connections.
+
+        @return: Fires when they are closed.
+        """
+        closed: Deferred[None] = Deferred()
+        if self._closing is not None:
+            self._closing.append(closed)
+            self._finish()
+            return closed
+        self._closing = [closed]
+        reason = ClientClosed("the client is closed")
+        calls = [*self._waiting, *self._delayed]
+        self._waiting.clear()
+        self._delayed.clear()
+        for call in calls:
+            self._fail(call, reason)
+        for target in self._targets:
+            for connecting in list(target.connecting.values()):
+                connecting.cancel()
+            for protocol in list(target.open):
+                if protocol.active:
+                    protocol.abort(reason)
+                else:
+                    protocol.close()
+        self._finish()
+        return closed
+
+    def _finish(self) -> None:
+        if self._closing and not self.connections:
+            self._rest()
+            closing, self._closing = self._closing, []
+            for closed in closing:
+                closed.callback(None)

@@ -1,0 +1,202 @@
+"""
+What a request is, ready to be sent: params that fit the body and the role, and bodies whose length
+is known or need not be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..bodies import Body, knownLength
+from ..errors import (
+    InvalidParam,
+    InvalidRequest,
+    InvalidResponse,
+    LengthRequired,
+    RequestBodyMismatch,
+)
+from ..wire.cgi import readContentLength
+from ..wire.fastcgiclient import Params, Text
+from ..wire.records import Role
+from .options import ClientOptions, UnknownLength
+from .spool import SpooledBody, spool
+
+_LENGTH: Final = ("CONTENT_LENGTH", b"CONTENT_LENGTH")
+_METHOD: Final = ("REQUEST_METHOD", b"REQUEST_METHOD")
+
+# What a request without a body may have as its CONTENT_LENGTH.
+_NONE: Final = frozenset((None, "", "0", b"", b"0"))
+
+# Section 6.3: an Authorizer gets none of these.
+_NOT_FOR_AUTHORIZERS: Final = frozenset(
+    ("CONTENT_LENGTH", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_NAME")
+)
+
+
+class Prepared:
+    """
+    A request that can be sent.
+
+    @ivar isHead: Whether it is a HEAD request, whose answer has no body.
+    @ivar body: STDIN, or L{None} if it is empty.
+    @ivar data: DATA, of a Filter.
+    @ivar length: How many bytes the body has, if that is known.
+    @ivar replayable: Whether it can be sent more than once.
+    """
+
+    __slots__ = ("body", "data", "dataLength", "isHead", "length", "params", "replayable", "role")
+
+    def __init__(
+        self,
+        params: Params,
+        role: int,
+        body: Body | None = None,
+        length: int | None = None,
+        data: Body | None = None,
+        dataLength: int | None = None,
+    ) -> None:
+        self.params = params
+        self.role = role
+        self.body = body
+        self.length = length
+        self.data = data
+        self.dataLength = dataLength
+        self.isHead = valueOf(params, _METHOD) in ("HEAD", b"HEAD")
+        self.replayable = isReplayable(body) and isReplayable(data)
+
+
+def isReplayable(body: Body | None) -> bool:
+    """
+    Whether a body can be sent more than once.
+    """
+    return body is None or isinstance(body, (bytes, SpooledBody))
+
+
+def valueOf(params: Params, names: tuple[str, bytes]) -> Text | None:
+    """
+    The value of a param, whichever way its name is written; of the last if there are several.
+    """
+    if isinstance(params, (dict, Mapping)):
+        mapping = cast("Mapping[Text, Text]", params)
+        value = mapping.get(names[0])
+        return mapping.get(names[1]) if value is None else value
+    found = None
+    for name, value in params:
+        if name in names:
+            found = value
+    return found
+
+
+def asPairs(params: Params) -> list[tuple[Text, Text]]:
+    """
+    Params as pairs, which can be gone through more than once.
+    """
+    try:
+        return list(params.items() if isinstance(params, Mapping) else params)
+    except TypeError:
+        raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
+
+
+def withParams(
+    params: Params, values: Mapping[str, str], leaveOut: frozenset[str] = frozenset()
+) -> list[tuple[Text, Text]]:
+    """
+    Params with some of them replaced, and some left out.
+    """
+    names = {*values, *leaveOut}
+    gone = names | {name.encode("ascii") for name in names}
+    return [*(pair for pair in asPairs(params) if pair[0] not in gone), *values.items()]
+
+
+def declaredLength(params: Params) -> int | None:
+    """
+    What CONTENT_LENGTH says.
+
+    @raise MalformedValue: If it is no number.
+    """
+    value = valueOf(params, _LENGTH)
+    return readContentLength(value.encode("ascii", "replace") if isinstance(value, str) else value)
+
+
+def prepareWithoutBody(params: Params, role: int) -> Prepared:
+    """
+    The most common request: no body, and not for an Authorizer.
+    """
+    if not isinstance(params, (dict, Mapping)):
+        params = asPairs(params)
+    if valueOf(params, _LENGTH) not in _NONE:
+        raise RequestBodyMismatch(
+            f"CONTENT_LENGTH is {valueOf(params, _LENGTH)!r}, and there is no body"
+        )
+    return Prepared(params, role)
+
+
+async def prepare(
+    params: Params,
+    role: int,
+    body: Body | None,
+    data: Body | None,
+    dataLastModified: int | None,
+    options: ClientOptions,
+    clock: IReactorTime,
+) -> Prepared:
+    """
+    Any request.
+
+    @raise InvalidRequest: If its parts don't go together.
+    """
+    if data is not None and role != Role.FILTER:
+        raise InvalidRequest("only a Filter takes data (section 6.4)")
+    if not isinstance(params, Mapping):
+        params = asPairs(params)
+    if role == Role.AUTHORIZER:
+        if body is not None:
+            raise InvalidRequest("an Authorizer takes no body (section 6.3)")
+        return Prepared(withParams(params, {}, _NOT_FOR_AUTHORIZERS), role)
+    values: dict[str, str] = {}
+    length = dataLength = None
+    if role == Role.FILTER:
+        data, dataLength = await _measured(b"" if data is None else data, None, options, clock)
+        values["FCGI_DATA_LENGTH"] = str(dataLength)
+        if dataLastModified is not None:
+            values["FCGI_DATA_LAST_MOD"] = str(dataLastModified)
+    if body is None:
+        params = prepareWithoutBody(params, role).params
+    else:
+        body, length = await _measured(
+            body, declaredLength(params), options, clock, options.unknownLength
+        )
+        if length is not None:
+            values["CONTENT_LENGTH"] = str(length)
+    if values:
+        params = withParams(params, values)
+    return Prepared(params, role, body, length, data, dataLength)
+
+
+async def _measured(
+    body: Body,
+    declared: int | None,
+    options: ClientOptions,
+    clock: IReactorTime,
+    unknownLength: UnknownLength = "spool",
+) -> tuple[Body, int | None]:
+    """
+    A body and its length; spooled if that is the only way to know it.
+    """
+    try:
+        length = knownLength(body)
+    except InvalidResponse as error:
+        raise InvalidRequest(str(error)) from error
+    if length is None:
+        length = declared
+    elif declared is not None and declared != length:
+        raise RequestBodyMismatch(f"CONTENT_LENGTH is {declared}, and the body has {length} bytes")
+    if length is not None or unknownLength == "stream":
+        return body, length
+    if unknownLength == "refuse":
+        raise LengthRequired("a request body of unknown length is refused")
+    spooled = await spool(body, clock, options.spoolMemory, options.spoolBytes)
+    return spooled, spooled.length if isinstance(spooled, SpooledBody) else len(spooled)

@@ -1,0 +1,130 @@
+"""
+Keeping a body of unknown length until its length is known: in memory, and then in a temporary file
+that has no name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Final, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IReactorTime
+from zope.interface import implementer
+
+from ..bodies import Body, sendBody
+from ..errors import BodyTooLarge
+from ..streams import OutputStream, asBuffer
+from ..wire.framing import Buffer
+
+_PIECE: Final = 65_536
+
+
+class SpooledBody:
+    """
+    A body in a temporary file, which can be sent as often as it is needed.
+
+    @ivar length: Its bytes.
+    """
+
+    def __init__(self, file: SpooledTemporaryFile[bytes], length: int) -> None:
+        self._file = file
+        self.length = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        while piece := self._file.read(_PIECE):
+            yield piece
+
+    def discard(self) -> None:
+        """
+        Give the file up.
+        """
+        self._file.close()
+
+
+@implementer(IConsumer)
+class _Spool:
+    """
+    Takes what L{sendBody} writes. There is always room; only L{rest} makes a writer wait.
+    """
+
+    def __init__(self, clock: IReactorTime, memory: int, limit: int) -> None:
+        self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memory)
+        self.length = 0
+        self.full = False
+        self._clock = clock
+        self._limit = limit
+        self._producer: IPullProducer | None = None
+
+    def write(self, data: Buffer) -> None:
+        """
+        Keep bytes.
+        """
+        data = asBuffer(data)
+        self.length += len(data)
+        if self.length > self._limit:
+            raise BodyTooLarge(
+                f"a request body of unknown length has more than {self._limit} bytes"
+            )
+        self.file.write(data)
+        if self._producer is not None:
+            self._clock.callLater(0, self._pull)
+
+    def rest(self) -> None:
+        """
+        Let other work go first.
+        """
+        self.full = True
+
+    def drain(self) -> Deferred[None]:
+        """
+        Wait for the next turn of the reactor if somebody wanted to L{rest}.
+        """
+        if not self.full:
+            return succeed(None)
+        self.full = False
+        waiter: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self._clock.callLater(0, waiter.callback, None)
+        return waiter
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        Take what a producer has, as it comes.
+        """
+        if not streaming:
+            self._producer = cast(IPullProducer, producer)
+            self._pull()
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more.
+        """
+        self._producer = None
+
+    def _pull(self) -> None:
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+
+async def spool(body: Body, clock: IReactorTime, memory: int, limit: int) -> bytes | SpooledBody:
+    """
+    Read a body to its end.
+
+    @param memory: How many bytes are kept in memory; more go into a file.
+    @param limit: How many bytes the body may have.
+    @return: The body: as bytes if it is in memory.
+    @raise BodyTooLarge: If it has more than C{limit}.
+    """
+    kept = _Spool(clock, memory, limit)
+    try:
+        await sendBody(body, cast(OutputStream, kept))
+    except BaseException:
+        kept.file.close()
+        raise
+    if kept.length > memory:
+        return SpooledBody(kept.file, kept.length)
+    kept.file.seek(0)
+    with kept.file:
+        return kept.file.read()
