@@ -14,12 +14,12 @@ from .server.request import (
     FilterRequest,
     Request,
     ResponderRequest,
-    Role,
 )
 from .server.response import Allow, Deny, Response
 from .service.spawned import serve
 from .streams import InputStream, OutputStream
 from .wire.params import Params
+from .wire.records import Role
 
 __version__ = version("txfcgi")
 
