@@ -70,7 +70,10 @@ class Params(Mapping[str, str]):
         @return: The bytes, or L{None} if there is no such param.
         """
         if isinstance(name, str):
-            name = name.encode("utf-8", "surrogateescape")
+            try:
+                name = name.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:  # text that no bytes stand for
+                return None
         return self.find(name)
 
     @overload
@@ -89,7 +92,10 @@ class Params(Mapping[str, str]):
         if self._table is None:
             self._looks += 1
             if self._looks <= _LOOKS:
-                value = self.find(name.encode("utf-8", "surrogateescape"))
+                try:
+                    value = self.find(name.encode("utf-8", "surrogateescape"))
+                except UnicodeEncodeError:  # text that no bytes stand for
+                    return default
                 return default if value is None else value.decode("utf-8", "surrogateescape")
             self._table = self.decode()
         return self._table.get(name, default)

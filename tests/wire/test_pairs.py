@@ -1,0 +1,312 @@
+"""
+Name-value pairs (FastCGI 1.0, section 3.4), and looking for one of them.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txfcgi.errors import MalformedParams, ParamTooLarge
+from txfcgi.wire.pairs import (
+    MAX_CONTENT,
+    decodePairs,
+    decodeTexts,
+    encodePair,
+    findValue,
+    packPairs,
+)
+
+from .conversations import pair
+
+Pairs = list[tuple[bytes, bytes]]
+
+somePairs = st.lists(
+    st.tuples(
+        st.binary(max_size=8) | st.sampled_from([b"N" * 127, b"N" * 128, b"\x80\x00", b"HTTP_A"]),
+        st.binary(max_size=8) | st.sampled_from([b"v" * 127, b"v" * 128, b"v" * 300]),
+    ),
+    max_size=8,
+)
+
+# Bytes that are more often a block of pairs, nearly, than any bytes would be.
+nearlyBlocks = st.one_of(
+    st.binary(max_size=64),
+    st.lists(
+        st.sampled_from(
+            [b"\x00", b"\x01", b"\x02", b"\x7f", b"\x80", b"\xff", b"\x80\x00\x00\x01", b"a", b"b"]
+        ),
+        max_size=24,
+    ).map(b"".join),
+)
+
+readings: list[Callable[[bytes], object]] = [
+    decodePairs,
+    decodeTexts,
+    lambda block: findValue(block, b"a"),
+]
+everyReading = pytest.mark.parametrize("read", readings, ids=["decode", "texts", "find"])
+
+
+class TestLengths:
+    """
+    A length is one byte up to 127 and four bytes from 128 on (INTEROP statement 12).
+    """
+
+    @pytest.mark.parametrize(
+        ("nameLength", "valueLength", "lengths"),
+        [
+            (0, 0, b"\x00\x00"),
+            (127, 127, b"\x7f\x7f"),
+            (127, 128, b"\x7f\x80\x00\x00\x80"),
+            (128, 127, b"\x80\x00\x00\x80\x7f"),
+            (128, 128, b"\x80\x00\x00\x80\x80\x00\x00\x80"),
+            (1, 65536, b"\x01\x80\x01\x00\x00"),
+            (16_777_215, 2, b"\x80\xff\xff\xff\x02"),
+        ],
+    )
+    def test_forms(self, nameLength: int, valueLength: int, lengths: bytes) -> None:
+        """
+        The four forms of the specification are written and read.
+        """
+        name, value = b"n" * nameLength, b"v" * valueLength
+        block = lengths + name + value
+        assert encodePair(name, value) == block
+        assert decodePairs(block) == [(name, value)]
+        assert findValue(block, name) == value
+        assert decodeTexts(block) == {name.decode(): value.decode()}
+
+    @pytest.mark.parametrize(
+        "lengths",
+        [b"\x05\x80\x00\x00\x05", b"\x80\x00\x00\x05\x05", b"\x80\x00\x00\x05\x80\x00\x00\x05"],
+    )
+    def test_longFormOfAShortLength(self, lengths: bytes) -> None:
+        """
+        Nothing says that a short length may not have four bytes.
+        """
+        block = lengths + b"APPLEGREEN"
+        assert decodePairs(block) == [(b"APPLE", b"GREEN")]
+        assert findValue(block, b"APPLE") == b"GREEN"
+        assert decodeTexts(block) == {"APPLE": "GREEN"}
+
+    @pytest.mark.parametrize("which", ["name", "value"])
+    def test_longerThanALengthCanSay(self, which: str) -> None:
+        """
+        A name or a value of 2 GiB can't be sent.
+        """
+
+        class Huge(bytes):
+            def __len__(self) -> int:
+                return 0x80000000
+
+        pair = {"name": b"", "value": b"", which: Huge()}
+        with pytest.raises(ParamTooLarge, match="2147483648 bytes"):
+            encodePair(**pair)
+
+
+class TestAnyBytes:
+    """
+    Names and values are any bytes, in any order, as often as they come (statement 13, row A10).
+    """
+
+    @pytest.mark.parametrize(
+        "pairs",
+        [
+            [],
+            [(b"", b"")],
+            [(b"", b"value")],
+            [(b"NAME", b"")],
+            [(b"A\0B", b"\0\r\n\xff\x80")],
+            [(b"\xff\x80", b"=")],
+            [(b"B", b"1"), (b"A", b"2"), (b"B", b"1"), (b"b", b"3"), (b"B", b"")],
+        ],
+        ids=repr,
+    )
+    def test_kept(self, pairs: Pairs) -> None:
+        """
+        What was sent is what is read.
+        """
+        assert decodePairs(b"".join(pair(*each) for each in pairs)) == pairs
+
+    @given(somePairs)
+    def test_decodeUndoesEncode(self, pairs: Pairs) -> None:
+        """
+        Reading is the inverse of writing.
+        """
+        block = b"".join(encodePair(*each) for each in pairs)
+        assert block == b"".join(pair(*each) for each in pairs)
+        assert decodePairs(block) == pairs
+
+    @given(nearlyBlocks, st.sampled_from([b"", b"a", b"b", b"\x00", b"ab"]))
+    def test_readingsAgree(self, block: bytes, name: bytes) -> None:
+        """
+        Whatever the bytes, all ways to read them find the same, or all find them malformed.
+        """
+        try:
+            pairs = decodePairs(block)
+        except MalformedParams:
+            for read in readings:
+                with pytest.raises(MalformedParams):
+                    read(block)
+            return
+        assert findValue(block, name) == dict(pairs).get(name)
+        assert decodeTexts(block) == {
+            each.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+            for each, value in pairs
+        }
+
+
+class TestMalformed:
+    """
+    Lengths that do not add up spoil the whole stream (statement 14): a part of the set could pass
+    for all of it.
+    """
+
+    @everyReading
+    def test_truncatedAnywhere(self, read: Callable[[bytes], object]) -> None:
+        """
+        A block that ends inside a pair is malformed wherever that is, in any form of the lengths.
+        """
+        block = (
+            pair(b"a", b"1") + pair(b"a", b"v" * 130) + pair(b"n" * 130, b"")
+            + pair(b"n" * 128, b"v" * 128)
+        )  # fmt: skip
+        for size in range(len(block) + 1):
+            if size in {0, 4, 140, 275, len(block)}:
+                read(block[:size])
+            else:
+                with pytest.raises(MalformedParams, match=f"{size} bytes .*section 3.4"):
+                    read(block[:size])
+
+    @everyReading
+    @pytest.mark.parametrize(
+        "lengths",
+        [
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x80\x00\x00\x00\xff\xff\xff\xff",
+            b"\xff\xff\xff\xff\x00",
+            b"\x01\xff\xff\xff\xff",
+        ],
+        ids=bytes.hex,
+    )
+    def test_lengthsThatWouldOverflow(
+        self, read: Callable[[bytes], object], lengths: bytes
+    ) -> None:
+        """
+        Lengths of gigabytes are compared, never added up in so many bits and never allocated
+        (CVE-2025-23016, CVE-2025-40907).
+        """
+        tracemalloc.start()
+        try:
+            with pytest.raises(MalformedParams):
+                read(lengths + b"a" * 20)
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()
+
+    def test_behindWhatIsLookedFor(self) -> None:
+        """
+        A look checks the whole block, behind the pair that it finds too.
+        """
+        with pytest.raises(MalformedParams):
+            findValue(pair(b"a", b"1") + b"\x01", b"a")
+
+
+class TestFind:
+    """
+    Looking for one name.
+    """
+
+    def test_lastWins(self) -> None:
+        """
+        Of several pairs of one name, the last one is found.
+        """
+        block = pair(b"A", b"1") + pair(b"B", b"2") + pair(b"A", b"3")
+        assert findValue(block, b"A") == b"3"
+        assert findValue(block, b"B") == b"2"
+        assert decodeTexts(block) == {"A": "3", "B": "2"}
+
+    def test_absent(self) -> None:
+        """
+        What is not there is L{None}; what is there and empty is not.
+        """
+        block = pair(b"AB", b"1") + pair(b"C", b"")
+        assert findValue(block, b"A") is None
+        assert findValue(block, b"B") is None
+        assert findValue(block, b"") is None
+        assert findValue(block, b"C") == b""
+
+    def test_forgedInAValue(self) -> None:
+        """
+        A pair that a browser hides in a header's value is part of that value.
+        """
+        forged = pair(b"REMOTE_USER", b"root")
+        block = pair(b"HTTP_X", forged)
+        assert findValue(block, b"REMOTE_USER") is None
+        assert findValue(block + pair(b"REMOTE_USER", b""), b"REMOTE_USER") == b""
+        assert findValue(pair(b"REMOTE_USER", b"") + block, b"REMOTE_USER") == b""
+
+    def test_text(self) -> None:
+        """
+        Text is decoded as C{os.environ} is: what is not UTF-8 can be had back.
+        """
+        block = pair("Ä".encode(), "€".encode()) + pair(b"L", b"caf\xe9")
+        assert decodeTexts(block) == {"Ä": "€", "L": "caf\udce9"}
+
+
+class TestPacking:
+    """
+    A pair that fits into one record is never split over two (row A6, statement 22).
+    """
+
+    def test_greedy(self) -> None:
+        """
+        A record takes all the pairs that fit, to the last byte.
+        """
+        half = (b"A", b"v" * (32767 - 6))
+        rest = (b"B", b"v" * (32768 - 6))
+        assert list(packPairs([half, rest])) == [pair(*half) + pair(*rest)]
+        assert list(packPairs([half, rest, (b"", b"")])) == [pair(*half) + pair(*rest), b"\0\0"]
+        assert list(packPairs([rest, rest])) == [pair(*rest), pair(*rest)]
+        assert list(packPairs([])) == []
+
+    def test_tooLarge(self) -> None:
+        """
+        A pair that fits into no record is refused; what is before it was packed already.
+        """
+        largest = (b"A", b"v" * (65535 - 6))
+        assert list(packPairs([largest])) == [pair(*largest)]
+        packed = packPairs([(b"B", b""), (b"A", b"v" * (65536 - 6))])
+        assert next(packed) == pair(b"B", b"")
+        with pytest.raises(ParamTooLarge, match="b'A' takes 65536 bytes"):
+            next(packed)
+
+    def test_allowSplit(self) -> None:
+        """
+        It is sent in several records if the caller says so.
+        """
+        huge = (b"A", b"v" * 140_000)
+        contents = list(packPairs([(b"B", b""), huge, (b"C", b"")], allowSplit=True))
+        assert [len(content) for content in contents] == [3, 65535, 65535, 140_006 - 131_070, 3]
+        assert decodePairs(b"".join(contents)) == [(b"B", b""), huge, (b"C", b"")]
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.binary(max_size=3),
+                st.sampled_from([0, 1, 30_000, 32_760, 32_764, 65_000, 65_526]).map(bytes),
+            ),
+            max_size=6,
+        )
+    )
+    def test_eachRecordStandsAlone(self, pairs: Pairs) -> None:
+        """
+        The records hold all pairs, in order, and each can be read by itself.
+        """
+        contents = list(packPairs(pairs))
+        assert all(0 < len(content) <= MAX_CONTENT for content in contents)
+        assert [each for content in contents for each in decodePairs(content)] == pairs

@@ -1,0 +1,192 @@
+"""
+The params of a request: what apps look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txfcgi.errors import MalformedParams, ParamsTooLarge
+from txfcgi.wire.params import NameValueParams, Params
+
+from .conversations import pair
+
+LOOKS: list[Callable[[Params], object]] = [
+    lambda params: params.raw,
+    lambda params: params.getBytes("A"),
+    lambda params: params.find(b"A"),
+    lambda params: params.get("A"),
+    lambda params: params["A"],
+    lambda params: "A" in params,
+    lambda params: len(params),
+    lambda params: list(params),
+    lambda params: dict(params),
+    lambda params: params == {"A": "1"},
+    lambda params: params.decode(),
+]
+
+
+def block(*pairs: tuple[bytes, bytes], limit: int = 1_000) -> NameValueParams:
+    """
+    Params of these pairs.
+    """
+    return NameValueParams(b"".join(pair(*each) for each in pairs), limit)
+
+
+class TestLooks:
+    """
+    The first looks each go through the block, the later ones do not: nobody can tell.
+    """
+
+    def test_mapping(self) -> None:
+        """
+        They are a mapping of text to text, in which the last of several equal names wins.
+        """
+        for _ in range(4):
+            params = block((b"A", b"1"), (b"B", b""), (b"A", b"3"))
+            for _ in range(4):
+                assert params["A"] == "3"
+                assert params["B"] == ""
+                assert params.get("C") is None
+                assert params.get("C", "other") == "other"
+                assert "B" in params
+                assert "C" not in params
+                assert 1 not in params  # type: ignore[comparison-overlap]
+                with pytest.raises(KeyError, match="C"):
+                    params["C"]
+            assert dict(params) == {"A": "3", "B": ""}
+            assert params == {"A": "3", "B": ""}
+            assert params != {"A": "1", "B": ""}
+            assert len(params) == 2
+
+    def test_iterationFirst(self) -> None:
+        """
+        The mapping can be asked for before any param.
+        """
+        assert list(block((b"A", b"1"), (b"A", b"2"))) == ["A"]
+        assert len(block((b"A", b"1"), (b"A", b"2"))) == 1
+        assert dict(block()) == {}
+
+    def test_bytes(self) -> None:
+        """
+        The bytes can be had as they came, in their order and with all duplicates (row A10).
+        """
+        pairs = [(b"B\xff", b"\0\xff"), (b"A", b"2"), (b"B\xff", b"\r\n"), (b"", b"")]
+        params = block(*pairs)
+        assert params.raw == pairs
+        assert params.getBytes(b"B\xff") == b"\r\n"
+        assert params.getBytes("B\udcff") == b"\r\n"
+        assert params.getBytes("") == b""
+        assert params.getBytes("C") is None
+        assert params["B\udcff"] == "\r\n"
+        assert dict(params) == {"B\udcff": "\r\n", "A": "2", "": ""}
+
+    def test_notText(self) -> None:
+        """
+        A name that no bytes stand for is the name of no param, at every look.
+        """
+        params = block((b"A", b"1"))
+        for _ in range(4):
+            assert params.get("\ud800") is None
+            assert params.getBytes("\ud800") is None
+            assert "\ud800" not in params
+
+    def test_mayHold(self) -> None:
+        """
+        A false answer is certain.
+        """
+        params = block((b"REQUEST_METHOD", b"HEAD"))
+        assert params.mayHold(b"REQUEST_METHODHEAD")
+        assert not params.mayHold(b"REQUEST_METHODGET")
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([b"A", b"B", b"\xff"]), st.binary(max_size=3)), max_size=6
+        )
+    )
+    def test_agree(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """
+        All looks find the same.
+        """
+        params = block(*pairs)
+        expected = dict(pairs)
+        for _ in range(2):
+            for name in (b"A", b"B", b"\xff", b"C"):
+                text = name.decode("utf-8", "surrogateescape")
+                value = expected.get(name)
+                assert params.find(name) == params.getBytes(text) == value
+                assert params.get(text) == (
+                    None if value is None else value.decode("utf-8", "surrogateescape")
+                )
+                assert value is None or params.mayHold(name + value)
+            assert len(params) == len(expected)
+
+
+class TestWrong:
+    """
+    Params that can't be read show none of themselves, however they are looked at.
+    """
+
+    @pytest.mark.parametrize("look", LOOKS)
+    def test_malformed(self, look: Callable[[Params], object]) -> None:
+        """
+        Lengths that do not add up (INTEROP statement 14).
+        """
+        params = NameValueParams(pair(b"A", b"1") + b"\x01")
+        for _ in range(4):
+            with pytest.raises(MalformedParams):
+                look(params)
+
+    @pytest.mark.parametrize("look", LOOKS)
+    def test_tooMany(self, look: Callable[[Params], object]) -> None:
+        """
+        More pairs than are allowed; it is the pairs that count, not their bytes.
+        """
+        params = block(*[(b"A", b"1")] * 4, limit=3)
+        for _ in range(4):
+            with pytest.raises(ParamsTooLarge, match="4 params, and at most 3 are allowed"):
+                look(params)
+        look(block(*[(b"A", b"1")] * 3, limit=3))
+        look(block((b"A", b"1"), (b"B", bytes(1000)), limit=2))
+        look(block((b"A", b"1"), limit=1))
+
+
+class TestValues:
+    """
+    Params are values.
+    """
+
+    def test_equality(self) -> None:
+        """
+        Params of the same pairs are equal, however the lengths were written.
+        """
+        params = NameValueParams(b"\x01\x01ab")
+        assert params == NameValueParams(b"\x80\x00\x00\x01\x01ab")
+        assert params != NameValueParams(b"\x01\x01ac")
+        assert params != b"\x01\x01ab"
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(params)
+
+    def test_representation(self) -> None:
+        """
+        What is shown in a log has no secrets in it.
+        """
+        assert "secret" not in repr(block((b"HTTP_COOKIE", b"secret")))
+
+    def test_otherProtocols(self) -> None:
+        """
+        Another protocol says how its params are found.
+        """
+        params = Params()
+        for look in (
+            lambda: params.raw,
+            lambda: params.find(b"A"),
+            lambda: params.mayHold(b"A1"),
+            lambda: params.decode(),
+        ):
+            with pytest.raises(NotImplementedError):
+                look()
