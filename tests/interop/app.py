@@ -1,6 +1,6 @@
 """
-The application that the web servers serve. What it does is in the path; what a test has to wait for
-or to set off, it does by a second request, so that nothing here depends on time.
+The application that the web servers serve. What it does is in the path; when, the test
+says on a connection of its own, so that nothing here depends on time.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ import hashlib
 import json
 import os
 from base64 import b64decode
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineOnlyReceiver
+
 from txfcgi import (
     Allow,
     AuthorizerRequest,
@@ -34,42 +38,37 @@ TEXT = {"Content-Type": "text/plain"}
 STREAMED = {**TEXT, "X-Accel-Buffering": "no"}
 
 
-class Happenings:
+class Remote(LineOnlyReceiver):
     """
-    What has happened to requests, each under the name that its browser gave it.
+    A line to the test, by which it says what a request is to do and hears what happens to it. It
+    goes past the web server, so it reaches the process that has the request.
+
+    @ivar orders: What the test says, line by line.
     """
+
+    delimiter = b"\n"
 
     def __init__(self) -> None:
-        self._happened: set[tuple[str, str]] = set()
-        self._waiting: defaultdict[tuple[str, str], list[Deferred[None]]] = defaultdict(list)
+        self.orders: DeferredQueue[bytes] = DeferredQueue()
 
-    def happened(self, name: str, what: str) -> None:
+    def lineReceived(self, line: bytes) -> None:
         """
-        Note that C{what} happened to the request called C{name}.
+        The test said something.
         """
-        self._happened.add((name, what))
-        for waiting in self._waiting.pop((name, what), []):
-            waiting.callback(None)
+        self.orders.put(line)
 
-    def wait(self, name: str, what: str) -> Deferred[None]:
+    def hangUp(self, lastWords: bytes) -> None:
         """
-        Wait until that has happened.
+        Say something to the test for the last time.
         """
-        waiting: Deferred[None] = Deferred()
-        if (name, what) in self._happened:
-            waiting.callback(None)
-        else:
-            self._waiting[name, what].append(waiting)
-        return waiting
+        self.sendLine(lastWords)
+        transport = self.transport
+        assert transport is not None
+        transport.loseConnection()
 
 
-happenings = Happenings()
-
-# The pieces that /stream is to send, by the name of its request.
-pieces: defaultdict[str, DeferredQueue[bytes]] = defaultdict(DeferredQueue)
-
-# How many requests have come to /meet, by the name they were given.
-present: Counter[str] = Counter()
+# The requests to /meet that wait for the others, by the name of their meeting.
+present: defaultdict[str, list[Deferred[None]]] = defaultdict(list)
 
 
 def argument(request: ResponderRequest, name: str) -> str:
@@ -77,6 +76,17 @@ def argument(request: ResponderRequest, name: str) -> str:
     One value out of the query.
     """
     return parse_qs(request.queryString)[name][0]
+
+
+async def remote(request: ResponderRequest) -> Remote:
+    """
+    Connect to the test, on the socket in the query.
+    """
+    from twisted.internet import reactor
+
+    endpoint = UNIXClientEndpoint(reactor, argument(request, "remote"))
+    connected: Remote = await endpoint.connect(Factory.forProtocol(Remote))
+    return connected
 
 
 def jsonResponse(value: Any) -> Response:
@@ -135,23 +145,16 @@ async def big(request: ResponderRequest) -> Response:
 
 async def stream(request: ResponderRequest) -> Response:
     """
-    Pieces, each sent when C{/release} hands it over; an empty one is the end.
+    Lines, each as soon as the test says it; an empty one is the end.
     """
-    queue = pieces[argument(request, "name")]
+    test = await remote(request)
 
     async def body() -> AsyncIterator[bytes]:
-        while piece := await queue.get():
-            yield piece
+        while line := await test.orders.get():
+            yield line + b"\n"
+        test.hangUp(b"ended")
 
     return Response(200, STREAMED, body())
-
-
-async def release(request: ResponderRequest) -> Response:
-    """
-    Let C{/stream} send what is in this request's body.
-    """
-    pieces[argument(request, "name")].put(await request.stdin.read())
-    return Response(204)
 
 
 async def cookies(request: ResponderRequest) -> Response:
@@ -214,48 +217,38 @@ async def overloaded(request: ResponderRequest) -> Response:
 
 async def hang(request: ResponderRequest) -> None:
     """
-    Begin to answer, then wait until the test says C{/happen}, and then write without end, as fast as
-    it is taken.
+    Wait for the test, with or without the head of a response out, and then write without end, as
+    fast as it is taken.
     """
-    name = argument(request, "name")
-    request.stdout.write(
-        b"Status: 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\n\r\nbegun\n"
-    )
+    head = b"Status: 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Buffering: no\r\n\r\nbegun\n"
+    test = await remote(request)
+    test.sendLine(b"begun")
     try:
-        await happenings.wait(name, "go on")
+        if argument(request, "after") == "head":
+            request.stdout.write(head)
+            await test.orders.get()
+        else:
+            await test.orders.get()
+            request.stdout.write(head)
         while True:
             request.stdout.write(b"more\n" * 10_000)
             await request.stdout.drain()
     except CancelledError:
-        happenings.happened(name, "cancelled")
+        test.hangUp(b"cancelled")
         raise
-
-
-async def happen(request: ResponderRequest) -> Response:
-    """
-    Let something happen to another request.
-    """
-    happenings.happened(argument(request, "name"), argument(request, "what"))
-    return Response(204)
-
-
-async def waitFor(request: ResponderRequest) -> Response:
-    """
-    Answer as soon as something has happened to another request.
-    """
-    await happenings.wait(argument(request, "name"), argument(request, "what"))
-    return Response(204)
 
 
 async def meet(request: ResponderRequest) -> Response:
     """
     Answer as C{/who-am-i} once as many requests as are expected are here at the same time.
     """
-    name = argument(request, "name")
-    present[name] += 1
-    if present[name] == int(argument(request, "expected")):
-        happenings.happened(name, "complete")
-    await happenings.wait(name, "complete")
+    here: Deferred[None] = Deferred()
+    everybody = present[argument(request, "name")]
+    everybody.append(here)
+    if len(everybody) == int(argument(request, "expected")):
+        for one in everybody:
+            one.callback(None)
+    await here
     return await whoAmI(request)
 
 
@@ -274,7 +267,6 @@ ROUTES: dict[str, Callable[[ResponderRequest], Awaitable[Response | None]]] = {
     "count": count,
     "big": big,
     "stream": stream,
-    "release": release,
     "cookies": cookies,
     "headers": headers,
     "params": params,
@@ -283,8 +275,6 @@ ROUTES: dict[str, Callable[[ResponderRequest], Awaitable[Response | None]]] = {
     "fail-after": failAfter,
     "overloaded": overloaded,
     "hang": hang,
-    "happen": happen,
-    "wait": waitFor,
     "meet": meet,
     "who-am-i": whoAmI,
     "private": params,
@@ -310,12 +300,12 @@ async def responder(request: ResponderRequest) -> Response | None:
 
 def credentials(request: AuthorizerRequest) -> tuple[str, str | None]:
     """
-    Who asks: as Apache says it, which gives the password only while it asks who the user is, and
-    otherwise out of the Authorization header.
+    Who asks: as Apache says it, without a password where it asks only what a user may do; or
+    out of the Authorization header.
 
     @return: name and password.
     """
-    if "FCGI_APACHE_ROLE" in request.params:
+    if "REMOTE_USER" in request.params:
         return request.params["REMOTE_USER"], request.params.get("REMOTE_PASSWD")
     value = request.params.get("HTTP_AUTHORIZATION", "Basic Og==")
     name, _, password = b64decode(value.partition(" ")[2]).decode("utf-8").partition(":")

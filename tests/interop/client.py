@@ -4,11 +4,15 @@ A browser for the tests: HTTP/1.1 over a blocking socket, which shows what comes
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
 
 from .processes import PATIENCE, connect
 
@@ -141,3 +145,56 @@ class Browser:
             yield b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
         if chunked:
             yield b"0\r\n\r\n"
+
+
+class RemoteControl:
+    """
+    The test's end of what L{tests.interop.app.Remote} is the other of: one request that the
+    application has.
+
+    @ivar query: What to put into the request's query.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "remote.sock"
+        self.query = f"remote={quote(str(path))}"
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.settimeout(PATIENCE)
+        self._listening.bind(str(path))
+        self._listening.listen(1)
+        self._connection: socket.socket | None = None
+        self._file: BinaryIO | None = None
+
+    def close(self) -> None:
+        """
+        Hang up.
+        """
+        for end in (self._file, self._connection, self._listening):
+            if end is not None:
+                end.close()
+
+    def _connected(self) -> socket.socket:
+        """
+        Wait until the request is with the application.
+        """
+        if self._connection is None:
+            self._connection, _ = self._listening.accept()
+            self._connection.settimeout(PATIENCE)
+            self._file = self._connection.makefile("rb")
+        return self._connection
+
+    def say(self, line: bytes) -> None:
+        """
+        Say one line to the application.
+        """
+        self._connected().sendall(line + b"\n")
+
+    def hear(self) -> bytes:
+        """
+        Wait for a line from the application.
+
+        @raise TimeoutError: when none comes.
+        """
+        self._connected()
+        assert self._file is not None
+        return self._file.readline().rstrip(b"\n")

@@ -5,12 +5,14 @@ Each web server is started once for all tests of a process that need it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from .client import Browser
+from .client import Browser, RemoteControl
 from .frontends import AUTHORIZERS, RESPONDERS, FrontEnd, Site
+from .processes import folder
 
 
 def parameters(frontEnds: Iterable[FrontEnd]) -> list[Any]:
@@ -58,3 +60,12 @@ def other(site: Site) -> Iterator[Browser]:
     """
     with site.browser() as connection:
         yield connection
+
+
+@pytest.fixture
+def remote() -> Iterator[RemoteControl]:
+    """
+    Says to a request what to do.
+    """
+    with folder() as path, closing(RemoteControl(path)) as control:
+        yield control

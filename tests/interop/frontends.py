@@ -40,15 +40,6 @@ class Upload(Enum):
     MINUS_ONE = "-1"
 
 
-class Leaving(Enum):
-    """
-    When the application hears that the browser has gone.
-    """
-
-    AT_ONCE = "as soon as the web server does"
-    ON_WRITE = "when the web server has something to write to the browser"
-
-
 @dataclass(frozen=True)
 class Site:
     """
@@ -196,6 +187,7 @@ def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
                 f"PidFile {root}/apache.pid",
                 f"DefaultRuntimeDir {root}",
                 "ErrorLog /dev/stderr",
+                "MaxKeepAliveRequests 0",
                 "StartServers 1",
                 "ServerLimit 1",
                 "ThreadsPerChild 25",
@@ -269,7 +261,9 @@ class FrontEnd:
     @ivar settings: other text to change.
     @ivar spawns: it starts the application by itself.
     @ivar upload: what the application hears about the length of a chunked upload.
-    @ivar leaving: when the application hears that the browser has gone.
+    @ivar noticesBeforeHead: the application hears at once when the browser has gone that waits for
+        the head of the response.
+    @ivar noticesAfterHead: and when it has the head.
     @ivar keeps: it keeps connections to the application.
     @ivar joins: it joins repeated request headers to one.
     @ivar duplex: it goes on sending the request while the response comes.
@@ -284,7 +278,8 @@ class FrontEnd:
     settings: Mapping[str, str] = field(default_factory=dict)
     spawns: bool = False
     upload: Upload = Upload.KNOWN
-    leaving: Leaving = Leaving.ON_WRITE
+    noticesBeforeHead: bool = False
+    noticesAfterHead: bool = False
     keeps: bool = False
     joins: bool = True
     duplex: bool = True
@@ -347,7 +342,16 @@ APACHE_TCP = ("unix:/run/txfcgi/app.sock|fcgi://localhost/", "fcgi://{}/")
 HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
 NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
 NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
-MULTIPLEXED = {"no option mpxs-conns": "option mpxs-conns"}
+MULTIPLEXED = {
+    f"# {line}": line
+    for line in ("http-reuse always", "option mpxs-conns", "option max-reqs 50")
+}
+TWO_QUESTIONS = {
+    "AuthnzFcgiDefineProvider authnz txfcgi fcgi://127.0.0.1:9000/": (
+        "AuthnzFcgiDefineProvider authn txfcgi fcgi://127.0.0.1:9000/\n"
+        "AuthnzFcgiDefineProvider authz txfcgi fcgi://127.0.0.1:9000/"
+    )
+}
 
 
 def nginxWith(
@@ -367,7 +371,8 @@ def nginxWith(
         tcp=tcp,
         settings=settings or {},
         upload=upload,
-        leaving=Leaving.AT_ONCE,
+        noticesBeforeHead=True,
+        noticesAfterHead=True,
         keeps=keeps,
         joins=False,
         duplex=False,
@@ -389,7 +394,7 @@ def haproxyWith(
         "haproxy.cfg",
         tcp=tcp,
         settings=settings or {},
-        leaving=Leaving.AT_ONCE,
+        noticesBeforeHead=True,
         keeps=keeps,
         joins=False,
         chunkedLimit=10_000,
@@ -418,7 +423,14 @@ RESPONDERS = [
         settings={"enablereuse=on": "enablereuse=off"},
         upload=Upload.ABSENT,
     ),
-    FrontEnd("apache-fcgid", apache, "apache-fcgid.conf", spawns=True),
+    FrontEnd(
+        "apache-fcgid",
+        apache,
+        "apache-fcgid.conf",
+        spawns=True,
+        duplex=False,
+        breaksOff=False,
+    ),
     FrontEnd("lighttpd", lighttpd, "lighttpd.conf"),
     FrontEnd("lighttpd-spawn", lighttpd, "lighttpd-spawn.conf", spawns=True),
     haproxyWith("haproxy"),
@@ -436,5 +448,12 @@ RESPONDERS = [
 
 AUTHORIZERS = [
     FrontEnd("apache", apache, "apache-authnz-fcgi.conf", tcp=(TCP, "{}")),
+    FrontEnd(
+        "apache-two-questions",
+        apache,
+        "apache-authnz-fcgi.conf",
+        tcp=(TCP, "{}"),
+        settings=TWO_QUESTIONS,
+    ),
     FrontEnd("lighttpd", lighttpd, "lighttpd-authorizer.conf"),
 ]

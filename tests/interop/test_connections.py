@@ -13,10 +13,11 @@ import pytest
 
 from .client import Browser
 from .conftest import parameters
-from .frontends import RESPONDERS, Site
+from .frontends import MULTIPLEXED, RESPONDERS, FrontEnd, Site
 from .processes import PATIENCE
 
 KEEPING = [frontEnd for frontEnd in RESPONDERS if frontEnd.keeps]
+ONE_BY_ONE = [frontEnd for frontEnd in KEEPING if frontEnd.settings is not MULTIPLEXED]
 NOT_KEEPING = [frontEnd for frontEnd in RESPONDERS if frontEnd.tcp and not frontEnd.keeps]
 SPAWNING = [frontEnd for frontEnd in RESPONDERS if frontEnd.spawns]
 
@@ -40,7 +41,7 @@ def test_keepsConnections(browser: Browser) -> None:
     assert len({portOf(browser) for _ in range(200)}) == 1
 
 
-@pytest.mark.parametrize("site", parameters(KEEPING), indirect=True)
+@pytest.mark.parametrize("site", parameters(ONE_BY_ONE), indirect=True)
 def test_keepsConnectionsThroughFailures(browser: Browser, site: Site) -> None:
     """
     Neither a request that fails, nor one that is refused, nor one whose body the application does not
@@ -73,12 +74,12 @@ def test_requestsAtTheSameTime(site: Site) -> None:
         for browser in browsers:
             browser.send("GET", f"/meet?name=party&expected={PARTY}")
         ports = {json.loads(browser.head().read())["port"] for browser in browsers}
-    multiplexes = "option mpxs-conns" in site.frontEnd.settings.values()
+    multiplexes = site.frontEnd.settings is MULTIPLEXED
     assert len(ports) < PARTY if multiplexes else len(ports) == PARTY
 
 
 @pytest.mark.parametrize("frontEnd", parameters(SPAWNING))
-def test_startsAndStops(frontEnd) -> None:
+def test_startsAndStops(frontEnd: FrontEnd) -> None:
     """
     The web server starts the application, and the application ends with it.
     """

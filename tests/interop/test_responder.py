@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
-from .client import Browser
-from .frontends import Leaving, Site, Upload
+from .client import Browser, RemoteControl
+from .frontends import Site, Upload
 
 MEBI = 1024 * 1024
 
@@ -99,20 +100,20 @@ def test_bigResponse(browser: Browser) -> None:
     assert answer.header("Content-Length") in ([str(20 * MEBI)], [])
 
 
-def test_streamedResponse(browser: Browser, other: Browser) -> None:
+def test_streamedResponse(browser: Browser, remote: RemoteControl) -> None:
     """
     Each piece of a response is at the browser before the application has the next one.
     """
-    browser.send("GET", "/stream?name=pieces")
+    browser.send("GET", f"/stream?{remote.query}")
     response = None
-    for number in range(5):
-        piece = b"piece %d\n" % number
-        assert other.fetch("POST", "/release?name=pieces", body=piece).code == 204
+    for line in (b"one", b"two", b"three"):
+        remote.say(line)
         response = response or browser.head()
-        assert response.read(len(piece)) == piece
-    assert other.fetch("POST", "/release?name=pieces", body=b"").code == 204
+        assert response.read(len(line) + 1) == line + b"\n"
+    remote.say(b"")
     assert response is not None
     assert response.read() == b""
+    assert remote.hear() == b"ended"
 
 
 def test_repeatedResponseHeaders(browser: Browser) -> None:
@@ -199,28 +200,51 @@ def test_query(browser: Browser) -> None:
     assert (name, unquote_to_bytes(value)) == (b"data", data)
 
 
-def test_browserLeaves(site: Site, other: Browser) -> None:
+@pytest.mark.parametrize("after", ["params", "head"])
+def test_browserLeaves(site: Site, remote: RemoteControl, after: str) -> None:
     """
-    An application in the middle of a response is cancelled when the browser goes: at once, or, where
-    the web server notices nothing before, when it writes.
+    An application that waits is cancelled when the browser goes, be it before or after the head of
+    the response: at once, or, where the web server notices nothing before, when it goes on to
+    write.
     """
-    with site.browser() as leaving:
-        leaving.send("GET", "/hang?name=leaves")
-        assert leaving.head().read(6) == b"begun\n"
-    if site.frontEnd.leaving is Leaving.ON_WRITE:
-        assert other.fetch("GET", "/happen?name=leaves&what=go+on").code == 204
-    assert other.fetch("GET", "/wait?name=leaves&what=cancelled").code == 204
+    with site.browser() as browser:
+        browser.send("GET", f"/hang?{remote.query}&after={after}")
+        assert remote.hear() == b"begun"
+        if after == "head":
+            assert browser.head().read(6) == b"begun\n"
+    frontEnd = site.frontEnd
+    notices = frontEnd.noticesAfterHead if after == "head" else frontEnd.noticesBeforeHead
+    if not notices:
+        remote.say(b"go on")
+    assert remote.hear() == b"cancelled"
 
 
-def test_browserLeavesWhileItReads(site: Site, other: Browser) -> None:
+def test_browserLeavesWhileItReads(site: Site, remote: RemoteControl) -> None:
     """
     An application that writes as fast as the browser reads is cancelled when the browser goes.
     """
-    assert other.fetch("GET", "/happen?name=reads&what=go+on").code == 204
-    with site.browser() as leaving:
-        leaving.send("GET", "/hang?name=reads")
-        assert leaving.head().read(11) == b"begun\nmore\n"
-    assert other.fetch("GET", "/wait?name=reads&what=cancelled").code == 204
+    with site.browser() as browser:
+        browser.send("GET", f"/hang?{remote.query}&after=head")
+        remote.say(b"go on")
+        assert browser.head().read(11) == b"begun\nmore\n"
+    assert remote.hear() == b"begun"
+    assert remote.hear() == b"cancelled"
+
+
+def test_failureIsAlone(site: Site, browser: Browser, remote: RemoteControl) -> None:
+    """
+    A request goes on while others fail, on the same connection to the application or not.
+    """
+    browser.send("GET", f"/stream?{remote.query}")
+    remote.say(b"before")
+    response = browser.head()
+    assert response.read(7) == b"before\n"
+    for target in ("/fail-before", "/overloaded", "/fail-after?1000"):
+        with site.browser() as other, suppress(HTTPException, ConnectionError):
+            assert other.fetch("GET", target).code >= 500
+    remote.say(b"after")
+    remote.say(b"")
+    assert response.read() == b"after\n"
 
 
 def test_overloaded(browser: Browser) -> None:
