@@ -391,13 +391,11 @@ class Call:
                 or not isinstance(self.error, RequestFailed)
                 or not self.owner.retries(self, self.error)
             ):
-                self.fired = True
-                self.deferred.errback(Failure(self.error))
+                self._fire().errback(Failure(self.error))
         elif self._raw:
             if self.ended:
-                self.fired = True
                 assert self.appStatus is not None and self.protocolStatus is not None
-                self.deferred.callback(
+                self._fire().callback(
                     Result(
                         b"".join(self._chunks),
                         self.stderr,
@@ -407,13 +405,21 @@ class Call:
                     )
                 )
         elif self.head is not None:
-            self.fired = True
             if not self.ended:
                 # What comes from now on is counted, and held back when nobody reads it.
                 self.bodyStream()
-            self.deferred.callback(ClientResponse(self, self.head))
+            self._fire().callback(ClientResponse(self, self.head))
             if not self.ended and self._stream is not None:
                 self._stream.flush()
+
+    def _fire(self) -> Deferred[Any]:
+        """
+        Let go of the Deferred, which knows this call too: what is no circle needs no collector.
+        """
+        self.fired = True
+        deferred = self.deferred
+        del self.deferred
+        return deferred
 
     def bodyStream(self) -> InputStream:
         """
@@ -434,6 +440,15 @@ class Call:
             elif self.ended:
                 stream.finish()
         return stream
+
+    def whole(self) -> bytes | None:
+        """
+        Take the body at once, if all of it is here and nobody has begun to read it.
+        """
+        if not self.ended or self.error is not None or self._stream is not None:
+            return None
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def inputFull(self, stream: InputStream) -> None:
         """

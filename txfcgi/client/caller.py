@@ -129,8 +129,9 @@ class Caller:
                 return fail()
             call = Call(prepared, self.options, timeouts, context, raw)
             call.expires = expires
+            deferred = call.deferred
             self._submit(call)
-            return call.deferred
+            return deferred
         return Deferred.fromCoroutine(
             self._callWith(
                 raw, params, body, role, data, dataLastModified, timeouts, expires, context
@@ -154,8 +155,9 @@ class Caller:
         )
         call = Call(prepared, self.options, timeouts, context, raw)
         call.expires = expires
+        deferred = call.deferred
         self._submit(call)
-        return await call.deferred
+        return await deferred
 
     def _submit(self, call: Call) -> None:
         """

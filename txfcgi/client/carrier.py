@@ -421,8 +421,9 @@ class ClientProtocol(BaseProtocol):
         """
         if self._closing:
             return
+        usable = self.usable
         if not self._calls:
-            if not self.usable:
+            if not usable:
                 self.close()
                 return
             self.idleSince = self._seconds()
@@ -431,7 +432,7 @@ class ClientProtocol(BaseProtocol):
         elif not self._live():
             self.abort()
             return
-        if self.keeper is not None and self.usable:
+        if self.keeper is not None and usable:
             self.keeper.released(self)
 
     def retire(self) -> None:

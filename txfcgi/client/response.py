@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -163,7 +163,8 @@ class ClientResponse:
             L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if that is more than the client collects,
             and with a L{RequestFailed<txfcgi.errors.RequestFailed>} if the response was cut off.
         """
-        return self.stdout.read()
+        whole = self._call.whole()
+        return self.stdout.read() if whole is None else succeed(whole)
 
     def text(self, encoding: str = "utf-8") -> Deferred[str]:
         """

@@ -51,6 +51,7 @@ _PLAIN: Final = 0
 _LENGTH: Final = 1
 _TYPE: Final = 2
 _DROPPED: Final = 3
+_STATUS: Final = 4
 
 _DEFAULT_TYPE: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 _STATUS_LINES: Final = {
@@ -63,6 +64,8 @@ _STATUS_LINES: Final = {
 _LINES: Final = 1024
 _LINE_LENGTH: Final = 256
 _lines: Final[dict[tuple[Text, Text], tuple[bytes, int, int]]] = {}
+# The same for the lines of heads that were read.
+_readLines: Final[dict[bytes, tuple[tuple[bytes, bytes], int, int]]] = {}
 
 
 def bodyAllowed(code: int) -> bool:
@@ -250,29 +253,49 @@ def parseHead(block: bytes) -> ResponseHead:
     for line in lines:
         if not line:
             continue
-        name, colon, value = line.partition(b":")
-        value = value.strip(b" \t")
-        if not colon or not _token(name) or _control(value):
-            raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
-        lowered = name.lower()
-        if lowered == b"status":
+        header, kind, number = _readLines.get(line) or _readLine(line)
+        if kind == _PLAIN:
+            headers.append(header)
+        elif kind == _LENGTH:
+            if length is None:
+                length = number
+                headers.append(header)
+            elif length != number:
+                raise MalformedHead("two different Content-Lengths")
+        else:
             if code is not None and not first:
                 raise MalformedHead("Status is there twice (RFC 3875, section 6.3)")
-            code, reason = _readStatus(value)
+            code, reason = number, header[1]
             first = None
-            continue
-        if lowered == b"content-length":
-            if not _digits(value):
-                raise MalformedHead(f"Content-Length is not a number: {value[:64]!r}")
-            if length is not None:
-                if int(value) != length:
-                    raise MalformedHead("two different Content-Lengths")
-                continue
-            length = int(value)
-        headers.append((name, value))
     if code is None and not headers:
         raise MalformedHead("the response head is empty (RFC 3875, section 6.2)")
     return ResponseHead(code, reason, headers, length)
+
+
+def _readLine(line: bytes) -> tuple[tuple[bytes, bytes], int, int]:
+    """
+    A line of a head: name and value, what kind of header it is, and the number if it is a length
+    or a status; the value of a status is its reason.
+    """
+    name, colon, value = line.partition(b":")
+    value = value.strip(b" \t")
+    if not colon or not _token(name) or _control(value):
+        raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
+    lowered = name.lower()
+    kind, number = _PLAIN, 0
+    if lowered == b"status":
+        kind = _STATUS
+        number, value = _readStatus(value)
+    elif lowered == b"content-length":
+        if not _digits(value):
+            raise MalformedHead(f"Content-Length is not a number: {value[:64]!r}")
+        kind, number = _LENGTH, int(value)
+    read = ((name, value), kind, number)
+    if len(line) <= _LINE_LENGTH and lowered != b"set-cookie":
+        if len(_readLines) >= _LINES:
+            _readLines.clear()
+        _readLines[line] = read
+    return read
 
 
 def _readStatus(value: bytes) -> tuple[int, bytes]:
@@ -316,18 +339,23 @@ class HeadReader:
         """
         held = self._held
         scanned = max(0, len(held) - 2)
-        held += data
-        if held.startswith((b"\n", b"\r\n")):
+        if held:
+            held += data
+        whole = held or data  # most heads come in one piece, which needs no copy
+        if whole.startswith((b"\n", b"\r\n")):
             raise MalformedHead("the response starts with a blank line, not with a head")
-        match = _headEnd(held, scanned)
-        end = match.end() if match else len(held)
+        match = _headEnd(whole, scanned)
+        end = match.end() if match else len(whole)
         if end > self._limit:
             raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
         if match is None:
+            if not held:
+                held += data
             return None
-        head = parseHead(bytes(held[:end]))
-        self.rest = bytes(held[end:])
-        self._held = bytearray()
+        head = parseHead(bytes(whole[:end]))
+        self.rest = bytes(whole[end:])
+        if held:
+            self._held = bytearray()
         return head
 
 

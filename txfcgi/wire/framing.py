@@ -93,6 +93,9 @@ class RecordLayer:
         "_seen",
     )
 
+    # The type of record with which something may start that is taken at once: see _whole.
+    _wholeFrom: int = 1
+
     def __init__(self) -> None:
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
         self._error: RemoteProtocolError | None = None
@@ -151,7 +154,7 @@ class RecordLayer:
         end = len(data)
         unpack = HEADER.unpack_from
         while end - position >= HEADER_LENGTH:
-            if data[position + 1] == 1:
+            if data[position + 1] == self._wholeFrom:
                 after = self._whole(data, position)
                 if after:
                     self._seen = True
@@ -250,7 +253,7 @@ class RecordLayer:
 
     def _whole(self, data: bytes, position: int) -> int:
         """
-        Take a whole request at once, if one lies there.
+        Take a whole request, or a whole answer, at once, if one lies there.
 
         @return: Where it ends, or 0.
         """
