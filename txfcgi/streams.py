@@ -9,7 +9,7 @@ of a writer that does not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -240,22 +240,20 @@ class InputStream:
         self._discarding = True
         self._drop()
 
-    def __aiter__(self) -> InputStream:
-        return self
-
-    async def __anext__(self) -> bytes:
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         chunks = self._chunks
-        while not chunks:
+        while True:
+            while chunks:
+                chunk = chunks.popleft()
+                self.buffered -= len(chunk)
+                if self._full:
+                    self._take(0)
+                yield chunk
             if self.error is not None:
                 raise self.error
             if self._ended:
-                raise StopAsyncIteration
+                return
             await self._more()
-        chunk = chunks.popleft()
-        self.buffered -= len(chunk)
-        if self._full:
-            self._take(0)
-        return chunk
 
     def _more(self) -> Deferred[None]:
         if self._waiter is not None:

@@ -138,7 +138,8 @@ class ServerProtocol(Protocol):
                 if event.requestID in requests:
                     request = requests[event.requestID]
                     request._receive(event.stream, event.data)
-                    fed.append(request)
+                    if not fed or fed[-1] is not request:
+                        fed.append(request)
             else:
                 others.append(event)
         for request in begun:

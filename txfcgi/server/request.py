@@ -349,7 +349,7 @@ class ResponderRequest(Request):
         return self._stdin
 
     def _receive(self, stream: Stream, data: bytes) -> None:
-        self.stdin.receive(data)
+        (self._stdin or self.stdin).receive(data)
 
     def _complete(self, stream: Stream) -> bool:
         self._inputEnded = True

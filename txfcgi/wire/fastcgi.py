@@ -70,6 +70,7 @@ _NEXT: Final = {
 _ROLES: Final = {role.value: role for role in Role}
 _FILTER: Final = Role.FILTER
 _STDIN: Final = Stream.STDIN
+_INPUT: Final = tuple(Stream(kind) if kind in (5, 8) else _STDIN for kind in range(9))
 _COMPLETE: Final = State.COMPLETE
 
 # BEGIN_REQUEST whole, and the header of the PARAMS record behind it: version and type of each are
@@ -408,16 +409,15 @@ class ServerConnection(RecordLayer):
                 if not requestID:
                     raise InvalidRequestID(f"{nameOfType(kind)} with request id 0 (section 3.3)")
                 self.ignored += 1
-            elif kind == 2:
-                self._abort(requestID, content)
-            elif request.state is State.REFUSED:
-                if kind == 4 and not content and request.refusal is not None:
-                    reason, request.refusal = request.refusal, None
-                    self._events.append(RequestRefused(requestID, request.role, reason))
-            elif kind == 4:
-                self._params(request, requestID, content)
+                return
+            following = _NEXT.get(request.state << 8 | kind)
+            if following is None:
+                self._other(request, kind, requestID, content)
+            elif content:
+                self._events.append(DataReceived(requestID, _INPUT[kind], content))
             else:
-                self._stream(request, requestID, Stream(kind), content)
+                request.state = following
+                self._events.append(StreamEnded(requestID, _INPUT[kind]))
         elif kind == 1:
             self._begin(requestID, content)
         elif kind in (3, 6, 7, 10, 11):
@@ -432,6 +432,21 @@ class ServerConnection(RecordLayer):
             self.ignored += 1
         else:
             self.replies += recordHeader(11, 0, 8, 0) + bytes((kind, 0, 0, 0, 0, 0, 0, 0))
+
+    def _other(self, request: _Request, kind: int, requestID: int, content: bytes) -> None:
+        """
+        A record of an active request that is no input an app is to see now.
+        """
+        if kind == 2:
+            self._abort(requestID, content)
+        elif request.state == State.REFUSED:
+            if kind == 4 and not content and request.refusal is not None:
+                reason, request.refusal = request.refusal, None
+                self._events.append(RequestRefused(requestID, request.role, reason))
+        elif kind == 4:
+            self._params(request, requestID, content)
+        else:
+            self._late(request, requestID, Stream(kind), content)
 
     def _begin(self, requestID: int, content: bytes) -> None:
         if not requestID:
@@ -512,16 +527,6 @@ class ServerConnection(RecordLayer):
                     NameValueParams(block, self._paramsCount),
                 )
             )
-
-    def _stream(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
-        following = _NEXT.get(request.state << 8 | stream)
-        if following is None:
-            self._late(request, requestID, stream, content)
-        elif content:
-            self._events.append(DataReceived(requestID, stream, content))
-        else:
-            request.state = following
-            self._events.append(StreamEnded(requestID, stream))
 
     def _late(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
         """

@@ -8,12 +8,22 @@ what they find; the third makes the whole mapping.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, overload
+from typing import Final, TypeVar, overload
 
-from ..errors import ParamsTooLarge
+from ..errors import (
+    ContentLengthNotFirst,
+    DuplicateName,
+    EmptyName,
+    MalformedContentLength,
+    MissingVersion,
+    OddStrings,
+    ParamsTooLarge,
+    UnterminatedString,
+)
 from .pairs import decodePairs, decodeTexts, findValue
 
 _LOOKS: Final = 2
+_Default = TypeVar("_Default")
 
 
 class Params(Mapping[str, str]):
@@ -80,12 +90,12 @@ class Params(Mapping[str, str]):
     def get(self, name: str, /) -> str | None: ...
 
     @overload
-    def get(self, name: str, /, default: str) -> str: ...
+    def get(self, name: str, default: str, /) -> str: ...
 
     @overload
-    def get(self, name: str, /, default: None) -> str | None: ...
+    def get(self, name: str, default: _Default, /) -> str | _Default: ...
 
-    def get(self, name: str, /, default: str | None = None) -> str | None:
+    def get(self, name: str, default: object = None, /) -> object:
         """
         A value, or the default if there is no such param.
         """
@@ -186,3 +196,86 @@ class NameValueParams(Params):
         Check once that there are not too many.
         """
         self._limit = max(len(self.raw), len(self._block))
+
+
+class SCGIParams(Params):
+    """
+    The params of an SCGI request: its headers, names and values that each end with NUL (SCGI,
+    section 3).
+    """
+
+    __slots__ = ("_block", "_values")
+
+    def __init__(self, block: bytes, lenient: bool = False) -> None:
+        """
+        @param lenient: Whether SCGI may be missing, and an HTTP header may be there several
+            times.
+        @raise MalformedParams: If the headers break a rule; each rule has a class of its own.
+        """
+        super().__init__()
+        strings = block.split(b"\0")
+        if strings.pop():
+            raise UnterminatedString("the headers do not end with NUL (SCGI, section 3)")
+        if len(strings) & 1:
+            raise OddStrings(f"the header {strings[-1][:64]!r} has no value (SCGI, section 3)")
+        names = strings[::2]
+        values = dict(zip(names, strings[1::2], strict=True))
+        if not names or names[0] != b"CONTENT_LENGTH":
+            raise ContentLengthNotFirst("CONTENT_LENGTH is not the first header (SCGI, section 3)")
+        if not strings[1].isdigit() or len(strings[1]) > 19:
+            raise MalformedContentLength(
+                f"CONTENT_LENGTH is not a number: {strings[1][:64]!r} (SCGI, section 3)"
+            )
+        if b"" in values:
+            raise EmptyName("a header has no name (SCGI, section 3)")
+        if len(values) != len(names):
+            _checkDuplicates(names, lenient)
+        version = values.get(b"SCGI")
+        if version != b"1" and (version is not None or not lenient):
+            raise MissingVersion(
+                "the header SCGI is missing: does the web server's configuration include its "
+                "scgi_params? (SCGI, section 3)"
+                if version is None
+                else f"the header SCGI is {version[:64]!r}, and only '1' is known (SCGI, section 3)"
+            )
+        self._block = block
+        self._values = values
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """
+        Every pair as it came, in its order, duplicates kept.
+        """
+        strings = self._block.split(b"\0")
+        return list(zip(strings[:-1:2], strings[1::2], strict=True))
+
+    def find(self, name: bytes) -> bytes | None:
+        """
+        The value of the last param of this name, or L{None}.
+        """
+        return self._values.get(name)
+
+    def mayHold(self, pair: bytes) -> bool:
+        """
+        Whether a look for a name could find a certain value: to look costs as little.
+        """
+        return True
+
+    def decode(self) -> dict[str, str]:
+        """
+        All of them, as text.
+        """
+        strings = self._block.decode("utf-8", "surrogateescape").split("\0")
+        return dict(zip(strings[:-1:2], strings[1::2], strict=True))
+
+
+def _checkDuplicates(names: list[bytes], lenient: bool) -> None:
+    """
+    Refuse names that are there twice. nginx before 1.23 passes on each of several HTTP headers of
+    one name; no other name can come twice by a browser's doing.
+    """
+    seen = set()
+    for name in names:
+        if name in seen and not (lenient and name.startswith(b"HTTP_")):
+            raise DuplicateName(f"the header {name[:64]!r} is there twice (SCGI, section 3)")
+        seen.add(name)
