@@ -258,7 +258,9 @@ class Application:
         headSent = request._output is not None and request._output.headSent
         request._ended = True
         channel = request._channel
-        if not headSent:
+        if not headSent and not request._mayWrite():
+            channel.outlet.write(channel.wire.end(request.requestID, 1))
+        elif not headSent:
             refuse(channel, request.requestID, error, request._isHead)
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
@@ -287,18 +289,33 @@ class Application:
 
     def _report(self, failure: Failure, request: Request) -> None:
         error = failure.value
+        try:
+            target = f"{request.method} {request.uri}"
+        except TxFCGIError:
+            target = "params that can't be read"
         if isinstance(error, (Overloaded, UnknownRole)):
             self.log.info(
-                "{app} took no {request}: {error}", app=self.name, request=request, error=error
+                "{app} did not take {request} ({target}): {error}",
+                app=self.name,
+                request=request,
+                target=target,
+                error=error,
             )
         elif isinstance(error, (RemoteProtocolError, LimitExceeded)):
-            self.log.warn("{request}: {error}", request=request, error=error)
+            self.log.warn(
+                "{request} ({target}) to {app} failed: {error}",
+                app=self.name,
+                request=request,
+                target=target,
+                error=error,
+            )
         else:
             self.log.failure(
-                "{app} failed on {request}: {error}",
+                "{app} failed on {request} ({target}): {error}",
                 failure,
                 app=self.name,
                 request=request,
+                target=target,
                 error=error,
             )
 

@@ -112,8 +112,8 @@ class ServerProtocol(Protocol):
         The web server is gone. Some never abort a request in another way.
         """
         self.outlet.lost()
-        self.server.closed(self)
         self._abortAll(ConnectionClosed(f"the connection was closed: {reason.getErrorMessage()}"))
+        self.server.closed(self)
 
     # Events
 

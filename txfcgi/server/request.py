@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
-from ..errors import RemoteProtocolError, RequestAborted, StreamClosed
+from ..errors import BodyTooLarge, RemoteProtocolError, RequestAborted, StreamClosed
 from ..streams import InputStream, OutputStream, Source
 from ..transport import Outlet
 from ..wire import fastcgi
@@ -304,8 +304,10 @@ class Request:
         """
         Let the app go on with the input that arrived.
         """
-        if self._stdin is not None:
-            self._stdin.flush()
+        for stream in self._streams():
+            stream.flush()
+            if isinstance(stream.error, BodyTooLarge) and not self._ended:
+                self._fail(stream.error)
 
     def _inputStream(self, lengthParam: bytes) -> InputStream:
         limits = self._channel.limits
@@ -425,10 +427,6 @@ class FilterRequest(ResponderRequest):
     @property
     def _untouched(self) -> bool:
         return self._data is None and super()._untouched
-
-    def _flush(self) -> None:
-        for stream in self._streams():
-            stream.flush()
 
     def _mayWrite(self) -> bool:
         return self._inputEnded or self.stdin.complete

@@ -59,7 +59,7 @@ class Watch:
             if now - self.heard > limits.idleTimeout:
                 protocol.close()
         elif protocol.paused and _isGone(protocol):
-            protocol.tcp.loseConnection()
+            protocol.tcp.abortConnection()
         else:
             self._checkRequests(protocol, now)
 
