@@ -158,6 +158,78 @@ class MalformedValue(RemoteProtocolError):
     """
 
 
+class NotSCGI(RemoteProtocolError):
+    """
+    The first byte of a connection is no digit: an HTTP client, a FastCGI web server, a probe.
+    """
+
+
+class MalformedNetstring(RemoteProtocolError):
+    """
+    The netstring around the headers of an SCGI request is none (SCGI, section 3).
+    """
+
+
+class MalformedLength(MalformedNetstring):
+    """
+    Its length is not a decimal number, or starts with a zero that is not all of it.
+    """
+
+
+class MissingComma(MalformedNetstring):
+    """
+    There is no comma where its length says that it ends.
+    """
+
+
+class UnterminatedString(MalformedParams):
+    """
+    The headers of an SCGI request do not end with NUL (SCGI, section 3).
+    """
+
+
+class OddStrings(MalformedParams):
+    """
+    The last of the headers of an SCGI request has no value (SCGI, section 3).
+    """
+
+
+class EmptyName(MalformedParams):
+    """
+    One of the headers of an SCGI request has no name (SCGI, section 3).
+    """
+
+
+class DuplicateName(MalformedParams):
+    """
+    Two headers of an SCGI request have the same name (SCGI, section 3).
+    """
+
+
+class ContentLengthNotFirst(MalformedParams):
+    """
+    The first header of an SCGI request is not CONTENT_LENGTH (SCGI, section 3).
+    """
+
+
+class MalformedContentLength(MalformedParams, MalformedValue):
+    """
+    The CONTENT_LENGTH of an SCGI request is not a decimal number (SCGI, section 3).
+    """
+
+
+class MissingVersion(MalformedParams):
+    """
+    The header SCGI is missing from an SCGI request, or is not "1" (SCGI, section 3).
+    """
+
+
+class IncompleteHeaders(RemoteProtocolError):
+    """
+    An SCGI request ended within its headers.
+    """
+
+
 class MalformedHead(RemoteProtocolError):
     """
     A CGI response head that can't be read: no name before the colon, control characters, two

@@ -92,7 +92,7 @@ class _KnownPairs(dict[tuple[Text, Text], bytes]):
         if known is None:
             known = _checkedName(name)
         nameBytes, length, secret = known
-        valueBytes = _asBytes(value, "value")
+        valueBytes = asBytes(value, "value")
         size = len(valueBytes)
         encoded = b"".join((length, _length(size), nameBytes, valueBytes))
         if len(encoded) <= _KNOWN_LENGTH:
@@ -116,7 +116,7 @@ def _checkedName(name: Text) -> tuple[bytes, bytes, bool]:
     """
     A param's name as bytes, the length that goes before it, and whether its value may be a secret.
     """
-    nameBytes = _asBytes(name, "name")
+    nameBytes = asBytes(name, "name")
     if b"=" in nameBytes or b"\0" in nameBytes:
         raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
     checked = (nameBytes, _length(len(nameBytes)), _secret(nameBytes) is not None)
@@ -130,7 +130,13 @@ def _checkedName(name: Text) -> tuple[bytes, bytes, bool]:
 _known: Final = _KnownPairs()
 
 
-def _asBytes(text: object, what: str) -> bytes:
+def asBytes(text: object, what: str) -> bytes:
+    """
+    A name or a value as bytes, encoded as C{os.environ} is.
+
+    @param what: Which of them it is.
+    @raise InvalidParam: If it is neither text nor bytes.
+    """
     if isinstance(text, bytes):
         return text
     if isinstance(text, str):

@@ -1,0 +1,375 @@
+"""
+The SCGI rules (protocol.txt of 2008-06-23): bytes to events at an application
+(L{ServerConnection}), and the bytes that answer them. The other end is in
+L{txfcgi.wire.scgiclient}.
+
+SCGI is the one-request case of FastCGI's events: one request on each connection, always number 1,
+always for a Responder; the end of the answer is the end of the connection.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Final
+
+from ..errors import (
+    BodyTooShort,
+    IncompleteHeaders,
+    LocalProtocolError,
+    MalformedLength,
+    MalformedParams,
+    MissingComma,
+    NotSCGI,
+    ParamsTooLarge,
+    RemoteProtocolError,
+)
+from .cgi import CONTENT_LENGTH, parseHead
+from .events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    RequestReceived,
+    RequestRefused,
+    StreamEnded,
+)
+from .framing import Buffer
+from .params import SCGIParams
+from .records import Role, Stream
+
+#: The id of the one request that a connection carries.
+REQUEST_ID: Final = 1
+
+_COMMA: Final = 0x2C
+_REASONS: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+_INPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDIN)
+
+
+class State(IntEnum):
+    """
+    What an application's end waits for.
+    """
+
+    HEADERS = 0
+    BODY = 1
+    COMPLETE = 2  # all of the input is there; whatever still comes is dropped
+    REFUSED = 3  # as much, but it may not be all of the input
+
+
+class ServerConnection:
+    """
+    An application's end of a connection.
+
+    Answer the request that was reported with L{respond}, or with any number of L{send} and one
+    L{end}; close when L{closing} is true.
+
+    @ivar inputOpen: Whether the request was answered before all of its input was there: some more
+        may come, for nobody.
+    @ivar active: How many requests were reported and have not been ended by us: none, or one.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_error",
+        "_held",
+        "_lenient",
+        "_needed",
+        "_paramsBytes",
+        "_paramsCount",
+        "_remaining",
+        "_started",
+        "_state",
+        "_statusLine",
+        "active",
+        "inputOpen",
+    )
+
+    hasStderr: Final = False
+    #: Whether the end of a request can tell more than what its output says.
+    hasStatus: Final = False
+    #: The answers that the protocol itself gives.
+    replies: Final = b""
+
+    def __init__(
+        self,
+        *,
+        paramsBytes: int = 262_144,
+        paramsCount: int = 1_000,
+        lenient: bool = False,
+        statusLine: bool = False,
+    ) -> None:
+        """
+        @param paramsBytes: Most bytes of headers.
+        @param paramsCount: Most headers.
+        @param lenient: Whether to take requests that leave the header SCGI out, and those with an
+            HTTP header that is there several times.
+        @param statusLine: Whether an answer starts with an HTTP status line (as that of a CGI
+            program without parsed headers) in place of a Status header.
+        """
+        self._paramsBytes = paramsBytes
+        self._paramsCount = paramsCount
+        self._lenient = lenient
+        self._statusLine = statusLine
+        self._state = State.HEADERS
+        self._held: bytearray | None = None  # headers that have come in part
+        self._needed = 0  # bytes up to the comma, that included, once it is known
+        self._remaining = 0  # bytes of the body still to come
+        self._error: RemoteProtocolError | None = None
+        self._closing = False
+        self._started = False  # whether any output has gone out
+        self.active = 0
+        self.inputOpen = False
+
+    @property
+    def failed(self) -> RemoteProtocolError | None:
+        """
+        The error that ended this connection.
+        """
+        return self._error
+
+    @property
+    def closing(self) -> bool:
+        """
+        Whether the connection has to be closed now: the request was answered, or L{close} was
+        called and none has begun.
+        """
+        return self._closing and not self.active and self._held is None
+
+    @property
+    def awaitingParams(self) -> bool:
+        """
+        Whether a request has begun whose headers are not complete.
+        """
+        return self._held is not None
+
+    def close(self) -> None:
+        """
+        Let the connection end with the request that has begun, if one has.
+        """
+        self._closing = True
+
+    def receivesInput(self, requestID: int) -> bool:
+        """
+        Whether more input is to come for the request.
+        """
+        return self._state is State.BODY
+
+    def takeReplies(self) -> bytes:
+        """
+        What is in L{replies}: SCGI itself answers nothing.
+        """
+        return self.replies
+
+    # Output
+
+    def respond(self, requestID: int, head: bytes, body: bytes, appStatus: int = 0) -> bytes:
+        """
+        A whole response.
+
+        @param head: The response head, its blank line included.
+        @param appStatus: Nobody hears of it.
+        """
+        if self._statusLine and not self._started:
+            head = _withStatusLine(head)
+        self._finish(requestID)
+        return head + body
+
+    def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
+        """
+        A piece of output. The first one has the whole response head.
+
+        @return: What to write, in this order. The bytes of C{data} are not copied.
+        """
+        if not self.active or requestID != REQUEST_ID:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        if stream is not Stream.STDOUT:
+            raise LocalProtocolError(f"an SCGI application does not send {stream.name}")
+        if not data:
+            return []
+        if self._statusLine and not self._started:
+            data = _withStatusLine(bytes(data))
+        self._started = True
+        return [data]
+
+    def end(self, requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> bytes:
+        """
+        The end of the output: the end of the connection, and no bytes.
+
+        @param appStatus: Nobody hears of it.
+        @param protocolStatus: Nobody hears of it.
+        """
+        self._finish(requestID)
+        return b""
+
+    def breakOff(self, requestID: int) -> bytes:
+        """
+        Give up the request in the middle of its answer, which must not look complete.
+
+        @return: Nothing, for no bytes could say that. Only a connection that is cut can.
+        """
+        self._finish(requestID)
+        return b""
+
+    def forget(self, requestID: int) -> None:
+        """
+        End the request without a word to the peer, which does not listen any more.
+        """
+        self._finish(requestID)
+
+    def _finish(self, requestID: int) -> None:
+        if not self.active or requestID != REQUEST_ID:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        self.active = 0
+        self._closing = True
+        if self._state is not State.COMPLETE:
+            self._state = State.REFUSED
+            self.inputOpen = True
+
+    # Input
+
+    def receive(self, data: bytes) -> list[Event]:
+        """
+        Take what the transport brought.
+
+        @return: What it meant, in order. When the peer broke a rule so that no request can be
+            made of it, L{ConnectionFailed<txfcgi.wire.events.ConnectionFailed>} is the last of it.
+        @raise RemoteProtocolError: If the connection failed already, in an earlier call.
+        """
+        if self._error is not None:
+            # With its traceback, the error would keep the data of each such call.
+            raise self._error.with_traceback(None)
+        if self._state is State.BODY:
+            return self._body(data)
+        if self._state is not State.HEADERS or not data:
+            return []
+        held = self._held
+        if held is not None:
+            held += data
+            if len(held) < self._needed:
+                return []
+            data = bytes(held)
+        try:
+            return self._headers(data)
+        except (MalformedParams, ParamsTooLarge) as error:
+            return self._refuse(error)
+        except RemoteProtocolError as error:
+            return self._fail(error)
+
+    def receiveEnd(self) -> list[Event]:
+        """
+        The peer sends no more. That may be all that it closed: it can still wait for the answer.
+
+        @return: Nothing if the request is complete, or if there is none.
+        """
+        if self._error is not None:
+            return []
+        if self._state is State.BODY:
+            return self._fail(
+                BodyTooShort(f"the body ended {self._remaining} bytes before its CONTENT_LENGTH")
+            )
+        if self._held is not None:
+            return self._fail(IncompleteHeaders("the request ended within its headers"))
+        return []
+
+    def _headers(self, data: bytes) -> list[Event]:
+        """
+        Take the headers, if they are complete.
+
+        @param data: All that has come.
+        """
+        start, size = self._measured(data)
+        end = start + size
+        if not start or len(data) <= end:
+            if self._held is None:
+                self._held = bytearray(data)
+            return []
+        self._held = None
+        if data[end] != _COMMA:
+            raise MissingComma(
+                f"{data[end : end + 1]!r} is in place of the comma behind {size} bytes of headers "
+                "(SCGI, section 3)"
+            )
+        block = data[start:end]
+        if block.count(b"\0") > 2 * self._paramsCount:
+            raise ParamsTooLarge(f"more than {self._paramsCount} headers")
+        params = SCGIParams(block, self._lenient)
+        self.active = 1
+        events: list[Event] = [RequestReceived(REQUEST_ID, Role.RESPONDER, False, params)]
+        self._remaining = int(params.find(CONTENT_LENGTH) or 0)
+        if self._remaining:
+            self._state = State.BODY
+            if len(data) > end + 1:
+                events += self._body(data[end + 1 :])
+        else:
+            self._state = State.COMPLETE
+            events.append(_INPUT_END)
+        return events
+
+    def _measured(self, data: bytes) -> tuple[int, int]:
+        """
+        Read the length of the netstring.
+
+        @return: Where its content starts, 0 if the length is not complete; and how much it is.
+        """
+        most = len(str(self._paramsBytes))
+        colon = data.find(b":", 0, most + 1)
+        digits = data[: most + 1] if colon < 0 else data[:colon]
+        # Of bytes, isdigit() is true for ASCII digits alone.
+        if not digits.isdigit() or (digits[0] == 0x30 and len(digits) > 1):
+            raise self._noLength(data[: most + 1])
+        if len(digits) > most or (colon >= 0 and int(digits) > self._paramsBytes):
+            raise ParamsTooLarge(f"more than {self._paramsBytes} bytes of headers")
+        if colon < 0:
+            return 0, 0
+        size = int(digits)
+        self._needed = colon + size + 2
+        return colon + 1, size
+
+    def _noLength(self, start: bytes) -> RemoteProtocolError:
+        if not start[:1].isdigit() and start[:1] != b":":
+            return NotSCGI(
+                f"the connection starts with {start!r}, which is no SCGI: "
+                "does an HTTP client or a FastCGI web server speak to this port?"
+            )
+        return MalformedLength(f"{start!r} is no length of a netstring (SCGI, section 3)")
+
+    def _body(self, data: bytes) -> list[Event]:
+        """
+        Take more of the body. What comes behind its end is for nobody (SCGI, section 3).
+        """
+        remaining = self._remaining = self._remaining - len(data)
+        if remaining > 0:
+            return [DataReceived(REQUEST_ID, Stream.STDIN, data)] if data else []
+        self._state = State.COMPLETE
+        return [
+            DataReceived(REQUEST_ID, Stream.STDIN, data[:remaining] if remaining else data),
+            _INPUT_END,
+        ]
+
+    def _refuse(self, error: Exception) -> list[Event]:
+        """
+        Report a request that no app must see, but that can be answered.
+        """
+        self._held = None
+        self._state = State.REFUSED
+        self.active = 1
+        return [RequestRefused(REQUEST_ID, Role.RESPONDER, error.with_traceback(None))]
+
+    def _fail(self, error: RemoteProtocolError) -> list[Event]:
+        self._held = None
+        self._error = error.with_traceback(None)
+        return [ConnectionFailed(error)]
+
+
+def _withStatusLine(output: bytes) -> bytes:
+    """
+    The start of an answer with an HTTP status line in place of its Status header.
+
+    @param output: The whole head, and perhaps some of the body.
+    """
+    end = output.find(b"\r\n\r\n") + 4
+    head = parseHead(output[:end])
+    reason = head.reason or _REASONS.get(head.code, b"Unknown")
+    lines = [b"HTTP/1.1 %d %b\r\n" % (head.code, reason)]
+    lines += [b"%b: %b\r\n" % pair for pair in head.headers]
+    return b"".join([*lines, b"\r\n", output[end:]])

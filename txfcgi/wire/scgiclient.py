@@ -1,0 +1,222 @@
+"""
+The SCGI rules (protocol.txt of 2008-06-23) at the end that calls: bytes to events at a web
+server's place (L{ClientConnection}), and the bytes that ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..errors import (
+    InactiveRequestID,
+    InvalidParam,
+    InvalidRequest,
+    LengthRequired,
+    LocalProtocolError,
+    RemoteProtocolError,
+    RequestBodyMismatch,
+)
+from .cgi import CONTENT_LENGTH
+from .events import ConnectionFailed, DataReceived, Event, RequestEnded, StreamEnded
+from .fastcgiclient import Params, Text, asBytes
+from .framing import Buffer
+from .records import Role, Stream
+from .scgi import REQUEST_ID
+
+_OUTPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDOUT)
+
+
+def _strings(params: Params) -> list[tuple[bytes, bytes]]:
+    """
+    Params as bytes.
+
+    @raise InvalidParam: If a name or a value is neither text nor bytes.
+    """
+    try:
+        pairs: list[tuple[Text, Text]] = list(
+            params.items() if isinstance(params, Mapping) else params
+        )
+        return [(asBytes(name, "name"), asBytes(value, "value")) for name, value in pairs]
+    except (TypeError, ValueError):
+        raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
+
+
+def encodeHeaders(params: Params, length: int) -> bytes:
+    """
+    The netstring with the headers of a request (SCGI, section 3): CONTENT_LENGTH first, then SCGI,
+    then the params as they are; what those say of these two is left out.
+
+    @param length: How many bytes the body has.
+    @raise InvalidParam: If a name or a value can't be sent, or a name is there twice.
+    """
+    strings: list[bytes] = [CONTENT_LENGTH, b"%d" % length, b"SCGI", b"1"]
+    for name, value in _strings(params):
+        if name != CONTENT_LENGTH and name != b"SCGI":
+            strings += (name, value)
+            if not name or b"=" in name:
+                raise InvalidParam(f"{name!r:.80} is no name of a variable")
+    strings.append(b"")
+    block = b"\0".join(strings)
+    if block.count(b"\0") >= len(strings):
+        raise InvalidParam("a param has NUL in it, which SCGI can't send (section 3)")
+    if 2 * len(set(strings[:-1:2])) < len(strings) - 1:
+        raise InvalidParam("two params have the same name (SCGI, section 3)")
+    return b"%d:%b," % (len(block), block)
+
+
+class ClientConnection:
+    """
+    A caller's end of a connection, for one request: L{request}, if it has no body, or L{begin},
+    L{send} and L{endStream}. It is active until it is reported as ended.
+
+    @ivar active: How many requests are active: none, or one.
+    """
+
+    __slots__ = ("_answered", "_error", "_remaining", "_used", "active")
+
+    #: Whether several requests may be active at once, and one follow another.
+    multiplexes: Final = False
+    hasStderr: Final = False
+
+    def __init__(self) -> None:
+        self._answered = False
+        self._error: RemoteProtocolError | None = None
+        self._remaining = -1  # bytes of the body still to be sent; -1 once they are
+        self._used = False
+        self.active = 0
+
+    @property
+    def failed(self) -> RemoteProtocolError | None:
+        """
+        The error that ended this connection.
+        """
+        return self._error
+
+    @property
+    def reusable(self) -> bool:
+        """
+        Whether a request may be made: the first, and no other.
+        """
+        return not self._used and self._error is None
+
+    def request(
+        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = False
+    ) -> tuple[int, bytes]:
+        """
+        A whole request without a body.
+
+        @param keepConnection: An SCGI connection is never kept.
+        @return: The request's id, and what to write.
+        @raise InvalidParam: If the params can't be sent.
+        @raise InvalidRequest: If the role is another than a Responder's.
+        """
+        headers = encodeHeaders(params, 0)
+        return self._take(role), headers
+
+    def begin(
+        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = False
+    ) -> tuple[int, bytes]:
+        """
+        The headers of a request whose body follows.
+
+        @param params: With CONTENT_LENGTH among them.
+        @param keepConnection: An SCGI connection is never kept.
+        @return: The request's id, and what to write.
+        @raise InvalidParam: If the params can't be sent.
+        @raise LengthRequired: If they do not say how long the body is.
+        @raise InvalidRequest: If the role is another than a Responder's.
+        """
+        pairs = _strings(params)
+        length = dict(pairs).get(CONTENT_LENGTH, b"")
+        if not length.isdigit():
+            raise LengthRequired("SCGI has to know how long a body is before it is sent")
+        headers = encodeHeaders(pairs, int(length))
+        requestID = self._take(role)
+        self._remaining = int(length)
+        return requestID, headers
+
+    def send(self, requestID: int, stream: int, data: Buffer) -> list[Buffer]:
+        """
+        A piece of the body.
+
+        @return: What to write. The bytes of C{data} are not copied.
+        @raise LocalProtocolError: If the request does not send it now.
+        @raise RequestBodyMismatch: If it is more than was declared.
+        """
+        self._sending(requestID, stream)
+        if len(data) > self._remaining:
+            raise RequestBodyMismatch("the body of a request is longer than its CONTENT_LENGTH")
+        self._remaining -= len(data)
+        return [data] if data else []
+
+    def endStream(self, requestID: int, stream: int) -> bytes:
+        """
+        The end of the body, which takes no bytes.
+
+        @raise LocalProtocolError: If the request does not send a body now.
+        @raise RequestBodyMismatch: If it is shorter than was declared.
+        """
+        self._sending(requestID, stream)
+        if self._remaining:
+            raise RequestBodyMismatch("the body of a request is shorter than its CONTENT_LENGTH")
+        self._remaining = -1
+        return b""
+
+    def abort(self, requestID: int) -> bytes:
+        """
+        Only closing the connection tells an SCGI application that its answer is not wanted.
+
+        @return: Nothing.
+        @raise LocalProtocolError: If the request is not active.
+        """
+        if not self.active or requestID != REQUEST_ID:
+            raise LocalProtocolError(f"request {requestID} is not active")
+        return b""
+
+    def getValues(self, names: Iterable[bytes]) -> bytes:
+        """
+        An SCGI application can't be asked for variables.
+
+        @raise InvalidRequest: Always.
+        """
+        raise InvalidRequest("SCGI has no question for variables")
+
+    def _take(self, role: int) -> int:
+        if role != Role.RESPONDER:
+            raise InvalidRequest("an SCGI application is a Responder, and nothing else")
+        if not self.reusable:
+            raise LocalProtocolError("an SCGI connection carries one request")
+        self._used = True
+        self.active = 1
+        return REQUEST_ID
+
+    def _sending(self, requestID: int, stream: int) -> None:
+        if self._remaining < 0 or requestID != REQUEST_ID or stream != Stream.STDIN:
+            raise LocalProtocolError(f"request {requestID} sends no stream {stream} now")
+
+    # Answers
+
+    def receive(self, data: bytes) -> list[Event]:
+        """
+        Take what the transport brought: output, whatever it is.
+
+        @raise RemoteProtocolError: If the connection failed already, in an earlier call.
+        """
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        if not self.active:
+            self._error = InactiveRequestID("an answer, and nothing was asked")
+            return [ConnectionFailed(self._error)]
+        self._answered = True
+        return [DataReceived(REQUEST_ID, Stream.STDOUT, data)] if data else []
+
+    def receiveEnd(self) -> list[Event]:
+        """
+        The peer closed the connection: that is the end of its answer, if there was any.
+        """
+        if not self.active or not self._answered:
+            return []
+        self.active = 0
+        self._remaining = -1
+        return [_OUTPUT_END, RequestEnded(REQUEST_ID, 0, 0)]
