@@ -81,7 +81,7 @@ def backend(workspace: Workspace) -> Iterator[Backend]:
     Run C{twist fcgi} with L{tests.interop.app}, on a Unix and a TCP socket.
     """
     port = freePort()
-    command = [sys.executable, "-m", "twisted", "fcgi"]
+    command = [sys.executable, "-m", "twisted", "--log-format=text", "fcgi"]
     command += ["--port", f"unix:{workspace.socket}"]
     command += ["--port", f"tcp:{port}:interface={workspace.host}"]
     command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app"]
@@ -261,9 +261,7 @@ class FrontEnd:
     @ivar settings: other text to change.
     @ivar spawns: it starts the application by itself.
     @ivar upload: what the application hears about the length of a chunked upload.
-    @ivar noticesBeforeHead: the application hears at once when the browser has gone that waits for
-        the head of the response.
-    @ivar noticesAfterHead: and when it has the head.
+    @ivar notices: the application hears at once that the browser has gone; otherwise when it writes.
     @ivar keeps: it keeps connections to the application.
     @ivar joins: it joins repeated request headers to one.
     @ivar duplex: it goes on sending the request while the response comes.
@@ -278,8 +276,7 @@ class FrontEnd:
     settings: Mapping[str, str] = field(default_factory=dict)
     spawns: bool = False
     upload: Upload = Upload.KNOWN
-    noticesBeforeHead: bool = False
-    noticesAfterHead: bool = False
+    notices: bool = False
     keeps: bool = False
     joins: bool = True
     duplex: bool = True
@@ -371,8 +368,7 @@ def nginxWith(
         tcp=tcp,
         settings=settings or {},
         upload=upload,
-        noticesBeforeHead=True,
-        noticesAfterHead=True,
+        notices=True,
         keeps=keeps,
         joins=False,
         duplex=False,
@@ -394,7 +390,6 @@ def haproxyWith(
         "haproxy.cfg",
         tcp=tcp,
         settings=settings or {},
-        noticesBeforeHead=True,
         keeps=keeps,
         joins=False,
         chunkedLimit=10_000,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # How long a program may take to listen, or to go. It only bounds a failing test.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 # How often to look whether it is so far.
 PAUSE = 0.01
