@@ -11,11 +11,20 @@ import sys
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-from txfcgi.wire.events import DataReceived, Event, RequestReceived
-from txfcgi.wire.fastcgi import ServerConnection, _Request
+import pytest
+
+from txfcgi.errors import RemoteProtocolError
+from txfcgi.wire.events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    RequestReceived,
+    StreamEnded,
+)
+from txfcgi.wire.fastcgi import ServerConnection
 from txfcgi.wire.framing import RecordLayer
 from txfcgi.wire.params import NameValueParams
-from txfcgi.wire.records import Role
+from txfcgi.wire.records import Role, Stream
 
 BEGIN_REQUEST = 1
 ABORT_REQUEST = 2
@@ -34,6 +43,14 @@ AUTHORIZER = 2
 FILTER = 3
 
 KEEP_CONN = 1
+
+# A request id that is never active here.
+NOBODY = 60000
+
+A1 = (b"A", b"1")
+B2 = (b"B", b"2")
+STDIN_ENDED = StreamEnded(1, Stream.STDIN)
+DATA_ENDED = StreamEnded(1, Stream.DATA)
 
 
 def record(
@@ -101,7 +118,7 @@ def endRequest(requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> b
     return record(END_REQUEST, requestID, struct.pack(">IB3x", appStatus, protocolStatus))
 
 
-# Arrivals
+# Events
 
 
 def received(
@@ -113,6 +130,25 @@ def received(
     block = b"".join(pair(*each) for each in pairs)
     return RequestReceived(requestID, Role(role), keep, NameValueParams(block))
 
+
+def body(data: bytes, requestID: int = 1) -> DataReceived:
+    """
+    Bytes of a STDIN stream.
+    """
+    return DataReceived(requestID, Stream.STDIN, data)
+
+
+def split(events: list[Event]) -> tuple[list[Event], type[RemoteProtocolError] | None]:
+    """
+    The events before the connection failed, and the class of the error, if it did.
+    """
+    assert all(not isinstance(event, ConnectionFailed) for event in events[:-1])
+    if events and isinstance(events[-1], ConnectionFailed):
+        return events[:-1], type(events[-1].error)
+    return events, None
+
+
+# Arrivals
 
 Deliver = Callable[[RecordLayer, bytes], list[Event]]
 
@@ -164,7 +200,7 @@ def withMoreBehind(connection: RecordLayer, data: bytes) -> list[Event]:
     """
     In one read, with the start of a record that nobody waits for behind it; the rest comes later.
     """
-    more = record(STDIN, 65535, b"for nobody", bytes(6))
+    more = record(STDIN, NOBODY, b"for nobody", bytes(6))
     return receiveAll(connection, [data + more[:11], more[11:]])
 
 
@@ -177,6 +213,7 @@ def cutInHeaders(connection: RecordLayer, data: bytes) -> list[Event]:
 
 
 WAYS: list[Deliver] = [whole, byteByByte, withMoreBehind, cutInHeaders]
+everyWay = pytest.mark.parametrize("deliver", WAYS, ids=lambda way: way.__name__)
 
 
 # Connections

@@ -2,14 +2,14 @@
 The FastCGI rules (FastCGI 1.0): bytes to events at an application (L{ServerConnection}), and the
 bytes that answer them.
 
-Which record may come in which state of a request stands in one table, L{_NEXT}. A request starts
-at the end of its PARAMS, for an Authorizer may never see a STDIN record.
+Which input may come in which state of a request stands in one table,
+L{NEXT<txfcgi.wire.active.NEXT>}. A request starts at the end of its PARAMS, for an Authorizer may
+never see a STDIN record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
 from struct import Struct
 from typing import Final
 
@@ -24,6 +24,7 @@ from ..errors import (
     UnexpectedRecord,
     UnknownRole,
 )
+from .active import KEPT, LAST, NEXT, ActiveRequest, State
 from .events import (
     DataReceived,
     RequestAborted,
@@ -45,27 +46,6 @@ from .records import (
     nameOfType,
     wrongLength,
 )
-
-
-class State(IntEnum):
-    """
-    What an active request waits for.
-    """
-
-    PARAMS = 0
-    STDIN = 1
-    FILTER_STDIN = 2
-    DATA = 3
-    COMPLETE = 4  # all of its input is there
-    REFUSED = 5  # whatever still comes is dropped
-
-
-# The state after the end of a stream. A stream that is not here may not come in that state.
-_NEXT: Final = {
-    State.STDIN << 8 | Stream.STDIN: State.COMPLETE,
-    State.FILTER_STDIN << 8 | Stream.STDIN: State.DATA,
-    State.DATA << 8 | Stream.DATA: State.COMPLETE,
-}
 
 _ROLES: Final = {role.value: role for role in Role}
 _FILTER: Final = Role.FILTER
@@ -108,36 +88,6 @@ def _outputEnd(requestID: int, padding: int) -> bytes:
     if requestID < _COMMON_IDS:
         _tails[requestID << 3 | padding] = tail
     return tail
-
-
-class _Request:
-    """
-    An active request, as far as the wire is concerned.
-    """
-
-    __slots__ = (
-        "keepConnection",
-        "params",
-        "refusal",
-        "role",
-        "state",
-        "stderrUsed",
-        "stdoutUsed",
-    )
-
-    def __init__(self, role: int, keepConnection: bool, state: State) -> None:
-        self.role = role
-        self.keepConnection = keepConnection
-        self.state = state
-        self.params: bytearray | None = None
-        self.refusal: Exception | None = None  # to be reported at the end of PARAMS
-        self.stdoutUsed = False
-        self.stderrUsed = False
-
-
-# Requests whose input is complete and that have no output yet are alike, and share one of these.
-_KEPT: Final = _Request(1, True, _COMPLETE)
-_LAST: Final = _Request(1, False, _COMPLETE)
 
 
 class ServerConnection(RecordLayer):
@@ -196,7 +146,7 @@ class ServerConnection(RecordLayer):
             dropped.
         """
         super().__init__()
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, ActiveRequest] = {}
         self._multiplex = multiplex
         self._activeLimit = requests
         self._paramsBytes = paramsBytes
@@ -290,8 +240,8 @@ class ServerConnection(RecordLayer):
             raise LocalProtocolError(f"an application does not send {stream.name}")
         if not data:
             return []
-        if request is _KEPT or request is _LAST:
-            request = _Request(1, request.keepConnection, _COMPLETE)
+        if request is KEPT or request is LAST:
+            request = ActiveRequest(1, request.keepConnection, _COMPLETE)
             self._requests[requestID] = request
         if stream == Stream.STDOUT:
             request.stdoutUsed = True
@@ -327,7 +277,7 @@ class ServerConnection(RecordLayer):
         self._pop(requestID)
         self._closing = True
 
-    def _pop(self, requestID: int) -> _Request:
+    def _pop(self, requestID: int) -> ActiveRequest:
         request = self._requests.pop(requestID, None)
         if request is None:
             raise LocalProtocolError(f"request {requestID} is not active")
@@ -340,7 +290,7 @@ class ServerConnection(RecordLayer):
         return request
 
     def _ending(
-        self, requestID: int, request: _Request, appStatus: int, protocolStatus: int
+        self, requestID: int, request: ActiveRequest, appStatus: int, protocolStatus: int
     ) -> bytes:
         ending = endRequest(requestID, appStatus, protocolStatus)
         if request.stderrUsed:
@@ -389,7 +339,7 @@ class ServerConnection(RecordLayer):
         ):
             return 0
         keepConnection = flags & KEEP_CONN == KEEP_CONN
-        requests[requestID] = _KEPT if keepConnection else _LAST
+        requests[requestID] = KEPT if keepConnection else LAST
         events = self._events
         events.append(
             RequestReceived(
@@ -410,7 +360,7 @@ class ServerConnection(RecordLayer):
                     raise InvalidRequestID(f"{nameOfType(kind)} with request id 0 (section 3.3)")
                 self.ignored += 1
                 return
-            following = _NEXT.get(request.state << 8 | kind)
+            following = NEXT.get(request.state << 8 | kind)
             if following is None:
                 self._other(request, kind, requestID, content)
             elif content:
@@ -433,7 +383,7 @@ class ServerConnection(RecordLayer):
         else:
             self.replies += recordHeader(11, 0, 8, 0) + bytes((kind, 0, 0, 0, 0, 0, 0, 0))
 
-    def _other(self, request: _Request, kind: int, requestID: int, content: bytes) -> None:
+    def _other(self, request: ActiveRequest, kind: int, requestID: int, content: bytes) -> None:
         """
         A record of an active request that is no input an app is to see now.
         """
@@ -458,7 +408,7 @@ class ServerConnection(RecordLayer):
                 f"BEGIN_REQUEST for id {requestID}, which is active (section 3.3)"
             )
         number, flags = BEGIN_BODY.unpack_from(content)
-        request = _Request(number, flags & KEEP_CONN == KEEP_CONN, State.PARAMS)
+        request = ActiveRequest(number, flags & KEEP_CONN == KEEP_CONN, State.PARAMS)
         others = len(self._requests)
         self._requests[requestID] = request
         if number not in _ROLES:
@@ -475,7 +425,7 @@ class ServerConnection(RecordLayer):
         request.state = State.REFUSED
         self._events.append(RequestRefused(requestID, number, reason))
 
-    def _refuse(self, request: _Request, reason: Exception) -> None:
+    def _refuse(self, request: ActiveRequest, reason: Exception) -> None:
         """
         Drop what still comes for a request. If the answer may have output in it, it is due at the
         end of PARAMS, not before (section 6.2). A peer that leaves too many of them waiting for
@@ -485,7 +435,7 @@ class ServerConnection(RecordLayer):
         request.refusal = reason
         self._drop(request)
 
-    def _drop(self, request: _Request) -> None:
+    def _drop(self, request: ActiveRequest) -> None:
         if request.params is not None:
             self._collecting -= len(request.params)
             request.params = None
@@ -495,7 +445,7 @@ class ServerConnection(RecordLayer):
             raise wrongLength(2, len(content))
         self._events.append(RequestAborted(requestID))
 
-    def _params(self, request: _Request, requestID: int, content: bytes) -> None:
+    def _params(self, request: ActiveRequest, requestID: int, content: bytes) -> None:
         if request.state is not State.PARAMS:
             self._late(request, requestID, Stream.PARAMS, content)
         elif content:
@@ -528,7 +478,7 @@ class ServerConnection(RecordLayer):
                 )
             )
 
-    def _late(self, request: _Request, requestID: int, stream: Stream, content: bytes) -> None:
+    def _late(self, request: ActiveRequest, requestID: int, stream: Stream, content: bytes) -> None:
         """
         A record of a stream that is over, or that this request does not have. A second empty
         record does no harm and is sent by some. What comes too early is never passed over: it

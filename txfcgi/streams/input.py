@@ -1,39 +1,28 @@
 """
-One stream of bytes each way, the same at a server and at a client.
-
-L{InputStream} is read; L{OutputStream} is written. Both hold a bounded number of bytes: the first
-by asking its source to pause, the second by asking its writer to wait, and by failing the request
-of a writer that does not.
+L{InputStream}: bytes that arrive, and are read.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from typing import Final, Protocol, cast
+from collections.abc import AsyncGenerator
+from typing import Final, Protocol
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IPushProducer
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import implementer
 
-from .errors import (
+from ..errors import (
     AlreadyReading,
     BodyTooLarge,
     BodyTooLong,
     BodyTooShort,
-    InvalidResponse,
-    OutputTooLarge,
     ReadTooLarge,
     RequestAborted,
-    StreamClosed,
 )
-from .transport import Outlet
-from .wire.framing import Buffer
 
 COLLECT_BYTES: Final = 16 * 1024 * 1024
 STREAM_BYTES: Final = 65_536
-# How much one writer may send before the others get a turn, however fast the peer takes it.
-TURN: Final = 1_048_576
 
 
 class Source(Protocol):
@@ -340,223 +329,3 @@ class InputStream:
         self.fail(RequestAborted("the consumer of the stream stopped it"))
         self.resumeProducing()
         self.flush()
-
-
-@implementer(IConsumer)
-class OutputStream:
-    """
-    Bytes to be sent. What is written goes out at once, as far as the peer takes it.
-
-    A writer that has much to say waits with L{drain}, or registers a producer.
-    """
-
-    __slots__ = (
-        "_closed",
-        "_failed",
-        "_limit",
-        "_outlet",
-        "_producer",
-        "_pulling",
-        "_send",
-        "_streaming",
-        "_unsent",
-        "_waiters",
-        "_wrote",
-    )
-
-    def __init__(
-        self,
-        outlet: Outlet,
-        send: Callable[[Buffer], None],
-        failed: Callable[[Exception], None],
-        limit: int,
-    ) -> None:
-        """
-        @param outlet: What is asked whether there is room.
-        @param send: Takes the bytes.
-        @param failed: Is told why the request has to fail.
-        @param limit: How many bytes may be written while there is no room.
-        """
-        self._outlet = outlet
-        self._send = send
-        self._failed = failed
-        self._limit = limit
-        self._closed: Exception | None = None
-        self._producer: IPushProducer | IPullProducer | None = None
-        self._streaming = False
-        self._pulling = False
-        self._unsent = 0
-        self._wrote = 0
-        self._waiters: list[Deferred[None]] = []
-
-    @property
-    def full(self) -> bool:
-        """
-        Whether the peer does not take as much as is written.
-        """
-        return self._outlet.full
-
-    @property
-    def closed(self) -> bool:
-        """
-        Whether nothing can be written any more.
-        """
-        return self._closed is not None
-
-    def write(self, data: Buffer) -> None:
-        """
-        Send bytes.
-
-        @raise InvalidResponse: If they are not bytes.
-        @raise StreamClosed: If the stream is over. After an abort nothing is raised, and nothing
-            is sent: the writer is told by the cancellation that goes with it.
-        @raise OutputTooLarge: If too much was written that the peer did not take. The request has
-            failed.
-        """
-        if type(data) is not bytes:
-            data = asBuffer(data)
-        if self._closed is not None:
-            if isinstance(self._closed, RequestAborted):
-                return
-            raise self._closed
-        if self._outlet.full:
-            self._unsent += len(data)
-            if self._unsent > self._limit:
-                error = OutputTooLarge(
-                    f"{self._unsent} bytes were written that the peer did not take, and at most "
-                    f"{self._limit} may wait: wait for drain(), or register a producer"
-                )
-                self._failed(error)
-                raise error
-        self._send(data)
-        self._wrote += len(data)
-        if self._producer is not None:
-            if not self._streaming:
-                self._pull()
-            elif self._outlet.full:
-                self._outlet.whenDrained(self._resume)
-                self._producer.pauseProducing()  # type: ignore[union-attr]
-
-    def drain(self) -> Deferred[None]:
-        """
-        Wait until the peer has taken so much of what was written that there is room again.
-
-        @return: Fires at once if there is room; fails with
-            L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
-        """
-        if isinstance(self._closed, RequestAborted):
-            return fail(self._closed)
-        if not self._outlet.full:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred(self._waiters.remove)
-        self._waiters.append(waiter)
-        self._outlet.whenDrained(self._resume)
-        return waiter
-
-    def rest(self) -> None:
-        """
-        Let other work go first: the stream counts as full until the next turn of the reactor.
-        """
-        self._outlet.rest()
-
-    def close(self) -> None:
-        """
-        Say that nothing more is written.
-        """
-        self._end(StreamClosed("the stream was closed before this was written"))
-
-    def fail(self, error: Exception) -> None:
-        """
-        The request is over: waiting writers get the error, a producer is stopped.
-        """
-        producer, self._producer = self._producer, None
-        self._end(error)
-        self._outlet.forget(self._resume)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.errback(error)
-        if producer is not None:
-            producer.stopProducing()
-
-    def _end(self, error: Exception) -> None:
-        if self._closed is None or isinstance(error, RequestAborted):
-            self._closed = error
-
-    def _resume(self) -> None:
-        """
-        There is room again.
-        """
-        self._unsent = 0
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.callback(None)
-        if self._producer is None:
-            return
-        if self._streaming:
-            self._producer.resumeProducing()
-        else:
-            self._pull()
-
-    # IConsumer
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """
-        Let a producer write here: a push producer is paused and resumed, a pull producer is asked
-        for more whenever there is room.
-
-        @raise RuntimeError: If another one is registered.
-        """
-        if self._producer is not None:
-            raise RuntimeError(f"{self._producer!r} is registered already")
-        if self._closed is not None:
-            producer.stopProducing()
-            return
-        self._producer = cast("IPushProducer | IPullProducer", producer)
-        self._streaming = streaming
-        if not streaming:
-            self._pull()
-        elif self._outlet.full:
-            self._outlet.whenDrained(self._resume)
-            self._producer.pauseProducing()  # type: ignore[union-attr]
-
-    def unregisterProducer(self) -> None:
-        """
-        The producer has no more to write.
-        """
-        self._producer = None
-        if not self._waiters:
-            self._outlet.forget(self._resume)
-
-    def _pull(self) -> None:
-        """
-        Ask a pull producer for more until there is no room, or it takes its time.
-        """
-        if self._pulling:
-            return
-        self._pulling = True
-        try:
-            start = self._wrote
-            while self._producer is not None and not self._outlet.full:
-                before = self._wrote
-                self._producer.resumeProducing()
-                if self._wrote == before:
-                    return
-                if self._wrote - start > TURN:
-                    self._outlet.rest()
-        finally:
-            self._pulling = False
-        if self._producer is not None:
-            self._outlet.whenDrained(self._resume)
-
-
-def asBuffer(data: object) -> Buffer:
-    """
-    What was written, as bytes that will not change: a view of bytes stays one.
-
-    @raise InvalidResponse: If it is something else, such as text.
-    """
-    if isinstance(data, bytes) or (isinstance(data, memoryview) and isinstance(data.obj, bytes)):
-        return data
-    if isinstance(data, (bytearray, memoryview)):
-        return bytes(data)
-    raise InvalidResponse(f"bytes are written, not {type(data).__name__}: {data!r:.80}")
