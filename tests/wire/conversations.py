@@ -235,7 +235,7 @@ def heldBytes(holder: object) -> int:
     How much memory a connection holds: itself, and all that is its own.
     """
     size = sys.getsizeof(holder)
-    if isinstance(holder, RecordLayer | _Request):
+    if isinstance(holder, RecordLayer | ActiveRequest):
         names = {name for kind in type(holder).__mro__ for name in getattr(kind, "__slots__", ())}
         return size + sum(heldBytes(getattr(holder, name)) for name in names)
     if isinstance(holder, dict):
