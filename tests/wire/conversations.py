@@ -14,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from txfcgi.errors import RemoteProtocolError
+from txfcgi.wire.active import ActiveRequest
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,
