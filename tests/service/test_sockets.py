@@ -507,7 +507,7 @@ class InheritedListenerTests(SocketTests):
         A datagram socket is not a stream.
         """
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-            self.assertIn("but not a stream", self.refusal(datagrams.fileno()))
+            self.assertIn("that can't be served", self.refusal(datagrams.fileno()))
 
     def test_files(self) -> None:
         """

@@ -28,8 +28,9 @@ from txfcgi.service.sockets import UNIXListener
 
 PUBLIC_PORT = (
     "{address} is open to other machines, and whoever connects is believed in all they say: "
-    "FastCGI and SCGI have no passwords. Bind it to interface=127.0.0.1, use a unix: socket, say "
-    "who may connect with --allow-from, or insist with --insecure"
+    "FastCGI and SCGI have no passwords. Bind it to 127.0.0.1, use a Unix socket, say who may "
+    "connect with --allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or insist "
+    "with --insecure (insecure=True)"
 )
 
 #: What an endpoint fails with when it can't listen. A port number that is too large is an

@@ -31,6 +31,9 @@ from txfcgi.service.errors import CannotListen
 #: servers fail in a burst.
 BACKLOG = 511
 
+#: The families of sockets that can be served on.
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+
 
 @dataclass(frozen=True)
 class SocketFile:
@@ -209,15 +212,13 @@ def inheritedListener(fd: int) -> socket.socket:
         )
     listening = socket.socket(fileno=os.dup(fd))
     with _closedOnError(listening):
-        if listening.type != socket.SOCK_STREAM:
-            raise CannotListen(f"file descriptor {fd} is a socket, but not a stream")
+        if listening.type != socket.SOCK_STREAM or listening.family not in FAMILIES:
+            raise CannotListen(
+                f"file descriptor {fd} is a socket that can't be served: {listening.family!r}, "
+                f"{listening.type!r}"
+            )
         if not _accepts(listening):
             raise CannotListen(f"file descriptor {fd} is a socket, but not one that listens")
-        if listening.family not in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
-            raise CannotListen(
-                f"file descriptor {fd} is a listening socket of a family that can't be served: "
-                f"{listening.family!r}"
-            )
     return listening
 
 
@@ -277,8 +278,8 @@ def _newSocket() -> socket.socket:
 
 def _accepts(candidate: socket.socket) -> bool:
     """
-    Is this a listening socket? A connected one has a peer; one that does neither is told apart by
-    SO_ACCEPTCONN, where the system knows that option.
+    Is this a listening socket? One that is connected has a peer (section 2.2); one that is neither
+    is told apart by SO_ACCEPTCONN.
 
     @param candidate: The socket.
 
@@ -287,14 +288,9 @@ def _accepts(candidate: socket.socket) -> bool:
     try:
         candidate.getpeername()
     except OSError as error:
-        if error.errno != errno.ENOTCONN:
-            return False
-    else:
-        return False
-    try:
-        return candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
-    except OSError as error:
-        return error.errno == errno.ENOPROTOOPT
+        accepts = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return error.errno == errno.ENOTCONN and accepts != 0
+    return False
 
 
 def _identity(info: os.stat_result) -> tuple[int, int]:
