@@ -16,6 +16,7 @@ from .server.request import (
     ResponderRequest,
 )
 from .server.response import Allow, Deny, Response
+from .server.scgi import SCGIServerFactory, SCGIServerProtocol
 from .service.spawned import serve
 from .streams import InputStream, OutputStream
 from .wire.params import Params
@@ -40,6 +41,8 @@ __all__ = [
     "ResponderRequest",
     "Response",
     "Role",
+    "SCGIServerFactory",
+    "SCGIServerProtocol",
     "TxFCGIError",
     "UnknownRole",
     "__version__",

@@ -265,7 +265,7 @@ class Application:
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:
-            channel.outlet.write(channel.wire.breakOff(request.requestID))
+            channel.breakOff(request.requestID)
         self._cancel(pending)
         request._finish(RequestAborted(f"{self.name} failed") if headSent else None)
         channel.requestEnded(request)
@@ -332,7 +332,7 @@ def refuse(
     FCGI_OVERLOADED comes with a 503 of its own, for not every web server looks at it.
     """
     wire, outlet = channel.wire, channel.outlet
-    if isinstance(error, UnknownRole):
+    if isinstance(error, UnknownRole) and wire.hasStatus:
         outlet.write(wire.end(requestID, 0, ProtocolStatus.UNKNOWN_ROLE))
         return
     if isinstance(error, CantMultiplex):

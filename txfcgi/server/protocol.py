@@ -42,6 +42,8 @@ class ServerProtocol(Protocol):
     @ivar host: Our end.
     @ivar requests: The requests that are with the app, by their id.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
+    @ivar halfCloses: Whether the web server may close its direction and still get its answer.
+    @ivar inputLost: Whether it has done so.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -49,6 +51,8 @@ class ServerProtocol(Protocol):
     outlet: Outlet
     peer: IAddress
     host: IAddress
+    halfCloses = False
+    inputLost = False
 
     def __init__(self, server: ServerFactory, wire: ServerWire) -> None:
         self.server = server
@@ -249,6 +253,17 @@ class ServerProtocol(Protocol):
         A request can't go on, whatever its app does.
         """
         self.application.failed(Failure(error), request)
+
+    def breakOff(self, requestID: int) -> None:
+        """
+        End a request in the middle of its answer, which must not look complete.
+        """
+        last = self.wire.breakOff(requestID)
+        if last:
+            self.outlet.write(last)
+        else:
+            self._closing = True
+            self.tcp.abortConnection()
 
     def inputFull(self, stream: InputStream) -> None:
         """

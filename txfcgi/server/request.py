@@ -15,14 +15,15 @@ from twisted.web.http_headers import Headers
 from ..errors import BodyTooLarge, RemoteProtocolError, RequestAborted, StreamClosed
 from ..streams import InputStream, OutputStream, Source
 from ..transport import Outlet
-from ..wire import fastcgi
+from ..wire import fastcgi, scgi
 from ..wire.cgi import headerOfParam, readContentLength
 from ..wire.params import Params
 from ..wire.records import Role, Stream
 from .limits import Limits
 from .output import CGIOutput
 
-ServerWire = fastcgi.ServerConnection
+# What can be served. They have in common what this package uses of them.
+ServerWire = fastcgi.ServerConnection | scgi.ServerConnection
 
 
 class Channel(Source, Protocol):
@@ -39,6 +40,11 @@ class Channel(Source, Protocol):
     def requestFailed(self, request: Request, error: Exception) -> None:
         """
         The request can't go on, whatever its app does.
+        """
+
+    def breakOff(self, requestID: int) -> None:
+        """
+        End the request in the middle of its answer, which must not look complete.
         """
 
     def requestEnded(self, request: Request) -> None:

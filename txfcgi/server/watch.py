@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # Seconds between two looks at the connections.
 TICK: Final = 1.0
 
-_GONE: Final = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0)
+_GONE: Final = getattr(select, "POLLHUP", 0)
+_GONE_OR_HALF: Final = getattr(select, "POLLRDHUP", 0) | _GONE
 
 
 class Watch:
@@ -58,7 +59,7 @@ class Watch:
         elif not protocol.wire.active:
             if now - self.heard > limits.idleTimeout:
                 protocol.close()
-        elif protocol.paused and _isGone(protocol):
+        elif (protocol.paused or protocol.inputLost) and isGone(protocol):
             protocol.tcp.abortConnection()
         else:
             self._checkRequests(protocol, now)
@@ -103,14 +104,15 @@ class Watch:
         protocol.tcp.abortConnection()
 
 
-def _isGone(protocol: ServerProtocol) -> bool:
+def isGone(protocol: ServerProtocol) -> bool:
     """
     Whether the web server closed a connection that is not read at the moment: a transport that is
-    paused does not notice.
+    paused, or whose input is over, does not notice.
     """
     transport = protocol.transport
-    if not _GONE or not ISystemHandle.providedBy(transport):
+    gone = _GONE if protocol.halfCloses else _GONE_OR_HALF
+    if not gone or not ISystemHandle.providedBy(transport):
         return False
     poll = select.poll()
-    poll.register(ISystemHandle(transport).getHandle(), _GONE)
+    poll.register(ISystemHandle(transport).getHandle(), gone)
     return bool(poll.poll(0))

@@ -121,6 +121,8 @@ class ServerConnection(RecordLayer):
     )
 
     hasStderr: Final = True
+    #: Whether the end of a request can tell more than what its output says.
+    hasStatus: Final = True
 
     def __init__(
         self,

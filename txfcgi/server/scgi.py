@@ -1,0 +1,99 @@
+"""
+SCGI for an app: what L{txfcgi.server.protocol} does for every protocol, and the one thing that is
+SCGI's own, a web server that closes its direction and still waits for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
+from zope.interface import implementer
+
+from ..wire import scgi
+from .application import App
+from .factory import ServerFactory
+from .limits import Limits
+from .protocol import ServerProtocol
+from .watch import isGone
+
+
+@implementer(IHalfCloseableProtocol)
+class SCGIServerProtocol(ServerProtocol):
+    """
+    One SCGI connection from a web server, for one request.
+    """
+
+    wire: scgi.ServerConnection
+
+    def readConnectionLost(self) -> None:
+        """
+        The web server sends no more. If that was all of its request, it gets its answer; unless
+        it is known to be gone.
+        """
+        self.inputLost = True
+        arrived = self.wire.receiveEnd()
+        if self._closing:
+            self.finishClosing()
+        elif arrived:
+            self._deliver(arrived)
+        elif not self.halfCloses or not self.wire.active or isGone(self):
+            self.tcp.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Our direction is closed, as was asked for.
+        """
+
+
+class SCGIServerFactory(ServerFactory):
+    """
+    Serves an app over SCGI: C{endpoint.listen(SCGIServerFactory(app))}.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits | None = None,
+        *,
+        clock: IReactorTime | None = None,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        lenient: bool = False,
+        statusLine: bool = False,
+        abortOnEOF: bool = False,
+    ) -> None:
+        """
+        @param app: Called with each request; see L{txfcgi.server.application}.
+        @param limits: What is taken at the most.
+        @param clock: Where the time comes from; the reactor, if not given.
+        @param allowFrom: Tells whether an address may connect.
+        @param lenient: Whether to take requests that leave the header SCGI out (nginx without its
+            scgi_params), and those with an HTTP header that is there several times (nginx before
+            1.23).
+        @param statusLine: Whether answers start with an HTTP status line in place of a Status
+            header.
+        @param abortOnEOF: Whether a web server that closes its direction has given its request
+            up. If not, it gets its answer, and an app hears that it has gone only when it is gone
+            for certain: at once on a Unix socket, when it writes over TCP.
+        """
+        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        self._lenient = lenient
+        self._statusLine = statusLine
+        self._halfCloses = not abortOnEOF
+
+    def makeProtocol(self) -> SCGIServerProtocol:
+        """
+        SCGI for one connection.
+        """
+        limits = self.limits
+        protocol = SCGIServerProtocol(
+            self,
+            scgi.ServerConnection(
+                paramsBytes=limits.paramsBytes,
+                paramsCount=limits.paramsCount,
+                lenient=self._lenient,
+                statusLine=self._statusLine,
+            ),
+        )
+        protocol.halfCloses = self._halfCloses
+        return protocol
