@@ -30,12 +30,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-class TwistdTests(ProgramTests):
+class TwistTests(ProgramTests):
     """
-    Tests of C{twistd fcgi} in the foreground.
+    Tests of C{twist fcgi}: of what depends on the command that it is a part of.
     """
 
-    command: ClassVar[tuple[str, ...]] = ("twistd", "--nodaemon", "--pidfile=")
+    command: ClassVar[tuple[str, ...]] = ("twist", "--log-format=text")
 
     def serve(self, *words: str, app: str = "sample.hello", **options: Any) -> Program:
         """
@@ -112,6 +112,129 @@ class TwistdTests(ProgramTests):
         self.assertNotIn("app.sock", os.listdir(self.folder))
         self.assertNotIn("Traceback", program.said)
 
+    def test_signals(self) -> None:
+        """
+        SIGINT and SIGUSR1 end it as SIGTERM does.
+        """
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            program = self.serveUNIX()
+            self.assertServes(self.socketPath)
+            self.assertEnds(program, number)
+            self.assertFalse(os.path.exists(self.socketPath))
+
+    def test_finishesWhatRuns(self) -> None:
+        """
+        At SIGTERM a request that runs is finished, while no connection is taken any more, and an
+        idle one is closed.
+        """
+        program = self.serveUNIX(app="sample.echo")
+        idle = self.connect(self.socketPath)
+        idle.sendall(beginning({}, keep=True) + record(STDIN, b""))
+        self.assertEqual(answer(idle), b"")
+        running = self.begin()
+        program.waitFor("echo has begun", 2)
+        program.kill(signal.SIGTERM)
+        self.assertEqual(idle.recv(1), b"")
+        until(lambda: not os.path.exists(self.socketPath))
+        self.assertRaises(OSError, self.connect, self.socketPath)
+        running.sendall(record(STDIN, b"to the end") + record(STDIN, b""))
+        self.assertEqual(answer(running), b"to the end")
+        self.assertEqual(program.end(), 0, program.said)
+
+    def test_missing(self) -> None:
+        """
+        Without a place and an app it says so.
+        """
+        name = self.command[0]
+        self.assertFailsWithoutTraceback(
+            self.start(*self.command, "fcgi"), f"{name} fcgi: --port and --app are missing"
+        )
+
+    def test_moduleFails(self) -> None:
+        """
+        A module that fails shows its own traceback, and none of ours.
+        """
+        self.write("failing.py", "def prepare():\n    import nowhere\nprepare()\n")
+        said = self.assertFails(
+            self.serve("--port", f"unix:{self.socketPath}", app="failing.fn"),
+            "the module failing failed when it was imported",
+            'failing.py", line 2, in prepare',
+            "No module named 'nowhere'",
+        )
+        self.assertEqual(said.count("File "), 2)
+
+    def test_socketInUse(self) -> None:
+        """
+        A socket that another server listens on is left to it.
+        """
+        self.serveUNIX()
+        program = self.serve("--port", f"unix:{self.socketPath}")
+        self.assertFailsWithoutTraceback(program, "is in use: another server answers there")
+        self.assertServes(self.socketPath)
+
+    def test_portInUse(self) -> None:
+        """
+        So is a port. What was opened before is not left behind.
+        """
+        taken = self.listener(socket.AF_INET, ("127.0.0.1", 0))
+        port = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+        program = self.serve("--port", f"unix:{self.socketPath}", "--port", port)
+        self.assertFailsWithoutTraceback(
+            program, f"{port}: can't listen there: Address already in use"
+        )
+        self.assertFalse(os.path.exists(self.socketPath))
+
+    def test_inheritedSocket(self) -> None:
+        """
+        It serves on the socket that it was started with, and leaves it to whoever made it.
+        """
+        listening = self.listener(socket.AF_UNIX, self.socketPath)
+        os.chmod(self.socketPath, 0o640)
+        program = self.serve("--port", "fcgi:fd=0", stdin=listening)
+        program.waitFor("Listens on ")
+        self.assertServes(self.socketPath)
+        self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o640)
+        self.assertEnds(program)
+        self.connect(self.socketPath)
+        again = self.serve("--port", "fcgi:fd=0", stdin=listening)
+        again.waitFor("Listens on ")
+        self.assertServes(self.socketPath)
+
+    def test_systemd(self) -> None:
+        """
+        It serves on a socket of systemd's, by number or name, and leaves it as it is.
+        """
+        listening = self.listener(socket.AF_UNIX, self.socketPath)
+        os.chmod(self.socketPath, 0o600)
+        for which_ in ("index=0", "name=app"):
+            program = self.start(
+                "python",
+                "-c",
+                ACTIVATE,
+                str(listening.fileno()),
+                which(self.command[0]),
+                *self.command[1:],
+                "fcgi",
+                "--port",
+                f"systemd:domain=UNIX:{which_}",
+                "--app",
+                "sample.hello",
+                pass_fds=[listening.fileno()],
+            )
+            program.waitFor("Listens on ")
+            self.assertServes(self.socketPath)
+            self.assertEnds(program)
+            self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o600)
+        self.connect(self.socketPath)
+
+
+class TwistdTests(TwistTests):
+    """
+    The same of C{twistd fcgi} in the foreground, and all that makes no difference to the command.
+    """
+
+    command = ("twistd", "--nodaemon", "--pidfile=")
+
     def test_mode(self) -> None:
         """
         The socket is as the endpoint says.
@@ -156,35 +279,6 @@ class TwistdTests(ProgramTests):
         program.waitFor("Listens on ")
         self.assertServes(self.socketPath)
 
-    def test_signals(self) -> None:
-        """
-        SIGINT and SIGUSR1 end it as SIGTERM does.
-        """
-        for number in (signal.SIGINT, signal.SIGUSR1):
-            program = self.serveUNIX()
-            self.assertServes(self.socketPath)
-            self.assertEnds(program, number)
-            self.assertFalse(os.path.exists(self.socketPath))
-
-    def test_finishesWhatRuns(self) -> None:
-        """
-        At SIGTERM a request that runs is finished, while no connection is taken any more, and an
-        idle one is closed.
-        """
-        program = self.serveUNIX(app="sample.echo")
-        idle = self.connect(self.socketPath)
-        idle.sendall(beginning({}, keep=True) + record(STDIN, b""))
-        self.assertEqual(answer(idle), b"")
-        running = self.begin()
-        program.waitFor("echo has begun", 2)
-        program.kill(signal.SIGTERM)
-        self.assertEqual(idle.recv(1), b"")
-        until(lambda: not os.path.exists(self.socketPath))
-        self.assertRaises(OSError, self.connect, self.socketPath)
-        running.sendall(record(STDIN, b"to the end") + record(STDIN, b""))
-        self.assertEqual(answer(running), b"to the end")
-        self.assertEqual(program.end(), 0, program.said)
-
     def test_deadline(self) -> None:
         """
         A request that does not end is aborted when its time is over. The exit status is 0 all the
@@ -206,15 +300,6 @@ class TwistdTests(ProgramTests):
         program.kill(signal.SIGTERM)
         program.waitFor("Stops listening")
         self.assertEnds(program)
-
-    def test_missing(self) -> None:
-        """
-        Without a place and an app it says so.
-        """
-        name = self.command[0]
-        self.assertFailsWithoutTraceback(
-            self.start(*self.command, "fcgi"), f"{name} fcgi: --port and --app are missing"
-        )
 
     def test_mistakes(self) -> None:
         """
@@ -240,40 +325,6 @@ class TwistdTests(ProgramTests):
             (["--app", "sample.hello", "--port", "systemd:domain=UNIX:index=0"], "no such socket"),
         ):
             self.assertFailsWithoutTraceback(self.start(*self.command, "fcgi", *words), said)
-
-    def test_moduleFails(self) -> None:
-        """
-        A module that fails shows its own traceback, and none of ours.
-        """
-        self.write("failing.py", "def prepare():\n    import nowhere\nprepare()\n")
-        said = self.assertFails(
-            self.serve("--port", f"unix:{self.socketPath}", app="failing.fn"),
-            "the module failing failed when it was imported",
-            'failing.py", line 2, in prepare',
-            "No module named 'nowhere'",
-        )
-        self.assertEqual(said.count("File "), 2)
-
-    def test_socketInUse(self) -> None:
-        """
-        A socket that another server listens on is left to it.
-        """
-        self.serveUNIX()
-        program = self.serve("--port", f"unix:{self.socketPath}")
-        self.assertFailsWithoutTraceback(program, "is in use: another server answers there")
-        self.assertServes(self.socketPath)
-
-    def test_portInUse(self) -> None:
-        """
-        So is a port. What was opened before is not left behind.
-        """
-        taken = self.listener(socket.AF_INET, ("127.0.0.1", 0))
-        port = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
-        program = self.serve("--port", f"unix:{self.socketPath}", "--port", port)
-        self.assertFailsWithoutTraceback(
-            program, f"{port}: can't listen there: Address already in use"
-        )
-        self.assertFalse(os.path.exists(self.socketPath))
 
     def test_otherFile(self) -> None:
         """
@@ -364,22 +415,6 @@ class TwistdTests(ProgramTests):
         program = self.serve("--port", f"unix:{self.socketPath}", env={"FCGI_WEB_SERVER_ADDRS": ""})
         self.assertFailsWithoutTraceback(program, "FCGI_WEB_SERVER_ADDRS in the environment")
 
-    def test_inheritedSocket(self) -> None:
-        """
-        It serves on the socket that it was started with, and leaves it to whoever made it.
-        """
-        listening = self.listener(socket.AF_UNIX, self.socketPath)
-        os.chmod(self.socketPath, 0o640)
-        program = self.serve("--port", "fcgi:fd=0", stdin=listening)
-        program.waitFor("Listens on ")
-        self.assertServes(self.socketPath)
-        self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o640)
-        self.assertEnds(program)
-        self.connect(self.socketPath)
-        again = self.serve("--port", "fcgi:fd=0", stdin=listening)
-        again.waitFor("Listens on ")
-        self.assertServes(self.socketPath)
-
     def test_inheritedPort(self) -> None:
         """
         The socket may be a TCP socket of either family.
@@ -401,138 +436,3 @@ class TwistdTests(ProgramTests):
         self.assertFailsWithoutTraceback(
             self.serve("--port", "fcgi:fd=0", stdin=listening), "is open to other machines"
         )
-
-    def test_systemd(self) -> None:
-        """
-        It serves on a socket of systemd's, by number or name, and leaves it as it is.
-        """
-        listening = self.listener(socket.AF_UNIX, self.socketPath)
-        os.chmod(self.socketPath, 0o600)
-        for which_ in ("index=0", "name=app"):
-            program = self.start(
-                "python",
-                "-c",
-                ACTIVATE,
-                str(listening.fileno()),
-                which(self.command[0]),
-                *self.command[1:],
-                "fcgi",
-                "--port",
-                f"systemd:domain=UNIX:{which_}",
-                "--app",
-                "sample.hello",
-                pass_fds=[listening.fileno()],
-            )
-            program.waitFor("Listens on ")
-            self.assertServes(self.socketPath)
-            self.assertEnds(program)
-            self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o600)
-        self.connect(self.socketPath)
-
-
-class TwistTests(TwistdTests):
-    """
-    The same of C{twist fcgi}.
-    """
-
-    command = ("twist", "--log-format=text")
-
-
-class DaemonTests(ProgramTests):
-    """
-    Tests of C{twistd fcgi} as a daemon.
-    """
-
-    def daemon(self, *words: str, before: tuple[str, ...] = (), **options: Any) -> Program:
-        """
-        Start a daemon, and wait until the command that starts it ends.
-        """
-        program = self.start("twistd", *before, "fcgi", "--app", "sample.hello", *words, **options)
-        self.addCleanup(self.stop)
-        return program
-
-    def stop(self) -> None:
-        """
-        Stop the daemon, and wait until it is gone.
-        """
-        if os.path.exists(self.path("twistd.pid")):
-            with open(self.path("twistd.pid")) as file:
-                os.kill(int(file.read()), signal.SIGTERM)
-            until(lambda: not os.path.exists(self.path("twistd.pid")))
-
-    def log(self) -> str:
-        """
-        What the daemon logged.
-        """
-        with open(self.path("twistd.log")) as file:
-            return file.read()
-
-    def test_serves(self) -> None:
-        """
-        It serves when the command that starts it has ended, with its umask set aside for the
-        socket, and leaves nothing but its log.
-        """
-        program = self.daemon("--port", f"unix:{self.socketPath}")
-        self.assertEqual(program.end(), 0, program.said)
-        self.assertServes(self.socketPath)
-        self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o660)
-        self.stop()
-        self.assertEqual(
-            sorted(set(os.listdir(self.folder)) - {"__pycache__"}), ["sample.py", "twistd.log"]
-        )
-
-    def test_mistakeBefore(self) -> None:
-        """
-        What is wrong with the command line is said before there is a daemon.
-        """
-        program = self.daemon("--port", "carrier:pigeon")
-        self.assertEqual(program.end(), 1)
-        self.assertIn("twistd fcgi: 'carrier:pigeon' is no endpoint", program.said)
-        self.assertNotIn("Traceback", program.said)
-        self.assertFalse(os.path.exists(self.path("twistd.log")))
-
-    def test_mistakeAfter(self) -> None:
-        """
-        What the daemon finds wrong its parent says, as much of it as Twisted lets through; all of
-        it is in the log. The exit status is 1, and there is no pid file.
-        """
-        listening = self.listener(socket.AF_UNIX, self.socketPath)
-        program = self.daemon("--port", "unix:app.sock")
-        self.assertEqual(program.end(), 1)
-        self.assertIn("unix:app.sock: ", program.said)
-        self.assertNotIn("Traceback", program.said)
-        until(lambda: f"unix:app.sock: {self.socketPath} is in use" in self.log())
-        until(lambda: not os.path.exists(self.path("twistd.pid")))
-        self.assertNotIn("Traceback", self.log())
-        listening.close()
-
-    def test_rotatesLog(self) -> None:
-        """
-        SIGUSR1 rotates the log, as it does for any daemon of C{twistd}.
-        """
-        program = self.daemon("--port", f"unix:{self.socketPath}")
-        self.assertEqual(program.end(), 0, program.said)
-        with open(self.path("twistd.pid")) as file:
-            os.kill(int(file.read()), signal.SIGUSR1)
-        until(lambda: os.path.exists(self.path("twistd.log.1")))
-        self.assertServes(self.socketPath)
-
-    def test_user(self) -> None:
-        """
-        A daemon that gives up root for another user has the socket that it made before, and ends
-        cleanly.
-        """
-        user = 65534 if os.getuid() == 0 else os.getuid()
-        os.chmod(self.folder, 0o755)
-        os.mkdir(self.path("run"))
-        os.chown(self.path("run"), user, -1)
-        path = self.path("run/app.sock")
-        program = self.daemon("--port", f"unix:{path}:owner={user}", before=(f"--uid={user}",))
-        self.assertEqual(program.end(), 0, program.said)
-        self.assertServes(path)
-        self.assertEqual(os.stat(path).st_uid, user)
-        with open(self.path("twistd.pid")) as file:
-            pid = int(file.read())
-        os.kill(pid, signal.SIGTERM)
-        until(lambda: not os.path.exists(path))
-        os.unlink(self.path("twistd.pid"))

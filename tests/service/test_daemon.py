@@ -1,0 +1,113 @@
+"""
+Tests of C{twistd fcgi} as a daemon.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+from typing import Any
+
+from .processes import Program, ProgramTests, until
+
+
+class DaemonTests(ProgramTests):
+    """
+    Tests of C{twistd fcgi} as a daemon.
+    """
+
+    def daemon(self, *words: str, before: tuple[str, ...] = (), **options: Any) -> Program:
+        """
+        Start a daemon, and wait until the command that starts it ends.
+        """
+        program = self.start("twistd", *before, "fcgi", "--app", "sample.hello", *words, **options)
+        self.addCleanup(self.stop)
+        return program
+
+    def stop(self) -> None:
+        """
+        Stop the daemon, and wait until it is gone.
+        """
+        if os.path.exists(self.path("twistd.pid")):
+            with open(self.path("twistd.pid")) as file:
+                os.kill(int(file.read()), signal.SIGTERM)
+            until(lambda: not os.path.exists(self.path("twistd.pid")))
+
+    def log(self) -> str:
+        """
+        What the daemon logged.
+        """
+        with open(self.path("twistd.log")) as file:
+            return file.read()
+
+    def test_serves(self) -> None:
+        """
+        It serves when the command that starts it has ended, with its umask set aside for the
+        socket, and leaves nothing but its log.
+        """
+        program = self.daemon("--port", f"unix:{self.socketPath}")
+        self.assertEqual(program.end(), 0, program.said)
+        self.assertServes(self.socketPath)
+        self.assertEqual(stat.S_IMODE(os.stat(self.socketPath).st_mode), 0o660)
+        self.stop()
+        self.assertEqual(
+            sorted(set(os.listdir(self.folder)) - {"__pycache__"}), ["sample.py", "twistd.log"]
+        )
+
+    def test_mistakeBefore(self) -> None:
+        """
+        What is wrong with the command line is said before there is a daemon.
+        """
+        program = self.daemon("--port", "carrier:pigeon")
+        self.assertEqual(program.end(), 1)
+        self.assertIn("twistd fcgi: 'carrier:pigeon' is no endpoint", program.said)
+        self.assertNotIn("Traceback", program.said)
+        self.assertFalse(os.path.exists(self.path("twistd.log")))
+
+    def test_mistakeAfter(self) -> None:
+        """
+        What the daemon finds wrong its parent says, as much of it as Twisted lets through; all of
+        it is in the log. The exit status is 1, and there is no pid file.
+        """
+        listening = self.listener(socket.AF_UNIX, self.socketPath)
+        program = self.daemon("--port", "unix:app.sock")
+        self.assertEqual(program.end(), 1)
+        self.assertIn("unix:app.sock: ", program.said)
+        self.assertNotIn("Traceback", program.said)
+        until(lambda: f"unix:app.sock: {self.socketPath} is in use" in self.log())
+        until(lambda: not os.path.exists(self.path("twistd.pid")))
+        self.assertNotIn("Traceback", self.log())
+        listening.close()
+
+    def test_rotatesLog(self) -> None:
+        """
+        SIGUSR1 rotates the log, as it does for any daemon of C{twistd}.
+        """
+        program = self.daemon("--port", f"unix:{self.socketPath}")
+        self.assertEqual(program.end(), 0, program.said)
+        with open(self.path("twistd.pid")) as file:
+            os.kill(int(file.read()), signal.SIGUSR1)
+        until(lambda: os.path.exists(self.path("twistd.log.1")))
+        self.assertServes(self.socketPath)
+
+    def test_user(self) -> None:
+        """
+        A daemon that gives up root for another user has the socket that it made before, and ends
+        cleanly.
+        """
+        user = 65534 if os.getuid() == 0 else os.getuid()
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.path("run"))
+        os.chown(self.path("run"), user, -1)
+        path = self.path("run/app.sock")
+        program = self.daemon("--port", f"unix:{path}:owner={user}", before=(f"--uid={user}",))
+        self.assertEqual(program.end(), 0, program.said)
+        self.assertServes(path)
+        self.assertEqual(os.stat(path).st_uid, user)
+        with open(self.path("twistd.pid")) as file:
+            pid = int(file.read())
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not os.path.exists(path))
+        os.unlink(self.path("twistd.pid"))
