@@ -103,7 +103,7 @@ async def _sendAsync(body: AsyncIterable[bytes], output: OutputStream) -> None:
 
 
 async def _sendProduced(body: IBodyProducer, output: OutputStream) -> None:
-    finished: Deferred[None] = body.startProducing(output)  # type: ignore[no-untyped-call]
+    finished: Deferred[None] = body.startProducing(output)
     if not finished.called:
         output.registerProducer(body, True)
     try:
@@ -119,7 +119,7 @@ def releaseBody(body: Body) -> None:
     """
     if IBodyProducer.providedBy(body):
         try:
-            body.stopProducing()  # type: ignore[no-untyped-call]
+            body.stopProducing()
         except AttributeError:
             # twisted.web's FileBodyProducer closes its file, and then misses that it was started.
             return

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from socket import socket
-from typing import Final
+from typing import Final, cast
 
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
-    IHalfCloseableDescriptor,
     IPullProducer,
     IPushProducer,
     IReactorTime,
@@ -94,6 +93,13 @@ class Outlet:
         Whether writers should wait now.
         """
         return self._paused or self.queued >= HIGH_WATER or self._resting is not None
+
+    @property
+    def direct(self) -> bool:
+        """
+        Whether this is a plain socket, open: it can be written to at once, and closed by halves.
+        """
+        return self._handle is not None
 
     # Writing
 
@@ -321,7 +327,7 @@ class Outlet:
         self._transport.loseConnection()
 
     def _closeWriting(self) -> None:
-        IHalfCloseableDescriptor(self._transport).loseWriteConnection()
+        cast(Connection, self._transport).loseWriteConnection()
 
     def _closeIfDone(self) -> None:
         if self._closing is None or self._lost or self._paused or self._queue is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IAddress, IHalfCloseableDescriptor
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
@@ -329,12 +329,7 @@ class ServerProtocol(Protocol):
         self.watch.closing = self.server.now
         self.outlet.uncork()
         transport = self.tcp
-        linger = (
-            self.wire.inputOpen
-            and self.limits.lingerBytes > 0
-            and IHalfCloseableDescriptor.providedBy(transport)
-            and not getattr(transport, "TLS", False)
-        )
+        linger = self.wire.inputOpen and self.limits.lingerBytes > 0 and self.outlet.direct
         self.watch.lingering = linger
         self.outlet.close(half=linger)
         if linger and self._paused:

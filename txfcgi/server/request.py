@@ -191,6 +191,18 @@ class Request:
             return IPv6Address("TCP", address, number)
         return IPv4Address("TCP", address, number) if address else None
 
+    @property
+    def stdin(self) -> InputStream:
+        """
+        The body of the request. Its length is CONTENT_LENGTH, and unknown where that is absent
+        or empty: it then ends where the web server says. An Authorizer's is empty.
+        """
+        if self._stdin is None:
+            self._stdin = self._inputStream(b"CONTENT_LENGTH")
+            if self._inputEnded:
+                self._stdin.finish()
+        return self._stdin
+
     # Output
 
     @property
@@ -344,18 +356,6 @@ class ResponderRequest(Request):
 
     role = Role.RESPONDER
 
-    @property
-    def stdin(self) -> InputStream:
-        """
-        The body of the request. Its length is CONTENT_LENGTH, and unknown where that is absent
-        or empty: it then ends where the web server says.
-        """
-        if self._stdin is None:
-            self._stdin = self._inputStream(b"CONTENT_LENGTH")
-            if self._inputEnded:
-                self._stdin.finish()
-        return self._stdin
-
     def _receive(self, stream: Stream, data: bytes) -> None:
         (self._stdin or self.stdin).receive(data)
 
@@ -375,6 +375,15 @@ class AuthorizerRequest(Request):
     __slots__ = ()
 
     role = Role.AUTHORIZER
+
+    @property
+    def stdin(self) -> InputStream:
+        """
+        Nothing: whatever the params say of a body, it is not sent to an Authorizer.
+        """
+        if self._stdin is None:
+            self._stdin = InputStream(self._channel, 0)
+        return self._stdin
 
 
 class FilterRequest(ResponderRequest):

@@ -7,7 +7,7 @@ of a writer that does not.
 """
 
 from .input import COLLECT_BYTES, STREAM_BYTES, InputStream, Source
-from .output import TURN, OutputStream
+from .output import TURN, OutputStream, asBuffer
 
 __all__ = [
     "COLLECT_BYTES",
@@ -16,4 +16,5 @@ __all__ = [
     "InputStream",
     "OutputStream",
     "Source",
+    "asBuffer",
 ]
