@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -569,7 +570,8 @@ class TestParams:
         for _ in range(2):
             assert encodeParams({"A": "1", "B": "\xfc\udcff"}) == expected
             assert encodeParams({b"A": b"1", b"B": b"\xc3\xbc\xff"}) == expected
-            assert encodeParams(iter([("A", b"1"), (b"B", "\xfc\udcff")])) == expected
+            mixed: list[tuple[str | bytes, str | bytes]] = [("A", b"1"), (b"B", "\xfc\udcff")]
+            assert encodeParams(iter(mixed)) == expected
 
     def test_duplicates(self) -> None:
         """
@@ -600,14 +602,14 @@ class TestParams:
             7,
         ],
     )
-    def test_wrong(self, wrong: object) -> None:
+    def test_wrong(self, wrong: Any) -> None:
         """
         What is no params is refused, and the connection has not seen it.
         """
         connection = ClientConnection()
         for ask in (connection.request, connection.begin):
             with pytest.raises(InvalidParam):
-                ask(wrong)  # type: ignore[operator]
+                ask(wrong)
         assert connection.active == 0
 
     def test_tooLarge(self) -> None:

@@ -24,9 +24,7 @@ from txfcgi.wire.framing import (
 )
 from txfcgi.wire.records import Record, RecordReader
 
-from .conversations import WAYS, Deliver, heldBytes, record
-
-everyWay = pytest.mark.parametrize("deliver", WAYS, ids=lambda way: way.__name__)
+from .conversations import NOBODY, Deliver, everyWay, heldBytes, record
 
 
 class Noted(Event):
@@ -75,7 +73,7 @@ def read(deliver: Deliver, data: bytes) -> list[Record | str]:
             and (last.type, last.requestID) == (event.kind, event.requestID)
         ):
             result[-1] = Record(last.type, last.requestID, last.content + event.content)
-        elif event.requestID != 65535:
+        elif event.requestID != NOBODY:
             result.append(Record(event.kind, event.requestID, event.content))
         fresh = not event.content
     return result
