@@ -345,10 +345,10 @@ class ServingTests(SynchronousTestCase):
         service.privilegedStartService()
         self.assertNotIn(signal.getsignal(signal.SIGTERM), before)
         service.startService()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.reactor.stops, 1)
         service.stopService()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.reactor.stops, 1)
         self.assertEqual(self.factory.deadlines, [30.0, 0.0])
         self.factory.drained.callback(None)
@@ -385,7 +385,7 @@ class StopSignalsTests(SynchronousTestCase):
         """
         self.signals.install()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         self.assertEqual((self.reactor.stops, len(self.again)), (1, 2))
 
     def test_taken(self) -> None:
@@ -404,12 +404,53 @@ class StopSignalsTests(SynchronousTestCase):
         self.assertIs(signal.getsignal(signal.SIGUSR1), rotateLog)
         self.assertNotEqual(signal.getsignal(signal.SIGTERM), self.reactor.sigTerm)
 
-    def test_restore(self) -> None:
+    def startReactor(self) -> None:
         """
-        What was there before the first of two calls comes back.
+        Start the reactor. It takes SIGTERM, and a signal comes just then.
+        """
+        for phase in ("before", "during"):
+            for function, args, kwargs in self.reactor.triggers[phase]["startup"]:
+                if phase == "during":
+                    signal.signal(signal.SIGTERM, self.reactor.sigTerm)
+                    signal.raise_signal(signal.SIGTERM)
+                    self.assertEqual(self.reactor.stops, 0)
+                function(*args, **kwargs)
+
+    def test_reactorStarts(self) -> None:
+        """
+        The reactor takes SIGTERM when it starts. It is taken back, and no signal is lost to it.
+        """
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        self.signals.install()
+        self.startReactor()
+        self.assertEqual(self.reactor.stops, 1)
+        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, []), mask)
+
+    def test_restoreBeforeStart(self) -> None:
+        """
+        If the signals were given back before the reactor starts, they are left to it.
         """
         self.signals.install()
+        self.signals.restore()
+        self.startReactor()
+        self.assertEqual(self.reactor.stops, 0)
+        self.assertEqual(signal.getsignal(signal.SIGTERM), self.reactor.sigTerm)
+
+    def test_reactorRuns(self) -> None:
+        """
+        A reactor that runs has taken SIGTERM already, so there is nothing to wait for.
+        """
+        self.reactor.running = True
         signal.signal(signal.SIGTERM, self.reactor.sigTerm)
+        self.signals.install()
+        self.assertEqual(self.reactor.triggers, {})
+        signal.raise_signal(signal.SIGTERM)
+        self.assertEqual(self.reactor.stops, 1)
+
+    def test_restore(self) -> None:
+        """
+        What was there before comes back.
+        """
         self.signals.install()
         self.signals.restore()
         self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)

@@ -124,7 +124,6 @@ class Serving(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if not self._begun:
             self.privilegedStartService()
-        self._reactor.callWhenRunning(self._signals.install)
 
     def stopService(self) -> Deferred[None]:
         """

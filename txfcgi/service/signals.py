@@ -30,13 +30,47 @@ class StopSignals:
         self._reactor = reactor
         self._again = again
         self._stopping = False
+        self._installed = False
         self._previous: dict[signal.Signals, Any] = {}
+        self._mask: set[int] = set()
 
     def install(self) -> None:
         """
-        Take the signals over from nobody, or from the reactor, which takes them when it begins to
-        run: so it takes two calls. One that is put to another use keeps it: under C{twistd} with a
-        log file, SIGUSR1 rotates the log.
+        Take the signals over, now and from the reactor when it has taken them at its start. One
+        that comes at that moment waits. One that is put to another use keeps it: under C{twistd}
+        with a log file, SIGUSR1 rotates the log.
+        """
+        self._installed = True
+        self._take()
+        if not self._reactor.running:
+            self._reactor.addSystemEventTrigger("before", "startup", self._hold)
+            self._reactor.addSystemEventTrigger("during", "startup", self._release)
+
+    def restore(self) -> None:
+        """
+        Put everything back as it was found.
+        """
+        self._installed = False
+        while self._previous:
+            signal.signal(*self._previous.popitem())
+
+    def _hold(self) -> None:
+        """
+        Called before the reactor takes the signals.
+        """
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+    def _release(self) -> None:
+        """
+        Called after the reactor took the signals.
+        """
+        if self._installed:
+            self._take()
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _take(self) -> None:
+        """
+        Take each signal over from nobody, or from the reactor.
         """
         for number in STOP_SIGNALS:
             current = signal.getsignal(number)
@@ -46,13 +80,6 @@ class StopSignals:
             ):
                 self._previous.setdefault(number, current)
                 signal.signal(number, self._received)
-
-    def restore(self) -> None:
-        """
-        Put everything back as it was found.
-        """
-        while self._previous:
-            signal.signal(*self._previous.popitem())
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         """
