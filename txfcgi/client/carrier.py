@@ -23,7 +23,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..bodies import Body
 from ..errors import (
     BackendTimedOut,
     ClientClosed,
@@ -46,7 +45,7 @@ from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .call import SENDING, SENT, Call
 from .options import ClientOptions
-from .sending import sendStream
+from .sending import Sending
 from .timers import NEVER, Timers
 
 # A body that is not longer is sent together with the params.
@@ -103,7 +102,7 @@ class ClientProtocol(BaseProtocol):
         self._seconds = timers.clock.seconds
         self._connection = self.connectionFactory()
         self._calls: dict[int, Call | None] = {}
-        self._sending: dict[Call, Deferred[None]] = {}
+        self._sending: dict[Call, Sending] = {}
         self._held: dict[Call, None] = {}
         self._values: list[Deferred[dict[str, str]]] = []
         self._answers: list[tuple[Deferred[dict[str, str]], dict[str, str]]] = []
@@ -243,64 +242,44 @@ class ClientProtocol(BaseProtocol):
         return waiting
 
     def _sendBodies(self, call: Call, beginning: bytes) -> None:
-        prepared = call.prepared
-        body = b"" if prepared.body is None else prepared.body
-        if isinstance(body, bytes) and len(body) <= _SMALL and prepared.data is None:
-            connection, requestID = self._connection, call.requestID
+        body = call.prepared.body
+        requestID = call.requestID
+        if isinstance(body, bytes) and len(body) <= _SMALL and call.prepared.data is None:
             parts: list[Buffer] = [beginning]
-            parts += connection.send(requestID, Stream.STDIN, body)
-            parts.append(connection.endStream(requestID, Stream.STDIN))
+            parts += self._connection.send(requestID, Stream.STDIN, body)
+            parts.append(self._connection.endStream(requestID, Stream.STDIN))
             self._outlet.writeSequence(parts)
             self._sent(call)
             return
         self._outlet.write(beginning)
-        sending = Deferred.fromCoroutine(self._sendStreams(call, body))
-        if not sending.called:
-            self._sending[call] = sending
-        sending.addCallbacks(
-            lambda _: self._sent(call), lambda failure: self._sendingFailed(call, failure.value)
+        sending = self._sending[call] = Sending(
+            self._connection,
+            self._outlet,
+            requestID,
+            self.options.outputBytes,
+            partial(self._sent, call),
+            partial(self._sendingFailed, call),
         )
-
-    async def _sendStreams(self, call: Call, body: Body) -> None:
-        prepared = call.prepared
-        failed = partial(self._sendingFailed, call)
-        for stream, source, length in (
-            (Stream.STDIN, body, prepared.length),
-            (Stream.DATA, prepared.data, prepared.dataLength),
-        ):
-            if source is not None:
-                await sendStream(
-                    self._connection,
-                    self._outlet,
-                    call.requestID,
-                    stream,
-                    source,
-                    length,
-                    self.options.outputBytes,
-                    failed,
-                )
+        sending.start(call.prepared)
 
     def _sent(self, call: Call) -> None:
         self._sending.pop(call, None)
-        if not call.ended:
-            call.phase = SENT
-            self._setDue(call, self._seconds())
+        call.phase = SENT
+        self._setDue(call, self._seconds())
 
     def _sendingFailed(self, call: Call, error: Exception) -> None:
         """
-        The body could not be sent: its source failed, or the request is over.
+        The body could not be sent: its source failed.
         """
-        self._sending.pop(call, None)
-        if not call.ended:
-            self._retired = True
-            call.lost(error)
-            self.abandon(call)
-            call.deliver()
+        self._retired = True
+        call.lost(error)
+        self.abandon(call)
+        call.deliver()
 
     def _stopSending(self, call: Call) -> None:
         sending = self._sending.pop(call, None)
         if sending is not None:
-            sending.cancel()
+            sending.stop()
 
     # What comes back
 

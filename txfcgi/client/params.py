@@ -204,7 +204,7 @@ class PHPFPM:
             else:
                 raise InvalidPath(f"{path!r:.200} names no script")
         root = self.root.rstrip("/")
-        return cgiParams(
+        params = cgiParams(
             method,
             uri,
             headers=headers,
@@ -215,5 +215,6 @@ class PHPFPM:
             scheme=scheme,
             remoteAddress=remoteAddress,
             remotePort=remotePort,
-            **{"REDIRECT_STATUS": "200", **more},
         )
+        # php-fpm's cgi.force_redirect wants the second; no browser's header can set it.
+        return params | {"REDIRECT_STATUS": "200"} | more

@@ -1,10 +1,14 @@
 """
-One stream of a request on its way out.
+L{Sending}: the streams of one request on their way out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ..bodies import Body, sendBody
 from ..errors import RequestAborted, RequestBodyMismatch
@@ -13,46 +17,86 @@ from ..transport import Outlet
 from ..wire.fastcgiclient import ClientConnection
 from ..wire.framing import Buffer
 from ..wire.records import Stream
+from .prepare import Prepared
 
 
-async def sendStream(
-    connection: ClientConnection,
-    outlet: Outlet,
-    requestID: int,
-    stream: Stream,
-    body: Body,
-    length: int | None,
-    limit: int,
-    failed: Callable[[Exception], None],
-) -> None:
+class Sending:
     """
-    Send STDIN or DATA, and its end, as fast as the peer takes it.
-
-    @param length: How many bytes it was declared to have, if it was.
-    @param limit: How many bytes its source may write while there is no room.
-    @param failed: Is told when the source did not keep to that.
-    @raise RequestBodyMismatch: If the body has another length.
+    Sends STDIN, and DATA if there is any, as fast as the peer takes it and no faster.
     """
-    sent = 0
 
-    def send(data: Buffer) -> None:
-        nonlocal sent
-        sent += len(data)
-        if length is not None and sent > length:
-            raise RequestBodyMismatch(
-                f"the {stream.name} of a request is longer than the {length} bytes declared"
-            )
-        outlet.writeSequence(connection.send(requestID, stream, data))
+    def __init__(
+        self,
+        connection: ClientConnection,
+        outlet: Outlet,
+        requestID: int,
+        limit: int,
+        sent: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """
+        @param limit: How many bytes a source may write while there is no room.
+        @param sent: Is called when everything is with the outlet.
+        @param failed: Is told what is wrong with a source.
+        """
+        self._connection = connection
+        self._outlet = outlet
+        self._requestID = requestID
+        self._limit = limit
+        self._sent = sent
+        self._failed = failed
+        self._output: OutputStream | None = None
+        self._running: Deferred[None] | None = None
+        self._stopped = False
 
-    output = OutputStream(outlet, send, failed, limit)
-    try:
+    def start(self, prepared: Prepared) -> None:
+        """
+        Begin. This runs the code of the body's source.
+        """
+        self._running = Deferred.fromCoroutine(self._send(prepared))
+        self._running.addCallbacks(self._finished, self._broken)
+
+    def stop(self) -> None:
+        """
+        Send no more: the request is over.
+        """
+        self._stopped = True
+        if self._output is not None:
+            self._output.fail(RequestAborted("the request is over"))
+        if self._running is not None:
+            self._running.cancel()
+
+    def _finished(self, _: None) -> None:
+        if not self._stopped:
+            self._sent()
+
+    def _broken(self, failure: Failure) -> None:
+        if not self._stopped:
+            self._failed(cast(Exception, failure.value))
+
+    async def _send(self, prepared: Prepared) -> None:
+        body = b"" if prepared.body is None else prepared.body
+        await self._sendStream(Stream.STDIN, body, prepared.length)
+        if prepared.data is not None:
+            await self._sendStream(Stream.DATA, prepared.data, prepared.dataLength)
+
+    async def _sendStream(self, stream: Stream, body: Body, length: int | None) -> None:
+        size = 0
+
+        def send(data: Buffer) -> None:
+            nonlocal size
+            size += len(data)
+            if length is not None and size > length:
+                raise RequestBodyMismatch(
+                    f"the {stream.name} of a request is longer than the {length} bytes declared"
+                )
+            self._outlet.writeSequence(self._connection.send(self._requestID, stream, data))
+
+        output = self._output = OutputStream(self._outlet, send, self._failed, self._limit)
         await sendBody(body, output)
-    except BaseException:
-        output.fail(RequestAborted("the request is over"))
-        raise
-    output.close()
-    if length is not None and sent < length:
-        raise RequestBodyMismatch(
-            f"the {stream.name} of a request has {sent} bytes, and {length} were declared"
-        )
-    outlet.write(connection.endStream(requestID, stream))
+        output.close()
+        if length is not None and size < length:
+            raise RequestBodyMismatch(
+                f"the {stream.name} of a request has {size} bytes, and {length} were declared"
+            )
+        self._outlet.write(self._connection.endStream(self._requestID, stream))

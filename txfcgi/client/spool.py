@@ -5,17 +5,20 @@ that has no name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Final, cast
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IReactorTime
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from ..bodies import Body, sendBody
 from ..errors import BodyTooLarge
-from ..streams import OutputStream, asBuffer
+from ..streams import OutputStream
+from ..streams.output import asBuffer
 from ..wire.framing import Buffer
 
 _PIECE: Final = 65_536
@@ -23,25 +26,27 @@ _PIECE: Final = 65_536
 
 class SpooledBody:
     """
-    A body in a temporary file, which can be sent as often as it is needed.
+    A body in a temporary file, which can be sent as often as it is needed. The file is gone with
+    this object.
 
     @ivar length: Its bytes.
     """
 
-    def __init__(self, file: SpooledTemporaryFile[bytes], length: int) -> None:
-        self._file = file
+    def __init__(self, descriptor: int, length: int) -> None:
+        """
+        @param descriptor: The file's, which is closed by this object.
+        """
+        self._descriptor = descriptor
         self.length = length
 
     def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(0)
-        while piece := self._file.read(_PIECE):
+        position = 0
+        while piece := os.pread(self._descriptor, _PIECE, position):
+            position += len(piece)
             yield piece
 
-    def discard(self) -> None:
-        """
-        Give the file up.
-        """
-        self._file.close()
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 @implementer(IConsumer)
@@ -118,13 +123,15 @@ async def spool(body: Body, clock: IReactorTime, memory: int, limit: int) -> byt
     @raise BodyTooLarge: If it has more than C{limit}.
     """
     kept = _Spool(clock, memory, limit)
-    try:
-        await sendBody(body, cast(OutputStream, kept))
-    except BaseException:
-        kept.file.close()
-        raise
-    if kept.length > memory:
-        return SpooledBody(kept.file, kept.length)
-    kept.file.seek(0)
     with kept.file:
+        try:
+            await sendBody(body, cast(OutputStream, kept))
+        except CancelledError:
+            if IBodyProducer.providedBy(body):
+                body.stopProducing()
+            raise
+        if kept.length > memory:
+            kept.file.flush()
+            return SpooledBody(os.dup(kept.file.fileno()), kept.length)
+        kept.file.seek(0)
         return kept.file.read()

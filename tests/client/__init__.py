@@ -1,0 +1,3 @@
+"""
+The client: alone with a clock and with back ends in memory.
+"""
