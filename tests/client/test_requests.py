@@ -870,7 +870,7 @@ class TestBodies:
         clock = Clock()
         backend = Backend()
         cooperator = Cooperator(scheduler=lambda call: clock.callLater(0.1, call))
-        producer = FileBodyProducer(io.BytesIO(b"abc"), cooperator)  # type: ignore[arg-type]
+        producer = FileBodyProducer(io.BytesIO(b"abc"), cooperator)
         outcome(client(backend, clock=clock).request(POST, producer))
         clock.pump([0.1] * 5)
         assert backend.last.input() == (b"abc", True)

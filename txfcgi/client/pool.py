@@ -247,9 +247,10 @@ class Pool:
             return False
         policy = self.options.retry
         if isinstance(error.reason, CantMultiplex):
-            if not self._unshare(call):
+            if call.attempts or not self._unshare(call):
                 return False
             call.reset()
+            call.attempts += 1
         else:
             if call.attempts >= policy.attempts:
                 return False
@@ -277,13 +278,12 @@ class Pool:
         @return: Whether it was asked to.
         """
         for target in self._targets:
-            if call.carrier in target.open and target.multiplex:
-                self._log.info("{endpoint} does not multiplex", endpoint=target.endpoint)
-                target.multiplex = False
-                return True
-            # Others that were refused in the same moment come here after the first.
-            if call.carrier in target.open and target.multiplex is False and not call.fresh:
-                return self.options.multiplex is not False
+            if call.carrier in target.open:
+                if target.multiplex:
+                    self._log.info("{endpoint} does not multiplex", endpoint=target.endpoint)
+                    target.multiplex = False
+                # Others may have been refused in the same moment.
+                return target.multiplex is False and self.options.multiplex is not False
         return False
 
     # Connections
