@@ -493,10 +493,8 @@ class BackendTimedOut(TimedOut):
     @ivar timer: Its name, as in L{Timeouts<txfcgi.client.options.Timeouts>}.
     """
 
-    code = 504
-
     def __init__(self, timer: str, seconds: float) -> None:
-        super().__init__(f"the {timer} timeout of {seconds:g} seconds is over")
+        super().__init__(f"the {timer} timeout of {seconds:g} seconds is over", 504)
         self.timer = timer
 
 

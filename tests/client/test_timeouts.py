@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from txfcgi.client.options import Timeouts
 from txfcgi.client.timers import NEVER, Timers
-from txfcgi.errors import NoResponse, RequestFailed, RequestSentInPart, ResponseCutOff
+from txfcgi.errors import BackendTimedOut, NoResponse, RequestFailed, RequestSentInPart, ResponseCutOff
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
 from .test_requests import Producer
@@ -38,14 +38,16 @@ def started(body: Any = None, **timeouts: float | None) -> tuple[Clock, Backend,
     return clock, backend, result
 
 
-def assertTimedOut(error: Any, kind: type[RequestFailed], timer: str) -> None:
+def assertTimedOut(error: RequestFailed, kind: type[RequestFailed], timer: str) -> None:
     """
     The request failed in this phase, for this timeout.
     """
     assert type(error) is kind
     assert error.timedOut
-    assert error.reason.timer == timer
-    assert error.code == error.reason.code == 504
+    reason = error.reason
+    assert isinstance(reason, BackendTimedOut)
+    assert reason.timer == timer
+    assert error.code == reason.code == 504
 
 
 class TestTimeouts:
