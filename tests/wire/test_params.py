@@ -168,6 +168,7 @@ class TestValues:
         assert params == NameValueParams(b"\x80\x00\x00\x01\x01ab")
         assert params != NameValueParams(b"\x01\x01ac")
         assert params != b"\x01\x01ab"
+        assert NameValueParams(b"\x01") == NameValueParams(b"\x01")
         with pytest.raises(TypeError, match="unhashable"):
             hash(params)
 
