@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from socket import socket
 from typing import Final, cast
 
@@ -21,10 +22,14 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.tcp import Connection
+from twisted.internet.unix import Client as UNIXClient
+from twisted.internet.unix import Server as UNIXServer
 from zope.interface import implementer
 
 from .wire.framing import Buffer
 
+# The size of a read: just under that from which the C library gives the memory of each one back.
+_READ_BYTES: Final = 131_072 - 64
 # A writer is asked to wait when this many bytes do.
 HIGH_WATER: Final = 65_536
 # What goes to the transport in one piece when the socket takes no more.
@@ -83,6 +88,11 @@ class Outlet:
         self._handle: socket | None = None
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._handle = transport.getHandle()
+            transport.bufferSize = _READ_BYTES
+            if isinstance(transport, (UNIXServer, UNIXClient)):
+                # What a Unix socket reads costs more there, for the sake of file descriptors that
+                # may come with it. None is wanted here, and a plain read refuses them.
+                transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
         else:
             self._registered = True
             self._consumer.registerProducer(self, True)
@@ -343,6 +353,8 @@ class Outlet:
         Forget all that waits: there is nobody to take it.
         """
         self._lost = True
+        if self._handle is not None:
+            vars(self._transport).pop("doRead", None)  # it would keep the transport alive
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
@@ -26,9 +25,6 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from .factory import ServerFactory
-
-# The size of a read: just under that from which the C library gives the memory of each one back.
-_READ_BYTES = 131_072 - 64
 
 
 class ServerProtocol(Protocol):
@@ -85,8 +81,6 @@ class ServerProtocol(Protocol):
         self.peer = transport.getPeer()
         self.host = transport.getHost()
         self.outlet = Outlet(transport, self.server.clock)
-        if isinstance(transport, FileDescriptor):
-            transport.bufferSize = _READ_BYTES
         self.server.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
