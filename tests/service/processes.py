@@ -115,7 +115,7 @@ class ProgramTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="txfcgi-")
+        self.folder = tempfile.mkdtemp(prefix="service-")
         self.addCleanup(shutil.rmtree, self.folder)
         self.write("sample.py", SAMPLE)
         self.socketPath = self.path("app.sock")

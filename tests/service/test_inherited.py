@@ -27,7 +27,7 @@ class InheritedListenerTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="txfcgi-")
+        self.folder = tempfile.mkdtemp(prefix="service-")
         self.addCleanup(shutil.rmtree, self.folder)
         self.path = os.path.join(self.folder, "app.sock")
 

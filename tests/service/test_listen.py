@@ -228,7 +228,7 @@ class EndpointFromTextTests(SynchronousTestCase):
         An endpoint that was made has not been listened on.
         """
         reactor = MemoryReactor()
-        folder = tempfile.mkdtemp(prefix="txfcgi-")
+        folder = tempfile.mkdtemp(prefix="service-")
         self.addCleanup(shutil.rmtree, folder)
         endpointFromText(reactor, f"unix:{folder}/app.sock")
         endpointFromText(reactor, "tcp:9000")
@@ -242,7 +242,7 @@ class ListenTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.path = os.path.join(self.folder, "app.sock")
         self.factory = Factory.forProtocol(Protocol)

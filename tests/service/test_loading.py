@@ -33,7 +33,7 @@ class LoadApplicationTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(setattr, sys, "path", list(sys.path))
         before = set(sys.modules)

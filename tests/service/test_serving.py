@@ -209,7 +209,7 @@ class ServingTests(SynchronousTestCase):
         When a later endpoint can't listen, the file of an earlier one is gone at once: the reactor
         never runs.
         """
-        folder = tempfile.mkdtemp(prefix="txfcgi-")
+        folder = tempfile.mkdtemp(prefix="service-")
         self.addCleanup(shutil.rmtree, folder)
         texts = [f"unix:{folder}/one.sock", f"unix:{folder}/no/two.sock"]
         service = Serving(

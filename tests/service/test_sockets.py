@@ -33,7 +33,7 @@ class SocketTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.path = os.path.join(self.folder, "app.sock")
 
