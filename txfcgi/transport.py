@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from socket import socket
+from socket import SHUT_WR, socket
 from typing import Final, cast
 
 from twisted.internet.interfaces import (
@@ -327,9 +327,10 @@ class Outlet:
         """
         Close the connection when all that was written is with the operating system.
 
-        @param half: Whether only this direction is to be closed. It can be closed whole later.
+        @param half: Whether only this direction is to be closed, where that is possible. It can
+            be closed whole later.
         """
-        self._closing = self._closeWriting if half else self._closeAll
+        self._closing = self._closeWriting if half and self.direct else self._closeAll
         self.uncork()
         self._closeIfDone()
 
@@ -337,7 +338,11 @@ class Outlet:
         self._transport.loseConnection()
 
     def _closeWriting(self) -> None:
-        cast(Connection, self._transport).loseWriteConnection()
+        assert self._handle is not None
+        try:
+            self._handle.shutdown(SHUT_WR)
+        except OSError:
+            self._closeAll()
 
     def _closeIfDone(self) -> None:
         if self._closing is None or self._lost or self._paused or self._queue is not None:

@@ -61,7 +61,13 @@ def roles(
             raise UnknownRole(f"the app is no {request.role.name.capitalize()}")
         return app(request)
 
+    named = ", ".join(f"{role.name.lower()}={_nameOf(app)}" for role, app in apps.items())
+    choose.__qualname__ = f"roles({named})"
     return choose
+
+
+def _nameOf(app: App) -> str:
+    return getattr(app, "__qualname__", None) or repr(app)
 
 
 class Application:
@@ -75,7 +81,7 @@ class Application:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self.name: str = getattr(app, "__qualname__", None) or repr(app)
+        self.name = _nameOf(app)
 
     def run(self, request: Request) -> None:
         """

@@ -26,6 +26,7 @@ class ServerFactory(Factory):
     @ivar clock: Where the time comes from.
     @ivar now: The time of the last tick, in seconds.
     @ivar connections: How many connections are open.
+    @ivar draining: Whether this comes to an end: see L{drain}.
     @ivar requests: How many requests are with the app.
     """
 
@@ -59,7 +60,7 @@ class ServerFactory(Factory):
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._tick: IDelayedCall | None = None
-        self._draining = False
+        self.draining = False
         self._drainWaiters: list[Deferred[None]] = []
 
     @property
@@ -79,7 +80,7 @@ class ServerFactory(Factory):
         """
         Take a connection, or refuse it with L{None}.
         """
-        if self._draining:
+        if self.draining:
             return None
         if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
             self.log.warn("{peer} is not allowed to connect", peer=addr)
@@ -136,7 +137,7 @@ class ServerFactory(Factory):
         @param deadline: Seconds after which the requests that still run are aborted.
         @return: Fires when no connection is left.
         """
-        self._draining = True
+        self.draining = True
         if not self._open:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
@@ -152,6 +153,8 @@ class ServerFactory(Factory):
             protocol.wire.close()
             if protocol.wire.closing:
                 protocol.close()
+            if not protocol.wire.inputOpen:
+                protocol.finishClosing()
         return waiter
 
     def _cutAll(self) -> None:

@@ -314,21 +314,25 @@ class ServerProtocol(Protocol):
 
     def close(self) -> None:
         """
-        Close when all that was written is out. If the web server is still sending, take and drop
-        that first, within limits: closing on it would destroy the answer that it has not read.
+        Close when all that was written is out: our direction first, then the rest when the web
+        server has closed too. What it still sends until then is taken and dropped, within limits,
+        for closing on it would destroy an answer that it has not read.
         """
         if self._closing:
             return
         self._closing = True
         self.watch.closing = self.server.now
         self.outlet.uncork()
-        transport = self.tcp
-        linger = self.wire.inputOpen and self.limits.lingerBytes > 0 and self.outlet.direct
+        linger = (
+            self.limits.lingerBytes > 0
+            and self.outlet.direct
+            and (self.wire.inputOpen or not self.server.draining)
+        )
         self.watch.lingering = linger
         self.outlet.close(half=linger)
         if linger and self._paused:
             self._paused = False
-            transport.resumeProducing()
+            self.tcp.resumeProducing()
 
     def _drop(self, size: int) -> None:
         self._dropped += size
