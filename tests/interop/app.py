@@ -75,7 +75,7 @@ def argument(request: ResponderRequest, name: str) -> str:
     """
     One value out of the query.
     """
-    return parse_qs(request.queryString)[name][0]
+    return parse_qs(request.queryString, keep_blank_values=True)[name][0]
 
 
 async def remote(request: ResponderRequest) -> Remote:
@@ -196,16 +196,18 @@ async def failBefore(request: ResponderRequest) -> Response:
 
 async def failAfter(request: ResponderRequest) -> Response:
     """
-    An application that finds out too late, when it has sent some of the length in the query, if one
-    is there.
+    An application that finds out too late, when the browser has the beginning of the response.
     """
+    test = await remote(request)
+    length = argument(request, "length")
 
     async def body() -> AsyncIterator[bytes]:
         yield b"so far so good\n"
+        await test.orders.get()
+        test.hangUp(b"failing")
         raise RuntimeError("a secret of the application")
 
-    length = {"Content-Length": request.queryString} if request.queryString else {}
-    return Response(200, {**STREAMED, **length}, body())
+    return Response(200, {**STREAMED, **({"Content-Length": length} if length else {})}, body())
 
 
 async def overloaded(request: ResponderRequest) -> Response:

@@ -1,5 +1,5 @@
 """
-A browser for the tests: HTTP/1.1 over a blocking socket, which shows what comes and does not mend it.
+A browser for the tests: HTTP/1.1 over a blocking socket, which shows what comes as it is.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from .processes import folder
 
 def parameters(frontEnds: Iterable[FrontEnd]) -> list[Any]:
     """
-    Parameters for a test of each front end. With C{--dist loadgroup} all tests of one run in the same
-    process.
+    Parameters for a test of each front end. With C{--dist loadgroup} all tests of one run in the
+    same process.
     """
     return [
         pytest.param(frontEnd, id=frontEnd.name, marks=pytest.mark.xdist_group(frontEnd.name))

@@ -1,7 +1,7 @@
 """
-The web servers: how each is started with its file out of C{docs/deploy/conf}, and what is known about
-how it behaves. The files are used as they are but for addresses and paths; where a file has a setting
-that matters, there is a front end for each value.
+The web servers: how each is started with its file out of C{docs/deploy/conf}, and what is known
+about how it behaves. The files are used as they are but for addresses and paths; where a file has a
+setting that matters, there is a front end for each value.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ APPLICATION = "/srv/txfcgi"
 
 class Upload(Enum):
     """
-    What an application hears as CONTENT_LENGTH of a chunked upload that is not all there yet when the
-    web server has read the head.
+    What an application hears as CONTENT_LENGTH of a chunked upload that is not all there yet when
+    the web server has read the head.
     """
 
     KNOWN = "the number of bytes, as the web server waits for all of them"
@@ -67,12 +67,11 @@ class Backend:
     An application's server that runs.
 
     @ivar path: of its Unix socket.
-    @ivar address: host and port of its TCP socket, with a colon between them.
+    @ivar address: host and port of its TCP socket, with a colon between them; empty if it has none.
     """
 
-    child: Child
     path: str
-    address: str
+    address: str = ""
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def backend(workspace: Workspace) -> Iterator[Backend]:
     command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app"]
     with running("app", command, workspace.root) as child:
         child.waitUntilAccepting(workspace.socket, (workspace.host, port))
-        yield Backend(child, workspace.socket, f"{workspace.host}:{port}")
+        yield Backend(workspace.socket, f"{workspace.host}:{port}")
 
 
 def adapted(name: str, changes: Mapping[str, str]) -> str:
@@ -187,6 +186,11 @@ def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
                 f"PidFile {root}/apache.pid",
                 f"DefaultRuntimeDir {root}",
                 "ErrorLog /dev/stderr",
+                *(
+                    [f"FcgidIPCDir {root}/fcgid", f"FcgidProcessTableFile {root}/fcgid.table"]
+                    if "fcgid" in enabled
+                    else []
+                ),
                 "MaxKeepAliveRequests 0",
                 "StartServers 1",
                 "ServerLimit 1",
@@ -261,7 +265,7 @@ class FrontEnd:
     @ivar settings: other text to change.
     @ivar spawns: it starts the application by itself.
     @ivar upload: what the application hears about the length of a chunked upload.
-    @ivar notices: the application hears at once that the browser has gone; otherwise when it writes.
+    @ivar notices: the application hears at once that the browser has gone, not only when it writes.
     @ivar keeps: it keeps connections to the application.
     @ivar joins: it joins repeated request headers to one.
     @ivar duplex: it goes on sending the request while the response comes.
@@ -286,22 +290,29 @@ class FrontEnd:
     @contextmanager
     def running(self) -> Iterator[Site]:
         """
-        Start it, and what it needs.
+        Start it, and the application if it does not start that itself.
         """
         with ExitStack() as stack:
             workspace = Workspace(stack.enter_context(folder()))
+            served = None if self.spawns else stack.enter_context(backend(workspace))
+            yield stack.enter_context(self.runningFor(workspace, served))
+
+    @contextmanager
+    def runningFor(self, workspace: Workspace, served: Backend | None) -> Iterator[Site]:
+        """
+        Start it, with an application that may run already.
+        """
+        with ExitStack() as stack:
             port = freePort()
             changes = dict(self.settings)
             if WEB in (CONF / self.conf).read_text("utf-8"):
                 changes[WEB] = f"{workspace.host}:{port}"
-            if self.spawns:
+            if served is None:
                 changes.update(self.spawned(workspace))
+            elif self.tcp is None:
+                changes[SOCKET] = served.path
             else:
-                served = stack.enter_context(backend(workspace))
-                if self.tcp is None:
-                    changes[SOCKET] = served.path
-                else:
-                    changes[self.tcp[0]] = self.tcp[1].format(served.address)
+                changes[self.tcp[0]] = self.tcp[1].format(served.address)
             site = adapted(self.conf, changes)
             server = stack.enter_context(self.start(workspace, site, port))
             server.waitUntilAccepting((workspace.host, port))
@@ -340,8 +351,7 @@ HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
 NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
 NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
 MULTIPLEXED = {
-    f"# {line}": line
-    for line in ("http-reuse always", "option mpxs-conns", "option max-reqs 50")
+    f"# {line}": line for line in ("http-reuse always", "option mpxs-conns", "option max-reqs 50")
 }
 TWO_QUESTIONS = {
     "AuthnzFcgiDefineProvider authnz txfcgi fcgi://127.0.0.1:9000/": (

@@ -188,12 +188,16 @@ def running(
     command: Sequence[str],
     where: Path,
     environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    descriptors: Sequence[int] = (),
 ) -> Iterator[Child]:
     """
     Run a program, and stop it in the end.
 
     @param where: the folder for its log.
     @param environment: variables in addition to ours.
+    @param directory: where to run it.
+    @param descriptors: what to let it inherit.
     """
     log = where / f"{name}.log"
     with log.open("wb") as stream:
@@ -203,6 +207,8 @@ def running(
             stdout=stream,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
+            cwd=directory,
+            pass_fds=descriptors,
         )
     child = Child(name, process, log)
     try:

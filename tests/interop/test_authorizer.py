@@ -13,7 +13,9 @@ from .client import Answer
 from .frontends import Site
 
 
-def visit(site: Site, user: str | None, password: str = "sesame", body: bytes | None = None) -> Answer:
+def visit(
+    site: Site, user: str | None, password: str = "sesame", body: bytes | None = None
+) -> Answer:
     """
     Ask for a page that is guarded.
     """

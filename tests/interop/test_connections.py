@@ -44,8 +44,8 @@ def test_keepsConnections(browser: Browser) -> None:
 @pytest.mark.parametrize("site", parameters(ONE_BY_ONE), indirect=True)
 def test_keepsConnectionsThroughFailures(browser: Browser, site: Site) -> None:
     """
-    Neither a request that fails, nor one that is refused, nor one whose body the application does not
-    read costs the connection.
+    Neither a request that fails, nor one that is refused, nor one whose body the application does
+    not read costs the connection.
     """
     first = portOf(browser)
     for target in ("/fail-before", "/overloaded", "/status/404"):

@@ -1,0 +1,3 @@
+"""
+What the back ends of the tests run.
+"""

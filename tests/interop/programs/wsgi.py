@@ -1,0 +1,43 @@
+"""
+A WSGI application for uWSGI and flup; run as a program, it is served by flup on the socket that is its
+argument. What it can do is in the query string.
+"""
+
+import hashlib
+import sys
+
+
+def application(environ, startResponse):
+    """
+    Answer.
+    """
+    startResponse("200 OK", [("Content-Type", "text/plain")])
+    query = environ["QUERY_STRING"]
+    if query == "hello":
+        return [b"hello\n"]
+    if query == "count":
+        digest = hashlib.sha256()
+        left = int(environ["CONTENT_LENGTH"])
+        while left:
+            piece = environ["wsgi.input"].read(min(left, 65536))
+            if not piece:
+                raise EOFError("the body is too short")
+            left -= len(piece)
+            digest.update(piece)
+        return [digest.hexdigest().encode("ascii") + b"\n"]
+    if query == "big":
+        return (
+            b"".join(b"%015d\n" % number for number in range(start, start + 4096))
+            for start in range(0, 20 * 1024 * 1024 // 16, 4096)
+        )
+    if query == "stderr":
+        environ["wsgi.errors"].write("something to say")
+        environ["wsgi.errors"].flush()
+        return [b"said\n"]
+    return []
+
+
+if __name__ == "__main__":
+    from flup.server.fcgi import WSGIServer
+
+    WSGIServer(application, bindAddress=sys.argv[1], maxSpare=20, maxThreads=40).run()
