@@ -74,7 +74,7 @@ class Outlet:
         self._transport = transport
         self._clock = clock
         self._resting: IDelayedCall | None = None
-        self._consumer = IConsumer(transport)
+        self._consumer = cast(IConsumer, transport)
         self._queue: deque[Buffer] | None = None
         self._waiting: dict[Callable[[], None], None] | None = None
         self._corked: list[Buffer] | None = None

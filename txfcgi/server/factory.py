@@ -91,6 +91,7 @@ class ServerFactory(Factory):
             return None
         protocol = self.makeProtocol()
         protocol.factory = self
+        protocol.cameFrom(addr)
         protocol.overloaded = connections >= self.limits.connections
         return protocol
 

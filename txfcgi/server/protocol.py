@@ -34,8 +34,6 @@ class ServerProtocol(Protocol):
     @ivar outlet: The way out.
     @ivar wire: The protocol, without I/O.
     @ivar limits: What is taken at the most.
-    @ivar peer: The web server's end.
-    @ivar host: Our end.
     @ivar requests: The requests that are with the app, by their id.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
@@ -45,8 +43,6 @@ class ServerProtocol(Protocol):
     log: ClassVar[Logger] = Logger()
 
     outlet: Outlet
-    peer: IAddress
-    host: IAddress
     halfCloses = False
     inputLost = False
 
@@ -58,6 +54,7 @@ class ServerProtocol(Protocol):
         self.requests: dict[int, Request] = {}
         self.overloaded = False
         self.watch = Watch()
+        self._peer: IAddress | None = None
         self._total = 0
         self._full: set[InputStream] | None = None
         self._paused = False
@@ -71,16 +68,35 @@ class ServerProtocol(Protocol):
         """
         return cast(Connection, self.transport)
 
+    @property
+    def peer(self) -> IAddress:
+        """
+        The web server's end.
+        """
+        if self._peer is None:
+            self._peer = cast(IAddress, self.tcp.getPeer())
+        return self._peer
+
+    @property
+    def host(self) -> IAddress:
+        """
+        Our end, while the connection is open.
+        """
+        return cast(IAddress, self.tcp.getHost())
+
+    def cameFrom(self, peer: IAddress | None) -> None:
+        """
+        Know the web server's end without asking the transport.
+        """
+        self._peer = peer
+
     # What the transport says
 
     def connectionMade(self) -> None:
         """
         A web server connected.
         """
-        transport = self.tcp
-        self.peer = transport.getPeer()
-        self.host = transport.getHost()
-        self.outlet = Outlet(transport, self.server.clock)
+        self.outlet = Outlet(self.tcp, self.server.clock)
         self.server.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -162,8 +178,9 @@ class ServerProtocol(Protocol):
             self.wire.close()
             self._refuse(requestID, Overloaded("too many connections"))
             return False
-        if server.requests >= self.limits.requests:
-            self._refuse(requestID, Overloaded("too many requests"))
+        if server.requests >= self.limits.requests or server.draining:
+            reason = "the server is about to stop" if server.draining else "too many requests"
+            self._refuse(requestID, Overloaded(reason))
             return False
         server.requests += 1
         self.requests[requestID] = REQUESTS[event.role](
@@ -173,12 +190,14 @@ class ServerProtocol(Protocol):
 
     def _handle(self, event: Event) -> None:
         """
-        What is rare.
+        What is rare. Whatever came before it in the same read may have ended the request.
         """
         if isinstance(event, events.RequestRefused):
-            self._refuse(event.requestID, event.reason)
+            if self.wire.isActive(event.requestID):
+                self._refuse(event.requestID, event.reason)
         elif isinstance(event, events.RequestAborted):
-            self._abort(event.requestID)
+            if self.wire.isActive(event.requestID):
+                self._abort(event.requestID)
         elif isinstance(event, events.ConnectionFailed):
             self.log.warn(
                 "{peer} broke the protocol, and its connection is closed: {error}",
@@ -212,8 +231,11 @@ class ServerProtocol(Protocol):
     def _abortAll(self, error: RequestAborted) -> None:
         requests, self.requests = self.requests, {}
         self.server.requests -= len(requests)
+        # All of them are over before the first app hears of it: it could end another's request.
         for requestID, request in requests.items():
             self.wire.forget(requestID)
+            request._ended = True
+        for request in requests.values():
             self.application.abort(request, error)
 
     def _reply(self) -> None:

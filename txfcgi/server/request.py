@@ -34,8 +34,18 @@ class Channel(Source, Protocol):
     outlet: Outlet
     wire: ServerWire
     limits: Limits
-    peer: IAddress
-    host: IAddress
+
+    @property
+    def peer(self) -> IAddress:
+        """
+        The web server's end.
+        """
+
+    @property
+    def host(self) -> IAddress:
+        """
+        Our end, while the connection is open.
+        """
 
     def requestFailed(self, request: Request, error: Exception) -> None:
         """
@@ -119,7 +129,7 @@ class Request:
     @property
     def host(self) -> IAddress:
         """
-        Our end of the connection.
+        Our end of the connection, while it is open.
         """
         return self._channel.host
 

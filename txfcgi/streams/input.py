@@ -118,23 +118,36 @@ class InputStream:
         """
         Take the next bytes. What is beyond the declared length is dropped.
         """
-        self.received += len(data)
-        if self.error is not None:
-            return
-        if self.length is not None and self.received >= self.length:
-            excess = self.received - self.length
-            if excess:
-                self.error = BodyTooLong(
-                    f"the body has {self.received} bytes or more, and {self.length} were declared"
-                )
-                data = data[: max(0, len(data) - excess)]
-            self._ended = True
-        elif self._limit is not None and self.received > self._limit:
+        received = self.received + len(data)
+        self.received = received
+        if self.length is not None and received >= self.length:
+            data = self._last(data)
+        elif self._limit is not None and received > self._limit:
             self.fail(BodyTooLarge(f"the body has more than {self._limit} bytes"))
-            return
-        if data and not self._discarding:
+        if data and not self._discarding and self.error is None:
             self._chunks.append(data)
             self.buffered += len(data)
+
+    def _last(self, data: bytes) -> bytes:
+        """
+        The declared length is reached.
+
+        @return: What belongs to the body.
+        """
+        assert self.length is not None
+        if self.error is not None:
+            return b""
+        excess = self.received - self.length
+        self._ended = True
+        if not excess:
+            return data
+        data = data[: max(0, len(data) - excess)]
+        self._chunks.append(data)
+        self.buffered += len(data)
+        self.error = BodyTooLong(
+            f"the body has {self.received} bytes or more, and {self.length} were declared"
+        )
+        return b""
 
     def finish(self) -> None:
         """

@@ -51,6 +51,7 @@ _ROLES: Final = {role.value: role for role in Role}
 _FILTER: Final = Role.FILTER
 _STDIN: Final = Stream.STDIN
 _INPUT: Final = tuple(Stream(kind) if kind in (5, 8) else _STDIN for kind in range(9))
+_INPUTS: Final = (Stream.STDIN, Stream.DATA)
 _COMPLETE: Final = State.COMPLETE
 
 # BEGIN_REQUEST whole, and the header of the PARAMS record behind it: version and type of each are
@@ -180,9 +181,12 @@ class ServerConnection(RecordLayer):
     @property
     def awaitingParams(self) -> bool:
         """
-        Whether a request has begun, or a record at least, whose params are not complete.
+        Whether a request has begun, or a record at least, whose params are not complete. The rest
+        of a body is something else, also in the middle of a record.
         """
-        return self.partial or any(
+        if not self._requests:
+            return self.partial and not (self._left >= 0 and self._kind in _INPUTS)
+        return any(
             request.state is State.PARAMS or request.refusal is not None
             for request in self._requests.values()
         )
@@ -192,6 +196,12 @@ class ServerConnection(RecordLayer):
         Let the connection end with the last request that is active.
         """
         self._closing = True
+
+    def isActive(self, requestID: int) -> bool:
+        """
+        Whether a request has begun that we have not ended.
+        """
+        return requestID in self._requests
 
     def receivesInput(self, requestID: int) -> bool:
         """

@@ -24,7 +24,7 @@ from ..errors import (
     ParamsTooLarge,
     RemoteProtocolError,
 )
-from .cgi import CONTENT_LENGTH, parseHead
+from .cgi import parseHead
 from .events import (
     ConnectionFailed,
     DataReceived,
@@ -40,7 +40,11 @@ from .records import Role, Stream
 #: The id of the one request that a connection carries.
 REQUEST_ID: Final = 1
 
+_ZERO: Final = 0x30
 _COMMA: Final = 0x2C
+# A netstring that takes more has at least 10 GB.
+_MOST_DIGITS: Final = 10
+_RESPONDER: Final = Role.RESPONDER
 _REASONS: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 _INPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDIN)
 
@@ -54,6 +58,11 @@ class State(IntEnum):
     BODY = 1
     COMPLETE = 2  # all of the input is there; whatever still comes is dropped
     REFUSED = 3  # as much, but it may not be all of the input
+
+
+_BODY: Final = State.BODY
+_HEADERS: Final = State.HEADERS
+_COMPLETE: Final = State.COMPLETE
 
 
 class ServerConnection:
@@ -110,7 +119,7 @@ class ServerConnection:
         self._paramsCount = paramsCount
         self._lenient = lenient
         self._statusLine = statusLine
-        self._state = State.HEADERS
+        self._state = _HEADERS
         self._held: bytearray | None = None  # headers that have come in part
         self._needed = 0  # bytes up to the comma, that included, once it is known
         self._remaining = 0  # bytes of the body still to come
@@ -148,11 +157,17 @@ class ServerConnection:
         """
         self._closing = True
 
+    def isActive(self, requestID: int) -> bool:
+        """
+        Whether the request has begun and was not ended by us.
+        """
+        return self.active == 1
+
     def receivesInput(self, requestID: int) -> bool:
         """
         Whether more input is to come for the request.
         """
-        return self._state is State.BODY
+        return self._state is _BODY
 
     def takeReplies(self) -> bytes:
         """
@@ -221,7 +236,7 @@ class ServerConnection:
             raise LocalProtocolError(f"request {requestID} is not active")
         self.active = 0
         self._closing = True
-        if self._state is not State.COMPLETE:
+        if self._state is not _COMPLETE:
             self._state = State.REFUSED
             self.inputOpen = True
 
@@ -238,9 +253,9 @@ class ServerConnection:
         if self._error is not None:
             # With its traceback, the error would keep the data of each such call.
             raise self._error.with_traceback(None)
-        if self._state is State.BODY:
+        if self._state is _BODY:
             return self._body(data)
-        if self._state is not State.HEADERS or not data:
+        if self._state is not _HEADERS or not data:
             return []
         held = self._held
         if held is not None:
@@ -263,7 +278,7 @@ class ServerConnection:
         """
         if self._error is not None:
             return []
-        if self._state is State.BODY:
+        if self._state is _BODY:
             return self._fail(
                 BodyTooShort(f"the body ended {self._remaining} bytes before its CONTENT_LENGTH")
             )
@@ -277,53 +292,37 @@ class ServerConnection:
 
         @param data: All that has come.
         """
-        start, size = self._measured(data)
-        end = start + size
-        if not start or len(data) <= end:
+        colon = data.find(b":", 0, _MOST_DIGITS + 1)
+        digits = data[: _MOST_DIGITS + 1] if colon < 0 else data[:colon]
+        # Of bytes, isdigit() is true for ASCII digits alone.
+        if not digits.isdigit() or (digits[0] == _ZERO and len(digits) > 1):
+            raise self._noLength(data[: _MOST_DIGITS + 1])
+        if len(digits) > _MOST_DIGITS or (colon > 0 and int(digits) > self._paramsBytes):
+            raise ParamsTooLarge(f"more than {self._paramsBytes} bytes of headers")
+        start = colon + 1
+        end = start + int(digits)
+        if colon < 0 or len(data) <= end:
+            if colon > 0:
+                self._needed = end + 1
             if self._held is None:
                 self._held = bytearray(data)
             return []
         self._held = None
         if data[end] != _COMMA:
             raise MissingComma(
-                f"{data[end : end + 1]!r} is in place of the comma behind {size} bytes of headers "
-                "(SCGI, section 3)"
+                f"{data[end : end + 1]!r} is in place of the comma behind {end - start} bytes of "
+                "headers (SCGI, section 3)"
             )
-        block = data[start:end]
-        if block.count(b"\0") > 2 * self._paramsCount:
-            raise ParamsTooLarge(f"more than {self._paramsCount} headers")
-        params = SCGIParams(block, self._lenient)
+        params = SCGIParams(data[start:end], self._paramsCount, self._lenient)
         self.active = 1
-        events: list[Event] = [RequestReceived(REQUEST_ID, Role.RESPONDER, False, params)]
-        self._remaining = int(params.find(CONTENT_LENGTH) or 0)
-        if self._remaining:
-            self._state = State.BODY
-            if len(data) > end + 1:
-                events += self._body(data[end + 1 :])
-        else:
-            self._state = State.COMPLETE
-            events.append(_INPUT_END)
-        return events
-
-    def _measured(self, data: bytes) -> tuple[int, int]:
-        """
-        Read the length of the netstring.
-
-        @return: Where its content starts, 0 if the length is not complete; and how much it is.
-        """
-        most = len(str(self._paramsBytes))
-        colon = data.find(b":", 0, most + 1)
-        digits = data[: most + 1] if colon < 0 else data[:colon]
-        # Of bytes, isdigit() is true for ASCII digits alone.
-        if not digits.isdigit() or (digits[0] == 0x30 and len(digits) > 1):
-            raise self._noLength(data[: most + 1])
-        if len(digits) > most or (colon >= 0 and int(digits) > self._paramsBytes):
-            raise ParamsTooLarge(f"more than {self._paramsBytes} bytes of headers")
-        if colon < 0:
-            return 0, 0
-        size = int(digits)
-        self._needed = colon + size + 2
-        return colon + 1, size
+        received = RequestReceived(REQUEST_ID, _RESPONDER, False, params)
+        remaining = self._remaining = params.contentLength
+        if remaining:
+            self._state = _BODY
+            rest = data[end + 1 :]
+            return [received, *self._body(rest)] if rest else [received]
+        self._state = _COMPLETE
+        return [received, _INPUT_END]
 
     def _noLength(self, start: bytes) -> RemoteProtocolError:
         if not start[:1].isdigit() and start[:1] != b":":
@@ -340,7 +339,7 @@ class ServerConnection:
         remaining = self._remaining = self._remaining - len(data)
         if remaining > 0:
             return [DataReceived(REQUEST_ID, Stream.STDIN, data)] if data else []
-        self._state = State.COMPLETE
+        self._state = _COMPLETE
         return [
             DataReceived(REQUEST_ID, Stream.STDIN, data[:remaining] if remaining else data),
             _INPUT_END,
