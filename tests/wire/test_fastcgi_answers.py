@@ -341,7 +341,8 @@ class TestInput:
 
     def test_awaitingParams(self) -> None:
         """
-        A request that has begun, or a part of a record, is something that should go on.
+        A request that has begun should go on, and so should the start of a record; the rest of a
+        body is something else.
         """
         connection = ServerConnection()
         states = []
@@ -357,7 +358,27 @@ class TestInput:
         ):
             connection.receive(data)
             states.append(connection.awaitingParams)
-        assert states == [False, True, True, True, False, True, False, False]
+        assert states == [False, True, True, True, False, False, False, False]
+        connection.end(1)
+        states = []
+        for data in (record(STDIN, 1, b"body")[:10], b"dy", record(77, 1, b"body")[:10], b"dy"):
+            connection.receive(data)
+            states.append(connection.awaitingParams)
+        assert states == [False, False, True, False]
+
+    def test_isActive(self) -> None:
+        """
+        A request is active from its begin to its end.
+        """
+        connection = ServerConnection()
+        assert not connection.isActive(1)
+        connection.receive(begin(1))
+        assert connection.isActive(1)
+        assert not connection.isActive(2)
+        connection.receive(params(1) + record(STDIN, 1))
+        assert connection.isActive(1)
+        connection.respond(1, HEAD, b"")
+        assert not connection.isActive(1)
 
     def test_endedBeforeItsParams(self) -> None:
         """
