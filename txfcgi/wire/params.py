@@ -208,26 +208,34 @@ class NameValueParams(Params):
 class SCGIParams(Params):
     """
     The params of an SCGI request: its headers, names and values that each end with NUL (SCGI,
-    section 3).
+    section 3). All rules are checked at once.
+
+    @ivar contentLength: What CONTENT_LENGTH says, in bytes.
     """
 
-    __slots__ = ("_block", "_values")
+    __slots__ = ("_block", "_values", "contentLength")
 
-    def __init__(self, block: bytes, lenient: bool = False) -> None:
+    def __init__(self, block: bytes, limit: int = 1_000, lenient: bool = False) -> None:
         """
+        @param limit: How many pairs there may be.
         @param lenient: Whether SCGI may be missing, and an HTTP header may be there several
             times.
         @raise MalformedParams: If the headers break a rule; each rule has a class of its own.
+        @raise ParamsTooLarge: If there are too many.
         """
-        super().__init__()
-        strings = block.split(b"\0")
+        self._looks = 0
+        self._table = None
+        self._block = block
+        strings = block.split(b"\0", 2 * limit + 2)
+        if len(strings) > 2 * limit + 1:
+            raise ParamsTooLarge(f"more than {limit} headers")
         if strings.pop():
             raise UnterminatedString("the headers do not end with NUL (SCGI, section 3)")
         if len(strings) & 1:
             raise OddStrings(f"the header {strings[-1][:64]!r} has no value (SCGI, section 3)")
-        names = strings[::2]
-        values = dict(zip(names, strings[1::2], strict=True))
-        if not names or names[0] != b"CONTENT_LENGTH":
+        string = iter(strings)
+        values = dict(zip(string, string, strict=False))
+        if not strings or strings[0] != b"CONTENT_LENGTH":
             raise ContentLengthNotFirst("CONTENT_LENGTH is not the first header (SCGI, section 3)")
         if not strings[1].isdigit() or len(strings[1]) > 19:
             raise MalformedContentLength(
@@ -235,8 +243,8 @@ class SCGIParams(Params):
             )
         if b"" in values:
             raise EmptyName("a header has no name (SCGI, section 3)")
-        if len(values) != len(names):
-            _checkDuplicates(names, lenient)
+        if 2 * len(values) != len(strings):
+            _checkDuplicates(strings[::2], lenient)
         version = values.get(b"SCGI")
         if version != b"1" and (version is not None or not lenient):
             raise MissingVersion(
@@ -245,8 +253,8 @@ class SCGIParams(Params):
                 if version is None
                 else f"the header SCGI is {version[:64]!r}, and only '1' is known (SCGI, section 3)"
             )
-        self._block = block
         self._values = values
+        self.contentLength = int(strings[1])
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
