@@ -282,6 +282,7 @@ class Application:
         said.
         """
         request._ended = True
+        request._over = error
         pending, request._pending = request._pending, None
         self._cancel(pending)
         request._finish(error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
@@ -80,6 +80,7 @@ class Request:
         "_headers",
         "_inputEnded",
         "_output",
+        "_over",
         "_pending",
         "_started",
         "_stderr",
@@ -106,6 +107,7 @@ class Request:
         self.params = params
         self._started = started
         self._ended = False
+        self._over: RequestAborted | bool = False
         self._inputEnded = False
         self._pending: Deferred[None] | None = None
         self._finished: list[Deferred[None]] | None = None
@@ -196,7 +198,7 @@ class Request:
         """
         address = self.params.get("REMOTE_ADDR", "")
         port = self.params.get("REMOTE_PORT", "")
-        number = int(port) if port.isascii() and port.isdigit() else 0
+        number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
         if ":" in address:
             return IPv6Address("TCP", address, number)
         return IPv4Address("TCP", address, number) if address else None
@@ -232,7 +234,7 @@ class Request:
                 self._channel.outlet, self._writeError, self._fail, self._channel.limits.outputBytes
             )
             if self._ended:
-                self._stderr.close()
+                self._stderr.fail(self._closedBy())
         return self._stderr
 
     def notifyFinish(self) -> Deferred[None]:
@@ -243,6 +245,8 @@ class Request:
             L{RequestAborted<txfcgi.errors.RequestAborted>} when the web server aborts the request
             or goes away.
         """
+        if self._over is not False:
+            return succeed(None) if self._over is True else fail(self._over)
         if self._finished is None:
             self._finished = []
         finished: Deferred[None] = Deferred(self._finished.remove)
@@ -255,7 +259,7 @@ class Request:
         if self._output is None:
             self._output = CGIOutput(self, self._channel)
             if self._ended:
-                self._output.stream.close()
+                self._output.stream.fail(self._closedBy())
         return self._output
 
     def _mayWrite(self) -> bool:
@@ -295,9 +299,10 @@ class Request:
         The request is over: close what the app may still hold, and tell those who wait.
         """
         self._ended = True
+        self._over = error or True
         if self._untouched:
             return
-        over = error or StreamClosed("the request is over")
+        over = self._closedBy()
         if self._output is not None:
             self._output.stream.fail(over)
         if self._stderr is not None:
@@ -310,6 +315,13 @@ class Request:
                 waiter.callback(None)
             else:
                 waiter.errback(error)
+
+    def _closedBy(self) -> RequestAborted | StreamClosed:
+        """
+        Why nothing can be read or written any more.
+        """
+        over = self._over
+        return over if isinstance(over, RequestAborted) else StreamClosed("the request is over")
 
     def _streams(self) -> list[InputStream]:
         return [] if self._stdin is None else [self._stdin]
@@ -354,6 +366,8 @@ class Request:
         )
         if error is not None:
             stream.fail(error)
+        if self._ended:
+            stream.close(self._closedBy())
         return stream
 
 
