@@ -250,7 +250,7 @@ class TestMemory:
         connection.receive(record(77, 0) * 4000 + record(GET_VALUES, 0, pair(b"A", b"")) * 4000)
         assert heldBytes(connection) < idle + 8000 * 16 * 9 / 8 + 200
         assert len(connection.takeReplies()) == 8000 * 16
-        assert heldBytes(connection) == idle
+        assert heldBytes(connection) < idle + 32
 
     def test_idle(self) -> None:
         """
@@ -265,5 +265,5 @@ class TestMemory:
             connection.respond(requestID, b"\r\n", b"")
             connection.receive(begin(1) + params(1, A1) + stream(STDIN, 1, bytes(1000)))
             connection.end(1)
-        assert heldBytes(connection) == idle
+        assert heldBytes(connection) < idle + 32
         assert idle < 2048

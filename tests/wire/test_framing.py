@@ -256,7 +256,7 @@ class TestMemory:
             connection.receive(data[start : start + 1000])
             most = max(most, heldBytes(connection))
         assert most < idle + 65535 * 9 / 8 + 200
-        assert heldBytes(connection) == idle
+        assert heldBytes(connection) < idle + 32
 
     def test_streamIsNotHeld(self) -> None:
         """
