@@ -1,0 +1,25 @@
+"""
+twisted.web in front of a FastCGI or SCGI back end: resources that pass requests on, an Agent that
+asks a back end, and a resource that asks an Authorizer first.
+"""
+
+from .agent import FastCGIAgent, GatewayAgent
+from .authorizer import AuthorizerResource
+from .options import GatewayOptions
+from .params import IAuthorizedVariables
+from .php import PHPResource, PHPSite
+from .resource import FastCGIResource, GatewayResource
+from .streaming import StreamingSite
+
+__all__ = [
+    "AuthorizerResource",
+    "FastCGIAgent",
+    "FastCGIResource",
+    "GatewayAgent",
+    "GatewayOptions",
+    "GatewayResource",
+    "IAuthorizedVariables",
+    "PHPResource",
+    "PHPSite",
+    "StreamingSite",
+]

@@ -1,0 +1,108 @@
+"""
+L{GatewayAgent}: a back end where twisted.web wants an Agent, so that treq and all wrappers of
+Agents can talk to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred, fail
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IClientRequest, IResponse
+from zope.interface import implementer
+
+from ..client.params import cgiParams
+from ..client.response import ClientResponse
+from ..errors import InvalidRequest
+from .gateway import IsClient
+from .headers import RequestHeaders
+from .options import GatewayOptions
+
+
+class MakesParams(Protocol):
+    """
+    Makes the params of a request: L{cgiParams<txfcgi.client.params.cgiParams>} does, and the
+    C{params} method of a L{PHPFPM<txfcgi.client.params.PHPFPM>}.
+    """
+
+    def __call__(self, method: str, uri: str, **more: Any) -> dict[str, str]:
+        """
+        Make them.
+
+        @param uri: Path and query.
+        @param more: C{headers} and C{scheme}, and any params by name.
+        """
+
+
+@implementer(IClientRequest)
+class AgentRequest:
+    """
+    What was asked for.
+    """
+
+    def __init__(self, method: bytes, absoluteURI: bytes, headers: Headers) -> None:
+        self.method = method
+        self.absoluteURI = absoluteURI
+        self.headers = headers
+
+
+@implementer(IAgent)
+class GatewayAgent:
+    """
+    Makes HTTP requests of a back end. The host of a URI becomes the Host header and SERVER_NAME,
+    and decides nothing else: every request goes to the one client.
+
+    C{treq.client.HTTPClient(FastCGIAgent(client)).get("http://app/path")}
+    """
+
+    def __init__(self, client: IsClient, makeParams: MakesParams = cgiParams) -> None:
+        """
+        @param makeParams: Makes the params of a request; for php-fpm
+            C{PHPFPM("/srv/site").params}.
+        """
+        self._client = client
+        self._makeParams = makeParams
+        self._headers = RequestHeaders(GatewayOptions(passAuthorization=True))
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """
+        Make a request.
+
+        @param uri: With scheme and host.
+        @return: Fires with the response when its head is there.
+        """
+        parts = urlsplit(uri)
+        target = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+        headers = Headers() if headers is None else headers.copy()
+        if not headers.hasHeader(b"host"):
+            # Without a user's name, which is no part of it.
+            headers.setRawHeaders(b"Host", [parts.netloc.rpartition(b"@")[2]])
+        try:
+            params = self._makeParams(
+                method.decode("ascii"),
+                target.decode("utf-8", "surrogateescape"),
+                headers=Headers({b"Host": headers.getRawHeaders(b"host", [])}),
+                scheme=parts.scheme.decode("ascii"),
+                **self._headers.params(headers),
+            )
+        except InvalidRequest:
+            return fail()
+        asked = self._client.request(params, bodyProducer)
+
+        def answered(response: ClientResponse) -> IResponse:
+            response.request = AgentRequest(method, uri, headers)
+            return response
+
+        return asked.addCallback(answered)
+
+
+#: By the name of what most back ends speak; it is the client that speaks it.
+FastCGIAgent = GatewayAgent

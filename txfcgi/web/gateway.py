@@ -1,0 +1,313 @@
+"""
+L{Gateway}: what every resource does that has a back end: pass a request on, bring the answer back,
+and tell a browser something sensible if there is none.
+
+A request on its way through is a L{Passage}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from http import HTTPStatus
+from typing import Any, Final, Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.server import NOT_DONE_YET
+
+from ..bodies import Body
+from ..client.options import Timeouts
+from ..client.response import ClientResponse
+from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestFailed, TxFCGIError
+from ..streams import InputStream
+from .headers import SENDFILE, ResponseHeaders
+from .options import GatewayOptions
+from .params import RequestParams
+from .redirect import followRedirect, isLocalRedirect
+from .sendfile import sendFile
+from .streaming import bodyOf, limited
+
+_RETRY_AFTER: Final = b"1"
+
+
+class IsClient(Protocol):
+    """
+    What a gateway needs of a client: L{FastCGIClient<txfcgi.client.client.FastCGIClient>} and its
+    like have it, whatever they speak.
+    """
+
+    def request(
+        self, params: dict[str, str], body: Body | None = None, *, timeouts: Timeouts | None = None
+    ) -> Deferred[ClientResponse]:
+        """
+        Make a request.
+        """
+
+
+class Gateway:
+    """
+    A back end, and how requests get there.
+    """
+
+    def __init__(self, client: IsClient, options: GatewayOptions | None = None) -> None:
+        self.client = client
+        self.options = GatewayOptions() if options is None else options
+        self.params = RequestParams(self.options)
+        self.responseHeaders = ResponseHeaders(self.options)
+
+    def forward(self, request: IRequest, scriptName: str, pathInfo: str | None, **more: str) -> int:
+        """
+        Pass a request on.
+
+        @return: C{NOT_DONE_YET}: the answer comes from here.
+        """
+        Passage(self, request).start(scriptName, pathInfo, more)
+        return NOT_DONE_YET
+
+    def refuse(self, request: IRequest, error: Exception) -> int:
+        """
+        Tell a browser that its request is none for the back end.
+        """
+        Passage(self, request).failed(Failure(error))
+        return NOT_DONE_YET
+
+    def showError(self, request: IRequest, code: int) -> int:
+        """
+        Show the page for a status.
+        """
+        Passage(self, request).showError(code)
+        return NOT_DONE_YET
+
+
+class Passage:
+    """
+    One request on its way through.
+    """
+
+    _log: Final = Logger()
+
+    def __init__(self, gateway: Gateway, request: IRequest) -> None:
+        self._gateway = gateway
+        # IRequest lacks half of what a request has.
+        self.request: Any = request
+        self._asked: Deferred[Any] | None = None
+        self._response: ClientResponse | None = None
+        self._gone = False
+
+    def start(self, scriptName: str, pathInfo: str | None, more: dict[str, str]) -> None:
+        """
+        Ask the back end.
+        """
+        gateway = self._gateway
+        try:
+            params = gateway.params.make(self.request, scriptName, pathInfo, **more)
+            body = self._body(params)
+        except TxFCGIError:
+            self.failed(Failure())
+        else:
+            self.wait(
+                gateway.client.request(params, body, timeouts=gateway.options.timeouts),
+                self.answer,
+            )
+
+    def wait(self, asked: Deferred[Any], answered: Callable[[Any], None]) -> None:
+        """
+        Wait for the back end, and for the browser to go away.
+        """
+        self._asked = asked
+        self.request.notifyFinish().addErrback(self._clientGone)
+        asked.addCallback(answered)
+        asked.addErrback(self.failed)
+
+    def _clientGone(self, failure: Failure) -> None:
+        """
+        Nobody is there any more to answer.
+        """
+        self._gone = True
+        if self._response is not None:
+            self._response.abort()
+        elif self._asked is not None:
+            self._asked.cancel()
+
+    def _body(self, params: dict[str, str]) -> Body | None:
+        """
+        The body to pass on. Its length, if it is known, joins the params.
+
+        @raise BodyTooLarge: If it is longer than may be.
+        """
+        body: Body | None
+        body, length = bodyOf(self.request)
+        most = self._gateway.options.bodyBytes
+        if most is not None:
+            if length is not None and length > most:
+                raise BodyTooLarge(f"the body has {length} bytes, and at most {most} are taken")
+            if length is None and isinstance(body, InputStream):
+                body = limited(body, most)
+        if length or (length == 0 and self.request.requestHeaders.hasHeader(b"content-length")):
+            params["CONTENT_LENGTH"] = str(length)
+        return body
+
+    # The answer
+
+    def answer(self, response: ClientResponse) -> None:
+        """
+        Pass an answer back.
+        """
+        self._response = response
+        if self._gone:
+            response.abort()
+            return
+        options = self._gateway.options
+        head = response.head
+        if options.localRedirects and isLocalRedirect(head):
+            response.abort()
+            followRedirect(self.request, head, options.localRedirects)
+            return
+        if options.sendfileRoot is not None and sendFile(self, response, options.sendfileRoot):
+            return
+        if response.code in options.interceptErrors:
+            response.abort()
+            self._log.info("{what}: the back end said {code}", what=self, code=response.code)
+            self.showError(response.code)
+            return
+        self.sendHead(response)
+        request = self.request
+        if response.applicationStatus is None:
+            # The head now, so that nobody waits for it as long as the body takes.
+            request.write(b"")
+            response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(
+                self._finish, self._cutOff
+            )
+        else:
+            response.content().addCallbacks(self._finishWith, self._cutOff)
+
+    def sendHead(self, response: ClientResponse, without: tuple[bytes, ...] = ()) -> None:
+        """
+        Set status and headers as the back end did.
+        """
+        request = self.request
+        # What has no type gets none: a guess could make a script of it (CVE-2020-24553).
+        request.defaultContentType = None
+        request.setResponseCode(response.code, response.phrase)
+        if self._gateway.options.sendfileRoot is not None:
+            without += SENDFILE
+        self._gateway.responseHeaders.copy(response.head.headers, request.responseHeaders, without)
+
+    def _finishWith(self, body: bytes) -> None:
+        request = self.request
+        if self._gone:
+            return
+        if (
+            body
+            and request.method != b"HEAD"
+            and not request.responseHeaders.hasHeader(b"content-length")
+        ):
+            request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
+        request.write(body)
+        request.finish()
+
+    def _finish(self, size: int) -> None:
+        if not self._gone:
+            self.request.finish()
+
+    def _cutOff(self, failure: Failure) -> None:
+        """
+        The rest of the answer will not come. What was passed on must not look like all of it.
+        """
+        if self._gone:
+            return
+        self._gone = True
+        self._report(failure, "the answer was cut off")
+        if self._response is not None:
+            self._response.abort()
+        request = self.request
+        declared = request.chunked or request.responseHeaders.hasHeader(b"content-length")
+        transport = request.transport
+        if declared or not hasattr(transport, "abortConnection"):
+            request.loseConnection()
+        else:
+            # The end of the connection would be the end of the answer.
+            transport.abortConnection()
+
+    # Errors
+
+    def failed(self, failure: Failure) -> None:
+        """
+        There is no answer.
+        """
+        if self._gone:
+            return
+        if self.request.startedWriting:
+            self._cutOff(failure)
+            return
+        error = failure.value
+        if isinstance(error, LengthRequired):
+            code = 411
+        elif isinstance(error, InvalidRequest):
+            code = 400
+        else:
+            code = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
+        self._report(failure, str(code))
+        self.showError(code)
+
+    def noFile(self, name: str) -> None:
+        """
+        The back end named a file that is not there, or is none of ours to give.
+        """
+        self._log.error(
+            "{what}: the back end names {name!r}, which is no file there", what=self, name=name
+        )
+        self.showError(404)
+
+    def showError(self, code: int) -> None:
+        """
+        Show a page that tells what a browser's user may know.
+        """
+        request = self.request
+        options = self._gateway.options
+        kind, page = (options.errorPage or plainPage)(request, code)
+        request.setResponseCode(code)
+        request.setHeader(b"Content-Type", kind.encode("latin-1"))
+        request.setHeader(b"Content-Length", b"%d" % len(page))
+        if code == 503:
+            request.setHeader(b"Retry-After", _RETRY_AFTER)
+        request.write(page)
+        request.finish()
+
+    def _report(self, failure: Failure, outcome: str) -> None:
+        error = failure.value
+        if isinstance(error, (RequestFailed, TxFCGIError)):
+            server = not isinstance(error, (InvalidRequest, BodyTooLarge))
+            (self._log.error if server else self._log.info)(
+                "{what}: {outcome}: {kind}: {error}",
+                what=self,
+                outcome=outcome,
+                kind=type(error).__name__,
+                error=error,
+            )
+        else:
+            self._log.failure("{what}: {outcome}", failure, what=self, outcome=outcome)
+
+    def __repr__(self) -> str:
+        request = self.request
+        return f"{request.method.decode('latin-1')} {ascii(request.uri)[2:-1]:.500}"
+
+
+def plainPage(request: IRequest, code: int) -> tuple[str, bytes]:
+    """
+    The page for an error, if no other is wanted.
+    """
+    try:
+        phrase = HTTPStatus(code).phrase
+    except ValueError:
+        phrase = "Error"
+    title = escape(f"{code} {phrase}")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title></head>\n<body><h1>{title}</h1></body></html>\n"
+    )
+    return "text/html; charset=utf-8", page.encode()

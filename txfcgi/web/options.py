@@ -1,0 +1,79 @@
+"""
+What a gateway may be told: which headers pass, what is answered when there is no back end, and how
+much it does for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from twisted.web.iweb import IRequest
+
+from ..client.options import Timeouts
+
+AmbiguousHeaders = Literal["drop", "refuse", "pass"]
+
+AddParams = Callable[[IRequest, dict[str, str]], None]
+
+
+class ErrorPage(Protocol):
+    """
+    Makes the page for an error.
+    """
+
+    def __call__(self, request: IRequest, code: int) -> tuple[str, bytes]:
+        """
+        Make it.
+
+        @param code: The HTTP status: 502, 503, 504, or another from 400 up.
+        @return: Its media type, and the page.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayOptions:
+    """
+    The options of a gateway.
+
+    @ivar params: Params that every request gets. They win over those that are made of the request.
+    @ivar addParams: Called with each request and its params, which it may change. Use it to pass
+        on what the request was found to be, such as a user's name.
+    @ivar serverName: SERVER_NAME; without it, the host that the browser asked for.
+    @ivar passAuthorization: Whether a browser's Authorization header is passed on. As the gateway
+        does not look at it, an app that does has to say so.
+    @ivar ambiguousHeaders: What becomes of a header whose name has other characters than letters,
+        digits and hyphens, and so could become the same param as another: C{"drop"} it,
+        C{"refuse"} the request with status 400, or C{"pass"} it if its only such characters are
+        underscores.
+    @ivar dropHeaders: Names of request headers that are not passed on.
+    @ivar passHeaders: Names of the only request headers that are passed on; L{None} for all.
+        Content-Type and Host are, in any case.
+    @ivar dropResponseHeaders: Names of response headers that no browser gets to see.
+    @ivar bodyBytes: How many bytes a request body may have; a longer one is refused with status
+        413.
+    @ivar sendfileRoot: A folder. A response with the header X-Sendfile (the path of a file) or
+        X-Accel-Redirect (its path from this folder) is answered with that file, if it is in there.
+        Without it, these headers mean nothing.
+    @ivar localRedirects: How many times a response that only has a Location with a path is
+        answered with what is there (RFC 3875, section 6.2.2); with 0 such a response becomes a 302.
+    @ivar interceptErrors: Statuses for which the error page is shown and not the back end's.
+    @ivar errorPage: Makes the error pages.
+    @ivar timeouts: In place of the client's.
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    addParams: AddParams | None = None
+    serverName: str | None = None
+    passAuthorization: bool = False
+    ambiguousHeaders: AmbiguousHeaders = "drop"
+    dropHeaders: Collection[str] = ()
+    passHeaders: Collection[str] | None = None
+    dropResponseHeaders: Collection[str] = ()
+    bodyBytes: int | None = None
+    sendfileRoot: str | None = None
+    localRedirects: int = 10
+    interceptErrors: Collection[int] = ()
+    errorPage: ErrorPage | None = None
+    timeouts: Timeouts | None = None

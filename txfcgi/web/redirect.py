@@ -1,0 +1,61 @@
+"""
+Local redirects (RFC 3875, section 6.2.2): a response that says nothing but where else on this site
+the answer is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from twisted.web.http import parse_qs
+
+from ..errors import BadResponse, RemoteProtocolError
+from ..wire.cgi import ResponseHead
+from .streaming import dropBody
+
+# Libraries add these to every response.
+_IGNORED: Final = frozenset((b"location", b"content-type", b"content-length"))
+
+
+def isLocalRedirect(head: ResponseHead) -> bool:
+    """
+    Whether a response is one: no status, a Location that is a path, and nothing else that would be
+    lost.
+    """
+    if head.explicit or head.code != 302:
+        return False
+    location = head.get(b"location")
+    return (
+        location is not None
+        and location.startswith(b"/")
+        and not location.startswith(b"//")
+        and all(name.lower() in _IGNORED for name, _ in head.headers)
+    )
+
+
+def followRedirect(request: Any, head: ResponseHead, most: int) -> None:
+    """
+    Answer a request with what is there, as if it had been asked for by GET.
+
+    @param most: How many redirects one request may meet.
+    @raise BadResponse: If it met more.
+    """
+    met = getattr(request, "localRedirects", 0) + 1
+    if met > most:
+        raise BadResponse(
+            RemoteProtocolError(f"more than {most} local redirects (RFC 3875, section 6.2.2)")
+        )
+    request.localRedirects = met
+    location = head.get(b"location")
+    assert location is not None
+    dropBody(request)
+    if request.method != b"HEAD":
+        request.method = b"GET"
+    request.requestHeaders.removeHeader(b"Content-Type")
+    request.uri = location.partition(b"#")[0]
+    request.path, _, query = request.uri.partition(b"?")
+    request.args = parse_qs(query, True)
+    request.prepath = []
+    request.postpath = [unquote_to_bytes(segment) for segment in request.path[1:].split(b"/")]
+    request.render(request.site.getResourceFor(request))

@@ -1,0 +1,51 @@
+"""
+L{GatewayResource}: a twisted.web resource whose answers come from a back end.
+"""
+
+from __future__ import annotations
+
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from ..errors import InvalidPath
+from .gateway import Gateway, IsClient
+from .options import GatewayOptions
+from .params import mountedAt
+from .streaming import IStreamsBody
+
+
+@implementer(IStreamsBody)
+class GatewayResource(Resource):
+    """
+    Passes every request on to a back end: all methods, and all paths from where it is put.
+
+    C{StreamingSite(FastCGIResource(client))} is a whole site. There, request bodies go on as they
+    arrive; on any other site they are collected first. Responses always stream.
+
+    SCRIPT_NAME is the path to this resource, and PATH_INFO the rest.
+    """
+
+    isLeaf = True
+
+    def __init__(self, client: IsClient, options: GatewayOptions | None = None) -> None:
+        """
+        @param client: A L{FastCGIClient<txfcgi.client.client.FastCGIClient>}, or another with its
+            C{request} method. Whoever made it closes it.
+        """
+        super().__init__()
+        self._gateway = Gateway(client, options)
+
+    def render(self, request: IRequest) -> int:
+        """
+        Pass a request on.
+        """
+        try:
+            scriptName, pathInfo = mountedAt(request)
+        except InvalidPath as error:
+            return self._gateway.refuse(request, error)
+        return self._gateway.forward(request, scriptName, pathInfo)
+
+
+#: By the name of what most back ends speak; it is the client that speaks it.
+FastCGIResource = GatewayResource

@@ -1,0 +1,77 @@
+"""
+X-Sendfile and X-Accel-Redirect: a back end that names a file in place of sending it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.web.static import File
+
+from ..client.params import decodedPath
+from ..client.response import ClientResponse
+from ..errors import InvalidPath
+
+if TYPE_CHECKING:
+    from .gateway import Passage
+
+# What speaks of the body that the back end sent, and not of the file.
+_NOT_OF_THE_FILE: Final = (b"content-length", b"etag", b"last-modified", b"accept-ranges")
+
+
+def sendFile(passage: Passage, response: ClientResponse, root: str) -> bool:
+    """
+    Answer with the file that a response names.
+
+    @param root: The folder that it has to be in.
+    @return: Whether it names one.
+    """
+    path = response.head.get(b"x-sendfile")
+    accel = response.head.get(b"x-accel-redirect")
+    if path is None and accel is None:
+        return False
+    response.abort()
+    if path is not None:
+        name = os.path.join(root, os.fsdecode(path))
+    else:
+        assert accel is not None
+        decoded = decodedPath(accel.partition(b"?")[0].decode("utf-8", "surrogateescape"))
+        name = os.path.join(root, decoded.lstrip("/"))
+    file = within(root, name)
+    if file is None or not os.path.isfile(file):
+        passage.noFile(name)
+        return True
+    passage.sendHead(response, _NOT_OF_THE_FILE)
+    kind = response.head.get(b"content-type")
+    renderFile(passage.request, file, None if kind is None else kind.decode("latin-1"))
+    return True
+
+
+def within(root: str, name: str) -> str | None:
+    """
+    The real path of a file, with all symbolic links followed.
+
+    @return: It, or L{None} if it is not in the folder.
+    @raise InvalidPath: If there is a NUL in it.
+    """
+    if "\0" in name:
+        raise InvalidPath("a path has no NUL in it")
+    real, top = os.path.realpath(name), os.path.realpath(root)
+    return real if os.path.join(real, "").startswith(os.path.join(top, "")) else None
+
+
+def renderFile(request: Any, path: str, kind: str | None = None) -> None:
+    """
+    Answer a request with a file, whatever its method: with all or the ranges of it that were asked
+    for, or with a 304.
+
+    @param kind: Its media type; without it, what its name stands for.
+    """
+    file: Any = File(path, defaultType="application/octet-stream")
+    if kind is not None:
+        file.type, file.encoding = kind, None
+    result = file.render_GET(request)
+    if isinstance(result, bytes):
+        request.write(result)
+        request.finish()
