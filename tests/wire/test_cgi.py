@@ -197,6 +197,12 @@ class TestFormat:
         assert formatHead(200, [], None)[0] == OK + PLAIN + b"\r\n"
         assert formatHead(200, [], 0)[0] == OK + b"Content-Length: 0\r\n\r\n"
 
+    def test_statusLeftOut(self) -> None:
+        """
+        A local redirect is a Location and nothing else (RFC 3875, section 6.2.2).
+        """
+        assert formatHead(None, [("Location", "/x")], 0) == (b"Location: /x\r\n\r\n", None)
+
     def test_bodyAllowed(self) -> None:
         """
         Which responses have a body.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from ..bodies import Body
+from ..errors import InvalidResponse
 from ..wire.cgi import Text
 
 
@@ -30,7 +31,7 @@ class Response:
     Content-Length is added when the body's length is known. The body of an answer to HEAD, and of
     a 204 or a 304, is not sent.
 
-    @ivar code: The HTTP status, 200 to 999.
+    @ivar code: The HTTP status, 200 to 999; L{None} for a L{localRedirect}, which has none.
     @ivar headers: A mapping (a value that is a list makes several headers), pairs, or a
         L{twisted.web.http_headers.Headers}. Text is sent as UTF-8.
     @ivar body: Bytes, an L{IBodyProducer<twisted.web.iweb.IBodyProducer>}, or an iterable or
@@ -39,10 +40,35 @@ class Response:
 
     __slots__ = ("body", "code", "headers")
 
-    def __init__(self, code: int = 200, headers: Headers = (), body: Body = b"") -> None:
+    def __init__(
+        self, code: int | None = 200, headers: Headers = (), body: Body = b""
+    ) -> None:
         self.code = code
         self.headers = headers
         self.body = body
+
+    @classmethod
+    def redirect(cls, location: str, code: int = 302) -> Response:
+        """
+        Send the browser elsewhere.
+
+        @param location: Where to, as it goes into the Location header.
+        @param code: 301, 302, 303, 307 or 308.
+        """
+        return cls(code, {"Location": location})
+
+    @classmethod
+    def localRedirect(cls, path: str) -> Response:
+        """
+        Let the web server answer with what it has at another path, without the browser's
+        knowledge (RFC 3875, section 6.2.2). nginx, Apache and lighttpd do it.
+
+        @param path: Starts with a slash, and may have a query.
+        @raise InvalidResponse: If it does not.
+        """
+        if not path.startswith("/"):
+            raise InvalidResponse(f"a local redirect goes to a path: {path!r}")
+        return cls(None, {"Location": path})
 
     def __repr__(self) -> str:
         return f"Response({self.code!r}, {self.headers!r}, {self.body!r:.40})"

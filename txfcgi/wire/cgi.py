@@ -76,7 +76,7 @@ def bodyAllowed(code: int) -> bool:
 
 
 def formatHead(
-    code: int, headers: Iterable[tuple[Text, Text]], length: int | None, isHead: bool = False
+    code: int | None, headers: Iterable[tuple[Text, Text]], length: int | None, isHead: bool = False
 ) -> tuple[bytes, int | None]:
     """
     A response head, up to and with the blank line.
@@ -85,7 +85,8 @@ def formatHead(
     Content-Type when there is a body and the app named none. Headers that speak of one connection
     are left out.
 
-    @param code: The HTTP status, 200 to 999.
+    @param code: The HTTP status, 200 to 999, or L{None} to say none: the web server then takes it
+        from Location.
     @param headers: Pairs in the order they go out; a name may come several times.
     @param length: The bytes of the body, or L{None} if that is not known yet.
     @param isHead: Whether this answers a HEAD request, whose head speaks of a body that is not
@@ -96,9 +97,9 @@ def formatHead(
     @raise ContentLengthMismatch: If the Content-Length given is not the length of the body.
     """
     try:
-        lines = [_STATUS_LINES[code]]
+        lines = [_STATUS_LINES[code]]  # type: ignore[index]
     except (KeyError, TypeError):
-        lines = [_unknownStatus(code)]
+        lines = [] if code is None else [_unknownStatus(code)]
     declared = None
     typed = False
     for pair in headers:
@@ -120,6 +121,9 @@ def formatHead(
             declared = number
             if code != 204:
                 lines.append(line)
+    if code is None:
+        lines.append(b"\r\n")
+        return b"".join(lines), None
     if code == 204 or code == 304:
         lines.append(b"\r\n")
         return b"".join(lines), declared if code == 304 else None
