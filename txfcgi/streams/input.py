@@ -64,6 +64,7 @@ class InputStream:
         "_full",
         "_limit",
         "_mark",
+        "_offset",
         "_resumed",
         "_source",
         "_waiter",
@@ -94,6 +95,7 @@ class InputStream:
         self._collectBytes = collectBytes
         self._limit = limit
         self._chunks: deque[bytes] = deque()
+        self._offset = 0  # how much of the first chunk was read
         self._waiter: Deferred[None] | None = None
         self._resumed: Deferred[None] | None = None
         self._ended = length == 0
@@ -192,6 +194,7 @@ class InputStream:
 
     def _drop(self) -> None:
         self._chunks.clear()
+        self._offset = 0
         self._take(self.buffered)
 
     def _take(self, size: int) -> None:
@@ -247,6 +250,9 @@ class InputStream:
         while True:
             while chunks:
                 chunk = chunks.popleft()
+                if self._offset:
+                    chunk = chunk[self._offset :]
+                    self._offset = 0
                 self.buffered -= len(chunk)
                 if self._full:
                     self._take(0)
@@ -270,10 +276,8 @@ class InputStream:
     async def _readSome(self, size: int) -> bytes:
         if not size:
             return b""
-        async for chunk in self:
-            self._putBack(chunk[size:])
-            return chunk[:size]
-        return b""
+        chunk = await self._first()
+        return self._cut(chunk, self._offset + size) if chunk else b""
 
     async def _readAll(self) -> bytes:
         collected: list[bytes] = []
@@ -281,28 +285,56 @@ class InputStream:
         async for chunk in self:
             size += len(chunk)
             if size > self._collectBytes:
-                self.discard()
-                raise ReadTooLarge(f"a read that collects takes {self._collectBytes} bytes at most")
+                raise self._tooLarge(
+                    f"a read that collects takes {self._collectBytes} bytes at most"
+                )
             collected.append(chunk)
         return b"".join(collected)
 
     async def _readLine(self, limit: int) -> bytes:
         line = bytearray()
-        async for chunk in self:
-            end = chunk.find(b"\n") + 1
-            if len(line) + (end or len(chunk)) > limit:
-                self.discard()
-                raise ReadTooLarge(f"a line of more than {limit} bytes")
-            if end:
-                self._putBack(chunk[end:])
-                return bytes(line + chunk[:end])
-            line += chunk
+        while not line.endswith(b"\n"):
+            chunk = await self._first()
+            if not chunk:
+                break
+            end = chunk.find(b"\n", self._offset) + 1 or len(chunk)
+            if len(line) + end - self._offset > limit:
+                raise self._tooLarge(f"a line of more than {limit} bytes")
+            line += self._cut(chunk, end)
         return bytes(line)
 
-    def _putBack(self, rest: bytes) -> None:
-        if rest:
-            self._chunks.appendleft(rest)
-            self.buffered += len(rest)
+    async def _first(self) -> bytes:
+        """
+        The next chunk, which stays where it is; nothing at the end.
+        """
+        while not self._chunks:
+            if self.error is not None:
+                raise self.error
+            if self._ended:
+                return b""
+            await self._more()
+        return self._chunks[0]
+
+    def _cut(self, chunk: bytes, end: int) -> bytes:
+        """
+        Take the next chunk, up to there.
+        """
+        piece = chunk[self._offset : end]
+        if end < len(chunk):
+            self._offset = end
+        else:
+            self._chunks.popleft()
+            self._offset = 0
+        self._take(len(piece))
+        return piece
+
+    def _tooLarge(self, message: str) -> ReadTooLarge:
+        """
+        Give the stream up: what follows must not pass for all of it.
+        """
+        self.discard()
+        self.error = ReadTooLarge(message)
+        return self.error
 
     async def _deliver(self, consumer: IConsumer) -> int:
         size = 0
