@@ -5,10 +5,11 @@ L{OutputStream}: bytes that are written, and sent as fast as the peer takes them
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IPushProducer
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..errors import InvalidResponse, OutputTooLarge, RequestAborted, StreamClosed
@@ -40,6 +41,8 @@ class OutputStream:
         "_waiters",
         "_wrote",
     )
+
+    log: ClassVar[Logger] = Logger()
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class OutputStream:
         if self._closed is not None:
             if isinstance(self._closed, RequestAborted):
                 return
-            raise self._closed
+            raise self._closed.with_traceback(None)
         if self._outlet.full:
             self._unsent += len(data)
             if self._unsent > self._limit:
@@ -105,6 +108,8 @@ class OutputStream:
                 )
                 self._failed(error)
                 raise error
+        elif self._unsent:
+            self._unsent = 0
         self._send(data)
         self._wrote += len(data)
         if self._producer is not None:
@@ -118,12 +123,12 @@ class OutputStream:
         """
         Wait until the peer has taken so much of what was written that there is room again.
 
-        @return: Fires at once if there is room; fails with
+        @return: Fires at once if there is room, or nothing more can be written; fails with
             L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
         """
         if isinstance(self._closed, RequestAborted):
             return fail(self._closed)
-        if not self._outlet.full:
+        if self._closed is not None or not self._outlet.full:
             return succeed(None)
         waiter: Deferred[None] = Deferred(self._waiters.remove)
         self._waiters.append(waiter)
@@ -153,7 +158,10 @@ class OutputStream:
         for waiter in waiters:
             waiter.errback(error)
         if producer is not None:
-            producer.stopProducing()
+            try:
+                producer.stopProducing()
+            except Exception:
+                self.log.failure("{producer} failed when it was stopped", producer=producer)
 
     def _end(self, error: Exception) -> None:
         if self._closed is None or isinstance(error, RequestAborted):
@@ -169,10 +177,13 @@ class OutputStream:
             waiter.callback(None)
         if self._producer is None:
             return
-        if self._streaming:
-            self._producer.resumeProducing()
-        else:
-            self._pull()
+        try:
+            if self._streaming:
+                self._producer.resumeProducing()
+            else:
+                self._pull()
+        except Exception as error:
+            self._failed(error)
 
     # IConsumer
 
