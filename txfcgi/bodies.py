@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable
 from typing import Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 
 from .errors import InvalidResponse
@@ -108,6 +108,10 @@ async def _sendProduced(body: IBodyProducer, output: OutputStream) -> None:
         output.registerProducer(body, True)
     try:
         await finished
+    except CancelledError:
+        output.unregisterProducer()
+        body.stopProducing()
+        raise
     finally:
         output.unregisterProducer()
 
@@ -117,6 +121,9 @@ def releaseBody(body: Body) -> None:
     Let go of a body that will not be sent: the answer to a HEAD request, the response of an app
     whose request is over.
     """
+    if isinstance(body, InputStream):
+        body.discard()
+        return
     if IBodyProducer.providedBy(body):
         try:
             body.stopProducing()

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Final, cast
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IReactorTime
-from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from ..bodies import Body, sendBody
@@ -124,12 +123,7 @@ async def spool(body: Body, clock: IReactorTime, memory: int, limit: int) -> byt
     """
     kept = _Spool(clock, memory, limit)
     with kept.file:
-        try:
-            await sendBody(body, cast(OutputStream, kept))
-        except CancelledError:
-            if IBodyProducer.providedBy(body):
-                body.stopProducing()
-            raise
+        await sendBody(body, cast(OutputStream, kept))
         if kept.length > memory:
             kept.file.flush()
             return SpooledBody(os.dup(kept.file.fileno()), kept.length)
