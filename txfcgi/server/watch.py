@@ -33,7 +33,7 @@ class Watch:
     @ivar lingering: Whether input is still taken and dropped before the connection is closed.
     """
 
-    __slots__ = ("_params", "_progress", "_stalled", "closing", "heard", "lingering")
+    __slots__ = ("_busy", "_params", "_progress", "_stalled", "closing", "heard", "lingering")
 
     log = Logger()
 
@@ -41,6 +41,7 @@ class Watch:
         self.heard = 0.0
         self.closing = -1.0
         self.lingering = False
+        self._busy = 0.0
         self._params = -1.0
         self._progress = -1
         self._stalled = 0.0
@@ -50,6 +51,8 @@ class Watch:
         Look for what is over its time.
         """
         limits = protocol.limits
+        if protocol.wire.active:
+            self._busy = now
         if self._stalledFor(protocol, now) > limits.writeTimeout:
             self._cut(protocol, f"took nothing that waits for it, for {limits.writeTimeout} s")
         elif self.closing >= 0:
@@ -57,7 +60,7 @@ class Watch:
         elif self._incompleteFor(protocol, now) > limits.paramsTimeout:
             self._cut(protocol, f"sent no complete params in {limits.paramsTimeout} s")
         elif not protocol.wire.active:
-            if now - self.heard > limits.idleTimeout:
+            if now - max(self.heard, self._busy) > limits.idleTimeout:
                 protocol.close()
         elif (protocol.paused or protocol.inputLost) and isGone(protocol):
             protocol.tcp.abortConnection()
@@ -72,7 +75,7 @@ class Watch:
         return now - self._stalled
 
     def _incompleteFor(self, protocol: ServerProtocol, now: float) -> float:
-        if not protocol.wire.awaitingParams:
+        if protocol.paused or not protocol.wire.awaitingParams:
             self._params = -1.0
             return 0.0
         if self._params < 0:
