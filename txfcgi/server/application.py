@@ -22,6 +22,7 @@ from ..errors import (
     CantMultiplex,
     InvalidResponse,
     LimitExceeded,
+    OutputTooLarge,
     Overloaded,
     RemoteProtocolError,
     RequestAborted,
@@ -95,7 +96,7 @@ class Application:
                 self._step(request, result)
             else:
                 self._settle(request, result)
-        except Exception:
+        except BaseException:  # as a Deferred takes it: sys.exit() ends the request, no more
             self.failed(Failure(), request)
 
     # Results
@@ -164,7 +165,7 @@ class Application:
             releaseBody(result.body)
 
     def _respond(self, request: Request, response: Response) -> None:
-        if request.role is Role.AUTHORIZER and response.code == 200:
+        if request.role is Role.AUTHORIZER and response.code in (200, None):
             raise InvalidResponse(
                 f"{self.name} answered as an Authorizer with a Response of 200: it returns Allow "
                 "or Deny"
@@ -189,7 +190,7 @@ class Application:
     # Output
 
     def _send(
-        self, request: Request, code: int, headers: Iterable[tuple[Text, Text]], body: Body
+        self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
     ) -> None:
         """
         Send a response: at once, and in one piece, if it is small and whole.
@@ -254,7 +255,8 @@ class Application:
         """
         error = failure.value
         if request._ended:
-            if not isinstance(error, (CancelledError, RequestAborted)):
+            # What was too much output was said already, when it was written.
+            if not isinstance(error, (CancelledError, RequestAborted, OutputTooLarge)):
                 self.log.failure(
                     "{app} failed after {request} was over", failure, app=self.name, request=request
                 )
