@@ -70,6 +70,8 @@ class Limits:
         @raise ValueError: If one of them can't be a limit.
         """
         for name, value in vars(self).items():
+            if value is None and getattr(type(self), name) is not None:
+                raise ValueError(f"{name} can't be switched off")
             if value is not None and (isinstance(value, (int, float)) and value < 0):
                 raise ValueError(f"{name} can't be {value!r}")
             if value == 0 and name not in ("lingerBytes", "abortSlowReaders"):
