@@ -1,0 +1,86 @@
+"""
+What an app returns.
+"""
+
+from __future__ import annotations
+
+import pytest
+from twisted.web.http_headers import Headers
+
+from txfcgi import Allow, Deny, Response
+from txfcgi.errors import InvalidResponse
+
+
+class TestPairs:
+    """
+    Headers, however an app gives them, become pairs.
+    """
+
+    def test_mapping(self) -> None:
+        """
+        Each entry is a pair, in its order.
+        """
+        response = Response(200, {"A": "1", "B": b"2"})
+        assert list(response.pairs()) == [("A", "1"), ("B", b"2")]
+
+    @pytest.mark.parametrize("values", [["1", "2"], ("1", "2")])
+    def test_several(self, values: object) -> None:
+        """
+        A list of values makes a pair of each.
+        """
+        response = Response(200, {"Set-Cookie": values, "B": "3"})  # type: ignore[dict-item]
+        assert list(response.pairs()) == [("Set-Cookie", "1"), ("Set-Cookie", "2"), ("B", "3")]
+
+    def test_pairs(self) -> None:
+        """
+        Pairs stay what they are, a list for one as well as a tuple.
+        """
+        response = Response(200, [("A", "1"), ["A", "2"]])  # type: ignore[list-item]
+        assert list(response.pairs()) == [("A", "1"), ("A", "2")]
+
+    def test_twistedHeaders(self) -> None:
+        """
+        What twisted.web has its headers in does as well.
+        """
+        headers = Headers({"A": ["1", "2"], "B": ["3"]})
+        pairs = [(b"A", b"1"), (b"A", b"2"), (b"B", b"3")]
+        assert sorted(Response(200, headers).pairs()) == pairs
+
+
+class TestRedirects:
+    """
+    Redirects need no knowledge of CGI.
+    """
+
+    def test_redirect(self) -> None:
+        """
+        A redirect has a status and a Location.
+        """
+        response = Response.redirect("https://example.com/", 308)
+        assert (response.code, list(response.pairs())) == (
+            308,
+            [("Location", "https://example.com/")],
+        )
+
+    def test_localRedirect(self) -> None:
+        """
+        A local redirect has no status: by that, the web server knows it.
+        """
+        response = Response.localRedirect("/other?x=1")
+        assert (response.code, list(response.pairs())) == (None, [("Location", "/other?x=1")])
+
+    def test_localRedirectElsewhere(self) -> None:
+        """
+        A local redirect stays on the web server.
+        """
+        with pytest.raises(InvalidResponse, match="goes to a path"):
+            Response.localRedirect("https://example.com/")
+
+
+def test_reprs() -> None:
+    """
+    In a log, a decision shows no values: they may be secret.
+    """
+    assert repr(Response(204)) == "Response(204, (), b'')"
+    assert repr(Allow({"USER": "secret"})) == "Allow(USER)"
+    assert repr(Deny()).startswith("Deny(Response(403")
