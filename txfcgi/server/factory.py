@@ -5,7 +5,7 @@ The factories that serve an app, and what their connections share: counts, the c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, cast
+from typing import ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
@@ -17,6 +17,8 @@ from .application import App, Application
 from .limits import Limits
 from .protocol import ServerProtocol
 from .watch import TICK
+
+T = TypeVar("T")
 
 
 class ServerFactory(Factory):
@@ -144,12 +146,13 @@ class ServerFactory(Factory):
         waiter: Deferred[None] = Deferred()
         late = self.clock.callLater(deadline, self._cutAll)
 
-        def drained(result: None) -> None:
+        def drained(result: T) -> T:
             if late.active():
                 late.cancel()
+            return result
 
         self._drainWaiters.append(waiter)
-        waiter.addCallback(drained)
+        waiter.addBoth(drained)
         for protocol in list(self._open):
             protocol.wire.close()
             if protocol.wire.closing:
