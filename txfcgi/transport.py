@@ -111,6 +111,13 @@ class Outlet:
         """
         return self._handle is not None
 
+    @property
+    def closed(self) -> bool:
+        """
+        Whether all that was written is with the operating system, if L{close} was called.
+        """
+        return self._closing is None
+
     # Writing
 
     def write(self, data: Buffer) -> None:
@@ -276,6 +283,7 @@ class Outlet:
         The transport's buffer is full.
         """
         self._paused = True
+        self.queued = max(self.queued, HIGH_WATER)
 
     def stopProducing(self) -> None:
         """

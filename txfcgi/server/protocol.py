@@ -348,6 +348,7 @@ class ServerProtocol(Protocol):
         linger = (
             self.limits.lingerBytes > 0
             and self.outlet.direct
+            and not self.inputLost
             and (self.wire.inputOpen or not self.server.draining)
         )
         self.watch.lingering = linger

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import connectionDone
 from zope.interface import implementer
 
 from ..wire import scgi
@@ -32,10 +33,14 @@ class SCGIServerProtocol(ServerProtocol):
         it is known to be gone.
         """
         self.inputLost = True
-        arrived = self.wire.receiveEnd()
         if self._closing:
-            self.finishClosing()
-        elif arrived:
+            if self.watch.lingering and self.outlet.closed:
+                self.tcp.connectionLost(connectionDone)
+            else:
+                self.finishClosing()
+            return
+        arrived = self.wire.receiveEnd()
+        if arrived:
             self._deliver(arrived)
         elif not self.halfCloses or not self.wire.active or isGone(self):
             self.tcp.loseConnection()
