@@ -24,11 +24,11 @@ class TestPairs:
         assert list(response.pairs()) == [("A", "1"), ("B", b"2")]
 
     @pytest.mark.parametrize("values", [["1", "2"], ("1", "2")])
-    def test_several(self, values: object) -> None:
+    def test_several(self, values: list[str] | tuple[str, ...]) -> None:
         """
         A list of values makes a pair of each.
         """
-        response = Response(200, {"Set-Cookie": values, "B": "3"})  # type: ignore[dict-item]
+        response = Response(200, {"Set-Cookie": values, "B": "3"})
         assert list(response.pairs()) == [("Set-Cookie", "1"), ("Set-Cookie", "2"), ("B", "3")]
 
     def test_pairs(self) -> None:

@@ -4,7 +4,7 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from ..bodies import Body
@@ -18,10 +18,13 @@ class RawHeaders(Protocol):
     What a L{twisted.web.http_headers.Headers} is read by.
     """
 
-    def getAllRawHeaders(self) -> Iterable[tuple[bytes, list[bytes]]]: ...
+    def getAllRawHeaders(self) -> Iterable[tuple[bytes, Sequence[bytes]]]: ...
 
 
-Headers = Mapping[str, Text | list[str] | list[bytes]] | Iterable[tuple[Text, Text]] | RawHeaders
+_Values = Text | Sequence[str] | Sequence[bytes]
+Headers = (
+    Mapping[str, _Values] | Mapping[bytes, _Values] | Iterable[tuple[Text, Text]] | RawHeaders
+)
 
 
 class Response:
