@@ -28,7 +28,8 @@ class TestPairs:
         """
         A list of values makes a pair of each.
         """
-        response = Response(200, {"Set-Cookie": values, "B": "3"})
+        headers: dict[str, str | list[str] | tuple[str, ...]] = {"Set-Cookie": values, "B": "3"}
+        response = Response(200, headers)
         assert list(response.pairs()) == [("Set-Cookie", "1"), ("Set-Cookie", "2"), ("B", "3")]
 
     def test_pairs(self) -> None:
