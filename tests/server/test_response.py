@@ -20,7 +20,8 @@ class TestPairs:
         """
         Each entry is a pair, in its order.
         """
-        response = Response(200, {"A": "1", "B": b"2"})
+        headers: dict[str, str | bytes] = {"A": "1", "B": b"2"}
+        response = Response(200, headers)
         assert list(response.pairs()) == [("A", "1"), ("B", b"2")]
 
     @pytest.mark.parametrize("values", [["1", "2"], ("1", "2")])

@@ -126,7 +126,9 @@ class ServerProtocol(Protocol):
         The web server is gone. Some never abort a request in another way.
         """
         self.outlet.lost()
-        self._abortAll(ConnectionClosed(f"the connection was closed: {reason.getErrorMessage()}"))
+        if self.requests:
+            why = reason.getErrorMessage()
+            self._abortAll(ConnectionClosed(f"the connection was closed: {why}"))
         self.server.closed(self)
 
     # Events
