@@ -6,9 +6,11 @@ SCGI's own, a web server that closes its direction and still waits for the answe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 from ..wire import scgi
@@ -25,7 +27,21 @@ class SCGIServerProtocol(ServerProtocol):
     One SCGI connection from a web server, for one request.
     """
 
+    server: SCGIServerFactory
     wire: scgi.ServerConnection
+
+    def close(self) -> None:
+        """
+        Close when all that was written is out; at once, where the web server has nothing more to
+        send that could be in the way.
+        """
+        self.outlet.uncork()
+        if self._closing or self.wire.inputOpen or not self.outlet.direct or self.outlet.queued:
+            super().close()
+        else:
+            self._closing = True
+            self.watch.closing = self.server.now
+            self.server.hangUp(self.tcp)
 
     def readConnectionLost(self) -> None:
         """
@@ -82,6 +98,7 @@ class SCGIServerFactory(ServerFactory):
             for certain: at once on a Unix socket, when it writes over TCP.
         """
         super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        self._over: list[Connection] = []
         self._lenient = lenient
         self._statusLine = statusLine
         self._halfCloses = not abortOnEOF
@@ -102,3 +119,18 @@ class SCGIServerFactory(ServerFactory):
         )
         protocol.halfCloses = self._halfCloses
         return protocol
+
+    def hangUp(self, transport: Connection) -> None:
+        """
+        Close a connection, on which nothing waits to be sent, in the next turn of the reactor. All
+        that end in one turn are closed together: with a connection for each request, that is a
+        large part of the work.
+        """
+        if not self._over:
+            cast(IReactorTime, transport.reactor).callLater(0, self._hangUpAll)
+        self._over.append(transport)
+
+    def _hangUpAll(self) -> None:
+        over, self._over = self._over, []
+        for transport in over:
+            transport.connectionLost(connectionDone)

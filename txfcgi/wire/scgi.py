@@ -72,8 +72,8 @@ class ServerConnection:
     Answer the request that was reported with L{respond}, or with any number of L{send} and one
     L{end}; close when L{closing} is true.
 
-    @ivar inputOpen: Whether the request was answered before all of its input was there: some more
-        may come, for nobody.
+    @ivar inputOpen: Whether some input is for nobody, and more of it may come: the request was
+        answered before all of it was there, or something is behind its end.
     @ivar active: How many requests were reported and have not been ended by us: none, or one.
     """
 
@@ -255,7 +255,10 @@ class ServerConnection:
             raise self._error.with_traceback(None)
         if self._state is _BODY:
             return self._body(data)
-        if self._state is not _HEADERS or not data:
+        if not data:
+            return []
+        if self._state is not _HEADERS:
+            self.inputOpen = True
             return []
         held = self._held
         if held is not None:
@@ -322,6 +325,8 @@ class ServerConnection:
             rest = data[end + 1 :]
             return [received, *self._body(rest)] if rest else [received]
         self._state = _COMPLETE
+        if len(data) > end + 1:
+            self.inputOpen = True
         return [received, _INPUT_END]
 
     def _noLength(self, start: bytes) -> RemoteProtocolError:
@@ -340,6 +345,8 @@ class ServerConnection:
         if remaining > 0:
             return [DataReceived(REQUEST_ID, Stream.STDIN, data)] if data else []
         self._state = _COMPLETE
+        if remaining:
+            self.inputOpen = True
         return [
             DataReceived(REQUEST_ID, Stream.STDIN, data[:remaining] if remaining else data),
             _INPUT_END,
