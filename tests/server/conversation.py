@@ -5,7 +5,7 @@ A web server in memory: what it sends to an app's server, and what it gets back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,8 +40,6 @@ from txfcgi.wire.records import (
 
 PEER = IPv4Address("TCP", "192.0.2.1", 4711)
 HOST = IPv4Address("TCP", "192.0.2.2", 9000)
-
-T = TypeVar("T")
 
 
 class Answer:
@@ -126,6 +124,21 @@ def encodeParams(params: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> b
     return b"".join(encodePair(name, value) for name, value in pairs)
 
 
+class Wire(StringTransport):
+    """
+    A transport that counts its writes.
+    """
+
+    writes = 0
+
+    def write(self, data: bytes) -> None:
+        """
+        Keep bytes.
+        """
+        self.writes += 1
+        super().write(data)
+
+
 class WebServer:
     """
     One connection of a web server to an app's server.
@@ -138,7 +151,7 @@ class WebServer:
         protocol = factory.buildProtocol(peer)
         assert isinstance(protocol, FastCGIServerProtocol), "the connection was refused"
         self.protocol = protocol
-        self.transport = StringTransport(hostAddress=HOST, peerAddress=peer)
+        self.transport = Wire(hostAddress=HOST, peerAddress=peer)
         self._reader = RecordReader()
         self._records: list[AnyRecord] = []
         self.protocol.makeConnection(self.transport)
@@ -236,11 +249,18 @@ class WebServer:
     # Receiving
 
     @property
+    def writes(self) -> int:
+        """
+        How many writes there were.
+        """
+        return self.transport.writes
+
+    @property
     def records(self) -> list[AnyRecord]:
         """
         All that came, since L{forget} was called.
         """
-        data = self.transport.value()
+        data: bytes = self.transport.value()
         self.transport.clear()
         self._records += [interpret(record) for record in self._reader.receive(data)]
         return self._records
@@ -361,8 +381,9 @@ class ServerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.events: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def factory(
         self, app: Callable[[Any], Any] = ok, limits: Limits | None = None, **options: Any
