@@ -262,7 +262,7 @@ class MakeServiceTests(CommandLineTests):
             command = "other"
             protocol = "Other"
 
-            def makeFactory(self) -> Any:
+            def makeFactory(self, allowFrom: Any) -> Any:
                 return made
 
         options = OtherOptions()
@@ -271,7 +271,7 @@ class MakeServiceTests(CommandLineTests):
         )
         self.assertIs(makeService(options)._factory, made)  # type: ignore[attr-defined]
         self.assertRaises(UsageError, OtherOptions().parseOptions, ["--no-multiplex"])
-        self.assertRaises(NotImplementedError, ServerOptions().makeFactory)
+        self.assertRaises(NotImplementedError, ServerOptions().makeFactory, None)
 
     def test_plugin(self) -> None:
         """

@@ -14,16 +14,19 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, ClassVar
 
+from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import Options, UsageError
 
 from txfcgi import __version__
+from txfcgi.client.client import Client
 from txfcgi.server.limits import Limits
 from txfcgi.service.allow import AllowList, peerCheck
 from txfcgi.service.errors import CannotLoad, CannotServe, CannotStart
 from txfcgi.service.listen import Description, endpointFromText
 from txfcgi.service.loading import loadApplication
-from txfcgi.service.serving import PUBLIC_PORT, Serving
+from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
+from txfcgi.service.welcome import Welcome
 
 
 def _optionName(field: dataclasses.Field[Any]) -> str:
@@ -61,7 +64,7 @@ def _explanations() -> dict[str, str]:
     }
 
 
-def _number(option: str, kind: type[int] | type[float], none: bool) -> Callable[[str], Any]:
+def numberOption(option: str, kind: type[int] | type[float], none: bool) -> Callable[[str], Any]:
     """
     @param option: The name of an option.
     @param kind: What its values are.
@@ -101,7 +104,7 @@ def _limitOptions() -> tuple[list[list[Any]], list[list[Any]]]:
             none = "None" in str(field.type)
             text += " [default: none]" if field.default is None else ""
             kind = float if "float" in str(field.type) else int
-            parameters.append([name, None, field.default, text, _number(name, kind, none)])
+            parameters.append([name, None, field.default, text, numberOption(name, kind, none)])
     return parameters, flags
 
 
@@ -114,10 +117,12 @@ class ServerOptions(Options):
 
     @cvar command: The name of the command.
     @cvar protocol: The name of the protocol.
+    @cvar clientFactory: Makes a client for it, of a reactor and an endpoint.
     """
 
     command: ClassVar[str]
     protocol: ClassVar[str]
+    clientFactory: ClassVar[type[Client] | None] = None
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
@@ -127,7 +132,7 @@ class ServerOptions(Options):
             None,
             30.0,
             "Seconds that the requests which run get to end in, when the server is told to stop",
-            _number("drain-timeout", float, False),
+            numberOption("drain-timeout", float, False),
         ],
         *LIMIT_PARAMETERS,
     ]
@@ -146,6 +151,7 @@ class ServerOptions(Options):
         super().__init__()  # type: ignore[no-untyped-call]
         self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
         self["ports"] = []
+        self["http"] = []
         self["allow-from"] = []
 
     @property
@@ -167,6 +173,15 @@ class ServerOptions(Options):
         self["ports"].append(text)
 
     opt_p = opt_port
+
+    def opt_http(self, text: str) -> None:
+        """
+        Answer HTTP there as well, such as at tcp:8080:interface=127.0.0.1, by passing each request
+        on through a socket of its own: a browser sees the app without any web server. For
+        development. Without --port and --app, an app that shows each request is served. May be
+        given several times
+        """
+        self["http"].append(text)
 
     def opt_allow_from(self, text: str) -> None:
         """
@@ -221,10 +236,11 @@ class ServerOptions(Options):
 
         @raise UsageError: Something is missing or wrong.
         """
+        builtIn = self["http"] and not self["ports"] and not self["app"]
         missing = [
             f"--{name}"
-            for name, value in (("port", self["ports"]), ("app", self["app"]))
-            if not value
+            for name, value in (("port", self["ports"] or self["http"]), ("app", self["app"]))
+            if not value and not builtIn
         ]
         if missing:
             raise UsageError(
@@ -235,34 +251,69 @@ class ServerOptions(Options):
         try:
             self["limits"] = self._limits()
             self["allowFrom"] = self._allowFrom()
-            self["endpoints"] = [(text, self._endpoint(text)) for text in self["ports"]]
-            try:
-                self["application"] = loadApplication(self["app"], self["app-dir"])
-            except CannotLoad as error:
-                raise UsageError(f"--app {error}") from error
+            self["endpoints"] = [
+                (text, self._endpoint("--port", text, PUBLIC_PORT)) for text in self["ports"]
+            ]
+            if self["http"] and self.clientFactory is None:
+                raise UsageError(f"--http does not go through {self.protocol}")
+            self["httpEndpoints"] = [
+                (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
+            ]
+            self["application"] = Welcome() if builtIn else self._application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
 
-    def makeFactory(self) -> Any:
+    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> Any:
         """
-        @return: The factory that serves the app.
+        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
+
+        @return: A factory that serves the app.
         """
         raise NotImplementedError
 
-    def makeService(self) -> Serving:
+    def makeService(self) -> IService:
         """
         @return: The service that serves it. Nothing is open yet.
         """
         from twisted.internet import reactor
 
-        return Serving(
-            reactor,
-            self.makeFactory(),
-            self["endpoints"],
-            drainTimeout=self["drain-timeout"],
-            allowFrom=self["allowFrom"],
-            insecure=bool(self["insecure"]),
-        )
+        common = {
+            "drainTimeout": self["drain-timeout"],
+            "allowFrom": self["allowFrom"],
+            "insecure": bool(self["insecure"]),
+        }
+        services: list[IService] = []
+        if self.clientFactory is not None and self["http"]:
+            # It brings most of twisted.web with it, which a server does not need.
+            from txfcgi.service.development import Development
+
+            services.append(
+                Development(
+                    reactor,
+                    self.makeFactory(None),
+                    self.clientFactory,
+                    self["httpEndpoints"],
+                    **common,
+                )
+            )
+        if self["ports"]:
+            factory = self.makeFactory(self["allowFrom"])
+            services.append(Serving(reactor, factory, self["endpoints"], **common))
+        if len(services) == 1:
+            return services[0]
+        both = MultiService()
+        for service in services:
+            service.setServiceParent(both)
+        return both
+
+    def _application(self) -> Callable[..., Any]:
+        """
+        @return: The app that was asked for.
+        """
+        try:
+            return loadApplication(self["app"], self["app-dir"])
+        except CannotLoad as error:
+            raise UsageError(f"--app {error}") from error
 
     def _limits(self) -> Limits:
         """
@@ -293,9 +344,11 @@ class ServerOptions(Options):
         )
         return peerCheck(given, os.environ)
 
-    def _endpoint(self, text: str) -> IStreamServerEndpoint:
+    def _endpoint(self, option: str, text: str, refusal: str) -> IStreamServerEndpoint:
         """
+        @param option: The option that it was given with.
         @param text: The description of an endpoint.
+        @param refusal: What is said if other machines could connect.
 
         @return: The endpoint.
         """
@@ -303,5 +356,5 @@ class ServerOptions(Options):
 
         insecure = bool(self["insecure"])
         if Description.fromText(text).isPublic() and self["allowFrom"] is None and not insecure:
-            raise UsageError(PUBLIC_PORT.format(address=f"--port {text}"))
+            raise UsageError(refusal.format(address=f"{option} {text}"))
         return endpointFromText(reactor, text, insecure=insecure)

@@ -33,6 +33,11 @@ PUBLIC_PORT = (
     "with --insecure (insecure=True)"
 )
 
+PUBLIC_HTTP = (
+    "{address} is open to other machines, and this HTTP server is there for development. Bind it "
+    "to 127.0.0.1, say who may connect with --allow-from, or insist with --insecure"
+)
+
 #: What an endpoint fails with when it can't listen. A port number that is too large is an
 #: L{OverflowError}. Anything else is a mistake in a program, and keeps its traceback.
 EXPECTED_FAILURES = (CannotServe, CannotListenError, OSError, ValueError, OverflowError)
@@ -72,6 +77,7 @@ class Serving(Service):
         drainTimeout: float = 30.0,
         allowFrom: Callable[[IAddress], bool] | None = None,
         insecure: bool = False,
+        refusal: str = PUBLIC_PORT,
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
@@ -81,6 +87,7 @@ class Serving(Service):
         @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
             there is one.
         @param insecure: Whether other machines may connect without it.
+        @param refusal: What is said when they may not, but could.
         """
         self._reactor = reactor
         self._factory: IProtocolFactory = factory
@@ -90,6 +97,7 @@ class Serving(Service):
         self._drainTimeout = drainTimeout
         self._allowFrom = allowFrom
         self._insecure = insecure
+        self._refusal = refusal
         self._waiting: list[Deferred[Any]] = []
         self._signals = StopSignals(reactor, self._hurry)
         self.ports: list[IListeningPort] = []
@@ -159,7 +167,7 @@ class Serving(Service):
         address = _addressText(host)
         ip = host.host if isinstance(host, (IPv4Address, IPv6Address)) else None
         if ip is not None and isPublic(ip) and self._allowFrom is None and not self._insecure:
-            raise CannotListen(PUBLIC_PORT.format(address=address))
+            raise CannotListen(self._refusal.format(address=address))
         self._log.info("Listens on {address} ({text}).", address=address, text=text)
         if self._allowFrom is not None and ip is None:
             self._log.warn(

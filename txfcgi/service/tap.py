@@ -4,11 +4,13 @@ C{twistd fcgi}.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
+from twisted.internet.interfaces import IAddress
 
+from txfcgi.client.client import FastCGIClient
 from txfcgi.server.factory import FastCGIServerFactory
 from txfcgi.service.options import ServerOptions
 
@@ -29,15 +31,19 @@ class Options(ServerOptions):
         ],
     ]
 
-    def makeFactory(self) -> FastCGIServerFactory:
+    clientFactory = FastCGIClient
+
+    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> FastCGIServerFactory:
         """
-        @return: The factory that serves the app.
+        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
+
+        @return: A factory that serves the app.
         """
         return FastCGIServerFactory(
             self["application"],
             self["limits"],
             multiplex=not self["no-multiplex"],
-            allowFrom=self["allowFrom"],
+            allowFrom=allowFrom,
         )
 
 

@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET
 from ..bodies import Body
 from ..client.options import Timeouts
 from ..client.response import ClientResponse
-from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestFailed, TxFCGIError
+from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestAborted, TxFCGIError
 from ..streams import InputStream
 from .headers import SENDFILE, ResponseHeaders
 from .options import GatewayOptions
@@ -221,9 +221,12 @@ class Passage:
         if self._gone:
             return
         self._gone = True
-        self._report(failure, "the answer was cut off")
         if self._response is not None:
             self._response.abort()
+        if isinstance(failure.value, RequestAborted):
+            # The connection, which took the body, is gone.
+            return
+        self._report(failure, "the answer was cut off")
         request = self.request
         declared = request.chunked or request.responseHeaders.hasHeader(b"content-length")
         transport = request.transport
@@ -280,7 +283,7 @@ class Passage:
 
     def _report(self, failure: Failure, outcome: str) -> None:
         error = failure.value
-        if isinstance(error, (RequestFailed, TxFCGIError)):
+        if isinstance(error, TxFCGIError):
             server = not isinstance(error, (InvalidRequest, BodyTooLarge))
             (self._log.error if server else self._log.info)(
                 "{what}: {outcome}: {kind}: {error}",

@@ -8,13 +8,14 @@ are served as ever. Such a resource works on any other site too, where its body 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import IO, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString, parse_qs
 from twisted.web.resource import IResource
@@ -301,11 +302,24 @@ class StreamingSite(Site):
     @ivar channels: The connections that are open.
     """
 
+    _log = Logger()
+
     requestFactory = StreamingRequest
     protocol = StreamingChannel  # type: ignore[assignment]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        resource: IResource,
+        *args: Any,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """
+        @param args: As for C{Site}.
+        @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
+        """
+        super().__init__(resource, *args, **kwargs)
+        self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
         self._drained: list[Deferred[None]] = []
 
@@ -317,8 +331,11 @@ class StreamingSite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
-        A channel for a connection.
+        A channel for a connection, or L{None} if the peer may not connect.
         """
+        if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
+            self._log.warn("{peer} may not connect", peer=addr)
+            return None
         channel: Any = super().buildProtocol(addr)
         self.channels.add(channel)
         return channel

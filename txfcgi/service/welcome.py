@@ -1,0 +1,136 @@
+"""
+L{Welcome}: the app that is there when there is no other. It shows each request as an app sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from html import escape
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from txfcgi.server.request import Request
+from txfcgi.server.response import Response
+
+# How much of a body is shown.
+_SHOWN: Final = 1_000
+_LINES: Final = 10
+
+_STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; }
+h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .2em .8em .2em 0;
+vertical-align: top; border-bottom: 1px solid #ddd; } td { overflow-wrap: anywhere; }
+code, td, pre, textarea { font-family: ui-monospace, monospace; font-size: 14px; }
+pre { background: #f4f4f4; padding: .8em; overflow-x: auto; } textarea { width: 100%; }
+"""
+
+_PAGE: Final = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>txfcgi</title><style>{style}</style></head>
+<body>
+<h1>It works: this page came over FastCGI</h1>
+<p>A browser's request went through a socket to this app and back, as it would behind nginx.
+To see an app of yours here, name it: <code>twistd -n fcgi --http tcp:8080:interface=127.0.0.1 --app
+hello.app</code></p>
+<h2>Request</h2>
+<p><code id="request">{method} {uri}</code><br>{role}, request {number} on its connection, which
+{kept}</p>
+<h2>Params</h2>
+<table id="params"><tr><th>Name</th><th>Value</th></tr>
+{rows}
+</table>
+<h2>Streams</h2>
+<p>stdin had <b id="size">{size}</b> bytes{shown}</p>
+<form method="post" enctype="text/plain"><textarea name="text" rows="3">Say something</textarea>
+<button>Send it to stdin</button></form>
+<p><a href="?stream">Stream stdout slowly</a>, or <a href="?stderr">write to stderr</a>, which is
+in the log.</p>
+</body></html>
+"""
+
+
+class Welcome:
+    """
+    Shows a request: its params, its body, and what streams do.
+    """
+
+    def __init__(self, clock: IReactorTime | None = None, pause: float = 0.5) -> None:
+        """
+        @param clock: Where the time comes from; without one, from the reactor.
+        @param pause: Seconds between two lines of what streams slowly.
+        """
+        self._clock = clock
+        self._pause = pause
+
+    async def __call__(self, request: Request) -> Response:
+        """
+        Answer a request.
+        """
+        if request.queryString == "stream":
+            return Response(200, {"Content-Type": "text/plain"}, self._slowly())
+        if request.queryString == "stderr":
+            request.stderr.write(b"This is what an app writes to stderr.\n")
+        size, beginning = 0, b""
+        async for piece in request.stdin:
+            size += len(piece)
+            beginning += piece[: _SHOWN - len(beginning)]
+        if "text/html" in request.params.get("HTTP_ACCEPT", ""):
+            kind, page = "text/html", self._page(request, size, beginning)
+        else:
+            kind, page = "text/plain", self._text(request, size, beginning)
+        headers = {
+            "Content-Type": f"{kind}; charset=utf-8",
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(200, headers, page.encode("utf-8", "backslashreplace"))
+
+    async def _slowly(self) -> AsyncIterator[bytes]:
+        clock = self._clock
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = IReactorTime(reactor)
+        for number in range(1, _LINES + 1):
+            yield b"line %d of %d\n" % (number, _LINES)
+            await deferLater(clock, self._pause)
+
+    def _page(self, request: Request, size: int, beginning: bytes) -> str:
+        rows = "\n".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+            for name, value in request.params.items()
+        )
+        shown = f":</p><pre id='stdin'>{escape(_readable(beginning))}</pre><p>" if size else "."
+        return _PAGE.format(
+            style=_STYLE,
+            method=escape(request.method),
+            uri=escape(request.uri),
+            role=request.role.name.capitalize(),
+            number=request.requestID,
+            kept="stays open." if request.keepConnection else "is closed after it.",
+            rows=rows,
+            size=size,
+            shown=shown,
+        )
+
+    def _text(self, request: Request, size: int, beginning: bytes) -> str:
+        lines = [
+            "It works: this came over FastCGI.",
+            "",
+            f"{request.method} {request.uri}",
+            *(f"{name}={value}" for name, value in request.params.items()),
+            "",
+            f"stdin: {size} bytes",
+        ]
+        if size:
+            lines.append(_readable(beginning))
+        return "\n".join([*lines, ""])
+
+
+def _readable(data: bytes) -> str:
+    """
+    Bytes of any kind as text.
+    """
+    return data.decode("utf-8", "backslashreplace")
