@@ -17,7 +17,9 @@ from .streams import TURN, InputStream, OutputStream
 
 Body = bytes | IBodyProducer | Iterable[bytes] | AsyncIterable[bytes]
 
-_SLICE: Final = 4 * 65_528
+# Bytes that are there already are sent in slices of this size: it is the most of one body that
+# others on the same connection wait for, and a whole number of full records.
+SLICE: Final = 32 * 65_528
 
 
 def knownLength(body: Body) -> int | None:
@@ -60,8 +62,8 @@ async def sendBody(body: Body, output: OutputStream) -> None:
 
 async def _sendBytes(body: bytes, output: OutputStream) -> None:
     view = memoryview(body)
-    for start in range(0, len(body), _SLICE):
-        output.write(view[start : start + _SLICE])
+    for start in range(0, len(body), SLICE):
+        output.write(view[start : start + SLICE])
         if output.full:
             await output.drain()
 

@@ -7,7 +7,6 @@ the socket does not take waits here, counted, and the writers hear when there is
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from socket import SHUT_WR, socket
@@ -32,8 +31,6 @@ from .wire.framing import Buffer
 _READ_BYTES: Final = 131_072 - 64
 # A writer is asked to wait when this many bytes do.
 HIGH_WATER: Final = 65_536
-# What goes to the transport in one piece when the socket takes no more.
-_PORTION: Final = 65_536
 # A sequence that is not longer than this is joined: cheaper than handing over the pieces.
 _JOINED: Final = 16_384
 # The pieces that one call may hand to the operating system (IOV_MAX is 1024 on Linux).
@@ -75,7 +72,7 @@ class Outlet:
         self._clock = clock
         self._resting: IDelayedCall | None = None
         self._consumer = cast(IConsumer, transport)
-        self._queue: deque[Buffer] | None = None
+        self._queue: list[Buffer] | None = None
         self._waiting: dict[Callable[[], None], None] | None = None
         self._corked: list[Buffer] | None = None
         self._registered = False
@@ -135,9 +132,11 @@ class Outlet:
         else:
             try:
                 sent = self._handle.send(data)
-            except OSError:
-                # Full, or broken; if it is broken, the transport will find out and say so.
+            except BlockingIOError:
                 sent = 0
+            except OSError:
+                self._break()
+                return
             if sent != len(data):
                 self._enqueue((memoryview(data)[sent:],))
 
@@ -199,8 +198,11 @@ class Outlet:
             pieces = parts[start : start + _PIECES]
             try:
                 sent = self._handle.sendmsg(pieces)
-            except OSError:
+            except BlockingIOError:
                 break
+            except OSError:
+                self._break()
+                return []
             for piece in pieces:
                 if sent < len(piece):
                     parts[start] = memoryview(piece)[sent:]
@@ -208,6 +210,12 @@ class Outlet:
                 sent -= len(piece)
                 start += 1
         return parts[start:]
+
+    def _break(self) -> None:
+        """
+        The socket is broken. The transport finds that out, and says so, when it writes itself.
+        """
+        self._transport.write(b"\0")
 
     def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
         """
@@ -221,62 +229,48 @@ class Outlet:
             self._transport.write(b"".join(parts))
             return
         if self._queue is None:
-            self._queue = deque()
+            self._queue = []
         self._queue += parts
         self.queued += sum(map(len, parts))
         if not self._registered:
-            self._register()
+            self._registered = self._registering = True
+            self._consumer.registerProducer(self, False)
+            self._registering = False
+            self._await()
 
-    # What waits: the transport asks for more when its own buffer is empty
-
-    def _register(self) -> None:
-        self._handOver()
-        self._registered = True
-        self._registering = True
-        self._consumer.registerProducer(self, False)
-        self._registering = False
-
-    def _handOver(self) -> None:
-        """
-        Give the transport a portion to wait with for a socket that takes it.
-        """
-        assert self._queue is not None
-        portion: list[Buffer] = []
-        size = 0
-        while self._queue and size < _PORTION:
-            piece = self._queue.popleft()
-            rest = size + len(piece) - _PORTION
-            if rest > 0:
-                piece = memoryview(piece)
-                self._queue.appendleft(piece[len(piece) - rest :])
-                piece = piece[: len(piece) - rest]
-            portion.append(piece)
-            size += len(piece)
-        self._transport.write(b"".join(portion))
+    # What waits: the transport, whose own buffer stays empty, says when the socket takes more
 
     def resumeProducing(self) -> None:
         """
-        The transport's buffer is empty.
+        The socket may take more, or a transport of another kind has taken all.
         """
         if self._registering:
             return
-        self.progress += 1
         if self._handle is None:
+            self.progress += 1
             self._paused = False
             self.queued = 0
             self._drained()
             return
         assert self._queue is not None
-        rest = self._sendNow(list(self._queue)) if self._queue else []
-        self._queue = deque(rest) if rest else None
-        self.queued = sum(map(len, rest))
-        if rest:
-            self._handOver()
-        else:
+        before = self.queued
+        self._queue = self._sendNow(self._queue) or None
+        self.queued = sum(map(len, self._queue or ()))
+        if self.queued < before:
+            self.progress += 1
+        if self._queue is None:
             self._registered = False
             self._consumer.unregisterProducer()
+        else:
+            self._await()
         if self.queued < HIGH_WATER:
             self._drained()
+
+    def _await(self) -> None:
+        """
+        Ask to be told when the socket takes more.
+        """
+        cast(Connection, self._transport).startWriting()
 
     def pauseProducing(self) -> None:
         """

@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..bodies import Body, knownLength, releaseBody, sendBody
+from ..bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..errors import (
     CantMultiplex,
     InvalidResponse,
@@ -208,9 +208,16 @@ class Application:
         if suppressed:
             releaseBody(body)
             body = b""
-        if type(body) is bytes and len(head) + len(body) <= FULL and request._mayWrite():
+        if type(body) is bytes and len(body) <= SLICE and request._mayWrite():
             channel = request._channel
-            channel.outlet.write(channel.wire.respond(request.requestID, head, body))
+            wire, requestID = channel.wire, request.requestID
+            if len(head) + len(body) <= FULL:
+                channel.outlet.write(wire.respond(requestID, head, body))
+            else:
+                parts = wire.send(requestID, Stream.STDOUT, head)
+                parts += wire.send(requestID, Stream.STDOUT, body)
+                parts.append(wire.end(requestID))
+                channel.outlet.writeSequence(parts)
             self._over(request)
         else:
             sending = self._stream(request, head, declared, suppressed, body)
