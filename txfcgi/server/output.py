@@ -126,10 +126,11 @@ class CGIOutput:
         if self._remaining is not None and not self._suppressed:
             self._remaining -= len(data)
             if self._remaining < 0:
-                raise ContentLengthMismatch(
+                self._error = self._error or ContentLengthMismatch(
                     f"the body is longer than its Content-Length, by {-self._remaining} bytes "
                     "or more"
                 )
+                raise self._error
         if not self._suppressed:
             self._send(data)
 

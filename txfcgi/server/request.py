@@ -210,7 +210,7 @@ class Request:
         or empty: it then ends where the web server says. An Authorizer's is empty.
         """
         if self._stdin is None:
-            self._stdin = self._inputStream(b"CONTENT_LENGTH")
+            self._stdin = self._inputStream("CONTENT_LENGTH")
             if self._inputEnded:
                 self._stdin.finish()
         return self._stdin
@@ -349,12 +349,12 @@ class Request:
             if isinstance(stream.error, BodyTooLarge) and not self._ended:
                 self._fail(stream.error)
 
-    def _inputStream(self, lengthParam: bytes) -> InputStream:
+    def _inputStream(self, lengthParam: str) -> InputStream:
         limits = self._channel.limits
         error: Exception | None = None
         length: int | None = None
         try:
-            length = readContentLength(self.params.getBytes(lengthParam))
+            length = readContentLength(self.params.getBytes(lengthParam), lengthParam)
         except RemoteProtocolError as mistake:
             error = mistake
         stream = InputStream(
@@ -439,7 +439,7 @@ class FilterRequest(ResponderRequest):
         The file. Its length is FCGI_DATA_LENGTH.
         """
         if self._data is None:
-            self._data = self._inputStream(b"FCGI_DATA_LENGTH")
+            self._data = self._inputStream("FCGI_DATA_LENGTH")
             if self._dataEnded:
                 self._data.finish()
         return self._data
@@ -451,7 +451,7 @@ class FilterRequest(ResponderRequest):
 
         @raise MalformedValue: If it is no number.
         """
-        return readContentLength(self.params.getBytes("FCGI_DATA_LENGTH"))
+        return self._number("FCGI_DATA_LENGTH")
 
     @property
     def dataLastModified(self) -> int | None:
@@ -461,7 +461,7 @@ class FilterRequest(ResponderRequest):
 
         @raise MalformedValue: If it is no number.
         """
-        return readContentLength(self.params.getBytes("FCGI_DATA_LAST_MOD"))
+        return self._number("FCGI_DATA_LAST_MOD")
 
     @property
     def _untouched(self) -> bool:
@@ -469,6 +469,9 @@ class FilterRequest(ResponderRequest):
 
     def _mayWrite(self) -> bool:
         return self._inputEnded or self.stdin.complete
+
+    def _number(self, name: str) -> int | None:
+        return readContentLength(self.params.getBytes(name), name)
 
     def _streams(self) -> list[InputStream]:
         return [stream for stream in (self._stdin, self._data) if stream is not None]

@@ -439,10 +439,11 @@ def headerOfParam(name: bytes) -> bytes | None:
     return None
 
 
-def readContentLength(value: bytes | None) -> int | None:
+def readContentLength(value: bytes | None, name: str = "CONTENT_LENGTH") -> int | None:
     """
-    The length of a request's body as CONTENT_LENGTH says it.
+    The length of a request's body as CONTENT_LENGTH says it, or another number that a param holds.
 
+    @param name: The name of the param, for the message.
     @return: Bytes, or L{None} if the variable is absent, empty (nginx, for GET and for bodies of
         unknown length) or -1 (Caddy, for those): the body then ends where its stream ends.
     @raise MalformedValue: If it is anything else but digits.
@@ -450,5 +451,5 @@ def readContentLength(value: bytes | None) -> int | None:
     if not value or value == b"-1":
         return None
     if not _digits(value):
-        raise MalformedValue(f"CONTENT_LENGTH is not a number: {value[:64]!r}")
+        raise MalformedValue(f"{name} is not a number: {value[:64]!r}")
     return int(value)
