@@ -1,5 +1,5 @@
 """
-The line that makes C{twistd fcgi} and C{twist fcgi} appear.
+The lines that make the commands of C{twistd} and C{twist} appear.
 
 Twisted imports every plugin of every package when it lists its commands, so nothing of txfcgi is
 imported here: L{ServiceMaker} imports the module it names when the command is chosen.
@@ -14,4 +14,11 @@ fcgi = ServiceMaker(
     "fcgi",
 )
 
-__all__ = ["fcgi"]
+gateway = ServiceMaker(
+    "txfcgi HTTP gateway",
+    "txfcgi.service.gateway",
+    "Answer HTTP by asking php-fpm or any other FastCGI back end.",
+    "fcgi-gateway",
+)
+
+__all__ = ["fcgi", "gateway"]

@@ -29,13 +29,22 @@ from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from txfcgi.service.welcome import Welcome
 
 
+def optionName(name: str) -> str:
+    """
+    @param name: The name of a field, such as C{firstByte}.
+
+    @return: The same in the words of a command line: C{first-byte}.
+    """
+    return re.sub("([A-Z])", lambda found: "-" + found[1].lower(), name)
+
+
 def _optionName(field: dataclasses.Field[Any]) -> str:
     """
     @param field: A field of L{Limits}, such as C{paramsBytes} or C{idleTimeout}.
 
     @return: The name of its option: C{max-params-bytes}, C{idle-timeout}.
     """
-    words = re.sub("([A-Z])", lambda found: "-" + found[1].lower(), field.name)
+    words = optionName(field.name)
     return words if words.endswith("-timeout") or _isFlag(field) else f"max-{words}"
 
 

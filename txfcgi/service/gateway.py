@@ -1,0 +1,297 @@
+"""
+C{twistd fcgi-gateway}: HTTP in front of any FastCGI back end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar, get_args
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+from twisted.web.resource import IResource
+
+from txfcgi import __version__
+from txfcgi.client.client import Client, FastCGIClient
+from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
+from txfcgi.service.errors import CannotServe, CannotStart
+from txfcgi.service.listen import endpointFromText
+from txfcgi.service.options import numberOption, optionName
+from txfcgi.service.serving import Serving
+from txfcgi.web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
+
+_TIMEOUT_HELP = {
+    "connect": "Seconds for a connection to the back end to be made",
+    "poolWait": "Seconds to wait for a connection when all are busy",
+    "write": "Seconds without the back end taking any of a request",
+    "firstByte": "Seconds from the end of a request to the first byte of the answer",
+    "betweenBytes": "Seconds between two pieces of an answer",
+    "total": "Seconds for a request, whatever happens",
+}
+
+
+def timeoutOption(name: str) -> str:
+    """
+    @param name: The name of a field of L{Timeouts}.
+
+    @return: That of its option.
+    """
+    return f"{optionName(name)}-timeout"
+
+
+TIMEOUT_PARAMETERS = [
+    [
+        timeoutOption(field.name),
+        None,
+        getattr(Timeouts(), field.name),
+        _TIMEOUT_HELP[field.name],
+        numberOption(timeoutOption(field.name), float, True),
+    ]
+    for field in dataclasses.fields(Timeouts)
+]
+
+
+def _unknownLength(text: str) -> str:
+    """
+    Read C{--unknown-length}.
+    """
+    if text not in get_args(UnknownLength):
+        raise UsageError(f"--unknown-length takes spool, stream or refuse, not {text!r}")
+    return text
+
+
+class Options(UsageOptions):
+    """
+    The command line of C{twistd fcgi-gateway}.
+    """
+
+    command = "fcgi-gateway"
+
+    optParameters: ClassVar[Sequence[Sequence[Any]]] = [
+        ["root", "r", None, "The folder of the site: DOCUMENT_ROOT"],
+        ["front-controller", None, None, "With --php: the script for all that is no file"],
+        ["index", None, "index.php,index.html", "With --php: the files that stand for a folder"],
+        ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
+        ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
+        ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
+        [
+            "max-body-bytes",
+            None,
+            None,
+            "The bytes that a request body may have [default: none]",
+            numberOption("max-body-bytes", int, True),
+        ],
+        [
+            "unknown-length",
+            None,
+            "spool",
+            "What to do with a body of unknown length: spool, stream or refuse it",
+            _unknownLength,
+        ],
+        [
+            "max-connections",
+            None,
+            ClientOptions().maxConnections,
+            "Connections to each back end",
+            numberOption("max-connections", int, False),
+        ],
+        [
+            "drain-timeout",
+            None,
+            30.0,
+            "Seconds that the requests which run get to end in, when it is told to stop",
+            numberOption("drain-timeout", float, False),
+        ],
+        *TIMEOUT_PARAMETERS,
+    ]
+
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
+        ["no-keep", None, "Make a new connection for each request"],
+        ["pass-authorization", None, "Pass the browser's Authorization header on"],
+    ]
+
+    example: ClassVar[str] = (
+        "--http tcp:8080 --backend unix:/run/php/php-fpm.sock --root /srv/www --php"
+    )
+    longdesc = f"Answers HTTP by asking a FastCGI back end: fcgi-gateway {example}"
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+        self["http"] = []
+        self["backends"] = []
+        self["params"] = {}
+
+    def opt_http(self, text: str) -> None:
+        """
+        Where to answer HTTP: any Twisted endpoint, such as tcp:8080 or
+        ssl:443:privateKey=key.pem:certKey=cert.pem. May be given several times
+        """
+        self["http"].append(text)
+
+    def opt_backend(self, text: str) -> None:
+        """
+        Where the back end is: any Twisted endpoint, such as unix:/run/php/php-fpm.sock or
+        tcp:127.0.0.1:9000. If it is given several times, the least busy gets each request
+        """
+        self["backends"].append(text)
+
+    opt_b = opt_backend
+
+    def opt_param(self, text: str) -> None:
+        """
+        A param for every request, as NAME=VALUE. May be given several times
+        """
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--param takes NAME=VALUE, not {text!r}")
+        self["params"][name] = value
+
+    def opt_version(self) -> None:
+        """
+        Display the version of txfcgi and exit
+        """
+        print(f"txfcgi {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *words: str) -> None:
+        """
+        Refuse what is left when the options are read.
+
+        @raise UsageError: There are some.
+        """
+        if words:
+            raise UsageError(f"{words[0]!r} is not an option")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line.
+
+        @raise UsageError: It asks for what can't be had.
+
+        @raise CannotStart: The same, under C{twistd} and C{twist}.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            command = f"{os.path.basename(sys.argv[0])} {self.command}"
+            raise CannotStart(f"{command}: {error}\n(see {command} --help)") from error
+
+    def postOptions(self) -> None:
+        """
+        Check what can be checked before a daemon forks.
+
+        @raise UsageError: Something is missing or wrong.
+        """
+        for name, value in (("http", self["http"]), ("backend", self["backends"])):
+            if not value:
+                raise UsageError(f"--{name} is missing, as in: {self.example}")
+        root = self["root"]
+        if self["php"] and root is None:
+            raise UsageError("--php needs to know the folder of the site: --root")
+        for name in ("front-controller", "script-root"):
+            if self[name] is not None and not self["php"]:
+                raise UsageError(f"--{name} is for --php")
+        for name in ("root", "sendfile-root"):
+            if self[name] is not None and not os.path.isdir(self[name]):
+                raise UsageError(f"--{name} {self[name]}: there is no such folder")
+        from twisted.internet import reactor
+
+        try:
+            self["endpoints"] = [(text, endpointFromText(reactor, text)) for text in self["http"]]
+        except CannotServe as error:
+            raise UsageError(str(error)) from error
+        self["targets"] = []
+        for text in self["backends"]:
+            try:
+                self["targets"].append(clientFromString(reactor, text))
+            except Exception as error:
+                raise UsageError(f"--backend {text}: {error}") from error
+
+    def clientOptions(self) -> ClientOptions:
+        """
+        @return: What the client is told.
+        """
+        timeouts = {
+            field.name: self[timeoutOption(field.name)] for field in dataclasses.fields(Timeouts)
+        }
+        return ClientOptions(
+            timeouts=Timeouts(**timeouts),
+            maxConnections=self["max-connections"],
+            keepConnections=not self["no-keep"],
+            unknownLength=self["unknown-length"],
+        )
+
+    def resource(self, client: Client) -> IResource:
+        """
+        @param client: For the back end.
+
+        @return: What answers.
+        """
+        options = GatewayOptions(
+            params=self["params"],
+            serverName=self["server-name"],
+            passAuthorization=bool(self["pass-authorization"]),
+            bodyBytes=self["max-body-bytes"],
+            sendfileRoot=self["sendfile-root"],
+        )
+        root = None if self["root"] is None else os.path.abspath(self["root"])
+        if not self["php"]:
+            if root is not None:
+                params = {"DOCUMENT_ROOT": root, **options.params}
+                options = dataclasses.replace(options, params=params)
+            return GatewayResource(client, options)
+        assert root is not None
+        site = PHPSite(
+            index=[name for name in self["index"].split(",") if name],
+            frontController=self["front-controller"],
+            scriptRoot=self["script-root"],
+        )
+        return PHPResource(root, client, site, options)
+
+
+class GatewayService(Serving):
+    """
+    A site, and the client that it asks.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: Options,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+    ) -> None:
+        """
+        @param endpoints: Where to answer HTTP.
+        """
+        self._client = FastCGIClient(reactor, options["targets"], options.clientOptions())
+        site = StreamingSite(options.resource(self._client), reactor=reactor)
+        # Being open to all is what it is for.
+        super().__init__(
+            reactor, site, endpoints, drainTimeout=options["drain-timeout"], insecure=True
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, let the requests end that run, and close the connections to the back end.
+        """
+        return super().stopService().addCallback(lambda _: self._client.close())
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make the service for a command line.
+    """
+    from twisted.internet import reactor
+
+    return GatewayService(reactor, options, options["endpoints"])
