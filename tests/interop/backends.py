@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from txfcgi.client.params import PHPFPM, cgiParams
@@ -105,7 +105,8 @@ php_admin_value[memory_limit] = 256M
         for number, address in enumerate(listening)
     )
     conf = workspace.write(
-        "php-fpm.conf", f"[global]\ndaemonize = no\nerror_log = /dev/stderr\n{pools}"
+        "php-fpm.conf",
+        f"[global]\ndaemonize = no\nerror_log = /dev/stderr\nprocess_control_timeout = 1\n{pools}",
     )
     asRoot = ["--allow-to-run-as-root"] if os.geteuid() == 0 else []
     command = [program, "--nodaemonize", *asRoot, "--fpm-config", str(conf), "--no-php-ini"]
@@ -216,7 +217,8 @@ class BackendKind:
     @ivar keeps: whether it keeps connections.
     @ivar connections: how many it can serve at once, where that is fewer than a client has.
     @ivar hasStderr: whether what a program writes to its stderr comes back.
-    @ivar exitStatus: what becomes of a program's exit status 7 (938 in C); L{None} if it can't have one.
+    @ivar exitStatus: what becomes of a program's exit status 7 (938 in C): php-fpm and fcgiwrap
+        keep it to themselves; L{None} if it can't have one.
     @ivar digest: what ?count answers.
     @ivar uploadBytes: how large an upload may be.
     """
@@ -243,7 +245,7 @@ PHP = BackendKind("php-fpm", phpFPM, connections=4, exitStatus=0)
 
 BACKENDS = [
     PHP,
-    BackendKind("fcgiwrap", fcgiwrap, connections=4, exitStatus=7),
+    BackendKind("fcgiwrap", fcgiwrap, connections=4, exitStatus=0),
     BackendKind(
         "libfcgi",
         libfcgi,
@@ -257,5 +259,3 @@ BACKENDS = [
     BackendKind("uwsgi", uWSGI, keeps=False, hasStderr=False),
     BackendKind("txfcgi", ourselves, exitStatus=7),
 ]
-
-__all__ = ["BACKENDS", "BIG", "PHP", "BackendKind", "RunningBackend", "field", "replace"]

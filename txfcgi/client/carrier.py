@@ -381,9 +381,11 @@ class ClientProtocol(BaseProtocol):
         """
         Let go of a call: it gets nothing more from here.
         """
-        if call in self._sending:
-            # The peer will not read the rest, or read it as it likes.
-            self._retired = True
+        sending = self._sending.get(call)
+        if sending is not None:
+            if not sending.whole:
+                # The peer will not read the rest, or read it as it likes.
+                self._retired = True
             self._stopSending(call)
         if call in self._held:
             self.go(call)

@@ -69,8 +69,8 @@ class ClientOptions:
     @ivar keepConnections: Whether connections are used for more than one request.
     @ivar maxConnections: How many connections there may be to each endpoint.
     @ivar maxWaiting: How many requests may wait for a connection.
-    @ivar idleTimeout: Seconds after which a connection that nobody uses is closed. php-fpm drops
-        it after five.
+    @ivar idleTimeout: Seconds after which a connection that nobody uses is closed. Each one keeps
+        a child of php-fpm from serving others.
     @ivar maxAge: Seconds after which a connection is not used for another request.
     @ivar maxRequests: How many requests a connection is used for.
     @ivar multiplex: Whether several requests share a connection. L{None}: if L{getValues

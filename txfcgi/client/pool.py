@@ -177,10 +177,9 @@ class Pool:
                     return True
             room = self.options.maxConnections - len(target.open) - len(target.connecting)
             if room <= 0 and call.fresh and target.idle:
-                # The oldest: it would be the next to be found closed.
+                # The oldest: it would be the next to be found closed. The call waits for its place.
                 target.idle[0].close()
-                room = 1
-            if room > 0:
+            if room > 0 and not self._willBeShared(target):
                 self._connect(call, target)
                 return True
         return False
@@ -202,6 +201,13 @@ class Pool:
         """
         found = [protocol for protocol in target.open if self._takes(protocol, target)]
         return min(found, key=lambda protocol: protocol.active, default=None)
+
+    def _willBeShared(self, target: Target) -> bool:
+        """
+        Whether a connection that is being made will have room for the next call that waits.
+        """
+        more = self.options.requestsPerConnection - 1 if target.multiplex else 0
+        return len(self._waiting) < len(target.connecting) * more
 
     def _takes(self, protocol: ClientProtocol, target: Target) -> bool:
         most = self.options.requestsPerConnection if target.multiplex else 1
@@ -352,7 +358,15 @@ class Pool:
             self._serving = True
             try:
                 while self._waiting and self._takes(protocol, target):
-                    protocol.start(self._next())
+                    call = self._next()
+                    if not call.fresh:
+                        protocol.start(call)
+                    else:
+                        # It has to go over a new connection, in the place of this one.
+                        self._waiting.appendleft(call)
+                        if not protocol.active:
+                            protocol.close()
+                        break
             finally:
                 self._serving = False
             if not protocol.usable:

@@ -23,6 +23,9 @@ from .prepare import Prepared
 class Sending:
     """
     Sends STDIN, and DATA if there is any, as fast as the peer takes it and no faster.
+
+    @ivar whole: Whether all that was declared is sent, and at the most the word that this was all
+        is not.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Sending:
         self._output: OutputStream | None = None
         self._running: Deferred[None] | None = None
         self._stopped = False
+        self.whole = False
 
     def start(self, prepared: Prepared) -> None:
         """
@@ -76,11 +80,14 @@ class Sending:
 
     async def _send(self, prepared: Prepared) -> None:
         body = b"" if prepared.body is None else prepared.body
-        await self._sendStream(Stream.STDIN, body, prepared.length)
+        alone = prepared.data is None
+        await self._sendStream(Stream.STDIN, body, prepared.length, alone)
         if prepared.data is not None:
-            await self._sendStream(Stream.DATA, prepared.data, prepared.dataLength)
+            await self._sendStream(Stream.DATA, prepared.data, prepared.dataLength, True)
 
-    async def _sendStream(self, stream: Stream, body: Body, length: int | None) -> None:
+    async def _sendStream(
+        self, stream: Stream, body: Body, length: int | None, isLast: bool
+    ) -> None:
         size = 0
 
         def send(data: Buffer) -> None:
@@ -91,6 +98,7 @@ class Sending:
                     f"the {stream.name} of a request is longer than the {length} bytes declared"
                 )
             self._outlet.writeSequence(self._connection.send(self._requestID, stream, data))
+            self.whole = isLast and size == length
 
         output = self._output = OutputStream(self._outlet, send, self._failed, self._limit)
         await sendBody(body, output)

@@ -1,6 +1,6 @@
 """
-A WSGI application for uWSGI and flup; run as a program, it is served by flup on the socket that is its
-argument. What it can do is in the query string.
+A WSGI application for uWSGI and flup; run as a program, it is served by flup on the socket that is
+its argument. What it can do is in the query string.
 """
 
 import hashlib
