@@ -6,7 +6,7 @@ The same kinds of body go out as the response of an app and as the request of a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -57,7 +57,7 @@ async def sendBody(body: Body, output: OutputStream) -> None:
     elif isinstance(body, AsyncIterable):
         await _sendAsync(body, output)
     else:
-        await _sendIterable(body, output)
+        await _sendAsync(_pieces(body), output)
 
 
 async def _sendBytes(body: bytes, output: OutputStream) -> None:
@@ -68,18 +68,14 @@ async def _sendBytes(body: bytes, output: OutputStream) -> None:
             await output.drain()
 
 
-async def _sendIterable(body: Iterable[bytes], output: OutputStream) -> None:
+async def _pieces(body: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """
+    An iterable as an asynchronous one.
+    """
     iterator = iter(body)
-    wrote = 0
     try:
         for chunk in iterator:
-            output.write(chunk)
-            wrote += len(chunk)
-            if wrote > TURN:
-                wrote = 0
-                output.rest()
-            if output.full:
-                await output.drain()
+            yield chunk
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:

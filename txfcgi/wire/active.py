@@ -1,6 +1,6 @@
 """
 The requests that are active on an application's end of a FastCGI connection: the states that they
-go through, in one table.
+go through, in one table, and the bytes that are the same for all of an id.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from .events import StreamEnded
+from .framing import endRequest, recordHeader
 from .records import Stream
 
 
@@ -60,3 +62,34 @@ class ActiveRequest:
 # Requests whose input is complete and that have no output yet are alike, and share one of these.
 KEPT: Final = ActiveRequest(1, True, State.COMPLETE)
 LAST: Final = ActiveRequest(1, False, State.COMPLETE)
+
+
+# What is the same for every request of an id: made once for the ids that come again and again.
+COMMON_IDS: Final = 256
+ENDS: Final[dict[int, tuple[bytes, StreamEnded]]] = {}
+TAILS: Final[dict[int, bytes]] = {}
+
+
+def inputEnd(requestID: int) -> tuple[bytes, StreamEnded]:
+    """
+    The end of PARAMS and the end of STDIN, as bytes, and what the latter means. Look into L{ENDS}
+    first.
+    """
+    end = (
+        recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0),
+        StreamEnded(requestID, Stream.STDIN),
+    )
+    if requestID < COMMON_IDS:
+        ENDS[requestID] = end
+    return end
+
+
+def outputEnd(requestID: int, padding: int) -> bytes:
+    """
+    What follows the content of the last STDOUT record of a request that went well. Look into
+    L{TAILS} first, by id and padding.
+    """
+    tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
+    if requestID < COMMON_IDS:
+        TAILS[requestID << 3 | padding] = tail
+    return tail

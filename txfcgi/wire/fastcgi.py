@@ -24,7 +24,7 @@ from ..errors import (
     UnexpectedRecord,
     UnknownRole,
 )
-from .active import KEPT, LAST, NEXT, ActiveRequest, State
+from .active import ENDS, KEPT, LAST, NEXT, TAILS, ActiveRequest, State, inputEnd, outputEnd
 from .events import (
     DataReceived,
     RequestAborted,
@@ -61,34 +61,6 @@ _BEGIN: Final = 0x0101
 _EIGHT: Final = 0x00080000
 _PARAMS: Final = 0x0104
 _BODILESS: Final = {1: Role.RESPONDER, 2: Role.AUTHORIZER}
-
-# What is the same for every request of an id: made once for the ids that come again and again.
-_COMMON_IDS: Final = 256
-_ends: Final[dict[int, tuple[bytes, StreamEnded]]] = {}
-_tails: Final[dict[int, bytes]] = {}
-
-
-def _inputEnd(requestID: int) -> tuple[bytes, StreamEnded]:
-    """
-    The end of PARAMS and the end of STDIN, as bytes, and what the latter means.
-    """
-    end = (
-        recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0),
-        StreamEnded(requestID, _STDIN),
-    )
-    if requestID < _COMMON_IDS:
-        _ends[requestID] = end
-    return end
-
-
-def _outputEnd(requestID: int, padding: int) -> bytes:
-    """
-    What follows the content of the last STDOUT record of a request that went well.
-    """
-    tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
-    if requestID < _COMMON_IDS:
-        _tails[requestID << 3 | padding] = tail
-    return tail
 
 
 class ServerConnection(RecordLayer):
@@ -236,7 +208,7 @@ class ServerConnection(RecordLayer):
         if appStatus or request.stderrUsed:
             tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)
         else:
-            tail = _tails.get(requestID << 3 | padding) or _outputEnd(requestID, padding)
+            tail = TAILS.get(requestID << 3 | padding) or outputEnd(requestID, padding)
         return HEADER.pack(1, 6, requestID, size, padding) + head + body + tail
 
     def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
@@ -328,7 +300,7 @@ class ServerConnection(RecordLayer):
         after: int = stop + padding + 16
         role = _BODILESS.get(number)
         requests = self._requests
-        end, ended = _ends.get(requestID) or _inputEnd(requestID)
+        end, ended = ENDS.get(requestID) or inputEnd(requestID)
         if (
             begin != _BEGIN
             or size != _EIGHT
