@@ -5,6 +5,11 @@ stands where they are defined.
 
 from importlib.metadata import version
 
+from .client.client import FastCGIClient
+from .client.options import ClientOptions, RetryPolicy, Timeouts
+from .client.params import PHPFPM, cgiParams
+from .client.protocol import FastCGIClientFactory, FastCGIClientProtocol
+from .client.response import ClientResponse, Result
 from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
 from .server.application import roles
 from .server.factory import FastCGIServerFactory, FastCGIServerProtocol
@@ -25,9 +30,15 @@ from .wire.records import Role
 __version__ = version("txfcgi")
 
 __all__ = [
+    "PHPFPM",
     "Allow",
     "AuthorizerRequest",
+    "ClientOptions",
+    "ClientResponse",
     "Deny",
+    "FastCGIClient",
+    "FastCGIClientFactory",
+    "FastCGIClientProtocol",
     "FastCGIServerFactory",
     "FastCGIServerProtocol",
     "FilterRequest",
@@ -40,12 +51,16 @@ __all__ = [
     "RequestAborted",
     "ResponderRequest",
     "Response",
+    "Result",
+    "RetryPolicy",
     "Role",
     "SCGIServerFactory",
     "SCGIServerProtocol",
+    "Timeouts",
     "TxFCGIError",
     "UnknownRole",
     "__version__",
+    "cgiParams",
     "roles",
     "serve",
 ]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
@@ -59,8 +58,8 @@ class ClientResponse:
     @ivar head: The head as it was read.
     @ivar code: The HTTP status.
     @ivar version: What stands in the place of HTTP's version.
-    @ivar previousResponse: For L{IResponse}: what was answered before this, if anything was.
-    @ivar request: For L{IResponse}: what the Agent says was asked.
+    @ivar previousResponse: For C{IResponse}: what was answered before this, if anything was.
+    @ivar request: For C{IResponse}: what the Agent says was asked.
     """
 
     version: tuple[bytes, int, int] = (b"CGI", 1, 1)
@@ -264,6 +263,9 @@ class _Delivery:
         """
         Tell the protocol of the end.
         """
+        # Imported now, for it brings most of twisted.web with it.
+        from twisted.web.client import ResponseDone
+
         self._protocol.connectionLost(Failure(ResponseDone()))
 
     def failed(self, failure: Failure) -> None:

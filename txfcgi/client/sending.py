@@ -65,10 +65,10 @@ class Sending:
         Send no more: the request is over.
         """
         self._stopped = True
-        if self._output is not None:
-            self._output.fail(RequestAborted("the request is over"))
         if self._running is not None:
             self._running.cancel()
+        if self._output is not None:
+            self._output.fail(RequestAborted("the request is over"))
 
     def _finished(self, _: None) -> None:
         if not self._stopped:

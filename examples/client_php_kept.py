@@ -1,0 +1,28 @@
+"""
+Several requests to php-fpm, one after the other, over one connection that is kept; the last one has
+a body.
+
+    python examples/client_php_kept.py unix:/run/php/php-fpm.sock /var/www/html/index.php
+"""
+
+import sys
+from pathlib import Path
+
+from twisted.internet.task import react
+
+from txfcgi import PHPFPM, FastCGIClient
+
+
+async def main(reactor, endpoint, script):
+    client = FastCGIClient(reactor, endpoint)
+    path = Path(script)
+    site = PHPFPM(str(path.parent))
+    for _ in range(3):
+        response = await client.request(site.params("GET", f"/{path.name}?hello"))
+        print(response.code, await response.content(), client.pool.connections, "connection")
+    response = await client.request(site.params("POST", f"/{path.name}?count"), b"a=1&b=2")
+    print(response.code, await response.content(), client.pool.connections, "connection")
+    await client.close()
+
+
+react(main, sys.argv[1:])

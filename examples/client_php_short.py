@@ -1,0 +1,26 @@
+"""
+One request to php-fpm over a connection of its own, which is closed behind it.
+
+    python examples/client_php_short.py unix:/run/php/php-fpm.sock /var/www/html/index.php
+"""
+
+import sys
+from pathlib import Path
+
+from twisted.internet.task import react
+
+from txfcgi import PHPFPM, ClientOptions, FastCGIClient
+
+
+async def main(reactor, endpoint, script):
+    client = FastCGIClient(reactor, endpoint, ClientOptions(keepConnections=False))
+    path = Path(script)
+    response = await client.request(PHPFPM(str(path.parent)).params("GET", f"/{path.name}?hello"))
+    print(response.code, response.headers.getRawHeaders("Content-Type"))
+    print(await response.text(), end="")
+    if response.stderr:
+        print(response.stderr.decode(), file=sys.stderr)
+    await client.close()
+
+
+react(main, sys.argv[1:])
