@@ -35,6 +35,7 @@ class ServerProtocol(Protocol):
     @ivar wire: The protocol, without I/O.
     @ivar limits: What is taken at the most.
     @ivar requests: The requests that are with the app, by their id.
+    @ivar total: How many requests it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
     @ivar inputLost: Whether it has done so.
@@ -55,7 +56,7 @@ class ServerProtocol(Protocol):
         self.overloaded = False
         self.watch = Watch()
         self._peer: IAddress | None = None
-        self._total = 0
+        self.total = 0
         self._full: set[InputStream] | None = None
         self._paused = False
         self._closing = False
@@ -173,8 +174,8 @@ class ServerProtocol(Protocol):
         """
         server = self.server
         requestID = event.requestID
-        self._total += 1
-        if self._total >= self.limits.requestsPerConnectionTotal:
+        self.total += 1
+        if self.total >= self.limits.requestsPerConnectionTotal:
             self.wire.close()
         if self.overloaded:
             self.wire.close()

@@ -16,6 +16,7 @@ from ..errors import TimedOut
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
+    from .request import Request
 
 # Seconds between two looks at the connections.
 TICK: Final = 1.0
@@ -33,7 +34,17 @@ class Watch:
     @ivar lingering: Whether input is still taken and dropped before the connection is closed.
     """
 
-    __slots__ = ("_busy", "_params", "_progress", "_stalled", "closing", "heard", "lingering")
+    __slots__ = (
+        "_awaited",
+        "_bodies",
+        "_busy",
+        "_params",
+        "_progress",
+        "_stalled",
+        "closing",
+        "heard",
+        "lingering",
+    )
 
     log = Logger()
 
@@ -42,7 +53,9 @@ class Watch:
         self.closing = -1.0
         self.lingering = False
         self._busy = 0.0
-        self._params = -1.0
+        self._awaited: object = None
+        self._bodies: dict[Request, tuple[int, float]] | None = None
+        self._params = 0.0
         self._progress = -1
         self._stalled = 0.0
 
@@ -75,10 +88,11 @@ class Watch:
         return now - self._stalled
 
     def _incompleteFor(self, protocol: ServerProtocol, now: float) -> float:
-        if protocol.paused or not protocol.wire.awaitingParams:
-            self._params = -1.0
-            return 0.0
-        if self._params < 0:
+        awaited = None if protocol.paused else protocol.wire.awaited
+        if awaited is True:
+            awaited = protocol.total
+        if awaited is None or awaited != self._awaited:
+            self._awaited = awaited
             self._params = now
         return now - self._params
 
@@ -92,15 +106,34 @@ class Watch:
 
     def _checkRequests(self, protocol: ServerProtocol, now: float) -> None:
         limits = protocol.limits
-        silent = not protocol.paused and now - self.heard > limits.bodyTimeout
+        silent = self._silentBodies(protocol, now)
         for request in list(protocol.requests.values()):
             if limits.requestTimeout is not None and now - request._started > limits.requestTimeout:
                 error = TimedOut(f"the app did not answer in {limits.requestTimeout} s", 504)
                 protocol.application.failed(Failure(error), request)
-            elif silent and protocol.wire.receivesInput(request.requestID):
+            elif request in silent:
                 for stream in request._streams():
                     stream.fail(TimedOut(f"no more of the body came in {limits.bodyTimeout} s"))
                 request._flush()
+
+    def _silentBodies(self, protocol: ServerProtocol, now: float) -> list[Request]:
+        """
+        The requests of whose bodies too little comes. Each has a time of its own, for on a shared
+        connection the others say nothing of it.
+        """
+        before = self._bodies or {}
+        bodies: dict[Request, tuple[int, float]] = {}
+        for request in protocol.requests.values():
+            streams = request._streams()
+            if streams and protocol.wire.receivesInput(request.requestID):
+                received = sum(stream.received for stream in streams)
+                last, since = before.get(request, (-1, now))
+                if protocol.paused or received != last:
+                    since = now
+                bodies[request] = received, since
+        self._bodies = bodies or None
+        limit = protocol.limits.bodyTimeout
+        return [request for request, (_, since) in bodies.items() if now - since > limit]
 
     def _cut(self, protocol: ServerProtocol, reason: str) -> None:
         self.log.warn("{peer} {reason}; the connection is cut", peer=protocol.peer, reason=reason)

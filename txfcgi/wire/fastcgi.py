@@ -156,12 +156,20 @@ class ServerConnection(RecordLayer):
         Whether a request has begun, or a record at least, whose params are not complete. The rest
         of a body is something else, also in the middle of a record.
         """
-        if not self._requests:
-            return self.partial and not (self._left >= 0 and self._kind in _INPUTS)
-        return any(
-            request.state is State.PARAMS or request.refusal is not None
-            for request in self._requests.values()
-        )
+        return self.awaited is not None
+
+    @property
+    def awaited(self) -> object:
+        """
+        What has been waited for the longest: a request whose params are not complete, or, as
+        L{True}, the rest of a record when no request is active; L{None} if there is neither.
+        """
+        for request in self._requests.values():
+            if request.state is State.PARAMS or request.refusal is not None:
+                return request
+        if self._requests or not self.partial or (self._left >= 0 and self._kind in _INPUTS):
+            return None
+        return True
 
     def close(self) -> None:
         """

@@ -151,6 +151,13 @@ class ServerConnection:
         """
         return self._held is not None
 
+    @property
+    def awaited(self) -> object:
+        """
+        The same, as L{True} or L{None}.
+        """
+        return True if self._held is not None else None
+
     def close(self) -> None:
         """
         Let the connection end with the request that has begun, if one has.
