@@ -160,7 +160,8 @@ class ServerProtocol(Protocol):
             else:
                 others.append(event)
         for request in begun:
-            self.application.run(request)
+            if not request._ended:
+                self.application.run(request)
         for request in fed:
             request._flush()
         if self._full:
