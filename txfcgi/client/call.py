@@ -58,6 +58,24 @@ _REFUSALS: Final[dict[int, Exception]] = {
 }
 
 
+# Heads that were read already: those of short responses are often the same. A cookie is nobody
+# else's, so heads with one are not here.
+_HEADS: Final = 256
+_HEAD_LENGTH: Final = 512
+_heads: Final[dict[bytes, ResponseHead]] = {}
+
+
+def _remember(block: bytes, head: ResponseHead) -> None:
+    """
+    Keep a head, if the same bytes will be found by looking for the first blank line.
+    """
+    if len(block) <= _HEAD_LENGTH and block.find(b"\r\n\r\n") == len(block) - 4:
+        if head.get(b"set-cookie") is None:
+            if len(_heads) >= _HEADS:
+                _heads.clear()
+            _heads[block] = head
+
+
 class Carrier(Protocol):
     """
     The connection that a call is on.
@@ -228,37 +246,50 @@ class Call:
                     ResponseCutOff,
                     ReadTooLarge(f"more than {self.options.collectBytes} bytes of output"),
                 )
-        elif self.head is not None or self._readHead(data):
-            self._receiveBody(self._reader.rest if self._reader is not None else data)
+        elif self.head is not None:
+            self._receiveBody(data)
+        else:
+            end = data.find(b"\r\n\r\n") + 4
+            head = _heads.get(data[:end]) if self._reader is None else None
+            if head is not None and end <= self.options.headBytes:
+                self._setHead(head)
+                self._receiveBody(data[end:])
+            else:
+                self._readHead(data)
 
-    def _readHead(self, data: bytes) -> bool:
+    def _readHead(self, data: bytes) -> None:
         """
-        Take more of the head.
-
-        @return: Whether it is complete. What lies behind it is then in the reader.
+        Take more of the head, and what lies behind it.
         """
         reader = self._reader
+        whole = reader is None
         if reader is None:
             reader = self._reader = HeadReader(self.options.headBytes)
         try:
             head = reader.receive(data)
             while head is not None and head.code < 200:
                 # An interim response. The next head may be here already.
+                whole = False
                 head = reader.receive(reader.rest) if reader.rest else None
         except (MalformedHead, HeadTooLarge) as error:
             self.fail(BadResponse, error)
-            return False
+            return
         if head is None:
-            return False
+            return
+        self._reader = None
+        if whole:
+            _remember(data[: len(data) - len(reader.rest)], head)
+        self._setHead(head)
+        self._receiveBody(reader.rest)
+
+    def _setHead(self, head: ResponseHead) -> None:
         self.head = head
         if self.prepared.isHead or not bodyAllowed(head.code):
             self.bodyLength = 0
         else:
             self.bodyLength = head.contentLength
-        return True
 
     def _receiveBody(self, data: bytes) -> None:
-        self._reader = None
         if not data:
             return
         length = self.bodyLength

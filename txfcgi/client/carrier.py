@@ -134,12 +134,16 @@ class ClientProtocol(BaseProtocol):
         """
         Whether it may carry another request.
         """
+        return self._usableAt(self._seconds())
+
+    def _usableAt(self, now: float) -> bool:
+        options = self.options
         return (
             not self._closing
             and not self._retired
             and self._connection.reusable
-            and self.served + len(self._calls) < self.options.maxRequests
-            and self._seconds() - self.openedAt < self.options.maxAge
+            and self.served + len(self._calls) < options.maxRequests
+            and now - self.openedAt < options.maxAge
         )
 
     @property
@@ -333,7 +337,8 @@ class ClientProtocol(BaseProtocol):
                 self._takeValues(event)
         for call in touched:
             if call.ended:
-                self._over(call)
+                if self._sending or self._held:
+                    self._over(call)
             elif call.error is not None or call.unwanted:
                 call.ended = ended = True
                 self._giveUp(call)
@@ -402,14 +407,17 @@ class ClientProtocol(BaseProtocol):
         """
         if self._closing:
             return
-        usable = self.usable
+        now = self._seconds()
+        usable = self._usableAt(now)
         if not self._calls:
             if not usable:
                 self.close()
                 return
-            self.idleSince = self._seconds()
+            self.idleSince = now
             if self.keeper is not None:
-                self._timers.need(self.idleSince + self.options.idleTimeout)
+                due = now + self.options.idleTimeout
+                if due < self._timers.next:
+                    self._timers.need(due)
         elif not self._live():
             self.abort()
             return

@@ -73,8 +73,9 @@ class ClientOptions:
         a child of php-fpm from serving others.
     @ivar maxAge: Seconds after which a connection is not used for another request.
     @ivar maxRequests: How many requests a connection is used for.
-    @ivar multiplex: Whether several requests share a connection. L{None}: if L{getValues
-        <txfcgi.client.client.FastCGIClient.getValues>} was called and the back end said that it can.
+    @ivar multiplex: Whether several requests share a connection. L{None}: if
+        L{getValues<txfcgi.client.client.FastCGIClient.getValues>} was called and the back end said
+        that it can.
     @ivar requestsPerConnection: How many requests may share a connection, if it is shared.
     @ivar failTime: Seconds for which an endpoint that could not be reached comes last.
     @ivar headBytes: Most bytes of a response head.

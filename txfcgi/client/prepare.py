@@ -26,6 +26,7 @@ from .spool import SpooledBody, spool
 
 _LENGTH: Final = ("CONTENT_LENGTH", b"CONTENT_LENGTH")
 _METHOD: Final = ("REQUEST_METHOD", b"REQUEST_METHOD")
+_HEAD: Final = ("HEAD", b"HEAD")
 
 # What a request without a body may have as its CONTENT_LENGTH.
 _NONE: Final = frozenset((None, "", "0", b"", b"0"))
@@ -40,32 +41,29 @@ class Prepared:
     """
     A request that can be sent.
 
-    @ivar isHead: Whether it is a HEAD request, whose answer has no body.
     @ivar body: STDIN, or L{None} if it is empty.
     @ivar data: DATA, of a Filter.
     @ivar length: How many bytes the body has, if that is known.
     @ivar replayable: Whether it can be sent more than once.
     """
 
-    __slots__ = ("body", "data", "dataLength", "isHead", "length", "params", "replayable", "role")
+    # Most requests have nothing else.
+    body: Body | None = None
+    data: Body | None = None
+    length: int | None = None
+    dataLength: int | None = None
+    replayable = True
 
-    def __init__(
-        self,
-        params: Params,
-        role: int,
-        body: Body | None = None,
-        length: int | None = None,
-        data: Body | None = None,
-        dataLength: int | None = None,
-    ) -> None:
+    def __init__(self, params: Params, role: int) -> None:
         self.params = params
         self.role = role
-        self.body = body
-        self.length = length
-        self.data = data
-        self.dataLength = dataLength
-        self.isHead = valueOf(params, _METHOD) in ("HEAD", b"HEAD")
-        self.replayable = isReplayable(body) and isReplayable(data)
+
+    @property
+    def isHead(self) -> bool:
+        """
+        Whether it is a HEAD request, whose answer has no body.
+        """
+        return valueOf(self.params, _METHOD) in _HEAD
 
 
 def isReplayable(body: Body | None) -> bool:
@@ -173,7 +171,11 @@ async def prepare(
             values["CONTENT_LENGTH"] = str(length)
     if values:
         params = withParams(params, values)
-    return Prepared(params, role, body, length, data, dataLength)
+    prepared = Prepared(params, role)
+    prepared.body, prepared.length = body, length
+    prepared.data, prepared.dataLength = data, dataLength
+    prepared.replayable = isReplayable(body) and isReplayable(data)
+    return prepared
 
 
 async def _measured(

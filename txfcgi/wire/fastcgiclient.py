@@ -414,7 +414,7 @@ class ClientConnection(RecordLayer):
         requestID: int
         version, _, requestID, length, padding = HEADER.unpack_from(data, position)
         request = self._requests.get(requestID)
-        end = _outputEnd(requestID)
+        end = _outputEnds.get(requestID) or _outputEnd(requestID)
         start = position + 8
         stop = start + length
         if (
