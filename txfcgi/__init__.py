@@ -10,6 +10,7 @@ from .client.options import ClientOptions, RetryPolicy, Timeouts
 from .client.params import PHPFPM, cgiParams
 from .client.protocol import FastCGIClientFactory, FastCGIClientProtocol
 from .client.response import ClientResponse, Result
+from .client.scgi import SCGIClient, SCGIClientProtocol
 from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
 from .server.application import roles
 from .server.factory import FastCGIServerFactory, FastCGIServerProtocol
@@ -54,6 +55,8 @@ __all__ = [
     "Result",
     "RetryPolicy",
     "Role",
+    "SCGIClient",
+    "SCGIClientProtocol",
     "SCGIServerFactory",
     "SCGIServerProtocol",
     "Timeouts",

@@ -505,6 +505,13 @@ class Call:
         return 0 if self._stream is None else self._stream.buffered
 
     @property
+    def satisfied(self) -> bool:
+        """
+        Whether all of the response is here that its head has declared.
+        """
+        return self.bodyLength is not None and self._received >= self.bodyLength
+
+    @property
     def unwanted(self) -> bool:
         """
         Whether whoever read the response has stopped.

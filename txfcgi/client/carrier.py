@@ -47,6 +47,7 @@ from .call import SENDING, SENT, Call
 from .options import ClientOptions
 from .sending import Sending
 from .timers import NEVER, Timers
+from .wire import ClientWire
 
 # A body that is not longer is sent together with the params.
 _SMALL: Final = 16_384
@@ -86,7 +87,7 @@ class ClientProtocol(BaseProtocol):
 
     _log: ClassVar[Logger] = Logger()
 
-    connectionFactory: ClassVar[type[ClientConnection]] = ClientConnection
+    connectionFactory: ClassVar[type[ClientWire]] = ClientConnection
 
     def __init__(
         self,

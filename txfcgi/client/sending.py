@@ -14,10 +14,10 @@ from ..bodies import Body, sendBody
 from ..errors import RequestAborted, RequestBodyMismatch
 from ..streams import OutputStream
 from ..transport import Outlet
-from ..wire.fastcgiclient import ClientConnection
 from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .prepare import Prepared
+from .wire import ClientWire
 
 
 class Sending:
@@ -30,7 +30,7 @@ class Sending:
 
     def __init__(
         self,
-        connection: ClientConnection,
+        connection: ClientWire,
         outlet: Outlet,
         requestID: int,
         limit: int,
