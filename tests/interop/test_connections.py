@@ -78,6 +78,24 @@ def test_requestsAtTheSameTime(site: Site) -> None:
     assert len(ports) < PARTY if multiplexes else len(ports) == PARTY
 
 
+@pytest.mark.parametrize("site", parameters(KEEPING), indirect=True)
+@pytest.mark.parametrize(("target", "code"), [("/fail-before", 500), ("/overloaded", 503)])
+def test_failuresLeaveOthersAlone(site: Site, target: str, code: int) -> None:
+    """
+    Requests go on while others fail, on the same connections where the web server multiplexes.
+    """
+    name = target.strip("/")
+    with ExitStack() as stack:
+        browsers = [stack.enter_context(site.browser()) for _ in range(PARTY)]
+        for browser in browsers[1:]:
+            browser.send("GET", f"/meet?name={name}&expected={PARTY}")
+        for _ in range(PARTY):
+            with site.browser() as other:
+                assert other.fetch("GET", target).code == code
+        browsers[0].send("GET", f"/meet?name={name}&expected={PARTY}")
+        assert [browser.head().status for browser in browsers] == [200] * PARTY
+
+
 @pytest.mark.parametrize("frontEnd", parameters(SPAWNING))
 def test_startsAndStops(frontEnd: FrontEnd) -> None:
     """
