@@ -2,20 +2,20 @@
 L{Call}: one request from the moment it is asked for to the last byte of its answer, over as many
 attempts as that takes.
 
-It knows nothing of transports and pools: a L{Carrier} sends it and feeds it what comes back, and a
-L{Owner} decides what becomes of it when an attempt fails.
+It knows nothing of transports and pools: a L{Carrier<txfcgi.client.contracts.Carrier>} sends it and feeds it
+what comes back, and an L{Owner<txfcgi.client.contracts.Owner>} decides what becomes of it when an attempt fails.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from ..errors import (
+    BackendTimedOut,
     BadResponse,
     BodyTooLong,
     BodyTooShort,
@@ -37,11 +37,15 @@ from ..errors import (
     UnknownRole,
 )
 from ..streams import InputStream
-from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
+from ..transport import Outlet
+from ..wire.cgi import ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
+from .contracts import Carrier, Owner
+from .heads import Heads
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
 from .response import ClientResponse, Result
+from .stderr import Stderr
 from .timers import NEVER
 
 _STDERR: Final = Stream.STDERR
@@ -56,75 +60,6 @@ _REFUSALS: Final[dict[int, Exception]] = {
     ProtocolStatus.OVERLOADED: Overloaded("the back end is overloaded"),
     ProtocolStatus.UNKNOWN_ROLE: UnknownRole("the back end does not serve this role"),
 }
-
-
-# Heads that were read already: those of short responses are often the same. A cookie is nobody
-# else's, so heads with one are not here.
-_HEADS: Final = 256
-_HEAD_LENGTH: Final = 512
-_heads: Final[dict[bytes, ResponseHead]] = {}
-
-
-def _remember(block: bytes, head: ResponseHead) -> None:
-    """
-    Keep a head, if the same bytes will be found by looking for the first blank line.
-    """
-    if len(block) <= _HEAD_LENGTH and block.find(b"\r\n\r\n") == len(block) - 4:
-        if head.get(b"set-cookie") is None:
-            if len(_heads) >= _HEADS:
-                _heads.clear()
-            _heads[block] = head
-
-
-class Carrier(Protocol):
-    """
-    The connection that a call is on.
-    """
-
-    @property
-    def kept(self) -> bool:
-        """
-        Whether it has carried a whole request before.
-        """
-
-    @property
-    def unsent(self) -> bool:
-        """
-        Whether some of what was written waits to be taken by the peer.
-        """
-
-    def hold(self, call: Call) -> None:
-        """
-        Too much of the call's response waits to be read.
-        """
-
-    def go(self, call: Call) -> None:
-        """
-        The call's response is being read again.
-        """
-
-    def abandon(self, call: Call) -> None:
-        """
-        Nobody wants the rest of the response.
-        """
-
-
-class Owner(Protocol):
-    """
-    Who looks after a call between its attempts.
-    """
-
-    def retries(self, call: Call, error: RequestFailed) -> bool:
-        """
-        An attempt failed, and nothing of a response was seen.
-
-        @return: Whether the owner makes another one.
-        """
-
-    def withdraw(self, call: Call) -> None:
-        """
-        The caller does not want the answer any more, and the call is on no connection.
-        """
 
 
 class Call:
@@ -144,8 +79,6 @@ class Call:
     @ivar attempts: How many attempts were made and failed.
     @ivar fresh: Whether it has to go over a new connection.
     """
-
-    _log: Final = Logger()
 
     # What most calls never set stays with the class: a call is made with each request.
     owner: Owner | None = None
@@ -168,11 +101,10 @@ class Call:
     appStatus: int | None = None
     protocolStatus: int | None = None
     bodyLength: int | None = None
-    stderrDropped = 0
     _received = 0
     _context: Context | None = None
-    _reader: HeadReader | None = None
-    _stderr: list[bytes] | None = None
+    _heads: Heads | None = None
+    _stderr: Stderr | None = None
     _stream: InputStream | None = None
 
     def __init__(
@@ -224,7 +156,7 @@ class Call:
         """
         What is kept of the back end's messages.
         """
-        return b"".join(self._stderr) if self._stderr else b""
+        return b"" if self._stderr is None else self._stderr.kept
 
     # What comes back; nothing here runs the caller's code
 
@@ -234,7 +166,9 @@ class Call:
         """
         self.seen = True
         if stream is _STDERR:
-            self._receiveStderr(data)
+            if self._stderr is None:
+                self._stderr = Stderr(self.options)
+            self._stderr.receive(data, self.context)
         elif self.error is not None:
             return
         elif self._raw:
@@ -249,38 +183,24 @@ class Call:
         elif self.head is not None:
             self._receiveBody(data)
         else:
-            end = data.find(b"\r\n\r\n") + 4
-            head = _heads.get(data[:end]) if self._reader is None else None
-            if head is not None and end <= self.options.headBytes:
-                self._setHead(head)
-                self._receiveBody(data[end:])
-            else:
-                self._readHead(data)
+            self._readHead(data)
 
     def _readHead(self, data: bytes) -> None:
         """
         Take more of the head, and what lies behind it.
         """
-        reader = self._reader
-        whole = reader is None
-        if reader is None:
-            reader = self._reader = HeadReader(self.options.headBytes)
+        heads = self._heads
+        if heads is None:
+            heads = self._heads = Heads(self.options.headBytes)
         try:
-            head = reader.receive(data)
-            while head is not None and head.code < 200:
-                # An interim response. The next head may be here already.
-                whole = False
-                head = reader.receive(reader.rest) if reader.rest else None
+            head = heads.receive(data)
         except (MalformedHead, HeadTooLarge) as error:
             self.fail(BadResponse, error)
             return
-        if head is None:
-            return
-        self._reader = None
-        if whole:
-            _remember(data[: len(data) - len(reader.rest)], head)
-        self._setHead(head)
-        self._receiveBody(reader.rest)
+        if head is not None:
+            self._heads = None
+            self._setHead(head)
+            self._receiveBody(heads.rest)
 
     def _setHead(self, head: ResponseHead) -> None:
         self.head = head
@@ -309,19 +229,6 @@ class Call:
         else:
             self._stream.receive(data)
 
-    def _receiveStderr(self, data: bytes) -> None:
-        if self._stderr is None:
-            self._stderr = []
-        room = self.options.stderrBytes - sum(map(len, self._stderr))
-        if room > 0:
-            self._stderr.append(data[:room])
-        self.stderrDropped += max(0, len(data) - max(0, room))
-        if self.options.onStderr is not None:
-            try:
-                self.options.onStderr(data, self.context)
-            except Exception:
-                self._log.failure("onStderr of the client failed")
-
     def end(self, appStatus: int, protocolStatus: int) -> None:
         """
         The application ended the request.
@@ -329,8 +236,10 @@ class Call:
         self.ended = True
         self.appStatus = appStatus
         self.protocolStatus = protocolStatus
-        if self._stderr is not None and self.options.logStderr:
-            self._logStderr()
+        if self._stderr is not None:
+            failed = self.head is not None and self.head.code >= 400
+            failed = failed or bool(appStatus or protocolStatus)
+            self._stderr.log(self.requestID, self.carrier, failed)
         if self.error is not None:
             return
         if protocolStatus:
@@ -345,7 +254,7 @@ class Call:
             self.fail(
                 BadResponse,
                 EmptyResponse("the request ended without a response")
-                if self._reader is None
+                if self._heads is None
                 else IncompleteHead("the response ended within its head"),
             )
         elif self.bodyLength is not None and self._received < self.bodyLength:
@@ -432,7 +341,7 @@ class Call:
                         self.stderr,
                         self.appStatus,
                         self.protocolStatus,
-                        self.stderrDropped,
+                        0 if self._stderr is None else self._stderr.dropped,
                     )
                 )
         elif self.head is not None:
@@ -451,6 +360,48 @@ class Call:
         deferred = self.deferred
         del self.deferred
         return deferred
+
+    # Deadlines
+
+    def setDue(self, now: float, outlet: Outlet) -> float:
+        """
+        Set the deadline for what the call waits for now.
+
+        @return: The earliest deadline that it has.
+        """
+        timeouts = self.timeouts
+        if self.phase == SENDING or outlet.queued:
+            wait = timeouts.write
+            self.progress = outlet.progress
+        else:
+            wait = timeouts.betweenBytes if self.seen else timeouts.firstByte
+            self.progress = -1
+        due = self.due = NEVER if wait is None else now + wait
+        return self.expires if self.expires < due else due
+
+    def overdue(self, now: float, outlet: Outlet, paused: bool) -> BackendTimedOut | None:
+        """
+        Which of its timeouts the call has met, if any; without one, the next deadline is set.
+
+        @param paused: Whether it is us who do not read.
+        """
+        timeouts = self.timeouts
+        if now >= self.expires and timeouts.total is not None:
+            return BackendTimedOut("total", timeouts.total)
+        if now < self.due:
+            return None
+        if self.progress >= 0:
+            if outlet.queued and outlet.progress == self.progress and timeouts.write is not None:
+                return BackendTimedOut("write", timeouts.write)
+        elif not paused:
+            if not self.seen and timeouts.firstByte is not None:
+                return BackendTimedOut("firstByte", timeouts.firstByte)
+            if self.seen and timeouts.betweenBytes is not None:
+                return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
+        self.setDue(now, outlet)
+        return None
+
+    # The body
 
     def bodyStream(self) -> InputStream:
         """
@@ -539,16 +490,3 @@ class Call:
         """
         self.fired = True
         self.abandon(RequestAborted("the caller cancelled the request"))
-
-    def _logStderr(self) -> None:
-        failed = self.head is not None and self.head.code >= 400
-        level = LogLevel.error if failed or self.appStatus or self.protocolStatus else LogLevel.info
-        # repr escapes what could forge a line of the log, or drive the terminal of its reader.
-        self._log.emit(
-            level,
-            "stderr of request {requestID} to {carrier}: {stderr}{more}",
-            requestID=self.requestID,
-            carrier=self.carrier,
-            stderr=repr(self.stderr.decode("utf-8", "backslashreplace")),
-            more=f" and {self.stderrDropped} bytes more" if self.stderrDropped else "",
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar, Final, Protocol, cast
+from typing import ClassVar, cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
@@ -41,37 +41,13 @@ from ..wire.events import (
     ValuesReceived,
 )
 from ..wire.fastcgiclient import ClientConnection
-from ..wire.framing import Buffer
-from ..wire.records import Stream
 from .call import SENDING, SENT, Call
+from .contracts import Keeper
 from .options import ClientOptions
-from .sending import Sending
+from .questions import Questions
+from .sending import Sending, smallBody
 from .timers import NEVER, Timers
 from .wire import ClientWire
-
-# A body that is not longer is sent together with the params.
-_SMALL: Final = 16_384
-
-
-class Keeper(Protocol):
-    """
-    Who wants to know what becomes of a connection: a pool.
-    """
-
-    def released(self, protocol: ClientProtocol) -> None:
-        """
-        A request ended, and the connection can take another.
-        """
-
-    def retired(self, protocol: ClientProtocol) -> None:
-        """
-        The connection takes no more requests.
-        """
-
-    def gone(self, protocol: ClientProtocol) -> None:
-        """
-        The connection is closed.
-        """
 
 
 class ClientProtocol(BaseProtocol):
@@ -105,9 +81,7 @@ class ClientProtocol(BaseProtocol):
         self._calls: dict[int, Call | None] = {}
         self._sending: dict[Call, Sending] = {}
         self._held: dict[Call, None] = {}
-        self._values: list[Deferred[dict[str, str]]] = []
-        self._answers: list[tuple[Deferred[dict[str, str]], dict[str, str]]] = []
-        self._valuesDue = NEVER
+        self._questions = Questions()
         self._outlet: Outlet
         self._transport: ITransport
         self._reason: Exception | None = None
@@ -187,12 +161,9 @@ class ClientProtocol(BaseProtocol):
         if isinstance(error, ConnectionDone):
             calls += self._take(self._connection.receiveEnd())
         calls += self._drop(error)
-        values, self._values = self._values, []
         if self.keeper is not None:
             self.keeper.gone(self)
-        for waiting in values:
-            if not waiting.called:
-                waiting.errback(NoResponse(error))
+        self._questions.fail(NoResponse(error))
         for call in calls:
             self._stopSending(call)
             call.deliver()
@@ -237,30 +208,23 @@ class ClientProtocol(BaseProtocol):
         """
         if self._closing:
             return fail(RequestNotSent(ClientClosed("the connection is closed")))
-        waiting: Deferred[dict[str, str]] = Deferred(lambda _: self.abort())
-        self._values.append(waiting)
-        if timeout is not None:
-            self._valuesDue = self._seconds() + timeout
-            self._timers.need(self._valuesDue)
+        due = NEVER if timeout is None else self._seconds() + timeout
+        self._timers.need(due)
         encoded = [name.encode("utf-8", "surrogateescape") for name in names]
         self._outlet.write(self._connection.getValues(encoded))
-        return waiting
+        return self._questions.ask(due, self.abort)
 
     def _sendBodies(self, call: Call, beginning: bytes) -> None:
-        body = call.prepared.body
-        requestID = call.requestID
-        if isinstance(body, bytes) and len(body) <= _SMALL and call.prepared.data is None:
-            parts: list[Buffer] = [beginning]
-            parts += self._connection.send(requestID, Stream.STDIN, body)
-            parts.append(self._connection.endStream(requestID, Stream.STDIN))
-            self._outlet.writeSequence(parts)
+        parts = smallBody(self._connection, call.requestID, call.prepared)
+        if parts:
+            self._outlet.writeSequence([beginning, *parts])
             self._sent(call)
             return
         self._outlet.write(beginning)
         sending = self._sending[call] = Sending(
             self._connection,
             self._outlet,
-            requestID,
+            call.requestID,
             self.options.outputBytes,
             partial(self._sent, call),
             partial(self._sendingFailed, call),
@@ -301,10 +265,8 @@ class ClientProtocol(BaseProtocol):
             events = [ConnectionFailed(RemoteProtocolError(f"not understood: {error!r}"))]
         for call in self._take(events):
             call.deliver()
-        while self._answers:
-            waiting, values = self._answers.pop(0)
-            if not waiting.called:
-                waiting.callback(values)
+        if self._questions.answers:
+            self._questions.deliver()
 
     def _take(self, events: list[Event]) -> list[Call]:
         """
@@ -335,7 +297,7 @@ class ClientProtocol(BaseProtocol):
                 self._log.warn("{peer} broke a rule: {error}", peer=self, error=event.error)
                 touched += [call for call in self._abort(event.error) if call not in touched]
             elif isinstance(event, (ValuesReceived, UnknownTypeReceived)):
-                self._takeValues(event)
+                self._questions.answer(event)
         for call in touched:
             if call.ended:
                 if self._sending or self._held:
@@ -350,18 +312,6 @@ class ClientProtocol(BaseProtocol):
         if ended:
             self._settle()
         return touched
-
-    def _takeValues(self, event: ValuesReceived | UnknownTypeReceived) -> None:
-        """
-        Take the answer to GET_VALUES; one that does not know the question knows no values.
-        """
-        values = {}
-        if isinstance(event, ValuesReceived):
-            for name, value in event.values:
-                decoded = value.decode("utf-8", "surrogateescape")
-                values[name.decode("utf-8", "surrogateescape")] = decoded
-        waiting = self._values.pop(0)
-        self._answers.append((waiting, values))
 
     # The end of requests
 
@@ -521,16 +471,7 @@ class ClientProtocol(BaseProtocol):
         """
         Set the deadline for what a call waits for now.
         """
-        timeouts = call.timeouts
-        if call.phase == SENDING or self._outlet.queued:
-            wait = timeouts.write
-            call.progress = self._outlet.progress
-        else:
-            wait = timeouts.betweenBytes if call.seen else timeouts.firstByte
-            call.progress = -1
-        due = call.due = NEVER if wait is None else now + wait
-        if call.expires < due:
-            due = call.expires
+        due = call.setDue(now, self._outlet)
         if due < self._timers.next:
             self._timers.need(due)
 
@@ -545,19 +486,19 @@ class ClientProtocol(BaseProtocol):
                 self._closeBy = NEVER
                 cast(ITCPTransport, self._transport).abortConnection()
             return self._closeBy
-        if self._values and now >= self._valuesDue:
+        if now >= self._questions.due:
             self.abort(BackendTimedOut("firstByte", now - self.idleSince))
             return NEVER
         calls = [call for call in self._calls.values() if call is not None]
-        if not calls and not self._values and self.keeper is not None:
+        if not calls and self._questions.due == NEVER and self.keeper is not None:
             idleUntil = self.idleSince + self.options.idleTimeout
             if now >= idleUntil:
                 self.close()
                 return self._closeBy
             return idleUntil
-        soon = self._valuesDue if self._values else NEVER
+        soon = self._questions.due
         for call in calls:
-            overdue = self._overdue(call, now)
+            overdue = call.overdue(now, self._outlet, self._paused)
             if overdue is None:
                 soon = min(soon, call.due, call.expires)
             elif self._calls.get(call.requestID) is call:
@@ -565,24 +506,3 @@ class ClientProtocol(BaseProtocol):
                 self.abandon(call)
                 call.deliver()
         return soon
-
-    def _overdue(self, call: Call, now: float) -> BackendTimedOut | None:
-        """
-        Which of its timeouts a call has met, if any.
-        """
-        timeouts = call.timeouts
-        if now >= call.expires and timeouts.total is not None:
-            return BackendTimedOut("total", timeouts.total)
-        if now < call.due:
-            return None
-        if call.progress >= 0:
-            outlet = self._outlet
-            if outlet.queued and outlet.progress == call.progress and timeouts.write is not None:
-                return BackendTimedOut("write", timeouts.write)
-        elif not self._paused:
-            if not call.seen and timeouts.firstByte is not None:
-                return BackendTimedOut("firstByte", timeouts.firstByte)
-            if call.seen and timeouts.betweenBytes is not None:
-                return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
-        self._setDue(call, now)
-        return None

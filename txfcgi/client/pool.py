@@ -12,8 +12,7 @@ from typing import cast
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,71 +27,8 @@ from ..errors import (
 from .call import WAITING, Call
 from .carrier import ClientProtocol
 from .options import ClientOptions, Timeouts
+from .target import Target
 from .timers import NEVER, Timers
-
-
-class Target(ClientFactory):
-    """
-    One endpoint, and the connections to it.
-
-    @ivar idle: The connections that nobody uses; the one used last is at the end.
-    @ivar open: All of them.
-    @ivar connecting: The calls for which one is being made.
-    @ivar multiplex: Whether requests share connections.
-    @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
-    """
-
-    noisy = False
-
-    def __init__(
-        self,
-        pool: Pool,
-        endpoint: IStreamClientEndpoint,
-        make: type[ClientProtocol],
-        multiplex: bool | None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.idle: list[ClientProtocol] = []
-        self.open: set[ClientProtocol] = set()
-        self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
-        self.multiplex = multiplex
-        self.failedUntil = 0.0
-        self._pool = pool
-        self._make = make
-
-    def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
-        """
-        A protocol for a new connection.
-        """
-        return self._make(self._pool.timers, self._pool.options, self)
-
-    @property
-    def load(self) -> int:
-        """
-        How many requests are on their way there.
-        """
-        return len(self.connecting) + sum(protocol.active for protocol in self.open)
-
-    def released(self, protocol: ClientProtocol) -> None:
-        """
-        A connection takes another request.
-        """
-        self._pool.released(protocol, self)
-
-    def retired(self, protocol: ClientProtocol) -> None:
-        """
-        A connection takes no more requests.
-        """
-        if protocol in self.idle:
-            self.idle.remove(protocol)
-
-    def gone(self, protocol: ClientProtocol) -> None:
-        """
-        A connection is closed.
-        """
-        self.retired(protocol)
-        self.open.discard(protocol)
-        self._pool.gone()
 
 
 class Pool:

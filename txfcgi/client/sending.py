@@ -5,7 +5,7 @@ L{Sending}: the streams of one request on their way out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -18,6 +18,23 @@ from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .prepare import Prepared
 from .wire import ClientWire
+
+# A body that is not longer is sent together with the params.
+_SMALL: Final = 16_384
+
+
+def smallBody(
+    connection: ClientConnection, requestID: int, prepared: Prepared
+) -> list[Buffer] | None:
+    """
+    A small body of bytes and its end, as records; L{None} if the body is something else.
+    """
+    body = prepared.body
+    if not isinstance(body, bytes) or len(body) > _SMALL or prepared.data is not None:
+        return None
+    parts = connection.send(requestID, Stream.STDIN, body)
+    parts.append(connection.endStream(requestID, Stream.STDIN))
+    return parts
 
 
 class Sending:

@@ -1,0 +1,99 @@
+"""
+L{Target}: one of the endpoints of a client.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import ClientFactory
+
+from .call import Call
+from .carrier import ClientProtocol
+from .options import ClientOptions
+from .timers import Timers
+
+
+class TargetPool(Protocol):
+    """
+    The pool, as far as a target has to do with it.
+    """
+
+    timers: Timers
+    options: ClientOptions
+
+    def released(self, protocol: ClientProtocol, target: Target) -> None:
+        """
+        A connection takes another request.
+        """
+
+    def gone(self) -> None:
+        """
+        There is one connection less.
+        """
+
+
+class Target(ClientFactory):
+    """
+    One endpoint, and the connections to it.
+
+    @ivar idle: The connections that nobody uses; the one used last is at the end.
+    @ivar open: All of them.
+    @ivar connecting: The calls for which one is being made.
+    @ivar multiplex: Whether requests share connections.
+    @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        pool: TargetPool,
+        endpoint: IStreamClientEndpoint,
+        make: type[ClientProtocol],
+        multiplex: bool | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.idle: list[ClientProtocol] = []
+        self.open: set[ClientProtocol] = set()
+        self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
+        self.multiplex = multiplex
+        self.failedUntil = 0.0
+        self._pool = pool
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
+        """
+        A protocol for a new connection.
+        """
+        return self._make(self._pool.timers, self._pool.options, self)
+
+    @property
+    def load(self) -> int:
+        """
+        How many requests are on their way there.
+        """
+        return len(self.connecting) + sum(protocol.active for protocol in self.open)
+
+    def released(self, protocol: ClientProtocol) -> None:
+        """
+        A connection takes another request.
+        """
+        self._pool.released(protocol, self)
+
+    def retired(self, protocol: ClientProtocol) -> None:
+        """
+        A connection takes no more requests.
+        """
+        if protocol in self.idle:
+            self.idle.remove(protocol)
+
+    def gone(self, protocol: ClientProtocol) -> None:
+        """
+        A connection is closed.
+        """
+        self.retired(protocol)
+        self.open.discard(protocol)
+        self._pool.gone()
