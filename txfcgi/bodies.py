@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 
 from .errors import InvalidResponse
-from .streams import TURN, InputStream, OutputStream
+from .streams import InputStream, OutputStream
 
 Body = bytes | IBodyProducer | Iterable[bytes] | AsyncIterable[bytes]
 
@@ -84,14 +84,9 @@ async def _pieces(body: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
 
 async def _sendAsync(body: AsyncIterable[bytes], output: OutputStream) -> None:
     iterator = body.__aiter__()
-    wrote = 0
     try:
         async for chunk in iterator:
             output.write(chunk)
-            wrote += len(chunk)
-            if wrote > TURN:
-                wrote = 0
-                output.rest()
             if output.full:
                 await output.drain()
     finally:

@@ -8,6 +8,7 @@ the socket does not take waits here, counted, and the writers hear when there is
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import ENOBUFS, EWOULDBLOCK
 from functools import partial
 from socket import SHUT_WR, socket
 from typing import Final, cast
@@ -132,11 +133,9 @@ class Outlet:
         else:
             try:
                 sent = self._handle.send(data)
-            except BlockingIOError:
+            except OSError as error:
+                self._blocked(error)
                 sent = 0
-            except OSError:
-                self._break()
-                return
             if sent != len(data):
                 self._enqueue((memoryview(data)[sent:],))
 
@@ -198,11 +197,9 @@ class Outlet:
             pieces = parts[start : start + _PIECES]
             try:
                 sent = self._handle.sendmsg(pieces)
-            except BlockingIOError:
+            except OSError as error:
+                self._blocked(error)
                 break
-            except OSError:
-                self._break()
-                return []
             for piece in pieces:
                 if sent < len(piece):
                     parts[start] = memoryview(piece)[sent:]
@@ -211,11 +208,15 @@ class Outlet:
                 start += 1
         return parts[start:]
 
-    def _break(self) -> None:
+    def _blocked(self, error: OSError) -> None:
         """
-        The socket is broken. The transport finds that out, and says so, when it writes itself.
+        The socket took nothing: it is full, or it is broken, and then there is no room any more
+        until the loss of the connection is known.
         """
-        self._transport.write(b"\0")
+        if error.errno not in (EWOULDBLOCK, ENOBUFS):
+            self.lost()
+            self._paused = True
+            cast(Connection, self._transport).abortConnection()
 
     def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
         """
@@ -254,7 +255,10 @@ class Outlet:
             return
         assert self._queue is not None
         before = self.queued
-        self._queue = self._sendNow(self._queue) or None
+        rest = self._sendNow(self._queue)
+        if self._lost:
+            return
+        self._queue = rest or None
         self.queued = sum(map(len, self._queue or ()))
         if self.queued < before:
             self.progress += 1

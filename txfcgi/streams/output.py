@@ -37,6 +37,7 @@ class OutputStream:
         "_pulling",
         "_send",
         "_streaming",
+        "_turn",
         "_unsent",
         "_waiters",
         "_wrote",
@@ -67,6 +68,7 @@ class OutputStream:
         self._pulling = False
         self._unsent = 0
         self._wrote = 0
+        self._turn = 0  # what was written when others had their turn last
         self._waiters: list[Deferred[None]] = []
 
     @property
@@ -112,6 +114,9 @@ class OutputStream:
             self._unsent = 0
         self._send(data)
         self._wrote += len(data)
+        if self._wrote - self._turn > TURN:
+            self._turn = self._wrote
+            self._outlet.rest()
         if self._producer is not None:
             if not self._streaming:
                 self._pull()
@@ -134,12 +139,6 @@ class OutputStream:
         self._waiters.append(waiter)
         self._outlet.whenDrained(self._resume)
         return waiter
-
-    def rest(self) -> None:
-        """
-        Let other work go first: the stream counts as full until the next turn of the reactor.
-        """
-        self._outlet.rest()
 
     def close(self) -> None:
         """
@@ -223,14 +222,11 @@ class OutputStream:
             return
         self._pulling = True
         try:
-            start = self._wrote
             while self._producer is not None and not self._outlet.full:
                 before = self._wrote
                 self._producer.resumeProducing()
                 if self._wrote == before:
                     return
-                if self._wrote - start > TURN:
-                    self._outlet.rest()
         finally:
             self._pulling = False
         if self._producer is not None:
