@@ -2,8 +2,9 @@
 L{Call}: one request from the moment it is asked for to the last byte of its answer, over as many
 attempts as that takes.
 
-It knows nothing of transports and pools: a L{Carrier<txfcgi.client.contracts.Carrier>} sends it and feeds it
-what comes back, and an L{Owner<txfcgi.client.contracts.Owner>} decides what becomes of it when an attempt fails.
+It knows nothing of transports and pools: a L{Carrier<txfcgi.client.contracts.Carrier>} sends it
+and feeds it what comes back, and an L{Owner<txfcgi.client.contracts.Owner>} decides what becomes
+of it when an attempt fails.
 """
 
 from __future__ import annotations

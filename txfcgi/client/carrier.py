@@ -13,11 +13,7 @@ from typing import ClassVar, cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IPushProducer,
-    ITCPTransport,
-    ITransport,
-)
+from twisted.internet.interfaces import IPushProducer, ITCPTransport, ITransport
 from twisted.internet.protocol import Protocol as BaseProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -66,10 +62,7 @@ class ClientProtocol(BaseProtocol):
     connectionFactory: ClassVar[type[ClientWire]] = ClientConnection
 
     def __init__(
-        self,
-        timers: Timers,
-        options: ClientOptions,
-        keeper: Keeper | None = None,
+        self, timers: Timers, options: ClientOptions, keeper: Keeper | None = None
     ) -> None:
         self.options = options
         self.keeper = keeper
@@ -468,9 +461,6 @@ class ClientProtocol(BaseProtocol):
     # Deadlines
 
     def _setDue(self, call: Call, now: float) -> None:
-        """
-        Set the deadline for what a call waits for now.
-        """
         due = call.setDue(now, self._outlet)
         if due < self._timers.next:
             self._timers.need(due)

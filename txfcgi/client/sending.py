@@ -23,9 +23,7 @@ from .wire import ClientWire
 _SMALL: Final = 16_384
 
 
-def smallBody(
-    connection: ClientConnection, requestID: int, prepared: Prepared
-) -> list[Buffer] | None:
+def smallBody(connection: ClientWire, requestID: int, prepared: Prepared) -> list[Buffer] | None:
     """
     A small body of bytes and its end, as records; L{None} if the body is something else.
     """
