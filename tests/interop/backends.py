@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.params import PHPFPM, cgiParams
+from txfcgi.client.scgi import SCGIClient
 
 from .processes import SEARCH_PATH, Child, Workspace, find, folder, freePort, running
 
@@ -181,30 +184,43 @@ def golang(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
     return plain("go", [program, workspace.socket], workspace)
 
 
-def flup(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
+def flup(workspace: Workspace, protocol: str = "fcgi") -> AbstractContextManager[RunningBackend]:
     """
     Run flup, in the Python that runs the tests: it comes with their requirements.
     """
-    return plain("flup", [sys.executable, str(PROGRAMS / "wsgi.py"), workspace.socket], workspace)
+    command = [sys.executable, str(PROGRAMS / "wsgi.py"), protocol, workspace.socket]
+    return plain("flup", command, workspace)
 
 
-def uWSGI(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
+def aioscgi(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
     """
-    Run uWSGI's fastcgi socket.
+    Run aioscgi, in the Python that runs the tests: it comes with their requirements.
+    """
+    command = [sys.executable, "-m", "aioscgi", "--unix-socket", workspace.socket]
+    return plain("aioscgi", [*command, "tests.interop.programs.asgi:application"], workspace)
+
+
+def uWSGI(
+    workspace: Workspace, protocol: str = "fastcgi"
+) -> AbstractContextManager[RunningBackend]:
+    """
+    Run uWSGI, with a socket for one of its protocols.
     """
     program = find("uwsgi-core", "uwsgi-core")
     find("/usr/lib/uwsgi/plugins/python3_plugin.so", "uwsgi-plugin-python3")
-    command = [program, "--plugin", "python3", "--fastcgi-socket", workspace.socket]
+    command = [program, "--plugin", "python3", f"--{protocol}-socket", workspace.socket]
     command += ["--wsgi-file", str(PROGRAMS / "wsgi.py"), "--processes", "2", "--master"]
     command += ["--die-on-term", "--need-app", "--disable-logging"]
     return plain("uwsgi", command, workspace)
 
 
-def ourselves(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
+def ourselves(
+    workspace: Workspace, protocol: str = "fcgi"
+) -> AbstractContextManager[RunningBackend]:
     """
-    Run C{twist fcgi} with L{tests.interop.programs.ours}.
+    Run C{twist fcgi} or C{twist scgi} with L{tests.interop.programs.ours}.
     """
-    command = [sys.executable, "-m", "twisted", "fcgi", "--port", f"unix:{workspace.socket}"]
+    command = [sys.executable, "-m", "twisted", protocol, "--port", f"unix:{workspace.socket}"]
     command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.programs.ours.app"]
     return plain("txfcgi", command, workspace)
 
@@ -221,6 +237,7 @@ class BackendKind:
         keep it to themselves; L{None} if it can't have one.
     @ivar digest: what ?count answers.
     @ivar uploadBytes: how large an upload may be.
+    @ivar client: what calls it.
     """
 
     name: str
@@ -231,6 +248,7 @@ class BackendKind:
     exitStatus: int | None = None
     digest: Callable[[bytes], bytes] = sha256
     uploadBytes: int = 20 * 1024 * 1024
+    client: type[Client] = FastCGIClient
 
     @contextmanager
     def running(self) -> Iterator[RunningBackend]:
@@ -258,4 +276,21 @@ BACKENDS = [
     BackendKind("flup", flup),
     BackendKind("uwsgi", uWSGI, keeps=False, hasStderr=False),
     BackendKind("txfcgi", ourselves, exitStatus=7),
+]
+
+
+def overSCGI(
+    name: str, start: Callable[[Workspace], AbstractContextManager[RunningBackend]]
+) -> BackendKind:
+    """
+    A kind of SCGI back end. None keeps a connection, or has a stderr.
+    """
+    return BackendKind(name, start, keeps=False, hasStderr=False, client=SCGIClient)
+
+
+SCGI_BACKENDS = [
+    overSCGI("uwsgi", partial(uWSGI, protocol="scgi")),
+    overSCGI("flup", partial(flup, protocol="scgi")),
+    overSCGI("aioscgi", aioscgi),
+    overSCGI("txfcgi", partial(ourselves, protocol="scgi")),
 ]

@@ -12,7 +12,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import DeferredSemaphore, gatherResults
 from twisted.trial.unittest import TestCase
 
-from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions
 from txfcgi.client.response import ClientResponse
 
@@ -39,12 +38,12 @@ class BackendCase(TestCase):
         cls.addClassCleanup(cls._stack.close)
         cls.backend = cls._stack.enter_context(cls.kind.running())
 
-    def client(self, **options: Any) -> FastCGIClient:
+    def client(self, **options: Any) -> Any:
         """
         A client, which is closed when the test is over.
         """
         options.setdefault("maxConnections", self.kind.connections)
-        calling = FastCGIClient(
+        calling = self.kind.client(
             reactor, self.backend.endpoints[self.endpoint], ClientOptions(**options)
         )
         self.addCleanup(calling.close)

@@ -1,9 +1,10 @@
 """
-A WSGI application for uWSGI and flup; run as a program, it is served by flup on the socket that is
-its argument. What it can do is in the query string.
+A WSGI application for uWSGI and flup; run as a program, it is served by flup, by the protocol and
+on the socket that are its arguments. What it can do is in the query string.
 """
 
 import hashlib
+import importlib
 import sys
 
 
@@ -38,6 +39,5 @@ def application(environ, startResponse):
 
 
 if __name__ == "__main__":
-    from flup.server.fcgi import WSGIServer
-
-    WSGIServer(application, bindAddress=sys.argv[1], maxSpare=20, maxThreads=40).run()
+    server = importlib.import_module(f"flup.server.{sys.argv[1]}")
+    server.WSGIServer(application, bindAddress=sys.argv[2], maxSpare=20, maxThreads=40).run()
