@@ -150,6 +150,15 @@ class TestValues:
         assert interpret(read) == value
         assert (read.type, read.requestID) == (value.type, value.requestID)
 
+    def test_held(self) -> None:
+        """
+        A reader tells how much of a record is missing its end.
+        """
+        reader = RecordReader()
+        data = Stdin(1, b"12345678").encode()
+        assert [record.content for record in reader.receive(data + data[:11])] == [b"12345678"]
+        assert reader.held == 11
+
     def test_frozen(self) -> None:
         """
         A record does not change; two types are never equal.

@@ -355,6 +355,13 @@ class RecordReader:
     def __init__(self) -> None:
         self._held = bytearray()
 
+    @property
+    def held(self) -> int:
+        """
+        How many bytes of an incomplete record are here.
+        """
+        return len(self._held)
+
     def receive(self, data: bytes) -> list[Record]:
         """
         Take the next bytes.

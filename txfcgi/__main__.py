@@ -1,0 +1,8 @@
+"""
+C{python -m txfcgi}.
+"""
+
+from .cli.main import main
+
+if __name__ == "__main__":
+    main()

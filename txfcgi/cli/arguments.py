@@ -1,0 +1,178 @@
+"""
+Arguments that several commands take.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from txfcgi.client.options import ClientOptions, RetryPolicy, Timeouts
+
+# What a person is likely to type for an endpoint.
+ENDPOINT_HELP = (
+    "where the back end is: host:port, the path of a Unix socket, or any Twisted endpoint such as "
+    "unix:/run/php/php-fpm.sock"
+)
+
+
+def endpoint(text: str) -> str:
+    """
+    The description of an endpoint, from that or something shorter.
+    """
+    if text.startswith(("/", "./", "../", "~")):
+        path = str(Path(text).expanduser().absolute())
+        return "unix:" + re.sub(r"([\\:=])", r"\\\1", path)
+    if re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]+", text) and not re.match("(unix|tcp|tcp6|ssl):", text):
+        return f"tcp:{text}"
+    if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]:[0-9]+", text):
+        host, _, port = text[1:].rpartition("]:")
+        return "tcp:" + host.replace(":", r"\:") + f":{port}"
+    if ":" not in text:
+        raise ArgumentTypeError(f"{text!r} is neither host:port, nor a path, nor an endpoint")
+    return text
+
+
+def seconds(text: str) -> float:
+    """
+    A time.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e9:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+def pair(text: str) -> tuple[str, str]:
+    """
+    C{NAME=VALUE}.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def header(text: str) -> tuple[str, str]:
+    """
+    C{Name: value}.
+    """
+    name, colon, value = text.partition(":")
+    if not name.strip() or not colon:
+        raise ArgumentTypeError(f"{text!r} is not 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def paramsIn(text: str) -> dict[str, str]:
+    """
+    Params from a file: a JSON object, C{NAME=VALUE} lines, or these with NUL between them, as in
+    C{/proc/PID/environ}.
+
+    @raise ValueError: If it is none of these.
+    """
+    if text.lstrip().startswith("{"):
+        table = json.loads(text)
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in table.items()
+        }
+    lines = text.split("\0") if "\0" in text else text.splitlines()
+    params = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not name or not equals:
+            raise ValueError(f"line {number} is not NAME=VALUE: {line!r:.100}")
+        params[name] = value
+    return params
+
+
+class ParamsFile(Action):
+    """
+    C{--params FILE}.
+    """
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """
+        Read the file.
+        """
+        assert isinstance(values, str)
+        try:
+            text = Path(values).read_text("utf-8", "surrogateescape")
+            params = paramsIn(text)
+        except (OSError, ValueError) as error:
+            parser.error(f"{option_string} {values}: {error}")
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), **params})
+
+
+def addEndpoint(parser: ArgumentParser) -> None:
+    """
+    The back end.
+    """
+    parser.add_argument("endpoint", type=endpoint, help=ENDPOINT_HELP)
+
+
+def addParams(parser: ArgumentParser) -> None:
+    """
+    Params, one by one and by file.
+    """
+    parser.add_argument(
+        "-p",
+        "--param",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a param, in place of one that is made of the request; may be given several times",
+    )
+    parser.add_argument(
+        "--params",
+        action=ParamsFile,
+        default={},
+        metavar="FILE",
+        help="a file with params: NAME=VALUE lines, or a JSON object",
+    )
+
+
+def addTimeout(parser: ArgumentParser, default: float) -> None:
+    """
+    How long all of it may take.
+    """
+    parser.add_argument(
+        "-t",
+        "--timeout",
+        type=seconds,
+        default=default,
+        metavar="SECONDS",
+        help=f"how long it may take altogether (default: {default:g})",
+    )
+
+
+def clientOptions(timeout: float, **more: Any) -> ClientOptions:
+    """
+    The options of a client for one request.
+    """
+    timeouts = Timeouts(
+        **dict.fromkeys(("connect", "write", "firstByte", "betweenBytes", "total"), timeout)
+    )
+    return ClientOptions(
+        timeouts=timeouts,
+        keepConnections=False,
+        retry=RetryPolicy(attempts=0),
+        logStderr=False,
+        **more,
+    )

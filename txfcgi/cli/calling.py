@@ -1,0 +1,214 @@
+"""
+C{txfcgi get}, C{post} and C{call}: one request to a back end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from pathlib import Path
+from typing import Any, Final
+
+from txfcgi.client.client import FastCGIClient
+from txfcgi.client.params import PHPFPM, cgiParams, decodedPath
+from txfcgi.client.response import ClientResponse
+from txfcgi.errors import InvalidRequest, RequestFailed, TxFCGIError
+from txfcgi.wire.records import Role
+
+from .arguments import addEndpoint, addParams, addTimeout, clientOptions, header
+from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
+
+_ROLES: Final = {role.name.lower(): role for role in Role}
+
+_EXIT: Final = """
+The body goes to stdout; the head (<), the back end's stderr (!) and how it ended (=) go to stderr.
+The exit status is 0; 4 or 5 for a response with such a status; 3 if the app's own exit status is
+not 0; 1 if there is no response, or not all of it.
+"""
+
+_GET: Final = """examples:
+  txfcgi get 127.0.0.1:9000 /hello?name=world
+  txfcgi get /run/php/php-fpm.sock /index.php --root /srv/www
+  txfcgi get unix:/run/app.sock / -H 'Accept: text/html' -p REMOTE_USER=alice
+"""
+_POST: Final = """examples:
+  txfcgi post 127.0.0.1:9000 /form --data 'name=world'
+  txfcgi post /run/php/php-fpm.sock /upload.php --root /srv/www --body picture.png \\
+      --type image/png
+"""
+_CALL: Final = """examples:
+  txfcgi call 127.0.0.1:9000 -p REQUEST_METHOD=GET -p SCRIPT_FILENAME=/srv/www/a.php
+  txfcgi call /run/auth.sock --role authorizer --params params.txt
+  txfcgi call /run/filter.sock --role filter --filter-data page.html -p REQUEST_METHOD=GET
+"""
+
+
+def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+    """
+    Add the three commands.
+    """
+    for name, summary, examples in (
+        ("get", "make a GET request", _GET),
+        ("post", "make a POST request", _POST),
+        ("call", "make any request, of just the params given", _CALL),
+    ):
+        parser = commands.add_parser(
+            name, help=summary, description=summary + "." + _EXIT, epilog=examples, **common
+        )
+        parser.set_defaults(run=run, method=name.upper())
+        addEndpoint(parser)
+        if name == "call":
+            parser.add_argument(
+                "--role", choices=list(_ROLES), default="responder", help="what the app is to be"
+            )
+            parser.add_argument(
+                "--filter-data", metavar="FILE", help="the file that a filter works on (DATA)"
+            )
+        else:
+            parser.add_argument("uri", help="path and query, as in a URL")
+            parser.add_argument(
+                "-X", "--method", metavar="METHOD", help=f"in place of {name.upper()}"
+            )
+            parser.add_argument(
+                "-H",
+                "--header",
+                type=header,
+                action="append",
+                default=[],
+                metavar="'NAME: VALUE'",
+                help="an HTTP header; may be given several times",
+            )
+            parser.add_argument(
+                "--root",
+                metavar="DIR",
+                help="the site's folder as php-fpm sees it; the path names a script below it",
+            )
+            parser.add_argument(
+                "--front-controller",
+                metavar="SCRIPT",
+                help="with --root: the script for paths that name none, such as index.php",
+            )
+            parser.add_argument(
+                "--script", metavar="FILE", help="SCRIPT_FILENAME, whatever the path"
+            )
+            parser.add_argument("--type", metavar="TYPE", help="CONTENT_TYPE of the body")
+        if name != "get":
+            body = parser.add_mutually_exclusive_group()
+            body.add_argument("-d", "--data", metavar="TEXT", help="the body")
+            body.add_argument("--body", metavar="FILE", help="a file with the body; - for stdin")
+        addParams(parser)
+        addTimeout(parser, 60.0)
+        parser.add_argument(
+            "-i", "--include", action="store_true", help="write the head to stdout as well"
+        )
+        parser.add_argument(
+            "-q", "--quiet", action="store_true", help="say nothing on stderr but errors"
+        )
+
+
+def paramsOf(args: Namespace) -> dict[str, str]:
+    """
+    The params that a command line asks for.
+
+    @raise InvalidRequest: If its path can't be one.
+    """
+    if args.command == "call":
+        params: dict[str, str] = {}
+    else:
+        site: dict[str, Any] = {"headers": args.header}
+        if args.root is not None:
+            php = PHPFPM(os.path.abspath(args.root), frontController=args.front_controller)
+            params = php.params(args.method, args.uri, **site)
+        elif args.script is not None:
+            script = os.path.abspath(args.script)
+            params = cgiParams(
+                args.method,
+                args.uri,
+                scriptName="/" + os.path.basename(script),
+                scriptFilename=script,
+                documentRoot=os.path.dirname(script),
+                REDIRECT_STATUS="200",
+                **site,
+            )
+        else:
+            path = decodedPath(args.uri.partition("?")[0])
+            params = cgiParams(args.method, args.uri, scriptName="", pathInfo=path, **site)
+        if args.type is not None:
+            params["CONTENT_TYPE"] = args.type
+    return {**params, **args.params, **dict(args.param)}
+
+
+def bodyOf(args: Namespace) -> bytes | None:
+    """
+    The body that a command line asks for.
+    """
+    if args.command == "get":
+        return None
+    if args.data is not None:
+        return os.fsencode(args.data)
+    if args.body == "-":
+        return sys.stdin.buffer.read()
+    return None if args.body is None else Path(args.body).read_bytes()
+
+
+async def run(reactor: Any, args: Namespace, console: Console) -> int:
+    """
+    Make the request.
+    """
+    try:
+        params = paramsOf(args)
+        body = bodyOf(args)
+        more: dict[str, Any] = {}
+        if args.command == "call":
+            more["role"] = _ROLES[args.role]
+            if args.filter_data is not None:
+                more["data"] = Path(args.filter_data).read_bytes()
+        elif body is not None and "CONTENT_TYPE" not in params:
+            params["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+    except (InvalidRequest, OSError) as error:
+        console.say(f"txfcgi {args.command}: {error}")
+        return FAILED
+    stderr = Lines(console, "! ")
+    client = FastCGIClient(
+        reactor,
+        args.endpoint,
+        clientOptions(
+            args.timeout, onStderr=lambda data, _: None if args.quiet else stderr.receive(data)
+        ),
+    )
+    try:
+        response = await client.request(params, body, **more)
+        _showHead(response, args, console)
+        await response.collect(console.write)
+        stderr.end()
+        if not args.quiet:
+            console.say(f"= appStatus {response.applicationStatus}")
+        return _status(response)
+    except TxFCGIError as error:
+        stderr.end()
+        kind = type(error).__name__
+        status = error.appStatus if isinstance(error, RequestFailed) else None
+        told = "" if status is None else f" (appStatus {status})"
+        console.say(f"txfcgi {args.command}: {kind}: {readable(str(error))}{told}")
+        return FAILED
+    finally:
+        await client.close()
+
+
+def _showHead(response: ClientResponse, args: Namespace, console: Console) -> None:
+    lines = [f"Status: {response.code} {readable(response.phrase)}"]
+    lines += [f"{readable(name)}: {readable(value)}" for name, value in response.head.headers]
+    if not args.quiet:
+        for line in lines:
+            console.say(f"< {line}")
+    if args.include:
+        console.line("\n".join([*lines, ""]))
+
+
+def _status(response: ClientResponse) -> int:
+    if response.code >= 500:
+        return SERVER_ERROR
+    if response.code >= 400:
+        return CLIENT_ERROR
+    return APP_FAILED if response.applicationStatus else OK

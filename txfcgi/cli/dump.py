@@ -1,0 +1,131 @@
+"""
+C{txfcgi dump}: what goes over the wire, recorded or as it goes.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IListeningPort
+
+from txfcgi.service.errors import CannotServe
+from txfcgi.service.listen import endpointFromText, explainListenFailure
+from txfcgi.service.serving import EXPECTED_FAILURES
+
+from .arguments import endpoint
+from .console import FAILED, OK, USAGE, Console
+from .printer import RecordPrinter
+from .tap import TapFactory
+
+_ABOUT: Final = """show FastCGI records: those in a file, or, between a web server and an app, each
+as it passes. > goes to the app, < to the web server; the number tells connections apart.
+Passwords, cookies, tokens and the like are shown as ***; bodies are not shown unless asked for.
+"""
+_EXAMPLES: Final = """examples:
+  txfcgi dump recorded.bin
+  xxd -p recorded.bin | txfcgi dump --hex -
+  txfcgi dump --listen unix:/tmp/seen.sock --connect unix:/run/app.sock
+    and in nginx: fastcgi_pass unix:/tmp/seen.sock
+"""
+
+_PIECE: Final = 65_536
+
+
+def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+    """
+    Add the command.
+    """
+    parser = commands.add_parser(
+        "dump",
+        help="show records, in a file or as they pass",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        **common,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("file", nargs="?", help="a recorded byte stream of one way; - for stdin")
+    parser.add_argument("--hex", action="store_true", help="the file is in hexadecimal")
+    parser.add_argument(
+        "--listen", metavar="ENDPOINT", help="where the web server is to connect, as for --port"
+    )
+    parser.add_argument("--connect", type=endpoint, metavar="ENDPOINT", help="where the app is")
+    parser.add_argument(
+        "--content",
+        type=int,
+        default=0,
+        metavar="BYTES",
+        help="how much of each record of a body to show",
+    )
+    parser.add_argument("--secrets", action="store_true", help="show passwords and cookies too")
+
+
+async def run(reactor: Any, args: Namespace, console: Console) -> int:
+    """
+    Show records.
+    """
+    passing = args.listen is not None or args.connect is not None
+    if passing == (args.file is not None) or (args.listen is None) != (args.connect is None):
+        console.say("txfcgi dump: it takes a file, or --listen and --connect")
+        return USAGE
+
+    def printer(prefix: str) -> RecordPrinter:
+        return RecordPrinter(console.line, prefix, args.secrets, args.content)
+
+    if passing:
+        return await _pass(reactor, args, console, printer)
+    try:
+        _read(args, printer(""))
+    except (OSError, ValueError) as error:
+        console.say(f"txfcgi dump: {args.file}: {error}")
+        return FAILED
+    return OK
+
+
+def _read(args: Namespace, printer: RecordPrinter) -> None:
+    """
+    Show what is in a file.
+    """
+    if args.file == "-":
+        _readFrom(sys.stdin.buffer, args.hex, printer)
+    else:
+        with Path(args.file).open("rb") as file:
+            _readFrom(file, args.hex, printer)
+    printer.end()
+
+
+def _readFrom(file: BinaryIO, isHex: bool, printer: RecordPrinter) -> None:
+    if isHex:
+        printer.receive(bytes.fromhex(file.read().decode("ascii")))
+        return
+    pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
+    for piece in pieces:
+        printer.receive(piece)
+
+
+async def _pass(
+    reactor: Any, args: Namespace, console: Console, printer: Callable[[str], RecordPrinter]
+) -> int:
+    """
+    Stand between a web server and an app, until the process is told to end.
+    """
+    factory = TapFactory(clientFromString(reactor, args.connect), printer, console.say)
+    try:
+        listening = endpointFromText(reactor, args.listen)
+        port: IListeningPort = await maybeDeferred(listening.listen, factory)
+    except EXPECTED_FAILURES as error:
+        reason = error if isinstance(error, CannotServe) else explainListenFailure(error)
+        console.say(f"txfcgi dump: {args.listen}: {reason}")
+        return FAILED
+    console.say(f"listens on {args.listen}, and passes all on to {args.connect}")
+    ended: Deferred[None] = Deferred()
+    reactor.addSystemEventTrigger("before", "shutdown", ended.callback, None)
+    await ended
+    await maybeDeferred(port.stopListening)
+    await factory.close()
+    return OK

@@ -1,0 +1,67 @@
+"""
+The command line: which commands there are, and how one runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from txfcgi import __version__
+
+from . import calling, dump, ping, values
+from .console import FAILED, Console
+
+_EXAMPLES = """examples:
+  txfcgi get 127.0.0.1:9000 /hello?name=world
+  txfcgi ping /run/php/php-fpm.sock --fpm-ping
+  txfcgi dump --listen unix:/tmp/seen.sock --connect unix:/run/app.sock
+
+txfcgi COMMAND --help tells more of each.
+"""
+
+
+def makeParser() -> ArgumentParser:
+    """
+    What reads the command line.
+    """
+    parser = ArgumentParser(
+        prog="txfcgi",
+        description="Call FastCGI back ends, and look at what goes over the wire.",
+        epilog=_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"txfcgi {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = {"formatter_class": RawDescriptionHelpFormatter, "allow_abbrev": False}
+    for module in (calling, ping, values, dump):
+        module.add(commands, common)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run a command, and end the process with its exit status.
+
+    @param words: What stands behind C{txfcgi}; L{None} for what this process was started with.
+    """
+    # Mistakes in it are told before there is a reactor.
+    args = makeParser().parse_args(words)
+
+    async def running(reactor: Any) -> None:
+        try:
+            status: int = await args.run(reactor, args, Console())
+        except BrokenPipeError:
+            # Whoever reads has enough. Python would complain when it flushes what is left.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = FAILED
+        raise SystemExit(status)
+
+    react(lambda reactor: Deferred.fromCoroutine(running(reactor)))

@@ -1,0 +1,157 @@
+"""
+A connection that goes through this process, and is shown as it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IPushProducer,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from .console import readable
+from .printer import RecordPrinter
+
+
+class Half(Protocol):
+    """
+    One end of such a connection.
+
+    @ivar other: The other end, as soon as it is there.
+    @ivar closed: Fires when this one is closed.
+    """
+
+    other: Half | None = None
+
+    def __init__(self, printer: RecordPrinter) -> None:
+        self._printer = printer
+        self.closed: Deferred[None] = Deferred()
+
+    def joinTo(self, other: Half) -> None:
+        """
+        Send what comes here there, no faster than it is taken.
+        """
+        self.other = other
+        cast(IConsumer, other.transport).registerProducer(cast(IPushProducer, self.transport), True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Pass bytes on, and show them.
+        """
+        assert self.other is not None and self.other.transport is not None
+        self.other.transport.write(data)
+        self._printer.receive(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Close the other end, too.
+        """
+        self._printer.end()
+        if self.other is not None:
+            other: Any = self.other.transport
+            other.unregisterProducer()
+            other.loseConnection()
+        self.closed.callback(None)
+
+
+class TapFactory(Factory):
+    """
+    Passes each connection on to an endpoint.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        makePrinter: Callable[[str], RecordPrinter],
+        say: Callable[[str], None],
+    ) -> None:
+        """
+        @param makePrinter: Makes what shows one direction, of a prefix for its lines.
+        @param say: Takes what there is to say beside.
+        """
+        self._endpoint = endpoint
+        self._makePrinter = makePrinter
+        self._say = say
+        self._number = 0
+        self._open: set[Half] = set()
+        self._connecting: set[Deferred[Any]] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> Half:
+        """
+        An end for a web server's connection.
+        """
+        self._number += 1
+        return self._track(Accepted(self, self._makePrinter(f"{self._number}> "), self._number))
+
+    def _track(self, half: Half) -> Half:
+        self._open.add(half)
+        half.closed.addCallback(lambda _: self._open.discard(half))
+        return half
+
+    def connect(self, half: Accepted) -> None:
+        """
+        Make the other end.
+        """
+        ended = Factory()
+        ended.noisy = False
+        ended.buildProtocol = lambda addr: self._track(  # type: ignore[method-assign]
+            Half(self._makePrinter(f"{half.number}< "))
+        )
+        connecting: Deferred[Any] = self._endpoint.connect(ended)
+        self._connecting.add(connecting)
+        half.connecting = connecting
+
+        def connected(other: Half) -> None:
+            other.joinTo(half)
+            half.joinTo(other)
+            cast(IPushProducer, half.transport).resumeProducing()
+
+        def failed(failure: Failure) -> None:
+            self._say(f"{half.number}: no connection to the app: {readable(str(failure.value))}")
+            cast(ITCPTransport, half.transport).abortConnection()
+
+        connecting.addCallbacks(connected, failed)
+        connecting.addBoth(lambda _: self._connecting.discard(connecting))
+
+    async def close(self) -> None:
+        """
+        Close all connections.
+        """
+        for connecting in list(self._connecting):
+            connecting.cancel()
+        halves = list(self._open)
+        for half in halves:
+            if half.transport is not None:
+                cast(ITCPTransport, half.transport).abortConnection()
+        await DeferredList([half.closed for half in halves])
+
+
+class Accepted(Half):
+    """
+    The end of a web server.
+    """
+
+    connecting: Deferred[Any] | None = None
+
+    def __init__(self, factory: TapFactory, printer: RecordPrinter, number: int) -> None:
+        super().__init__(printer)
+        self._factory = factory
+        self.number = number
+
+    def connectionMade(self) -> None:
+        """
+        Read nothing before there is somebody to take it.
+        """
+        cast(IPushProducer, self.transport).pauseProducing()
+        self._factory.connect(self)
