@@ -123,6 +123,9 @@ class Outlet:
         Write bytes, behind all that was written before. After the connection is gone, nothing
         happens.
         """
+        if not data:
+            # Writing nothing would fail where the peer, which has all it wants, is gone.
+            return
         if self._corked is not None:
             self._corked.append(data)
             self.queued += len(data)

@@ -196,8 +196,10 @@ def aioscgi(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
     """
     Run aioscgi, in the Python that runs the tests: it comes with their requirements.
     """
-    command = [sys.executable, "-m", "aioscgi", "--unix-socket", workspace.socket]
-    return plain("aioscgi", [*command, "tests.interop.programs.asgi:application"], workspace)
+    program = "import sys, aioscgi.main; sys.path.insert(0, {!r}); aioscgi.main.main()"
+    command = [sys.executable, "-c", program.format(str(PROGRAMS))]
+    command += ["--unix-socket", workspace.socket, "asgi:application"]
+    return plain("aioscgi", command, workspace)
 
 
 def uWSGI(

@@ -21,4 +21,11 @@ gateway = ServiceMaker(
     "fcgi-gateway",
 )
 
-__all__ = ["fcgi", "gateway"]
+scgi = ServiceMaker(
+    "txfcgi SCGI server",
+    "txfcgi.service.scgitap",
+    "Serve an app over SCGI, behind a web server.",
+    "scgi",
+)
+
+__all__ = ["fcgi", "gateway", "scgi"]

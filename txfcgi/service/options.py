@@ -367,3 +367,14 @@ class ServerOptions(Options):
         if Description.fromText(text).isPublic() and self["allowFrom"] is None and not insecure:
             raise UsageError(refusal.format(address=f"{option} {text}"))
         return endpointFromText(reactor, text, insecure=insecure)
+
+
+def makeService(options: ServerOptions) -> IService:
+    """
+    Make the service for a command line.
+
+    @param options: The command line, parsed.
+
+    @return: The service.
+    """
+    return options.makeService()

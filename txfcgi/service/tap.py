@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from twisted.application.service import IService
 from twisted.internet.interfaces import IAddress
 
 from txfcgi.client.client import FastCGIClient
 from txfcgi.server.factory import FastCGIServerFactory
-from txfcgi.service.options import ServerOptions
+from txfcgi.service.options import ServerOptions, makeService
+
+__all__ = ["Options", "makeService"]
 
 
 class Options(ServerOptions):
@@ -45,14 +46,3 @@ class Options(ServerOptions):
             multiplex=not self["no-multiplex"],
             allowFrom=allowFrom,
         )
-
-
-def makeService(options: ServerOptions) -> IService:
-    """
-    Make the service for a command line.
-
-    @param options: The command line, parsed.
-
-    @return: The service.
-    """
-    return options.makeService()

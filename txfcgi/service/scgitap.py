@@ -1,0 +1,58 @@
+"""
+C{twistd scgi}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from twisted.internet.interfaces import IAddress
+
+from txfcgi.client.scgi import SCGIClient
+from txfcgi.server.scgi import SCGIServerFactory
+from txfcgi.service.options import ServerOptions, makeService
+
+__all__ = ["Options", "makeService"]
+
+
+class Options(ServerOptions):
+    """
+    The command line of C{twistd scgi}.
+    """
+
+    command = "scgi"
+    protocol = "SCGI"
+
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "lenient",
+            None,
+            "Take requests that leave the header SCGI out (nginx without its scgi_params), and "
+            "those with an HTTP header that is there several times (nginx before 1.23)",
+        ],
+        ["status-line", None, "Start answers with an HTTP status line in place of a Status header"],
+        [
+            "abort-on-eof",
+            None,
+            "Take a web server that closes its direction of a connection for one that has given "
+            "its request up",
+        ],
+    ]
+
+    clientFactory = SCGIClient
+
+    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> SCGIServerFactory:
+        """
+        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
+
+        @return: A factory that serves the app.
+        """
+        return SCGIServerFactory(
+            self["application"],
+            self["limits"],
+            lenient=bool(self["lenient"]),
+            statusLine=bool(self["status-line"]),
+            abortOnEOF=bool(self["abort-on-eof"]),
+            allowFrom=allowFrom,
+        )
