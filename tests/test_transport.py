@@ -134,8 +134,10 @@ class WritingTests(SocketTests):
         A sequence waits behind what waits.
         """
         data = self.fill()
-        self.outlet.writeSequence([b"x" * 10, b"y" * 10])
-        self.assertEqual(self.line.takeAll(), data + b"x" * 10 + b"y" * 10)
+        for size in (10, 20_000):
+            self.outlet.writeSequence([b"x" * size, b"y" * size])
+            data += b"x" * size + b"y" * size
+        self.assertEqual(self.line.takeAll(), data)
 
     def test_broken(self) -> None:
         """
@@ -162,6 +164,17 @@ class WritingTests(SocketTests):
         self.outlet.write(b"nobody is there")
         self.outlet.writeSequence([bytes(20_000)])
         self.assertEqual(self.outlet.queued, 0)
+
+    def test_brokenWhenItGoesOn(self) -> None:
+        """
+        So it is when that is found as more is to be sent.
+        """
+        self.fill()
+        self.line.far.close()
+        self.outlet.resumeProducing()
+        self.assertEqual(self.outlet.queued, 0)
+        self.line.settle()
+        self.assertTrue(self.protocol.lost)
 
     def test_unixServer(self) -> None:
         """
