@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import IReactorUNIX
 from twisted.internet.protocol import ClientFactory, Protocol
@@ -109,7 +110,7 @@ class FloorFactory(ClientFactory):
     size: int
     again: Callable[[], object]
 
-    def buildProtocol(self, addr: object) -> Floor:
+    def buildProtocol(self, addr: object) -> Any:
         """
         For a new connection.
         """

@@ -63,6 +63,8 @@ class Prepared:
         """
         Whether it is a HEAD request, whose answer has no body.
         """
+        if type(self.params) is dict and "REQUEST_METHOD" in self.params:
+            return self.params["REQUEST_METHOD"] in _HEAD
         return valueOf(self.params, _METHOD) in _HEAD
 
 

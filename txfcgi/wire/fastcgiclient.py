@@ -62,10 +62,11 @@ _STDOUT: Final = Stream.STDOUT
 _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 
 # Pairs that were encoded already, by name and value as the caller gave them: most params of a
-# caller are the same with each request. What may be a secret is not kept.
+# caller are the same with each request. What may be a secret is not kept, nor what is different
+# each time.
 _KNOWN: Final = 1024
 _KNOWN_LENGTH: Final = 256
-_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY").search
+_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY|URI|QUERY|REMOTE_PORT").search
 
 _names: Final[dict[Text, tuple[bytes, bytes, bool]]] = {}
 
@@ -74,6 +75,7 @@ _beginnings: Final[dict[int, bytes]] = {}
 _ends: Final[dict[int, bytes]] = {}
 _outputEnds: Final[dict[int, bytes]] = {}
 _PADDING: Final = tuple(bytes(size) for size in range(8))
+_SHORT: Final = tuple(bytes((size,)) for size in range(128))
 
 
 class _KnownPairs(dict[tuple[Text, Text], bytes]):
@@ -94,13 +96,16 @@ class _KnownPairs(dict[tuple[Text, Text], bytes]):
         nameBytes, length, secret = known
         valueBytes = asBytes(value, "value")
         size = len(valueBytes)
-        encoded = b"".join((length, _length(size), nameBytes, valueBytes))
-        if len(encoded) <= _KNOWN_LENGTH:
-            if not secret:
-                if len(self) >= _KNOWN:
-                    self.clear()
-                self[pair] = encoded
-        elif len(encoded) > MAX_CONTENT:
+        valueLength = _SHORT[size] if size < 128 else _length(size)
+        encoded = b"".join((length, valueLength, nameBytes, valueBytes))
+        if secret:
+            if size < MAX_CONTENT // 2:
+                return encoded
+        elif len(encoded) <= _KNOWN_LENGTH:
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[pair] = encoded
+        if len(encoded) > MAX_CONTENT:
             raise ParamTooLarge(
                 f"the param {nameBytes!r:.80} takes {len(encoded)} bytes, and a record holds "
                 f"{MAX_CONTENT}"
@@ -109,7 +114,7 @@ class _KnownPairs(dict[tuple[Text, Text], bytes]):
 
 
 def _length(size: int) -> bytes:
-    return bytes((size,)) if size < 128 else (size | 0x80000000).to_bytes(4, "big")
+    return _SHORT[size] if size < 128 else (size | 0x80000000).to_bytes(4, "big")
 
 
 def _checkedName(name: Text) -> tuple[bytes, bytes, bool]:
@@ -137,10 +142,10 @@ def asBytes(text: object, what: str) -> bytes:
     @param what: Which of them it is.
     @raise InvalidParam: If it is neither text nor bytes.
     """
+    if isinstance(text, str):
+        return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")
     if isinstance(text, bytes):
         return text
-    if isinstance(text, str):
-        return text.encode("utf-8", "surrogateescape")
     raise InvalidParam(f"a param's {what} is str or bytes, not {type(text).__name__}: {text!r:.80}")
 
 
