@@ -119,7 +119,7 @@ def wire(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run(
         *("pytest", "-q", *PARALLEL, "tests/wire"),
-        *("--cov=txfcgi.wire", "--cov-fail-under=100"),
+        *("--cov=txfcgi/wire", "--cov-fail-under=100"),
     )
 
 

@@ -37,6 +37,17 @@ def block(*pairs: tuple[bytes, bytes], limit: int = 1_000) -> NameValueParams:
     return NameValueParams(b"".join(pair(*each) for each in pairs), limit)
 
 
+def test_views() -> None:
+    """
+    Names, values and both come as a mapping has them, and a later look finds the same.
+    """
+    params = block((b"A", b"1"), (b"B", b"2"), (b"A", b"3"))
+    assert list(params.keys()) == ["A", "B"]
+    assert list(params.values()) == ["3", "2"]
+    assert list(params.items()) == [("A", "3"), ("B", "2")]
+    assert params["B"] == "2"
+
+
 class TestLooks:
     """
     The first looks each go through the block, the later ones do not: nobody can tell.

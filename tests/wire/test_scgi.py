@@ -658,3 +658,17 @@ def test_anyMistake(at: int, byte: bytes) -> None:
     """
     data = EXAMPLE[:at] + byte + EXAMPLE[at + 1 :]
     assert len({tuple(kinds(events)) for events in everyWay(data)}) == 1
+
+
+def test_awaited() -> None:
+    """
+    Headers are awaited from the first byte to the last; there is no shorter way in for a whole
+    request.
+    """
+    connection = ServerConnection()
+    assert connection.awaited is None
+    assert connection.receiveRequest(b"24:CONTENT_LENGTH\x000\x00SCGI\x001\x00,") is None
+    connection.receive(b"24:CONTENT_LENGTH\x000\x00")
+    assert connection.awaited is True
+    connection.receive(b"SCGI\x001\x00,")
+    assert connection.awaited is None

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -71,6 +71,10 @@ def _nameOf(app: App) -> str:
     return getattr(app, "__qualname__", None) or repr(app)
 
 
+# The statuses whose responses have a body.
+_WITH_BODY: Final = frozenset(range(200, 600)) - {204, 304}
+
+
 class Application:
     """
     An app, and how its requests are run.
@@ -91,6 +95,15 @@ class Application:
         try:
             result = self._app(request)
             if type(result) is Response:
+                body = result.body
+                if type(body) is bytes and request._isPlain() and result.code in _WITH_BODY:
+                    head, _ = formatHead(result.code, result.pairs(), len(body))
+                    if len(head) + len(body) <= FULL:
+                        channel = request._channel
+                        channel.outlet.write(channel.wire.respond(request.requestID, head, body))
+                        request._finish(None)
+                        channel.requestEnded(request)
+                        return
                 self._respond(request, result)
             elif type(result) is CoroutineType:
                 self._step(request, result)

@@ -109,6 +109,13 @@ class ServerProtocol(Protocol):
             self._drop(len(data))
             return
         try:
+            one = self.wire.receiveRequest(data)
+            if one is not None:
+                if self._begin(one):
+                    request = self.requests[one.requestID]
+                    request._inputEnded = True
+                    self.application.run(request)
+                return
             arrived = self.wire.receive(data)
             if len(arrived) > 2:
                 self.outlet.cork()

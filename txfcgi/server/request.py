@@ -272,6 +272,12 @@ class Request:
         params = self.params
         return params.mayHold(b"REQUEST_METHODHEAD") and params.find(b"REQUEST_METHOD") == b"HEAD"
 
+    def _isPlain(self) -> bool:
+        """
+        Whether a response with a body can be sent with no more questions.
+        """
+        return False
+
     @property
     def _untouched(self) -> bool:
         """
@@ -380,6 +386,9 @@ class ResponderRequest(Request):
 
     role = Role.RESPONDER
 
+    def _isPlain(self) -> bool:
+        return self._output is None and not self.params.mayHold(b"REQUEST_METHODHEAD")
+
     def _receive(self, stream: Stream, data: bytes) -> None:
         (self._stdin or self.stdin).receive(data)
 
@@ -466,6 +475,9 @@ class FilterRequest(ResponderRequest):
     @property
     def _untouched(self) -> bool:
         return self._data is None and super()._untouched
+
+    def _isPlain(self) -> bool:
+        return False
 
     def _mayWrite(self) -> bool:
         return self._inputEnded or self.stdin.complete

@@ -22,9 +22,7 @@ class RawHeaders(Protocol):
 
 
 _Values = Text | Sequence[str] | Sequence[bytes]
-Headers = (
-    Mapping[str, _Values] | Mapping[bytes, _Values] | Iterable[tuple[Text, Text]] | RawHeaders
-)
+Headers = Mapping[str, _Values] | Mapping[bytes, _Values] | Iterable[tuple[Text, Text]] | RawHeaders
 
 
 class Response:
@@ -43,9 +41,7 @@ class Response:
 
     __slots__ = ("body", "code", "headers")
 
-    def __init__(
-        self, code: int | None = 200, headers: Headers = (), body: Body = b""
-    ) -> None:
+    def __init__(self, code: int | None = 200, headers: Headers = (), body: Body = b"") -> None:
         self.code = code
         self.headers = headers
         self.body = body

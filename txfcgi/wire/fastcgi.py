@@ -79,6 +79,7 @@ class ServerConnection(RecordLayer):
 
     __slots__ = (
         "_activeLimit",
+        "_after",
         "_closing",
         "_collecting",
         "_collectingBytes",
@@ -128,6 +129,7 @@ class ServerConnection(RecordLayer):
         self._paramsCount = paramsCount
         self._collectingBytes = collectingBytes
         self._collecting = 0
+        self._after = 0
         self._values: Mapping[bytes, bytes] = {} if values is None else values
         self._strict = strict
         self.replies = bytearray()
@@ -293,13 +295,43 @@ class ServerConnection(RecordLayer):
 
     # Input
 
+    def receiveRequest(self, data: bytes) -> RequestReceived | None:
+        """
+        Take a read that is one request without a body, and nothing else, while none is active:
+        what nearly every read of a web server brings. The end of its input is not reported.
+
+        @return: The request. L{None} if the read is anything else: nothing of it was taken, and
+            it is for C{receive}.
+        """
+        if self._requests or self._left >= 0 or self._held or self._error is not None:
+            return None
+        event = self._request(data, 0)
+        if event is None:
+            return None
+        if self._after != len(data):
+            del self._requests[event.requestID]
+            return None
+        self._seen = True
+        return event
+
     def _whole(self, data: bytes, position: int) -> int:
         """
         The way in for what every web server sends first: a request without a body, whole, in one
         read. Whatever is not exactly that takes the general way, and gives the same events.
         """
-        if len(data) - position < 40:
+        event = self._request(data, position)
+        if event is None:
             return 0
+        self._events.append(event)
+        self._events.append((ENDS.get(event.requestID) or inputEnd(event.requestID))[1])
+        return self._after
+
+    def _request(self, data: bytes, position: int) -> RequestReceived | None:
+        """
+        A request without a body, if one lies there whole; it ends at C{_after}.
+        """
+        if len(data) - position < 40:
+            return None
         begin, requestID, size, number, flags, params, sameID, length, padding = _START.unpack_from(
             data, position
         )
@@ -308,7 +340,7 @@ class ServerConnection(RecordLayer):
         after: int = stop + padding + 16
         role = _BODILESS.get(number)
         requests = self._requests
-        end, ended = ENDS.get(requestID) or inputEnd(requestID)
+        end, _ = ENDS.get(requestID) or inputEnd(requestID)
         if (
             begin != _BEGIN
             or size != _EIGHT
@@ -329,20 +361,16 @@ class ServerConnection(RecordLayer):
                 )
             )
         ):
-            return 0
+            return None
         keepConnection = flags & KEEP_CONN == KEEP_CONN
         requests[requestID] = KEPT if keepConnection else LAST
-        events = self._events
-        events.append(
-            RequestReceived(
-                requestID,
-                role,
-                keepConnection,
-                NameValueParams(data[start:stop], self._paramsCount),
-            )
+        self._after = after
+        return RequestReceived(
+            requestID,
+            role,
+            keepConnection,
+            NameValueParams(data[start:stop], self._paramsCount),
         )
-        events.append(ended)
-        return after
 
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
         if kind == 5 or kind == 8 or kind == 4 or kind == 2:

@@ -8,6 +8,7 @@ only a record that means nothing until it is whole is held, at most 65535 bytes 
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 from ..errors import NotFastCGI, RemoteProtocolError, UnsupportedVersion
@@ -23,6 +24,10 @@ FULL: Final = 65528
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 _NO_EVENTS: Final[list[Event]] = []
 _STREAMED: Final = frozenset((4, 5, 6, 7, 8))
+_GATHERED: Final = frozenset((5, 6, 8))  # streams that can be long
+
+# A header with version and type read as one number.
+_NEXT_HEADER: Final = Struct(">HHHBx")
 
 
 def recordHeader(type: int, requestID: int, length: int, padding: int) -> bytes:
@@ -135,7 +140,19 @@ class RecordLayer:
         events: list[Event] = []
         self._events = events
         try:
-            self._walk(data)
+            if (
+                self._left < 0
+                and not self._held
+                and len(data) >= HEADER_LENGTH
+                and data[1] == self._wholeFrom
+            ):
+                position = self._whole(data, 0)
+                if position:
+                    self._seen = True
+                if position != len(data):
+                    self._walk(data, position)
+            else:
+                self._walk(data, 0)
         except RemoteProtocolError as error:
             self._error = error.with_traceback(None)
             self._held = b""
@@ -144,12 +161,13 @@ class RecordLayer:
         self._events = _NO_EVENTS
         return events
 
-    def _walk(self, data: bytes) -> None:
+    def _walk(self, data: bytes, position: int) -> None:
         """
         Go through all records of a read; keep what the next read has to complete.
         """
-        position = 0
-        if self._left >= 0 or self._held:
+        if self._left > 0 and self._kind in _GATHERED:
+            position = self._gather(data, 0)
+        elif self._left >= 0 or self._held:
             position = self._resume(data)
         end = len(data)
         unpack = HEADER.unpack_from
@@ -165,6 +183,10 @@ class RecordLayer:
                 raise self._noRecord(data[position : position + HEADER_LENGTH])
             self._seen = True
             start = position + HEADER_LENGTH
+            if length and kind in _GATHERED:
+                self._open(kind, requestID, length, padding)
+                position = self._gather(data, start)
+                continue
             position = start + length
             if position <= end:
                 self._record(kind, requestID, data[start:position])
@@ -179,6 +201,40 @@ class RecordLayer:
                 return
         if position < end:
             self._held = data[position:]
+
+    def _gather(self, data: bytes, position: int) -> int:
+        """
+        Take the content of a stream that lies in a read, of the open record and of all records of
+        the stream that follow it at once: in one piece, copied once.
+
+        @return: Where the next record starts in C{data}, or its end.
+        """
+        end = len(data)
+        view = memoryview(data)
+        kind, requestID = self._kind, self._requestID
+        left, padding = self._left, self._padding
+        following = VERSION << 8 | kind
+        pieces: list[memoryview] = []
+        while True:
+            stop = position + left
+            pieces.append(view[position:stop])
+            position = stop + padding
+            if position > end:
+                self._left = max(0, stop - end)
+                self._padding = position - end if stop <= end else padding
+                position = end
+                break
+            self._left = -1
+            if end - position < HEADER_LENGTH:
+                break
+            first, sameID, left, padding = _NEXT_HEADER.unpack_from(data, position)
+            if first != following or sameID != requestID or not left:
+                break
+            position += HEADER_LENGTH
+        content = b"".join(pieces)
+        if content:
+            self._record(kind, requestID, content)
+        return position
 
     def _resume(self, data: bytes) -> int:
         """

@@ -23,27 +23,36 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
     @return: The value of the last pair of this name, or L{None}.
     @raise MalformedParams: If the lengths do not add up to the length of the block.
     """
-    position = size = 0
-    found = -1
     wanted = len(name)
     end = len(block)
+    value: bytes | None = None
+    position = last = 0
+    # That the name stands somewhere proves nothing: only a walk over all lengths tells whether a
+    # pair starts there. So the walk goes from one such place to the next, and then to the end.
+    place = block.find(name, 2)
+    stop = end if place < 0 else place
     try:
-        while position < end:
-            nameLength = block[position]
-            valueLength = block[position + 1]
-            if nameLength | valueLength < 128:
-                position += 2
-            else:
-                nameLength, valueLength, position = _longLengths(block, position)
-            if nameLength == wanted and block.startswith(name, position):
-                found = position + nameLength
-                size = valueLength
-            position += nameLength + valueLength
+        while True:
+            while position < stop:
+                last = position
+                size = block[position] + block[position + 1]
+                if size < 128:
+                    position += size + 2
+                else:
+                    nameLength, valueLength, position = _lengths(block, position)
+                    position += nameLength + valueLength
+            if place < 0:
+                break
+            nameLength, valueLength, start = _lengths(block, last)
+            if start == place and nameLength == wanted:
+                value = block[position - valueLength : position]
+            place = block.find(name, start if place < start else position + 2)
+            stop = end if place < 0 else place
     except IndexError:
         position = -1
     if position != end:
         raise _truncated(end)
-    return block[found : found + size] if found >= 0 else None
+    return value
 
 
 def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
@@ -62,7 +71,7 @@ def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
             if nameLength | valueLength < 128:
                 position += 2
             else:
-                nameLength, valueLength, position = _longLengths(block, position)
+                nameLength, valueLength, position = _lengths(block, position)
             middle = position + nameLength
             name = block[position:middle]
             position = middle + valueLength
@@ -94,7 +103,7 @@ def decodeTexts(block: bytes) -> dict[str, str]:
             if nameLength | valueLength < 128:
                 position += 2
             else:
-                nameLength, valueLength, position = _longLengths(block, position)
+                nameLength, valueLength, position = _lengths(block, position)
             middle = position + nameLength
             name = text[position:middle]
             position = middle + valueLength
@@ -150,7 +159,7 @@ def packPairs(pairs: Iterable[tuple[bytes, bytes]], allowSplit: bool = False) ->
         yield b"".join(waiting)
 
 
-def _longLengths(block: bytes, position: int) -> tuple[int, int, int]:
+def _lengths(block: bytes, position: int) -> tuple[int, int, int]:
     """
     Both lengths of a pair when one of them at least has four bytes, and where the name starts.
     """

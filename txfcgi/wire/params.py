@@ -7,7 +7,7 @@ what they find; the third makes the whole mapping.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Final, TypeVar, overload
 
 from ..errors import (
@@ -111,10 +111,30 @@ class Params(Mapping[str, str]):
         return self._table.get(name, default)
 
     def __getitem__(self, name: str) -> str:
+        if self._table is not None:
+            return self._table[name]
         value = self.get(name)
         if value is None:
             raise KeyError(name)
         return value
+
+    def keys(self) -> KeysView[str]:
+        """
+        All names.
+        """
+        return self._whole().keys()
+
+    def values(self) -> ValuesView[str]:
+        """
+        All values.
+        """
+        return self._whole().values()
+
+    def items(self) -> ItemsView[str, str]:
+        """
+        All names, each with its value.
+        """
+        return self._whole().items()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None

@@ -249,6 +249,12 @@ class ServerConnection:
 
     # Input
 
+    def receiveRequest(self, data: bytes) -> RequestReceived | None:
+        """
+        There is no shorter way: every read is for L{receive}.
+        """
+        return None
+
     def receive(self, data: bytes) -> list[Event]:
         """
         Take what the transport brought.
