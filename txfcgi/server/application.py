@@ -11,7 +11,7 @@ from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -71,6 +71,8 @@ def _nameOf(app: App) -> str:
     return getattr(app, "__qualname__", None) or repr(app)
 
 
+Overload = Literal["http", "protocol"]
+
 # The statuses whose responses have a body.
 _WITH_BODY: Final = frozenset(range(200, 600)) - {204, 304}
 
@@ -84,8 +86,13 @@ class Application:
 
     log = Logger()
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, overload: Overload = "http") -> None:
+        """
+        @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
+            FCGI_OVERLOADED and nothing else.
+        """
         self._app = app
+        self._overload = overload
         self.name = _nameOf(app)
 
     def run(self, request: Request) -> None:
@@ -289,7 +296,7 @@ class Application:
         if not headSent and not request._mayWrite():
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         elif not headSent:
-            refuse(channel, request.requestID, error, request._isHead)
+            self.refuse(channel, request.requestID, request.role, error, request._isHead)
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:
@@ -308,6 +315,45 @@ class Application:
         pending, request._pending = request._pending, None
         self._cancel(pending)
         request._finish(error)
+
+    def refuse(
+        self,
+        channel: Channel,
+        requestID: int,
+        role: int,
+        error: BaseException | None,
+        isHead: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """
+        Answer a request with an error in place of what was asked for.
+
+        Overload is told to a browser by a 503, for not every web server looks at FCGI_OVERLOADED,
+        and HAProxy gives up the connection at it, with all that is on it.
+        """
+        wire, outlet = channel.wire, channel.outlet
+        status = None
+        if isinstance(error, CantMultiplex):
+            status = ProtocolStatus.CANT_MPX_CONN
+        elif isinstance(error, UnknownRole):
+            status = ProtocolStatus.UNKNOWN_ROLE
+        elif isinstance(error, Overloaded) and (
+            self._overload == "protocol" or role != Role.RESPONDER
+        ):
+            status = ProtocolStatus.OVERLOADED
+        if status is not None and wire.hasStatus:
+            outlet.write(wire.end(requestID, 0, status))
+            return
+        code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
+        page = b"%d %s\n" % (code, HTTPStatus(code).phrase.encode("ascii"))
+        headers: list[tuple[Text, Text]] = [("Content-Type", "text/plain; charset=utf-8")]
+        if isinstance(error, Overloaded) and error.retryAfter is not None:
+            headers.append(("Retry-After", str(error.retryAfter)))
+        head, _ = formatHead(code, headers, len(page))
+        try:
+            answer = head if isHead() else head + page
+        except TxFCGIError:
+            answer = head + page  # the params that would tell can't be read
+        outlet.write(wire.respond(requestID, answer, b"", 1))
 
     def _cancel(self, pending: Deferred[Any] | None) -> None:
         if pending is not None:
@@ -347,47 +393,6 @@ class Application:
                 target=target,
                 error=error,
             )
-
-
-def refuse(
-    channel: Channel,
-    requestID: int,
-    error: BaseException | None,
-    isHead: Callable[[], bool] = lambda: False,
-) -> None:
-    """
-    Answer a request with an error in place of what was asked for.
-
-    FCGI_OVERLOADED comes with a 503 of its own, for not every web server looks at it.
-    """
-    wire, outlet = channel.wire, channel.outlet
-    if isinstance(error, UnknownRole) and wire.hasStatus:
-        outlet.write(wire.end(requestID, 0, ProtocolStatus.UNKNOWN_ROLE))
-        return
-    if isinstance(error, CantMultiplex):
-        outlet.write(wire.end(requestID, 0, ProtocolStatus.CANT_MPX_CONN))
-        return
-    code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
-    page = b"%d %s\n" % (code, HTTPStatus(code).phrase.encode("ascii"))
-    headers: list[tuple[Text, Text]] = [("Content-Type", "text/plain; charset=utf-8")]
-    if isinstance(error, Overloaded) and error.retryAfter is not None:
-        headers.append(("Retry-After", str(error.retryAfter)))
-    head, _ = formatHead(code, headers, len(page))
-    try:
-        answer = head if isHead() else head + page
-    except TxFCGIError:
-        answer = head + page  # the params that would tell can't be read
-    if isinstance(error, Overloaded):
-        outlet.write(
-            b"".join(
-                [
-                    *wire.send(requestID, Stream.STDOUT, answer),
-                    wire.end(requestID, 0, ProtocolStatus.OVERLOADED),
-                ]
-            )
-        )
-    else:
-        outlet.write(wire.respond(requestID, answer, b"", 1))
 
 
 async def _awaited(awaitable: Awaitable[object]) -> object:

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ..wire import fastcgi
-from .application import App, Application
+from .application import App, Application, Overload
 from .limits import Limits
 from .protocol import ServerProtocol
 from .watch import TICK
@@ -42,6 +42,7 @@ class ServerFactory(Factory):
         *,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        overload: Overload = "http",
     ) -> None:
         """
         @param app: Called with each request.
@@ -49,6 +50,8 @@ class ServerFactory(Factory):
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect. One that may not is closed at
             once.
+        @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
+            FCGI_OVERLOADED.
         """
         if clock is None:
             from twisted.internet import reactor
@@ -58,7 +61,7 @@ class ServerFactory(Factory):
         self.limits = Limits() if limits is None else limits
         self.now = clock.seconds()
         self.requests = 0
-        self.application = Application(app)
+        self.application = Application(app, overload)
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._tick: IDelayedCall | None = None
@@ -193,6 +196,7 @@ class FastCGIServerFactory(ServerFactory):
         *,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        overload: Overload = "http",
         multiplex: bool = True,
         values: Mapping[str, str] | None = None,
     ) -> None:
@@ -201,10 +205,12 @@ class FastCGIServerFactory(ServerFactory):
         @param limits: What is taken at the most.
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
+        @param overload: How a Responder's overload is told: C{"http"}, by a 503, which every web
+            server passes on; C{"protocol"}, by FCGI_OVERLOADED. The other roles get the latter.
         @param multiplex: Whether a web server may send several requests at once on a connection.
         @param values: More variables to answer GET_VALUES with.
         """
-        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        super().__init__(app, limits, clock=clock, allowFrom=allowFrom, overload=overload)
         self._multiplex = multiplex
         self._values = {
             b"FCGI_MAX_CONNS": b"%d" % self.limits.connections,

@@ -18,7 +18,7 @@ from ..streams import InputStream
 from ..transport import Outlet
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
-from .application import Application, refuse
+from .application import Application
 from .limits import Limits
 from .request import REQUESTS, Request, ServerWire
 from .watch import Watch
@@ -187,11 +187,11 @@ class ServerProtocol(Protocol):
             self.wire.close()
         if self.overloaded:
             self.wire.close()
-            self._refuse(requestID, Overloaded("too many connections"))
+            self._refuse(requestID, event.role, Overloaded("too many connections"))
             return False
         if server.requests >= self.limits.requests or server.draining:
             reason = "the server is about to stop" if server.draining else "too many requests"
-            self._refuse(requestID, Overloaded(reason))
+            self._refuse(requestID, event.role, Overloaded(reason))
             return False
         server.requests += 1
         self.requests[requestID] = REQUESTS[event.role](
@@ -205,7 +205,7 @@ class ServerProtocol(Protocol):
         """
         if isinstance(event, events.RequestRefused):
             if self.wire.isActive(event.requestID):
-                self._refuse(event.requestID, event.reason)
+                self._refuse(event.requestID, event.role, event.reason)
         elif isinstance(event, events.RequestAborted):
             if self.wire.isActive(event.requestID):
                 self._abort(event.requestID)
@@ -218,14 +218,14 @@ class ServerProtocol(Protocol):
             self._abortAll(ConnectionClosed(f"the connection failed: {event.error}"))
             self.close()
 
-    def _refuse(self, requestID: int, reason: Exception) -> None:
+    def _refuse(self, requestID: int, role: int, reason: Exception) -> None:
         self.log.warn(
             "request {requestID} from {peer} is refused: {reason}",
             requestID=requestID,
             peer=self.peer,
             reason=reason,
         )
-        refuse(self, requestID, reason)
+        self.application.refuse(self, requestID, role, reason)
         self._closeIfDue()
 
     def _abort(self, requestID: int) -> None:
