@@ -5,9 +5,11 @@ each thing that the reactor would do is done when the test says so.
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
@@ -50,6 +52,24 @@ class Hands(Clock):
         self.writers.discard(writer)
 
 
+class _Plain(Connection):
+    """
+    A transport that knows its ends.
+    """
+
+    def getPeer(self) -> UNIXAddress:
+        """
+        The far end.
+        """
+        return UNIXAddress(b"far")
+
+    def getHost(self) -> UNIXAddress:
+        """
+        The near end.
+        """
+        return UNIXAddress(b"near")
+
+
 class Line:
     """
     A connection to a protocol.
@@ -60,25 +80,33 @@ class Line:
     """
 
     def __init__(
-        self, protocol: Protocol, *, tcp: bool = False, server: bool = False, size: int = 4096
+        self,
+        protocol: Protocol,
+        reactor: Hands | None = None,
+        *,
+        tcp: bool = False,
+        server: bool = False,
+        size: int = 4096,
     ) -> None:
         """
+        @param reactor: The hands that move it, if several are moved by the same.
         @param tcp: Whether it is TCP on loopback rather than a pair of Unix sockets.
         @param server: Whether the transport is one that a Unix port accepted.
         @param size: How many bytes the near end's socket holds, roughly.
         """
-        self.reactor = Hands()
+        self.reactor = Hands() if reactor is None else reactor
         near, self.far = _overTCP() if tcp else socket.socketpair()
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         near.setblocking(False)
         self.far.setblocking(False)
-        reactor: Any = self.reactor
+        hands: Any = self.reactor
         self.near: Connection = (
-            UNIXServer(near, protocol, None, None, 0, reactor)
+            UNIXServer(near, protocol, None, None, 0, hands)
             if server
-            else Connection(near, protocol, reactor)
+            else _Plain(near, protocol, hands)
         )
         self.near.connected = 1
+        self.near.startReading()
         protocol.makeConnection(self.near)
 
     def write(self) -> bool:
@@ -100,11 +128,16 @@ class Line:
             pass
         self.reactor.advance(0)
 
-    def read(self) -> None:
+    def read(self) -> bool:
         """
-        Let the transport read.
+        Let the transport read what has arrived, if it wants to.
+
+        @return: Whether it did.
         """
+        if self.near not in self.reactor.readers or not _readable(self.near):
+            return False
         self._after(self.near.doRead())
+        return True
 
     def _after(self, reason: Any) -> None:
         if reason is not None:
@@ -129,10 +162,12 @@ class Line:
         """
         Take all that the near end has to write.
         """
-        taken = self.take()
-        while self.write():
-            taken += self.take()
-        return taken
+        taken: list[bytes] = []
+        while True:
+            piece = self.take()
+            taken.append(piece)
+            if not self.write() and not piece:
+                return b"".join(taken)
 
     @property
     def ended(self) -> bool:
@@ -151,8 +186,13 @@ class Line:
         self.far.close()
         if not self.near.disconnected:
             self.near.connectionLost(Failure(ConnectionError("the test is over")))
-        for call in self.reactor.getDelayedCalls():
-            call.cancel()
+        self.reactor.advance(0)
+
+
+def _readable(near: Connection) -> bool:
+    poll = select.poll()
+    poll.register(near.getHandle(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _overTCP() -> tuple[socket.socket, socket.socket]:
