@@ -85,13 +85,13 @@ class Line:
         reactor: Hands | None = None,
         *,
         tcp: bool = False,
-        server: bool = False,
+        accepted: bool = False,
         size: int = 4096,
     ) -> None:
         """
         @param reactor: The hands that move it, if several are moved by the same.
         @param tcp: Whether it is TCP on loopback rather than a pair of Unix sockets.
-        @param server: Whether the transport is one that a Unix port accepted.
+        @param accepted: Whether the transport is one that a Unix port accepted.
         @param size: How many bytes the near end's socket holds, roughly.
         """
         self.reactor = Hands() if reactor is None else reactor
@@ -102,7 +102,7 @@ class Line:
         hands: Any = self.reactor
         self.near: Connection = (
             UNIXServer(near, protocol, None, None, 0, hands)
-            if server
+            if accepted
             else _Plain(near, protocol, hands)
         )
         self.near.connected = 1

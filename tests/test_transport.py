@@ -180,7 +180,7 @@ class WritingTests(SocketTests):
         """
         A Unix socket that was accepted is read as any other, and nothing keeps it alive afterwards.
         """
-        self.connect(server=True)
+        self.connect(accepted=True)
         received: list[bytes] = []
         self.protocol.dataReceived = received.append  # type: ignore[method-assign,assignment]
         self.line.far.send(b"hello")

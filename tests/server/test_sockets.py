@@ -125,7 +125,7 @@ class ServingTests(SocketTests):
         """
         Over every kind of socket, bytes go both ways.
         """
-        for options in ({}, {"tcp": True}, {"server": True}):
+        for options in ({}, {"tcp": True}, {"accepted": True}):
 
             async def echo(request: Request) -> Response:
                 return Response(200, {}, await request.stdin.read())
