@@ -168,6 +168,7 @@ class Backend:
 
     @ivar connections: All connections that were made.
     @ivar refuses: Whether it refuses to be connected to.
+    @ivar stubborn: Whether it connects when that is cancelled.
     @ivar waits: Whether it leaves those who connect waiting; they are in C{waiting}.
     """
 
@@ -177,6 +178,7 @@ class Backend:
         self.waits = False
         self.waiting: list[tuple[IProtocolFactory, Deferred[Any]]] = []
         self.cancelled = 0
+        self.stubborn = False
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
         """
@@ -193,6 +195,9 @@ class Backend:
 
     def _cancelled(self, connecting: Deferred[Any]) -> None:
         self.cancelled += 1
+        if self.stubborn:
+            self.accept()
+            return
         self.waiting = [each for each in self.waiting if each[1] is not connecting]
 
     def _accept(self, factory: IProtocolFactory, connecting: Deferred[Any]) -> None:

@@ -541,6 +541,50 @@ class TestRetry:
         assert len(flushLoggedErrors(ZeroDivisionError)) == 1
 
 
+class TestRoomForRetry:
+    """
+    A second attempt, when there are as many connections as there may be.
+    """
+
+    def test_oldestGoes(self) -> None:
+        """
+        An idle connection makes room.
+        """
+        backend = Backend()
+        calling = client(backend, maxConnections=2)
+        for _ in range(2):
+            outcome(calling.request(GET))
+        for connection in backend.connections:
+            connection.answer()
+        result = outcome(calling.request(GET))
+        backend.connections[1].read()
+        backend.connections[1].close()
+        backend.last.answer()
+        assert result[0].code == 200
+
+    def test_waits(self) -> None:
+        """
+        A connection that becomes free is closed, and a new one made in its place.
+        """
+        backend = Backend()
+        calling = client(backend, maxConnections=2)
+        first, second = (outcome(calling.request(GET)) for _ in range(2))
+        backend.connections[0].answer()
+        stale = outcome(calling.request(GET))
+        waiting = outcome(calling.request(GET))
+        backend.connections[0].close()
+        # The one that waits was first to get the free place.
+        assert len(backend.connections) == 3
+        assert calling.pool.waiting == 1
+        backend.connections[1].answer()
+        assert backend.connections[1].transport.disconnecting
+        backend.settle()
+        assert len(backend.connections) == 4
+        backend.connections[2].answer()
+        backend.connections[3].answer()
+        assert [result[0].code for result in (first, second, stale, waiting)] == [200] * 4
+
+
 class TestSeveralEndpoints:
     """
     Several back ends that do the same.
@@ -874,16 +918,29 @@ class TestClosing:
 
     def test_connectionThatComesTooLate(self) -> None:
         """
-        An endpoint that connects although it was cancelled.
+        An endpoint that connects when it is cancelled.
         """
         backend = Backend()
-        backend.waits = True
+        backend.waits = backend.stubborn = True
         calling = client(backend)
         result = outcome(calling.request(GET))
-        _, connecting = backend.waiting[0]
-        connecting._canceller = None
-        factory, _ = backend.waiting[0]
         closed = outcome(calling.close())
-        assert isinstance(result[0], RequestNotSent)
+        assert backend.last.transport.aborted
+        backend.settle()
+        assert isinstance(result[0], RequestFailed)
         assert closed == [None]
-        assert factory is not None
+
+    def test_connectionThatNobodyWants(self) -> None:
+        """
+        The same for a request that is cancelled: the next one gets the connection.
+        """
+        backend = Backend()
+        backend.waits = backend.stubborn = True
+        calling = client(backend)
+        asked = calling.request(GET)
+        result = outcome(asked)
+        asked.cancel()
+        assert isinstance(result[0], CancelledError)
+        assert calling.pool.idle == 1
+        outcome(calling.request(GET))
+        assert len(backend.connections) == 1

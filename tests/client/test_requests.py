@@ -816,6 +816,29 @@ class TestBodies:
         assert backend.last.input() == (b"ab", True)
         assert result == []
 
+    def test_largeSpool(self) -> None:
+        """
+        Collecting much lets other work go on.
+        """
+        clock = Clock()
+        backend = Backend()
+        body = [bytes(600_000)] * 4
+        outcome(client(backend, clock=clock).request(POST, body))
+        assert backend.connections == []
+        clock.pump([0] * 5)
+        assert backend.last.request().params["CONTENT_LENGTH"] == "2400000"
+
+    def test_cancelledWhileResting(self) -> None:
+        """
+        And it can be given up then.
+        """
+        clock = Clock()
+        asked = client(Backend(), clock=clock).request(POST, [bytes(600_000)] * 4)
+        result = outcome(asked)
+        asked.cancel()
+        assert isinstance(result[0], CancelledError)
+        assert clock.getDelayedCalls() == []
+
     def test_stream(self) -> None:
         """
         A body of unknown length can be sent as it comes, without CONTENT_LENGTH.

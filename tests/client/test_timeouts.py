@@ -11,7 +11,13 @@ from twisted.internet.task import Clock
 
 from txfcgi.client.options import Timeouts
 from txfcgi.client.timers import NEVER, Timers
-from txfcgi.errors import BackendTimedOut, NoResponse, RequestFailed, RequestSentInPart, ResponseCutOff
+from txfcgi.errors import (
+    BackendTimedOut,
+    NoResponse,
+    RequestFailed,
+    RequestSentInPart,
+    ResponseCutOff,
+)
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
 from .test_requests import Producer

@@ -651,6 +651,15 @@ class TestParams:
         assert "PUBLIC" in kept
         assert not kept & {"HTTP_COOKIE", "HTTP_AUTHORIZATION"}
 
+    def test_longSecrets(self) -> None:
+        """
+        Secrets may be long, but not too long.
+        """
+        (encoded,) = encodeParams({"HTTP_COOKIE": "x" * 60_000})
+        assert encoded == pair(b"HTTP_COOKIE", b"x" * 60_000)
+        with pytest.raises(ParamTooLarge):
+            encodeParams({"HTTP_COOKIE": "x" * MAX_CONTENT})
+
     def test_tablesAreBounded(self) -> None:
         """
         Params that are all different don't fill the memory.

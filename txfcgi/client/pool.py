@@ -255,6 +255,8 @@ class Pool:
         self._rest()
         if self._closing is not None:
             protocol.abort()
+            if not call.ended:
+                self._fail(call, ClientClosed("the client is closed"))
         elif call.ended:
             # Given up, and the connection came nevertheless.
             self.released(protocol, target)

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Final, cast
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer, IProducer, IPullProducer, IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IProducer, IReactorTime
 from zope.interface import implementer
 
 from ..bodies import Body, sendBody
 from ..errors import BodyTooLarge
-from ..streams import OutputStream
-from ..streams.output import asBuffer
+from ..streams import TURN, OutputStream, asBuffer
 from ..wire.framing import Buffer
 
 _PIECE: Final = 65_536
@@ -51,7 +50,9 @@ class SpooledBody:
 @implementer(IConsumer)
 class _Spool:
     """
-    Takes what L{sendBody} writes. There is always room; only L{rest} makes a writer wait.
+    Takes what L{sendBody} writes. There is always room, but other work has its turn now and then.
+
+    @ivar full: Whether it is somebody else's turn.
     """
 
     def __init__(self, clock: IReactorTime, memory: int, limit: int) -> None:
@@ -60,7 +61,7 @@ class _Spool:
         self.full = False
         self._clock = clock
         self._limit = limit
-        self._producer: IPullProducer | None = None
+        self._turn = 0
 
     def write(self, data: Buffer) -> None:
         """
@@ -73,21 +74,13 @@ class _Spool:
                 f"a request body of unknown length has more than {self._limit} bytes"
             )
         self.file.write(data)
-        if self._producer is not None:
-            self._clock.callLater(0, self._pull)
-
-    def rest(self) -> None:
-        """
-        Let other work go first.
-        """
-        self.full = True
+        self.full = self.length - self._turn > TURN
 
     def drain(self) -> Deferred[None]:
         """
-        Wait for the next turn of the reactor if somebody wanted to L{rest}.
+        Wait for the next turn of the reactor.
         """
-        if not self.full:
-            return succeed(None)
+        self._turn = self.length
         self.full = False
         waiter: Deferred[None] = Deferred(lambda _: call.cancel())
         call = self._clock.callLater(0, waiter.callback, None)
@@ -97,19 +90,11 @@ class _Spool:
         """
         Take what a producer has, as it comes.
         """
-        if not streaming:
-            self._producer = cast(IPullProducer, producer)
-            self._pull()
 
     def unregisterProducer(self) -> None:
         """
         The producer has no more.
         """
-        self._producer = None
-
-    def _pull(self) -> None:
-        if self._producer is not None:
-            self._producer.resumeProducing()
 
 
 async def spool(body: Body, clock: IReactorTime, memory: int, limit: int) -> bytes | SpooledBody:

@@ -218,13 +218,11 @@ def _beginning(requestID: int, role: int, keepConnection: bool) -> bytes:
 
 def _outputEnd(requestID: int) -> bytes:
     """
-    The end of STDOUT, and END_REQUEST of a request that went well.
+    The end of STDOUT, and END_REQUEST of a request that went well; it is looked up the next time.
     """
-    end = _outputEnds.get(requestID)
-    if end is None:
-        end = recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
-        if requestID < _COMMON_IDS:
-            _outputEnds[requestID] = end
+    end = recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
+    if requestID < _COMMON_IDS:
+        _outputEnds[requestID] = end
     return end
 
 
