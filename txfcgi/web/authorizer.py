@@ -16,7 +16,6 @@ from zope.interface import implementer
 
 from ..client.caller import Authorization
 from ..client.options import Timeouts
-from ..errors import InvalidRequest
 from .gateway import Gateway, IsClient, Passage
 from .options import GatewayOptions
 from .params import IAuthorizedVariables, mountedAt
@@ -70,7 +69,7 @@ class AuthorizerResource(Resource):
         asking.wrapped = self._wrapped
         try:
             params = self._gateway.params.make(request, *mountedAt(request))
-        except InvalidRequest:
+        except Exception:
             asking.failed(Failure())
         else:
             asking.wait(

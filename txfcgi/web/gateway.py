@@ -106,7 +106,7 @@ class Passage:
         try:
             params = gateway.params.make(self.request, scriptName, pathInfo, **more)
             body = self._body(params)
-        except TxFCGIError:
+        except Exception:
             self.failed(Failure())
         else:
             self.wait(

@@ -52,7 +52,8 @@ def followRedirect(request: Any, head: ResponseHead, most: int) -> None:
     dropBody(request)
     if request.method != b"HEAD":
         request.method = b"GET"
-    request.requestHeaders.removeHeader(b"Content-Type")
+    for name in (b"Content-Type", b"Content-Length"):
+        request.requestHeaders.removeHeader(name)
     request.uri = location.partition(b"#")[0]
     request.path, _, query = request.uri.partition(b"?")
     request.args = parse_qs(query, True)
