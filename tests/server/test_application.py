@@ -429,7 +429,7 @@ class RefusalTests(ServerTests):
 
     def test_overloaded(self) -> None:
         """
-        C{Overloaded} is a 503 with Retry-After, and FCGI_OVERLOADED.
+        C{Overloaded} is a 503 with Retry-After.
         """
 
         def app(request: Request) -> Response:
@@ -438,10 +438,23 @@ class RefusalTests(ServerTests):
         server = self.serve(app)
         answer = server.get()
         self.assertEqual((answer.code, answer.headers["retry-after"]), (503, "30"))
-        self.assertEqual(answer.status, (0, 2))
+        self.assertEqual(answer.status, (1, 0))
         self.assertSaid("app did not take", "overloaded")
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertServes(server)
+
+    def test_overloadedByProtocol(self) -> None:
+        """
+        FCGI_OVERLOADED without output is for the other roles, and for Responders by option.
+        """
+
+        def app(request: Request) -> Response:
+            raise Overloaded
+
+        server = self.serve(app)
+        self.assertEqual(server.get(role=Role.AUTHORIZER).records, [EndRequest(1, 0, 2)])
+        server = self.serve(app, overload="protocol")
+        self.assertEqual(server.get().records, [EndRequest(1, 0, 2)])
 
     def test_noRetryAfter(self) -> None:
         """

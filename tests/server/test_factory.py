@@ -183,7 +183,7 @@ class DrainTests(ServerTests):
         server.begin(1)
         server.protocol.factory.drain(60)
         server.get(2)
-        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (0, 2)))
+        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (1, 0)))
         self.assertSaid("request 2", "refused", "about to stop")
         self.assertEqual(len(app.requests), 1)
         app.answer()

@@ -114,7 +114,7 @@ class HowManyTests(LimitTests):
         factory = server.protocol.server
         third, fourth = WebServer(factory), WebServer(factory)  # type: ignore[arg-type]
         answer = third.get(5)
-        self.assertEqual((answer.code, answer.status), (503, (0, 2)))
+        self.assertEqual((answer.code, answer.status), (503, (1, 0)))
         self.assertEqual(answer.headers["retry-after"], "1")
         self.assertTrue(third.closed)
         self.assertSaid("request 5 from", "refused", "too many connections")
@@ -129,14 +129,14 @@ class HowManyTests(LimitTests):
 
     def test_requests(self) -> None:
         """
-        C{requests}: one more, on any connection, is answered with 503 and FCGI_OVERLOADED. The
+        C{requests}: one more, on any connection, is answered with 503. The
         connection stays, and there is room when another has ended.
         """
         app = Held()
         server, other = self.serveTwo(app, Limits(requests=2))
         server.begin(1)
         server.get(2)
-        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (0, 2)))
+        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (1, 0)))
         self.assertSaid("request 2 from", "too many requests")
         app.answer()
         self.assertEqual(server.answer(1).body, b"ok")
@@ -155,7 +155,7 @@ class HowManyTests(LimitTests):
         self.beginOther(server)
         server.begin(1)
         server.get(2)
-        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (0, 2)))
+        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (1, 0)))
         self.assertSaid("request 2 from", "2 requests are active on this connection")
         other.begin(2)
         self.assertEqual(len(app.requests), 2)

@@ -9,7 +9,7 @@ import pytest
 from txfcgi.errors import CantMultiplex, Overloaded, ParamsTooLarge, UnknownRole
 from txfcgi.wire.events import Event, RequestAborted, RequestRefused, StreamEnded
 from txfcgi.wire.fastcgi import ServerConnection
-from txfcgi.wire.records import Stream
+from txfcgi.wire.records import BeginRequest, Params, Stream
 
 from .conversations import (
     A1,
@@ -267,3 +267,17 @@ class TestMemory:
             connection.end(1)
         assert heldBytes(connection) < idle + 32
         assert idle < 2048
+
+
+def test_mayOutput() -> None:
+    """
+    Only when the params of a request are complete may its answer have output in it (section 6.2).
+    """
+    connection = ServerConnection(requests=1)
+    for requestID in (1, 2, 3):
+        connection.receive(BeginRequest(requestID, 1, True).encode())
+    assert not connection.mayOutput(1)  # not refused
+    assert not connection.mayOutput(3)  # refused at once
+    for requestID in (1, 2):
+        connection.receive(Params(requestID).encode())
+        assert connection.mayOutput(requestID)

@@ -672,3 +672,4 @@ def test_awaited() -> None:
     assert connection.awaited is True
     connection.receive(b"SCGI\x001\x00,")
     assert connection.awaited is None
+    assert connection.mayOutput(1)

@@ -24,6 +24,7 @@ class State(IntEnum):
     DATA = 3
     COMPLETE = 4  # all of its input is there
     REFUSED = 5  # whatever still comes is dropped
+    REFUSED_EARLY = 6  # that too, and its params are not complete
 
 
 # The state after the end of a stream. A stream that is not here may not come in that state.

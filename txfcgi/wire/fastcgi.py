@@ -203,6 +203,13 @@ class ServerConnection(RecordLayer):
 
     # Output
 
+    def mayOutput(self, requestID: int) -> bool:
+        """
+        Whether the answer to an active request may have output in it: not before its params are
+        complete (section 6.2).
+        """
+        return self._requests[requestID].state not in (State.PARAMS, State.REFUSED_EARLY)
+
     def respond(self, requestID: int, head: bytes, body: bytes, appStatus: int = 0) -> bytes:
         """
         A whole response: STDOUT, its end, and END_REQUEST.
@@ -409,7 +416,7 @@ class ServerConnection(RecordLayer):
         """
         if kind == 2:
             self._abort(requestID, content)
-        elif request.state == State.REFUSED:
+        elif request.state >= State.REFUSED:
             if kind == 4 and not content and request.refusal is not None:
                 reason, request.refusal = request.refusal, None
                 self._events.append(RequestRefused(requestID, request.role, reason))
@@ -442,7 +449,7 @@ class ServerConnection(RecordLayer):
                 return
         else:
             return
-        request.state = State.REFUSED
+        request.state = State.REFUSED_EARLY
         self._events.append(RequestRefused(requestID, number, reason))
 
     def _refuse(self, request: ActiveRequest, reason: Exception) -> None:

@@ -184,6 +184,13 @@ class ServerConnection:
 
     # Output
 
+    def mayOutput(self, requestID: int) -> bool:
+        """
+        Whether the answer may be sent: always, for a request is reported when its headers are
+        complete.
+        """
+        return True
+
     def respond(self, requestID: int, head: bytes, body: bytes, appStatus: int = 0) -> bytes:
         """
         A whole response.
