@@ -65,6 +65,7 @@ class ClientResponse:
     version: tuple[bytes, int, int] = (b"CGI", 1, 1)
     request: Any = None
     previousResponse: IResponse | None = None
+    _length: Any = None
 
     def __init__(self, call: Call, head: ResponseHead) -> None:
         self._call = call
@@ -102,8 +103,15 @@ class ClientResponse:
         """
         The length of the body as declared, or C{UNKNOWN_LENGTH}; 0 where there is none.
         """
+        if self._length is not None:
+            return self._length
         length = self._call.bodyLength
         return UNKNOWN_LENGTH if length is None else length
+
+    @length.setter
+    def length(self, length: Any) -> None:
+        # Wrappers of Agents set it when they change the body.
+        self._length = length
 
     @property
     def context(self) -> Context:

@@ -24,6 +24,13 @@ class IAuthorizedVariables(Interface):
     What an Authorizer wants a request to have: a mapping of params, as a component of the request.
     """
 
+    def __getitem__(name: str) -> str:
+        """
+        The value of a param.
+
+        @raise KeyError: If the Authorizer did not set it.
+        """
+
 
 class RequestParams:
     """
