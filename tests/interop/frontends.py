@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from .client import Browser
 from .processes import Child, Workspace, find, folder, freePort, running
@@ -75,12 +76,14 @@ class Backend:
 
 
 @contextmanager
-def backend(workspace: Workspace) -> Iterator[Backend]:
+def backend(workspace: Workspace, serve: Sequence[str]) -> Iterator[Backend]:
     """
-    Run C{twist fcgi} with L{tests.interop.app}, on a Unix and a TCP socket.
+    Run C{twist} with L{tests.interop.app}, on a Unix and a TCP socket.
+
+    @param serve: its command, and options of that.
     """
     port = freePort()
-    command = [sys.executable, "-m", "twisted", "--log-format=text", "fcgi"]
+    command = [sys.executable, "-m", "twisted", "--log-format=text", *serve]
     command += ["--port", f"unix:{workspace.socket}"]
     command += ["--port", f"tcp:{port}:interface={workspace.host}"]
     command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app"]
@@ -270,7 +273,12 @@ class FrontEnd:
     @ivar joins: it joins repeated request headers to one.
     @ivar duplex: it goes on sending the request while the response comes.
     @ivar chunkedLimit: the most bytes of a chunked upload, if there is such a limit.
+    @ivar chunkedRefusal: what it answers to one that is longer.
     @ivar breaksOff: it breaks off a response of unknown length that the application did not finish.
+    @ivar keepsLength: it holds the application to the length that a response declares.
+    @ivar path: the param that has the decoded path.
+    @ivar serve: how the application is served: the command of C{twist}, and options of that.
+    @ivar repeatsRefused: a request with a header that is there twice is refused.
     """
 
     name: str
@@ -285,7 +293,12 @@ class FrontEnd:
     joins: bool = True
     duplex: bool = True
     chunkedLimit: int | None = None
+    chunkedRefusal: int = 400
     breaksOff: bool = True
+    keepsLength: bool = True
+    path: str = "PATH_INFO"
+    serve: Sequence[str] = ("fcgi",)
+    repeatsRefused: bool = False
 
     @contextmanager
     def running(self) -> Iterator[Site]:
@@ -294,7 +307,7 @@ class FrontEnd:
         """
         with ExitStack() as stack:
             workspace = Workspace(stack.enter_context(folder()))
-            served = None if self.spawns else stack.enter_context(backend(workspace))
+            served = None if self.spawns else stack.enter_context(backend(workspace, self.serve))
             yield stack.enter_context(self.runningFor(workspace, served))
 
     @contextmanager
@@ -347,7 +360,23 @@ class FrontEnd:
 
 NGINX_TCP = ("unix:/run/txfcgi/app.sock", "{}")
 APACHE_TCP = ("unix:/run/txfcgi/app.sock|fcgi://localhost/", "fcgi://{}/")
+APACHE_SCGI_TCP = ("unix:/run/txfcgi/app.sock|scgi://localhost/", "scgi://{}/")
 HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
+DEBIAN = {"include scgi_params;": "include /etc/nginx/scgi_params;"}
+NOT_BUFFERED_SCGI = {
+    **DEBIAN,
+    "scgi_request_buffering on;": "scgi_request_buffering off;",
+}
+WITHOUT_VERSION = {
+    "include scgi_params;": "\n".join(
+        f"scgi_param {name} {value};"
+        for name, value in (
+            ("REQUEST_METHOD", "$request_method"),
+            ("REQUEST_URI", "$request_uri"),
+            ("QUERY_STRING", "$query_string"),
+        )
+    )
+}
 NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
 NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
 MULTIPLEXED = {
@@ -406,6 +435,65 @@ def haproxyWith(
     )
 
 
+def overSCGI(name: str, start: Starter, conf: str, **more: Any) -> FrontEnd:
+    """
+    A front end that speaks SCGI. Over it nothing can tell an answer that breaks off from one that
+    is complete, but for TCP, when a connection is reset.
+    """
+    return FrontEnd(
+        name, start, conf, serve=more.pop("serve", ("scgi",)), breaksOff="tcp" in more, **more
+    )
+
+
+def apacheOverSCGI(name: str, **more: Any) -> FrontEnd:
+    """
+    Apache over SCGI, with what all its variants have in common.
+    """
+    return overSCGI(
+        name,
+        apache,
+        "apache-proxy-scgi.conf",
+        duplex=False,
+        chunkedLimit=-1,
+        chunkedRefusal=411,
+        keepsLength=False,
+        path="SCRIPT_NAME",
+        **more,
+    )
+
+
+def nginxOverSCGI(name: str, settings: Mapping[str, str] = DEBIAN, **more: Any) -> FrontEnd:
+    """
+    nginx over SCGI, with what all its variants have in common.
+    """
+    more.setdefault("repeatsRefused", True)
+    return overSCGI(
+        name, nginx, "nginx-scgi.conf", settings=settings, joins=False, duplex=False, **more
+    )
+
+
+OVER_SCGI = [
+    nginxOverSCGI("nginx-scgi", notices=True),
+    nginxOverSCGI("nginx-scgi-tcp", tcp=NGINX_TCP),
+    nginxOverSCGI(
+        "nginx-scgi-abort", tcp=NGINX_TCP, notices=True, serve=("scgi", "--abort-on-eof")
+    ),
+    nginxOverSCGI(
+        "nginx-scgi-without-version",
+        WITHOUT_VERSION,
+        notices=True,
+        serve=("scgi", "--lenient"),
+        repeatsRefused=False,
+    ),
+    nginxOverSCGI("nginx-scgi-status-line", notices=True, serve=("scgi", "--status-line")),
+    apacheOverSCGI("apache-scgi"),
+    apacheOverSCGI("apache-scgi-tcp", tcp=APACHE_SCGI_TCP),
+    overSCGI("lighttpd-scgi", lighttpd, "lighttpd-scgi.conf"),
+]
+
+# Uploads are a matter of luck with this one: see docs/deploy/nginx.rst.
+NOT_BUFFERED_OVER_SCGI = nginxOverSCGI("nginx-scgi-not-buffered", NOT_BUFFERED_SCGI)
+
 RESPONDERS = [
     nginxWith("nginx"),
     nginxWith("nginx-tcp", tcp=NGINX_TCP, keeps=True),
@@ -449,6 +537,7 @@ RESPONDERS = [
         duplex=False,
         breaksOff=False,
     ),
+    *OVER_SCGI,
 ]
 
 AUTHORIZERS = [

@@ -76,7 +76,7 @@ def test_chunkedUpload(site: Site, browser: Browser, size: int) -> None:
     answer = browser.fetch("POST", "/count", body=UPLOAD[:size], chunked=True)
     limit = site.frontEnd.chunkedLimit
     if limit is not None and size > limit:
-        assert answer.code == 400
+        assert answer.code == site.frontEnd.chunkedRefusal
         return
     assert answer.code == 200
     told = json.loads(answer.body)
@@ -126,8 +126,12 @@ def test_repeatedResponseHeaders(browser: Browser) -> None:
 def test_repeatedRequestHeaders(site: Site, browser: Browser) -> None:
     """
     A header that the browser sends twice arrives as two values, or as one joined by the web server.
+    SCGI does not allow two (statement 37), and an app that insists on it takes no such request.
     """
     answer = browser.fetch("GET", "/headers", [("X-Repeated", "one"), ("X-Repeated", "two")])
+    if site.frontEnd.repeatsRefused:
+        assert answer.code == 400
+        return
     expected = ["one, two"] if site.frontEnd.joins else ["one", "two"]
     assert json.loads(answer.body) == expected
 
@@ -173,23 +177,24 @@ def paramsOf(browser: Browser, target: bytes | str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "path", ["/params", "/params/", "/params/a b", "/params/café/\u65e5", "/params/%"]
 )
-def test_path(browser: Browser, path: str) -> None:
+def test_path(site: Site, browser: Browser, path: str) -> None:
     """
     The decoded path is SCRIPT_NAME and PATH_INFO; REQUEST_URI is what the browser sent.
     """
     params = paramsOf(browser, quote(path))
-    assert params.get("SCRIPT_NAME", b"") == b""
-    assert params["PATH_INFO"].decode("utf-8") == path
+    [other] = {"SCRIPT_NAME", "PATH_INFO"} - {site.frontEnd.path}
+    assert params.get(other, b"") == b""
+    assert params[site.frontEnd.path].decode("utf-8") == path
     assert params["REQUEST_URI"].decode("ascii") == quote(path)
     assert params.get("QUERY_STRING", b"") == b""
 
 
-def test_pathNotText(browser: Browser) -> None:
+def test_pathNotText(site: Site, browser: Browser) -> None:
     """
     A path that is not UTF-8 arrives with its bytes.
     """
     params = paramsOf(browser, "/params/%80%ff")
-    assert params["PATH_INFO"] == b"/params/\x80\xff"
+    assert params[site.frontEnd.path] == b"/params/\x80\xff"
 
 
 def test_query(browser: Browser) -> None:
@@ -281,7 +286,7 @@ def test_failsAfterTheHead(
     assert response.read(15) == b"so far so good\n"
     remote.say(b"go on")
     assert remote.hear() == b"failing"
-    if length or site.frontEnd.breaksOff:
+    if site.frontEnd.breaksOff or (length and site.frontEnd.keepsLength):
         with pytest.raises((HTTPException, ConnectionError)):
             response.read()
     else:
