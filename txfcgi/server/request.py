@@ -423,7 +423,7 @@ class FilterRequest(ResponderRequest):
     """
     A request to send a file on, changed (section 6.4): a Responder's request, and the file.
 
-    The app may write only when L{stdin} is complete.
+    The app may write only when C{stdin} is complete.
     """
 
     __slots__ = ("_data", "_dataEnded")

@@ -67,7 +67,7 @@ class ServerConnection(RecordLayer):
     """
     An application's end of a connection.
 
-    After each L{receive}, send what L{takeReplies} returns. Answer each request that was reported
+    After each C{receive}, send what L{takeReplies} returns. Answer each request that was reported
     with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
 
     @ivar replies: The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE).
