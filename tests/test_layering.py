@@ -27,7 +27,7 @@ LAYERS: tuple[set[str], ...] = (
     {"streams"},
     {"bodies"},
     {"server", "client"},
-    {"web"},
+    {"web", "xmlrpc"},
     {"service", "testing"},
     {"cli"},
     {"__main__"},

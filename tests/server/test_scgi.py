@@ -5,6 +5,7 @@ Tests of L{txfcgi.server.scgi}: what a web server gets over SCGI, in memory and 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -419,7 +420,9 @@ class SocketTests(TestCase):
 
         @return: The connection's other end, and its transport.
         """
-        path = self.mktemp()
+        place = TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        path = f"{place.name}/socket"
         text = "tcp:0:interface=127.0.0.1" if kind == "tcp" else f"unix:{path}"
         factory = SCGIServerFactory(app, **options)
         port = await serverFromString(reactor, text).listen(factory)
