@@ -104,6 +104,16 @@ class DrainingFactory(Factory):
         return self.drained
 
 
+def asAtTheStart(case: SynchronousTestCase) -> None:
+    """
+    Handle the signals as Python does when it starts, whatever tests before have left.
+    """
+    for number in STOP_SIGNALS:
+        case.addCleanup(signal.signal, number, signal.getsignal(number))
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class ServingTests(SynchronousTestCase):
     """
     Tests of L{Serving}.
@@ -339,6 +349,7 @@ class ServingTests(SynchronousTestCase):
         From before it listens, a signal stops the reactor; a second one leaves what runs no time.
         When it has stopped the signals are as they were.
         """
+        asAtTheStart(self)
         before = [signal.getsignal(number) for number in STOP_SIGNALS]
         port = self.port()
         service = self.serving(succeed(port))
@@ -360,6 +371,7 @@ class ServingTests(SynchronousTestCase):
         """
         When it could not start, the signals are as they were.
         """
+        asAtTheStart(self)
         before = [signal.getsignal(number) for number in STOP_SIGNALS]
         self.assertRaises(CannotStart, self.serving(fail(CannotListen("no"))).startService)
         self.assertEqual([signal.getsignal(number) for number in STOP_SIGNALS], before)
@@ -371,10 +383,7 @@ class StopSignalsTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        for number in STOP_SIGNALS:
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        asAtTheStart(self)
         self.reactor = Reactor()
         self.again: list[None] = []
         self.signals = StopSignals(self.reactor, lambda: self.again.append(None))
