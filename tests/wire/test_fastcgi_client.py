@@ -28,7 +28,8 @@ from txfcgi.errors import (
     UnexpectedRecord,
     UnsupportedVersion,
 )
-from txfcgi.wire import fastcgiclient
+from txfcgi.wire import encoding
+from txfcgi.wire.encoding import encodeParams
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -40,7 +41,7 @@ from txfcgi.wire.events import (
     ValuesReceived,
 )
 from txfcgi.wire.fastcgi import ServerConnection
-from txfcgi.wire.fastcgiclient import MAX_REQUEST_ID, ClientConnection, encodeParams
+from txfcgi.wire.fastcgiclient import MAX_REQUEST_ID, ClientConnection
 from txfcgi.wire.framing import FULL
 from txfcgi.wire.pairs import MAX_CONTENT, decodePairs
 from txfcgi.wire.records import BeginRequest, Record, RecordReader, Role, Stream, interpret
@@ -647,7 +648,7 @@ class TestParams:
         What may be a secret stays in no table.
         """
         encodeParams({"HTTP_COOKIE": "a=1", "HTTP_AUTHORIZATION": "Basic x", "PUBLIC": "x"})
-        kept = {name for name, _ in fastcgiclient._known}
+        kept = {name for name, _ in encoding._known}
         assert "PUBLIC" in kept
         assert not kept & {"HTTP_COOKIE", "HTTP_AUTHORIZATION"}
 
@@ -666,8 +667,8 @@ class TestParams:
         """
         for number in range(3000):
             assert encodeParams({f"N{number}": "x"}) == [pair(b"N%d" % number, b"x")]
-        assert len(fastcgiclient._known) <= 1024
-        assert len(fastcgiclient._names) <= 1024
+        assert len(encoding._known) <= 1024
+        assert len(encoding._names) <= 1024
 
 
 names = st.binary(max_size=200).filter(lambda name: b"=" not in name and b"\0" not in name)

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail
 
 from ..bodies import Body
 from ..errors import TxFCGIError
-from ..wire.fastcgiclient import Params
+from ..wire.encoding import Params
 from ..wire.records import Role
 from .call import Call
 from .options import ClientOptions, Context, Timeouts

@@ -19,7 +19,7 @@ from ..errors import (
     RequestBodyMismatch,
 )
 from ..wire.cgi import readContentLength
-from ..wire.fastcgiclient import Params, Text
+from ..wire.encoding import Params, Text
 from ..wire.records import Role
 from .options import ClientOptions, UnknownLength
 from .spool import SpooledBody, spool

@@ -9,14 +9,12 @@ another's: a record for an id that is not active ends the connection.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from ..errors import (
     EndedTwice,
     InactiveRequestID,
-    InvalidParam,
     InvalidRequestID,
     LocalProtocolError,
     NotFastCGI,
@@ -24,6 +22,7 @@ from ..errors import (
     RemoteProtocolError,
     UnexpectedRecord,
 )
+from .encoding import Params, encodeParams
 from .events import (
     DataReceived,
     Event,
@@ -40,11 +39,8 @@ from .framing import (
     recordHeader,
     streamRecords,
 )
-from .pairs import MAX_CONTENT, decodePairs, encodePair
+from .pairs import decodePairs, encodePair
 from .records import END_BODY, HEADER, Role, Stream, nameOfType, wrongLength
-
-Text = str | bytes
-Params = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[Text, Text]]
 
 MAX_REQUEST_ID: Final = 65535
 
@@ -61,110 +57,11 @@ _ROLES: Final = frozenset(Role)
 _STDOUT: Final = Stream.STDOUT
 _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 
-# Pairs that were encoded already, by name and value as the caller gave them: most params of a
-# caller are the same with each request. What may be a secret is not kept, nor what is different
-# each time.
-_KNOWN: Final = 1024
-_KNOWN_LENGTH: Final = 256
-_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY|URI|QUERY|REMOTE_PORT").search
-
-_names: Final[dict[Text, tuple[bytes, bytes, bool]]] = {}
-
 _COMMON_IDS: Final = 256
 _beginnings: Final[dict[int, bytes]] = {}
 _ends: Final[dict[int, bytes]] = {}
 _outputEnds: Final[dict[int, bytes]] = {}
 _PADDING: Final = tuple(bytes(size) for size in range(8))
-_SHORT: Final = tuple(bytes((size,)) for size in range(128))
-
-
-class _KnownPairs(dict[tuple[Text, Text], bytes]):
-    """
-    Encoded pairs; what is not there is encoded when it is asked for.
-    """
-
-    __slots__ = ()
-
-    def __missing__(self, pair: tuple[Text, Text]) -> bytes:
-        try:
-            name, value = pair
-        except ValueError:
-            raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
-        known = _names.get(name)
-        if known is None:
-            known = _checkedName(name)
-        nameBytes, length, secret = known
-        valueBytes = asBytes(value, "value")
-        size = len(valueBytes)
-        valueLength = _SHORT[size] if size < 128 else _length(size)
-        encoded = b"".join((length, valueLength, nameBytes, valueBytes))
-        if secret:
-            if size < MAX_CONTENT // 2:
-                return encoded
-        elif len(encoded) <= _KNOWN_LENGTH:
-            if len(self) >= _KNOWN:
-                self.clear()
-            self[pair] = encoded
-        if len(encoded) > MAX_CONTENT:
-            raise ParamTooLarge(
-                f"the param {nameBytes!r:.80} takes {len(encoded)} bytes, and a record holds "
-                f"{MAX_CONTENT}"
-            )
-        return encoded
-
-
-def _length(size: int) -> bytes:
-    return _SHORT[size] if size < 128 else (size | 0x80000000).to_bytes(4, "big")
-
-
-def _checkedName(name: Text) -> tuple[bytes, bytes, bool]:
-    """
-    A param's name as bytes, the length that goes before it, and whether its value may be a secret.
-    """
-    nameBytes = asBytes(name, "name")
-    if b"=" in nameBytes or b"\0" in nameBytes:
-        raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
-    checked = (nameBytes, _length(len(nameBytes)), _secret(nameBytes) is not None)
-    if len(nameBytes) <= _KNOWN_LENGTH:
-        if len(_names) >= _KNOWN:
-            _names.clear()
-        _names[name] = checked
-    return checked
-
-
-_known: Final = _KnownPairs()
-
-
-def asBytes(text: object, what: str) -> bytes:
-    """
-    A name or a value as bytes, encoded as C{os.environ} is.
-
-    @param what: Which of them it is.
-    @raise InvalidParam: If it is neither text nor bytes.
-    """
-    if isinstance(text, str):
-        return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")
-    if isinstance(text, bytes):
-        return text
-    raise InvalidParam(f"a param's {what} is str or bytes, not {type(text).__name__}: {text!r:.80}")
-
-
-def encodeParams(params: Params) -> list[bytes]:
-    """
-    Each pair as it goes into a stream (section 3.4), in the order given.
-
-    @param params: A mapping, or pairs; text is encoded as C{os.environ} is.
-    @raise InvalidParam: If a name or a value is neither text nor bytes, or a name has NUL or C{=}
-        in it, which no environment could hold.
-    @raise ParamTooLarge: If a pair does not fit into one record.
-    """
-    known = _known
-    if isinstance(params, (dict, Mapping)):
-        params = params.items()
-    try:
-        return list(map(known.__getitem__, params))
-    except TypeError:
-        raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
 
 
 def _paramsRecords(requestID: int, encoded: list[bytes]) -> list[bytes]:

@@ -18,8 +18,8 @@ from ..errors import (
     RequestBodyMismatch,
 )
 from .cgi import CONTENT_LENGTH
+from .encoding import Params, Text, asBytes
 from .events import ConnectionFailed, DataReceived, Event, RequestEnded, StreamEnded
-from .fastcgiclient import Params, Text, asBytes
 from .framing import Buffer
 from .records import Role, Stream
 from .scgi import REQUEST_ID
