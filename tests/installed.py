@@ -18,12 +18,14 @@ def main() -> None:
     Exit with a message that names the first thing missing.
     """
     names = [maker.tapname for maker in getPlugins(IServiceMaker)]
-    if "fcgi" not in names:
-        sys.exit(f"twistd does not list fcgi, only {names}")
+    missing = {"fcgi", "fcgi-gateway"}.difference(names)
+    if missing:
+        sys.exit(f"twistd does not list {missing}, only {names}")
     if not resources.files(txfcgi).joinpath("py.typed").is_file():
         sys.exit("py.typed is not installed")
     for command in ("twistd", "twist"):
         subprocess.run([Path(sys.executable).with_name(command), "fcgi", "--help"], check=True)
+    subprocess.run([Path(sys.executable).with_name("txfcgi"), "--help"], check=True)
     print(f"txfcgi {txfcgi.__version__} is installed in {resources.files(txfcgi)}")
 
 

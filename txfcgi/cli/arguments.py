@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.options import ClientOptions, RetryPolicy, Timeouts
+from txfcgi.client.scgi import SCGIClient
 
 # What a person is likely to type for an endpoint.
 ENDPOINT_HELP = (
@@ -124,6 +126,23 @@ def addEndpoint(parser: ArgumentParser) -> None:
     The back end.
     """
     parser.add_argument("endpoint", type=endpoint, help=ENDPOINT_HELP)
+
+
+def addSCGI(parser: ArgumentParser) -> None:
+    """
+    The other protocol.
+    """
+    parser.add_argument("--scgi", action="store_true", help="speak SCGI, not FastCGI")
+
+
+def clientFor(reactor: Any, args: Namespace, **more: Any) -> Client:
+    """
+    A client for one request.
+
+    @param more: More of its options.
+    """
+    kind: type[Client] = SCGIClient if args.scgi else FastCGIClient
+    return kind(reactor, args.endpoint, clientOptions(args.timeout, **more))
 
 
 def addParams(parser: ArgumentParser) -> None:

@@ -10,13 +10,12 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 from typing import Any, Final
 
-from txfcgi.client.client import FastCGIClient
 from txfcgi.client.params import PHPFPM, cgiParams, decodedPath
 from txfcgi.client.response import ClientResponse
 from txfcgi.errors import InvalidRequest, RequestFailed, TxFCGIError
 from txfcgi.wire.records import Role
 
-from .arguments import addEndpoint, addParams, addTimeout, clientOptions, header
+from .arguments import addEndpoint, addParams, addSCGI, addTimeout, clientFor, header
 from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
 
 _ROLES: Final = {role.name.lower(): role for role in Role}
@@ -98,6 +97,7 @@ def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> 
             body.add_argument("-d", "--data", metavar="TEXT", help="the body")
             body.add_argument("--body", metavar="FILE", help="a file with the body; - for stdin")
         addParams(parser)
+        addSCGI(parser)
         addTimeout(parser, 60.0)
         parser.add_argument(
             "-i", "--include", action="store_true", help="write the head to stdout as well"
@@ -170,12 +170,10 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         console.say(f"txfcgi {args.command}: {error}")
         return FAILED
     stderr = Lines(console, "! ")
-    client = FastCGIClient(
+    client = clientFor(
         reactor,
-        args.endpoint,
-        clientOptions(
-            args.timeout, onStderr=lambda data, _: None if args.quiet else stderr.receive(data)
-        ),
+        args,
+        onStderr=lambda data, _: None if args.quiet else stderr.receive(data),
     )
     try:
         response = await client.request(params, body, **more)

@@ -9,11 +9,10 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from typing import Any, Final
 
-from txfcgi.client.client import FastCGIClient
 from txfcgi.client.params import cgiParams, decodedPath
 from txfcgi.errors import InvalidRequest, TxFCGIError
 
-from .arguments import addEndpoint, addParams, addTimeout, clientOptions
+from .arguments import addEndpoint, addParams, addSCGI, addTimeout, clientFor
 from .console import FAILED, OK, Console, readable
 
 _ABOUT: Final = """ask a back end for something, and say whether it is well.
@@ -81,6 +80,7 @@ def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> 
         help="with --fpm-status: how many requests may wait for a free process",
     )
     addParams(parser)
+    addSCGI(parser)
     addTimeout(parser, 5.0)
 
 
@@ -100,7 +100,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         console.say(f"txfcgi ping: {error}")
         return FAILED
     params = {**params, **args.params, **dict(args.param)}
-    client = FastCGIClient(reactor, args.endpoint, clientOptions(args.timeout))
+    client = clientFor(reactor, args)
     started = reactor.seconds()
     try:
         response = await client.request(params)

@@ -1,5 +1,5 @@
 """
-C{twistd fcgi-gateway}: HTTP in front of any FastCGI back end.
+C{twistd fcgi-gateway}: HTTP in front of any FastCGI or SCGI back end.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from twisted.web.resource import IResource
 from txfcgi import __version__
 from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
+from txfcgi.client.scgi import SCGIClient
 from txfcgi.service.errors import CannotServe, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.options import numberOption, optionName
@@ -114,6 +115,7 @@ class Options(UsageOptions):
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
         ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
+        ["scgi", None, "The back end speaks SCGI, not FastCGI"],
         ["no-keep", None, "Make a new connection for each request"],
         ["pass-authorization", None, "Pass the browser's Authorization header on"],
     ]
@@ -274,7 +276,8 @@ class GatewayService(Serving):
         """
         @param endpoints: Where to answer HTTP.
         """
-        self._client = FastCGIClient(reactor, options["targets"], options.clientOptions())
+        kind: type[Client] = SCGIClient if options["scgi"] else FastCGIClient
+        self._client = kind(reactor, options["targets"], options.clientOptions())
         site = StreamingSite(options.resource(self._client), reactor=reactor)
         # Being open to all is what it is for.
         super().__init__(

@@ -268,7 +268,7 @@ class ServerOptions(Options):
             self["httpEndpoints"] = [
                 (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
             ]
-            self["application"] = Welcome() if builtIn else self._application()
+            self["application"] = Welcome(self.protocol) if builtIn else self._application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
 

@@ -30,7 +30,7 @@ pre { background: #f4f4f4; padding: .8em; overflow-x: auto; } textarea { width: 
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>txfcgi</title><style>{style}</style></head>
 <body>
-<h1>It works: this page came over FastCGI</h1>
+<h1>It works: this page came over {protocol}</h1>
 <p>A browser's request went through a socket to this app and back, as it would behind nginx.
 To see an app of yours here, name it: <code>twistd -n fcgi --http tcp:8080:interface=127.0.0.1 --app
 hello.app</code></p>
@@ -56,11 +56,15 @@ class Welcome:
     Shows a request: its params, its body, and what streams do.
     """
 
-    def __init__(self, clock: IReactorTime | None = None, pause: float = 0.5) -> None:
+    def __init__(
+        self, protocol: str = "FastCGI", clock: IReactorTime | None = None, pause: float = 0.5
+    ) -> None:
         """
+        @param protocol: What it is served over.
         @param clock: Where the time comes from; without one, from the reactor.
         @param pause: Seconds between two lines of what streams slowly.
         """
+        self._protocol = protocol
         self._clock = clock
         self._pause = pause
 
@@ -105,6 +109,7 @@ class Welcome:
         shown = f":</p><pre id='stdin'>{escape(_readable(beginning))}</pre><p>" if size else "."
         return _PAGE.format(
             style=_STYLE,
+            protocol=self._protocol,
             method=escape(request.method),
             uri=escape(request.uri),
             role=request.role.name.capitalize(),
@@ -117,7 +122,7 @@ class Welcome:
 
     def _text(self, request: Request, size: int, beginning: bytes) -> str:
         lines = [
-            "It works: this came over FastCGI.",
+            f"It works: this came over {self._protocol}.",
             "",
             f"{request.method} {request.uri}",
             *(f"{name}={value}" for name, value in request.params.items()),
