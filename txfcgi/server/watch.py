@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import ISystemHandle
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from ..errors import TimedOut
@@ -146,6 +147,8 @@ def isGone(protocol: ServerProtocol) -> bool:
     paused, or whose input is over, does not notice.
     """
     transport = protocol.transport
+    while isinstance(transport, ProtocolWrapper):  # TLS
+        transport = transport.transport
     gone = _GONE if protocol.halfCloses else _GONE_OR_HALF
     if not gone or not ISystemHandle.providedBy(transport):
         return False
