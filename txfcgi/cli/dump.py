@@ -81,6 +81,8 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         return await _pass(reactor, args, console, printer)
     try:
         _read(args, printer(""))
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError) as error:
         console.say(f"txfcgi dump: {args.file}: {error}")
         return FAILED

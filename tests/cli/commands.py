@@ -1,0 +1,98 @@
+"""
+Running commands in this process, against real sockets.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as globalReactor
+from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import TestCase
+
+from txfcgi import FastCGIServerFactory
+from txfcgi.cli.console import Console
+from txfcgi.cli.main import makeParser
+
+reactor: Any = globalReactor
+
+
+@dataclass(frozen=True)
+class Done:
+    """
+    What a command did.
+
+    @ivar out: What it wrote to stdout.
+    @ivar err: What it wrote to stderr.
+    """
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """
+        The lines of stdout.
+        """
+        return self.out.splitlines()
+
+
+class CommandCase(TestCase):
+    """
+    Tests that run commands, each with a folder of its own.
+    """
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="txfcgi-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """
+        Make a file.
+
+        @return: Its path.
+        """
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    async def listen(self, factory: Factory) -> str:
+        """
+        Serve on a Unix socket.
+
+        @return: Its path.
+        """
+        path = str(self.folder / f"{len(os.listdir(self.folder))}.sock")
+        port = await UNIXServerEndpoint(reactor, path, mode=0o600).listen(factory)
+        self.addCleanup(port.stopListening)
+        return path
+
+    async def serve(self, app: Callable[[Any], Any]) -> str:
+        """
+        Serve an app over FastCGI.
+
+        @return: The path of the socket.
+        """
+        factory = FastCGIServerFactory(app)
+        self.addCleanup(factory.drain, 0.0)
+        return await self.listen(factory)
+
+    async def command(self, *words: str) -> Done:
+        """
+        Run a command.
+        """
+        args = makeParser().parse_args(words)
+        out, err = io.BytesIO(), io.StringIO()
+        status = await args.run(reactor, args, Console(out, err))
+        return Done(status, out.getvalue().decode("utf-8", "backslashreplace"), err.getvalue())
