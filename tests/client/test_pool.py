@@ -266,6 +266,29 @@ class TestWaiting:
         assert (calling.pool.connections, calling.pool.idle) == (1, 1)
 
 
+class TestBadNeighbours:
+    """
+    A connection that goes wrong.
+    """
+
+    @pytest.mark.parametrize(
+        "data", [b"HTTP/1.1 400 Bad Request\r\n\r\n", record(STDOUT, 7, b"x"), record(99, 1)]
+    )
+    def test_othersGoOn(self, data: bytes) -> None:
+        """
+        It takes its own request with it, and no other; those that wait are served.
+        """
+        backend = Backend()
+        calling = client(backend, maxConnections=2)
+        bad, good, waiting = (outcome(calling.request(GET)) for _ in range(3))
+        backend.connections[0].send(data)
+        assert isinstance(bad[0], RequestFailed)
+        backend.settle()
+        backend.connections[1].answer()
+        backend.connections[2].answer()
+        assert [good[0].code, waiting[0].code] == [200, 200]
+
+
 class TestConnecting:
     """
     Connections that can't be made.

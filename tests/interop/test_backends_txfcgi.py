@@ -100,6 +100,21 @@ class TestOurselves(BackendCase):
         counted = await calling.request(self.backend.params("count", "POST"), response.stdout)
         self.assertEqual(await counted.content(), self.kind.digest(BIG))
 
+    async def test_heldBack(self) -> None:
+        """
+        A large response that nobody reads waits in the back end, not here, and is whole in the end.
+        """
+        calling = self.client()
+        response = await calling.request(self.backend.params("big"))
+        for _ in range(100):
+            hello = await calling.request(self.backend.params("hello"))
+            await hello.content()
+        self.assertLess(response.stdout.buffered, 512 * 1024)
+        self.assertIsNone(response.applicationStatus)
+        pieces: list[bytes] = []
+        await response.collect(pieces.append)
+        self.assertEqual(b"".join(pieces), BIG)
+
     async def test_aborted(self) -> None:
         """
         Requests that are given up cost those that share their connection nothing.
