@@ -15,6 +15,7 @@ import pytest
 
 from txfcgi.errors import RemoteProtocolError
 from txfcgi.wire.active import ActiveRequest
+from txfcgi.wire import scgi
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -172,7 +173,9 @@ def merged(events: Iterable[Event]) -> list[Event]:
     return result
 
 
-def receiveAll(connection: RecordLayer, pieces: Iterable[bytes]) -> list[Event]:
+def receiveAll(
+    connection: RecordLayer | scgi.ServerConnection, pieces: Iterable[bytes]
+) -> list[Event]:
     """
     Deliver pieces until the connection fails or all are delivered.
     """

@@ -5,10 +5,9 @@ SCGI's own, a web server that closes its direction and still waits for the answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
@@ -77,17 +76,14 @@ class SCGIServerFactory(ServerFactory):
         app: App,
         limits: Limits | None = None,
         *,
-        clock: IReactorTime | None = None,
-        allowFrom: Callable[[IAddress], bool] | None = None,
         lenient: bool = False,
         statusLine: bool = False,
         abortOnEOF: bool = False,
+        **common: Any,
     ) -> None:
         """
-        @param app: Called with each request; see L{txfcgi.server.application}.
-        @param limits: What is taken at the most.
-        @param clock: Where the time comes from; the reactor, if not given.
-        @param allowFrom: Tells whether an address may connect.
+        @param common: C{clock} and C{allowFrom}, as of every
+            L{ServerFactory<txfcgi.server.factory.ServerFactory>}.
         @param lenient: Whether to take requests that leave the header SCGI out (nginx without its
             scgi_params), and those with an HTTP header that is there several times (nginx before
             1.23).
@@ -97,7 +93,7 @@ class SCGIServerFactory(ServerFactory):
             up. If not, it gets its answer, and an app hears that it has gone only when it is gone
             for certain: at once on a Unix socket, when it writes over TCP.
         """
-        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        super().__init__(app, limits, **common)
         self._over: list[Connection] = []
         self._lenient = lenient
         self._statusLine = statusLine

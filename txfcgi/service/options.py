@@ -127,11 +127,13 @@ class ServerOptions(Options):
     @cvar command: The name of the command.
     @cvar protocol: The name of the protocol.
     @cvar clientFactory: Makes a client for it, of a reactor and an endpoint.
+    @cvar serverFactory: Makes a factory that serves the app.
     """
 
     command: ClassVar[str]
     protocol: ClassVar[str]
     clientFactory: ClassVar[type[Client] | None] = None
+    serverFactory: ClassVar[Callable[..., Any]]
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
@@ -277,6 +279,15 @@ class ServerOptions(Options):
         @param allowFrom: Says whether a peer may connect, or L{None} if all may.
 
         @return: A factory that serves the app.
+        """
+        own = self.ownOptions()
+        return self.serverFactory(
+            self["application"], self["limits"], allowFrom=allowFrom, **own
+        )
+
+    def ownOptions(self) -> dict[str, bool]:
+        """
+        @return: What the factory is told beside what all are told.
         """
         raise NotImplementedError
 

@@ -4,10 +4,8 @@ C{twistd scgi}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
-
-from twisted.internet.interfaces import IAddress
 
 from txfcgi.client.scgi import SCGIClient
 from txfcgi.server.scgi import SCGIServerFactory
@@ -41,18 +39,14 @@ class Options(ServerOptions):
     ]
 
     clientFactory = SCGIClient
+    serverFactory = SCGIServerFactory
 
-    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> SCGIServerFactory:
+    def ownOptions(self) -> dict[str, bool]:
         """
-        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
-
-        @return: A factory that serves the app.
+        @return: What the factory is told beside what all are told.
         """
-        return SCGIServerFactory(
-            self["application"],
-            self["limits"],
-            lenient=bool(self["lenient"]),
-            statusLine=bool(self["status-line"]),
-            abortOnEOF=bool(self["abort-on-eof"]),
-            allowFrom=allowFrom,
-        )
+        return {
+            "lenient": bool(self["lenient"]),
+            "statusLine": bool(self["status-line"]),
+            "abortOnEOF": bool(self["abort-on-eof"]),
+        }

@@ -4,10 +4,8 @@ C{twistd fcgi}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
-
-from twisted.internet.interfaces import IAddress
 
 from txfcgi.client.client import FastCGIClient
 from txfcgi.server.factory import FastCGIServerFactory
@@ -33,16 +31,10 @@ class Options(ServerOptions):
     ]
 
     clientFactory = FastCGIClient
+    serverFactory = FastCGIServerFactory
 
-    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> FastCGIServerFactory:
+    def ownOptions(self) -> dict[str, bool]:
         """
-        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
-
-        @return: A factory that serves the app.
+        @return: What the factory is told beside what all are told.
         """
-        return FastCGIServerFactory(
-            self["application"],
-            self["limits"],
-            multiplex=not self["no-multiplex"],
-            allowFrom=allowFrom,
-        )
+        return {"multiplex": not self["no-multiplex"]}

@@ -12,6 +12,32 @@ from .params import Params
 from .records import Role, Stream
 
 
+class Connection:
+    """
+    One end of a connection, as far as its failure goes.
+    """
+
+    __slots__ = ("_error",)
+
+    def __init__(self) -> None:
+        self._error: RemoteProtocolError | None = None
+
+    @property
+    def failed(self) -> RemoteProtocolError | None:
+        """
+        The error that ended this connection.
+        """
+        return self._error
+
+    def _raiseAgain(self) -> None:
+        """
+        Raise the error that ended this connection, for more was received.
+        """
+        if self._error is not None:
+            # With its traceback, the error would keep the data of each such call.
+            raise self._error.with_traceback(None)
+
+
 class Event:
     """
     One thing that a peer did.

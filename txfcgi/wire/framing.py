@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final
 
 from ..errors import NotFastCGI, RemoteProtocolError, UnsupportedVersion
-from .events import ConnectionFailed, Event
+from .events import Connection, ConnectionFailed, Event
 from .records import BEGIN_BODY, END_BODY, HEADER, HEADER_LENGTH, KEEP_CONN, VERSION
 
 Buffer = bytes | memoryview
@@ -80,7 +80,7 @@ def streamRecords(type: int, requestID: int, data: Buffer) -> list[Buffer]:
     return parts
 
 
-class RecordLayer:
+class RecordLayer(Connection):
     """
     Bytes to records, and errors to one last event. The two ends of a connection inherit from it
     and say what each record means.
@@ -88,7 +88,6 @@ class RecordLayer:
 
     __slots__ = (
         "_collected",
-        "_error",
         "_events",
         "_held",
         "_kind",
@@ -103,7 +102,6 @@ class RecordLayer:
 
     def __init__(self) -> None:
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
-        self._error: RemoteProtocolError | None = None
         self._held = b""  # the start of a header
         self._collected: bytearray | None = None  # the start of a record that is no stream
         self._left = -1  # bytes of content still to come; -1: between records, or in a header
@@ -111,13 +109,6 @@ class RecordLayer:
         self._kind = 0
         self._requestID = 0
         self._seen = False  # whether any record was: until then it may be no FastCGI at all
-
-    @property
-    def failed(self) -> RemoteProtocolError | None:
-        """
-        The error that ended this connection.
-        """
-        return self._error
 
     @property
     def partial(self) -> bool:
@@ -135,8 +126,7 @@ class RecordLayer:
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
         if self._error is not None:
-            # With its traceback, the error would keep the data of each such call.
-            raise self._error.with_traceback(None)
+            self._raiseAgain()
         events: list[Event] = []
         self._events = events
         try:

@@ -25,14 +25,8 @@ from ..errors import (
     RemoteProtocolError,
 )
 from .cgi import parseHead
-from .events import (
-    ConnectionFailed,
-    DataReceived,
-    Event,
-    RequestReceived,
-    RequestRefused,
-    StreamEnded,
-)
+from . import events
+from .events import Connection, DataReceived, Event, RequestReceived, StreamEnded
 from .framing import Buffer
 from .params import SCGIParams
 from .records import Role, Stream
@@ -65,7 +59,7 @@ _HEADERS: Final = State.HEADERS
 _COMPLETE: Final = State.COMPLETE
 
 
-class ServerConnection:
+class ServerConnection(Connection):
     """
     An application's end of a connection.
 
@@ -79,7 +73,6 @@ class ServerConnection:
 
     __slots__ = (
         "_closing",
-        "_error",
         "_held",
         "_lenient",
         "_needed",
@@ -123,18 +116,11 @@ class ServerConnection:
         self._held: bytearray | None = None  # headers that have come in part
         self._needed = 0  # bytes up to the comma, that included, once it is known
         self._remaining = 0  # bytes of the body still to come
-        self._error: RemoteProtocolError | None = None
+        self._error = None
         self._closing = False
         self._started = False  # whether any output has gone out
         self.active = 0
         self.inputOpen = False
-
-    @property
-    def failed(self) -> RemoteProtocolError | None:
-        """
-        The error that ended this connection.
-        """
-        return self._error
 
     @property
     def closing(self) -> bool:
@@ -271,8 +257,7 @@ class ServerConnection:
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
         if self._error is not None:
-            # With its traceback, the error would keep the data of each such call.
-            raise self._error.with_traceback(None)
+            self._raiseAgain()
         if self._state is _BODY:
             return self._body(data)
         if not data:
@@ -379,12 +364,12 @@ class ServerConnection:
         self._held = None
         self._state = State.REFUSED
         self.active = 1
-        return [RequestRefused(REQUEST_ID, Role.RESPONDER, error.with_traceback(None))]
+        return [events.RequestRefused(REQUEST_ID, Role.RESPONDER, error.with_traceback(None))]
 
     def _fail(self, error: RemoteProtocolError) -> list[Event]:
         self._held = None
         self._error = error.with_traceback(None)
-        return [ConnectionFailed(error)]
+        return [events.ConnectionFailed(error)]
 
 
 def _withStatusLine(output: bytes) -> bytes:

@@ -14,12 +14,18 @@ from ..errors import (
     InvalidRequest,
     LengthRequired,
     LocalProtocolError,
-    RemoteProtocolError,
     RequestBodyMismatch,
 )
 from .cgi import CONTENT_LENGTH
 from .encoding import Params, Text, asBytes
-from .events import ConnectionFailed, DataReceived, Event, RequestEnded, StreamEnded
+from .events import (
+    Connection,
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    RequestEnded,
+    StreamEnded,
+)
 from .framing import Buffer
 from .records import Role, Stream
 from .scgi import REQUEST_ID
@@ -65,7 +71,7 @@ def encodeHeaders(params: Params, length: int) -> bytes:
     return b"%d:%b," % (len(block), block)
 
 
-class ClientConnection:
+class ClientConnection(Connection):
     """
     A caller's end of a connection, for one request: L{request}, if it has no body, or L{begin},
     L{send} and L{endStream}. It is active until it is reported as ended.
@@ -73,25 +79,18 @@ class ClientConnection:
     @ivar active: How many requests are active: none, or one.
     """
 
-    __slots__ = ("_answered", "_error", "_remaining", "_used", "active")
+    __slots__ = ("_answered", "_remaining", "_used", "active")
 
     #: Whether several requests may be active at once, and one follow another.
     multiplexes: Final = False
     hasStderr: Final = False
 
     def __init__(self) -> None:
+        super().__init__()
         self._answered = False
-        self._error: RemoteProtocolError | None = None
         self._remaining = -1  # bytes of the body still to be sent; -1 once they are
         self._used = False
         self.active = 0
-
-    @property
-    def failed(self) -> RemoteProtocolError | None:
-        """
-        The error that ended this connection.
-        """
-        return self._error
 
     @property
     def reusable(self) -> bool:
@@ -203,8 +202,7 @@ class ClientConnection:
 
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        self._raiseAgain()
         if not self.active:
             self._error = InactiveRequestID("an answer, and nothing was asked")
             return [ConnectionFailed(self._error)]
