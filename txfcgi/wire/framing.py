@@ -101,6 +101,7 @@ class RecordLayer(Connection):
     _wholeFrom: int = 1
 
     def __init__(self) -> None:
+        super().__init__()
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
         self._held = b""  # the start of a header
         self._collected: bytearray | None = None  # the start of a record that is no stream
