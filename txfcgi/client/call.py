@@ -42,7 +42,7 @@ from ..transport import Outlet
 from ..wire.cgi import ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
 from .contracts import Carrier, Owner
-from .heads import Heads
+from .heads import Heads, knownHead
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
 from .response import ClientResponse, Result
@@ -192,15 +192,21 @@ class Call:
         """
         heads = self._heads
         if heads is None:
+            known = knownHead(data, self.options.headBytes)
+            if known is not None:
+                head, end = known
+                self._setHead(head)
+                self._receiveBody(data[end:])
+                return
             heads = self._heads = Heads(self.options.headBytes)
         try:
-            head = heads.receive(data)
+            found = heads.receive(data)
         except (MalformedHead, HeadTooLarge) as error:
             self.fail(BadResponse, error)
             return
-        if head is not None:
+        if found is not None:
             self._heads = None
-            self._setHead(head)
+            self._setHead(found)
             self._receiveBody(heads.rest)
 
     def _setHead(self, head: ResponseHead) -> None:

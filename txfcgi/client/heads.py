@@ -15,6 +15,19 @@ _KNOWN_LENGTH: Final = 512
 _known: Final[dict[bytes, ResponseHead]] = {}
 
 
+def knownHead(data: bytes, limit: int) -> tuple[ResponseHead, int] | None:
+    """
+    Look the start of an output up among the heads that were read already.
+
+    @param limit: Most bytes of a head.
+    @return: The head, which is another response's too, and where it ends; L{None} if it has to be
+        read.
+    """
+    end = data.find(b"\r\n\r\n") + 4
+    head = _known.get(data[:end])
+    return None if head is None or end > limit else (head, end)
+
+
 class Heads:
     """
     Reads the final head of a response, and passes over interim ones.
@@ -44,11 +57,6 @@ class Heads:
         reader = self._reader
         whole = reader is None
         if reader is None:
-            end = data.find(b"\r\n\r\n") + 4
-            known = _known.get(data[:end])
-            if known is not None and end <= self._limit:
-                self.rest = data[end:]
-                return known
             reader = self._reader = HeadReader(self._limit)
         head = reader.receive(data)
         while head is not None and head.code < 200:
