@@ -1,0 +1,356 @@
+"""
+L{Exchange}: one request of a web server in memory, and L{MemoryResponse}: what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+
+from ..errors import (
+    BadResponse,
+    BodyTooShort,
+    EmptyResponse,
+    HeadTooLarge,
+    IncompleteHead,
+    MalformedHead,
+    RequestAborted,
+    ResponseCutOff,
+    TxFCGIError,
+)
+from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
+from ..wire.records import Stream
+from .link import READ, Link, Passed
+from .variables import Asked
+
+_HEAD_BYTES: Final = 1_048_576
+# What a web server tells the browser when the application gave no answer.
+BAD_GATEWAY: Final = 502
+
+
+class MemoryResponse:
+    """
+    An answer, whole.
+
+    @ivar code: The HTTP status; 502 if the application gave none, as with FCGI_UNKNOWN_ROLE, or
+        what the web server answered by itself.
+    @ivar body: The body.
+    @ivar stderr: What the application wrote to stderr.
+    @ivar appStatus: The application's exit status.
+    @ivar protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
+    @ivar connection: The number of the connection, counted from 0; -1 if there was none.
+    @ivar requestID: The request's id on it.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        head: ResponseHead | None = None,
+        body: bytes = b"",
+        exchange: Exchange | None = None,
+    ) -> None:
+        self.code = code
+        self.head = head
+        self.body = body
+        self.stderr = b""
+        self.appStatus = 0
+        self.protocolStatus = 0
+        self.connection = -1
+        self.requestID = 0
+        self._passed: Callable[[], list[Passed]] = list
+        if exchange is not None:
+            self.stderr = exchange.stderr
+            self.appStatus = exchange.appStatus
+            self.protocolStatus = exchange.protocolStatus
+            self.connection = exchange.link.number
+            self.requestID = exchange.requestID
+            self._passed = exchange.passed
+        self._headers: Headers | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.code} {self.body!r:.60}>"
+
+    @property
+    def headers(self) -> Headers:
+        """
+        The headers, without Status.
+        """
+        if self._headers is None:
+            self._headers = Headers()
+            for name, value in () if self.head is None else self.head.headers:
+                self._headers.addRawHeader(name, value)
+        return self._headers
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """
+        What an Authorizer that says yes wants the request to have.
+        """
+        if self.code != 200 or self.head is None:
+            return {}
+        return {
+            name[9:].decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+            for name, value in self.head.headers
+            if name[:9].lower() == b"variable-"
+        }
+
+    @property
+    def records(self) -> list[Passed]:
+        """
+        The records as they passed, both ways.
+        """
+        return self._passed()
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """
+        The body as text.
+        """
+        return self.body.decode(encoding)
+
+
+class CutOff(ResponseCutOff):
+    """
+    An answer was begun and not ended.
+
+    @ivar stdout: What came of it, the head included.
+    """
+
+    stdout: bytes = b""
+
+
+class Exchange:
+    """
+    A request under way.
+
+    @ivar asked: What the browser asked for.
+    @ivar link: The connection.
+    @ivar requestID: Its id there.
+    @ivar response: Fires with a L{MemoryResponse} when the answer is whole; fails with a
+        L{CutOff} if it is broken off, a L{BadResponse<txfcgi.errors.BadResponse>} if it is none,
+        and a L{RequestAborted<txfcgi.errors.RequestAborted>} if the browser left or the connection
+        was lost. Cancelling it is what a browser does that leaves.
+    @ivar mayLeaveBody: Whether the app may leave the body unread.
+    """
+
+    def __init__(
+        self,
+        asked: Asked,
+        link: Link,
+        requestID: int,
+        *,
+        fragment: int = READ,
+        loseAfter: int | None = None,
+        abortAfter: int | None = None,
+        mayLeaveBody: bool = False,
+    ) -> None:
+        self.asked = asked
+        self.link = link
+        self.requestID = requestID
+        self.mayLeaveBody = mayLeaveBody
+        self.response: Deferred[MemoryResponse] = Deferred(self._cancelled)
+        self.appStatus = 0
+        self.protocolStatus = 0
+        self.over = False
+        self._fragment = fragment
+        self._lossIn = loseAfter
+        self._abortIn = abortAfter
+        self._turn = link.begin(self)
+        self._stdout: list[bytes] = []
+        self._stderr: list[bytes] = []
+        self._error: TxFCGIError | None = None
+        self._fired = False
+        self._heldBack = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.asked.method} {self.asked.uri}>"
+
+    @property
+    def stdout(self) -> bytes:
+        """
+        What came so far.
+        """
+        return b"".join(self._stdout)
+
+    @property
+    def stderr(self) -> bytes:
+        """
+        What came so far of its stderr.
+        """
+        return b"".join(self._stderr)
+
+    # Sending
+
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes of the request, as far as the connection lasts.
+        """
+        if self.over or (self._lossIn is not None and self._lossIn < 0):
+            return
+        if self._lossIn is not None:
+            rest = self._lossIn - len(data)
+            data = data[: self._lossIn]
+            self._lossIn = rest
+        if data:
+            self.link.send(data, self._fragment)
+        if self._lossIn is not None and self._lossIn <= 0:
+            self._lossIn = -1
+            self.link.cut()
+
+    def records(self, stream: Stream, data: bytes) -> bytes:
+        """
+        A piece of the body, as it goes on the wire.
+        """
+        return b"".join(self.link.speaker.send(self.requestID, stream, data))
+
+    def end(self, stream: Stream) -> bytes:
+        """
+        The end of the body, as it goes on the wire.
+        """
+        return self.link.speaker.endStream(self.requestID, stream)
+
+    def send(self, data: bytes) -> None:
+        """
+        Send a piece of the body.
+        """
+        if not self.over:
+            self.write(self.records(Stream.STDIN, data))
+            self.link.pump()
+
+    def close(self) -> None:
+        """
+        Send the end of the body.
+        """
+        if not self.over:
+            self.write(self.end(Stream.STDIN))
+            self.link.pump()
+
+    # Taking the answer slowly
+
+    def holdBack(self) -> None:
+        """
+        Take nothing of the answer before L{read} is called.
+        """
+        self._heldBack = True
+        self.link.transport.window = 0
+
+    def read(self, size: int) -> None:
+        """
+        Take so many bytes more of what the connection brings.
+        """
+        if self._heldBack:
+            self.link.transport.allow(size)
+            self.link.pump()
+
+    def finish(self) -> None:
+        """
+        Give the answer to who waits for it. Their code runs here.
+        """
+        if self._fired:
+            return
+        self._fired = True
+        try:
+            result: MemoryResponse | Failure = self._result()
+        except TxFCGIError:
+            result = Failure()
+        self.response.callback(result)
+
+    # Leaving
+
+    def leave(self) -> None:
+        """
+        The browser leaves: the web server does what it does then.
+        """
+        if self._fired or self.over:
+            return
+        self._fired = True
+        self._depart()
+        self.response.errback(RequestAborted("the browser left"))
+
+    def _cancelled(self, response: Deferred[MemoryResponse]) -> None:
+        if not self._fired:
+            self._fired = True
+            self._depart()
+
+    def _depart(self) -> None:
+        if not self.over:
+            self.link.leave(self)
+
+    # What comes back; nobody's code runs in these
+
+    def receive(self, stream: Stream, data: bytes) -> None:
+        """
+        Output.
+        """
+        (self._stderr if stream is Stream.STDERR else self._stdout).append(data)
+        if stream is Stream.STDOUT and self._abortIn is not None:
+            self._abortIn -= len(data)
+            if self._abortIn <= 0:
+                self._abortIn = None
+                self.link.soon(self.leave)
+
+    def ended(self, appStatus: int, protocolStatus: int) -> None:
+        """
+        The end of it.
+        """
+        self._close()
+        self.appStatus = appStatus
+        self.protocolStatus = protocolStatus
+
+    def broken(self, error: TxFCGIError, cutOff: bool) -> None:
+        """
+        There will be no end.
+
+        @param cutOff: Whether the application is who did not go on.
+        """
+        self._close()
+        if not cutOff:
+            self._error = error
+        elif self._stdout:
+            cut = CutOff(error, stderr=self.stderr)
+            cut.stdout = self.stdout
+            self._error = cut
+        else:
+            self._error = BadResponse(error, stderr=self.stderr)
+
+    def _close(self) -> None:
+        self.over = True
+        if self._heldBack:
+            self._heldBack = False
+            self.link.transport.allow(None)
+
+    def passed(self) -> list[Passed]:
+        """
+        The records that passed for it so far.
+        """
+        return self.link.passed(self.requestID, self._turn)
+
+    def _result(self) -> MemoryResponse:
+        if self._error is not None:
+            raise self._error
+        stdout = self.stdout
+        if not stdout and self.protocolStatus:
+            return MemoryResponse(BAD_GATEWAY, None, b"", self)
+        reader = HeadReader(_HEAD_BYTES)
+        try:
+            head = reader.receive(stdout)
+        except (MalformedHead, HeadTooLarge) as error:
+            raise BadResponse(error, appStatus=self.appStatus, stderr=self.stderr) from error
+        if head is None:
+            reason = IncompleteHead("within its head") if stdout else EmptyResponse("no answer")
+            raise BadResponse(reason, appStatus=self.appStatus, stderr=self.stderr)
+        body = reader.rest
+        declared = head.contentLength
+        if (
+            declared is not None
+            and len(body) < declared
+            and self.asked.method != "HEAD"
+            and bodyAllowed(head.code)
+        ):
+            cut = CutOff(BodyTooShort(f"{len(body)} of {declared} bytes"), stderr=self.stderr)
+            cut.stdout = stdout
+            raise cut
+        return MemoryResponse(head.code, head, body, self)

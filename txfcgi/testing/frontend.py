@@ -1,0 +1,493 @@
+"""
+L{MemoryFrontEnd}: a web server in memory, in front of an app.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from types import TracebackType
+from typing import Any, Final, cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+
+from ..errors import ConnectionClosed
+from ..server.application import App
+from ..server.factory import FastCGIServerFactory, ServerFactory
+from ..server.limits import Limits
+from ..server.request import Request
+from ..server.scgi import SCGIServerFactory
+from ..wire.records import Role, Stream
+from .cases import Case
+from .exchange import Exchange, MemoryResponse
+from .leftovers import Leftovers, WatchedApplication
+from .link import READ, Link
+from .manners import Protocol, Server, Settings, mannersOf
+from .speakers import FastCGISpeaker, SCGISpeaker
+from .variables import Asked, Pair
+
+AnyHeaders = Headers | Mapping[str, str] | Iterable[Pair]
+Body = bytes | Iterable[bytes] | None
+
+_FACTORIES: Final[dict[str, Callable[..., ServerFactory]]] = {
+    "fastcgi": FastCGIServerFactory,
+    "scgi": SCGIServerFactory,
+}
+
+
+class MemoryFrontEnd:
+    """
+    A web server in memory. Every byte goes through the wire code of both sides; there are no
+    sockets, and no reactor.
+
+    It keeps, shares and makes connections as the web server does: requests made one after the other
+    go over one kept connection, requests made at once over as many as that web server takes.
+
+    @ivar clock: The time for the app's server and for slow readers; nothing waits for real time.
+    @ivar factory: The app's server.
+    @ivar links: All connections that were made.
+    """
+
+    def __init__(
+        self,
+        app: App | ServerFactory,
+        protocol: Protocol = "fastcgi",
+        server: Server = "plain",
+        *,
+        testCase: Case | None = None,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        keep: bool | None = None,
+        multiplex: bool | None = None,
+        buffered: bool | None = None,
+        getValues: bool | None = None,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        root: str = "/srv/www",
+        fragment: int = READ,
+    ) -> None:
+        """
+        @param app: The app, or a factory that serves one, for one with options of its own; its
+            clock has to be a L{Clock}.
+        @param server: Which web server to be; C{plain} for none in particular.
+        @param testCase: A test that is to fail if something is left when it is over. Without one,
+            call L{close}, or use this as a context manager.
+        @param limits: Those of the app's server.
+        @param keep: A setting of the web server: see L{Settings<txfcgi.testing.manners.Settings>}.
+        @param multiplex: Another.
+        @param buffered: Another.
+        @param getValues: Another.
+        @param host: The web server's address, as the app is told.
+        @param port: Its port.
+        @param root: The folder with its files.
+        @param fragment: The most bytes of each read at the application; 1 for byte by byte.
+        @raise ValueError: If the web server does not speak the protocol, or has no such setting.
+        """
+        settings = Settings(keep=keep, multiplex=multiplex, buffered=buffered, getValues=getValues)
+        self.manners = mannersOf(server, protocol, settings)
+        self.server = server
+        self.protocol = protocol
+        if isinstance(app, ServerFactory):
+            self.factory = app
+            self.clock = cast(Clock, app.clock)
+        else:
+            self.clock = Clock() if clock is None else clock
+            self.factory = _FACTORIES[protocol](app, limits, clock=cast(IReactorTime, self.clock))
+        self._application = self.factory.application = WatchedApplication(
+            self.factory.application._app, self._settled, self._mayLeave
+        )
+        self._host = host
+        self._port = port
+        self._root = root
+        self._fragment = fragment
+        self.links: list[Link] = []
+        self._remotePorts = count(50_000)
+        self._queue: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._running = False
+        self._later: IDelayedCall | None = None
+        self._ticks: dict[Exchange, IDelayedCall] = {}
+        self._closed = False
+        if testCase is not None:
+            testCase.addCleanup(self.close)
+
+    # Requests
+
+    def get(
+        self, uri: str = "/", headers: AnyHeaders = (), **options: Any
+    ) -> Deferred[MemoryResponse]:
+        """
+        Make a GET request; see L{request}.
+        """
+        return self.request("GET", uri, headers, **options)
+
+    def post(
+        self, uri: str = "/", body: Body = b"", headers: AnyHeaders = (), **options: Any
+    ) -> Deferred[MemoryResponse]:
+        """
+        Make a POST request; see L{request}.
+        """
+        return self.request("POST", uri, headers, body, **options)
+
+    def request(
+        self,
+        method: str = "GET",
+        uri: str = "/",
+        headers: AnyHeaders = (),
+        body: Body = None,
+        *,
+        role: int = Role.RESPONDER,
+        data: bytes | None = None,
+        dataLastModified: int = 0,
+        chunked: bool = False,
+        params: Mapping[str, str] | None = None,
+        apacheRole: str | None = None,
+        fragment: int | None = None,
+        abortAfter: int | None = None,
+        loseAfter: int | None = None,
+        readRate: int | None = None,
+        mayLeaveBody: bool = False,
+    ) -> Deferred[MemoryResponse]:
+        """
+        Make a request, as a browser does.
+
+        @param uri: Path and query as a browser sends them, percent-encoded.
+        @param headers: What the browser sends beside Host and Content-Length.
+        @param body: Its body; pieces are sent one by one, each in records of its own.
+        @param role: A L{Role<txfcgi.wire.records.Role>} that this web server asks for.
+        @param data: The file, for a Filter.
+        @param dataLastModified: When it was changed, in seconds since 1970.
+        @param chunked: Whether the browser does not say how long the body is.
+        @param params: Variables to add, or to replace.
+        @param apacheRole: Apache can ask an Authorizer twice, as its C{AUTHENTICATOR} and then as
+            its C{AUTHORIZER}.
+        @param fragment: The most bytes of each read at the application.
+        @param abortAfter: The browser leaves when so many bytes of STDOUT have come; 0: when the
+            request is out. The web server does then what it does.
+        @param loseAfter: The connection breaks when so many bytes of the request are out.
+        @param readRate: Bytes that the web server takes in each second of C{clock}; 0: none before
+            L{Exchange.read<txfcgi.testing.exchange.Exchange.read>} is called.
+        @param mayLeaveBody: Whether the app may leave the body unread; see
+            L{txfcgi.testing.leftovers}.
+        @return: Fires with the answer; see L{Exchange.response
+            <txfcgi.testing.exchange.Exchange.response>}.
+        @raise ValueError: If this web server never asks for that.
+        """
+        pieces = [body] if isinstance(body, bytes) else None if body is None else list(body)
+        length = None if pieces is None else sum(map(len, pieces))
+        if chunked and length is not None and self._refusesChunks(length):
+            return succeed(MemoryResponse(self.manners.refusal))
+        exchange, beginning = self._open(
+            self._asked(method, uri, headers, length, chunked, role, apacheRole),
+            params,
+            data,
+            dataLastModified,
+            fragment=self._fragment if fragment is None else fragment,
+            abortAfter=abortAfter,
+            loseAfter=loseAfter,
+            mayLeaveBody=mayLeaveBody,
+        )
+        if readRate is not None:
+            self._slowDown(exchange, readRate)
+        self._sendAll(exchange, beginning, pieces, data)
+        if abortAfter == 0:
+            self._soon(exchange.link.inputWanted)
+            self._soon(self._afterDelivery, exchange)
+        self.pump()
+        return exchange.response
+
+    def start(
+        self,
+        method: str = "POST",
+        uri: str = "/",
+        headers: AnyHeaders = (),
+        length: int | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        readRate: int | None = None,
+        mayLeaveBody: bool = False,
+    ) -> Exchange:
+        """
+        Begin a request whose body follows when the test says so.
+
+        @param length: How long it will be; without it, it is sent in chunks.
+        @return: The request: it has C{send}, C{close}, C{read}, C{leave} and C{response}.
+        @raise ValueError: If this web server waits for the end of such a body.
+        """
+        if length is None and self.manners.waits:
+            raise ValueError(f"{self.server} waits for the end of a body that comes in chunks")
+        exchange, beginning = self._open(
+            self._asked(method, uri, headers, length, length is None, Role.RESPONDER, None, True),
+            params,
+            None,
+            0,
+            fragment=self._fragment,
+            mayLeaveBody=mayLeaveBody,
+        )
+        if readRate is not None:
+            self._slowDown(exchange, readRate)
+        exchange.write(beginning)
+        self.pump()
+        return exchange
+
+    def lose(self) -> None:
+        """
+        Lose all connections.
+        """
+        for link in self.links:
+            self._soon(link.drop, ConnectionLost())
+        self.pump()
+
+    def disconnect(self) -> None:
+        """
+        Close the connections that carry no request, as web servers do some time.
+        """
+        for link in self.links:
+            if not link.exchanges:
+                self._soon(link.drop, ConnectionDone())
+        self.pump()
+
+    # Making a request
+
+    def _refusesChunks(self, length: int) -> bool:
+        most = self.manners.chunkedBytes
+        return most is not None and length > most
+
+    def _asked(
+        self,
+        method: str,
+        uri: str,
+        headers: AnyHeaders,
+        length: int | None,
+        chunked: bool,
+        role: int,
+        apacheRole: str | None,
+        hasBody: bool = False,
+    ) -> Asked:
+        sent = headerPairs(headers)
+        if not any(name.lower() == "host" for name, _ in sent):
+            sent.insert(0, ("Host", f"{self._host}:{self._port}"))
+        if chunked:
+            sent.append(("Transfer-Encoding", "chunked"))
+        elif length is not None:
+            sent.append(("Content-Length", str(length)))
+        known = length is not None and (not chunked or self.manners.waits)
+        hasBody = hasBody or length is not None
+        return Asked(
+            method=method,
+            uri=uri,
+            headers=tuple(sent),
+            length=length if known else None if hasBody else 0,
+            hasBody=hasBody,
+            role=role,
+            host=self._host,
+            port=self._port,
+            remotePort=next(self._remotePorts),
+            root=self._root,
+            apacheRole=apacheRole,
+        )
+
+    def _open(
+        self,
+        asked: Asked,
+        params: Mapping[str, str] | None,
+        data: bytes | None,
+        dataLastModified: int,
+        **options: Any,
+    ) -> tuple[Exchange, bytes]:
+        """
+        Find a connection for a request.
+
+        @return: The request, and how it begins on the wire.
+        """
+        if self._closed:
+            raise ValueError("the front end was closed")
+        variables = self.manners.variables.get(asked.role)
+        if variables is None:
+            raise ValueError(f"{self.server} never asks for a {Role(asked.role).name.title()}")
+        more = dict(params or {})
+        if asked.role == Role.FILTER:
+            more.setdefault("FCGI_DATA_LAST_MOD", str(dataLastModified))
+            more.setdefault("FCGI_DATA_LENGTH", str(len(data or b"")))
+        pairs = [(name, more.pop(name, value)) for name, value in variables(asked)]
+        encoded = [
+            (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+            for name, value in (*pairs, *more.items())
+        ]
+        link = self._linkFor(asked.role)
+        requestID, beginning = link.speaker.open(encoded, asked.role)
+        return Exchange(asked, link, requestID, **options), beginning
+
+    def _linkFor(self, role: int) -> Link:
+        if self.manners.keepsFor(role):
+            for link in reversed(self.links):
+                if link.free:
+                    return link
+        number = len(self.links)
+        peer = IPv4Address("TCP", self._host, 40_000 + number)
+        protocol = self.factory.buildProtocol(peer)
+        if protocol is None:
+            raise ConnectionClosed("the application refused the connection")
+        speaker = (FastCGISpeaker if self.protocol == "fastcgi" else SCGISpeaker)(self.manners)
+        host = IPv4Address("TCP", "127.0.0.1", 9000)
+        link = Link(number, self.manners, speaker, self._soon, self.pump, protocol, host, peer)
+        self.links.append(link)
+        return link
+
+    def _sendAll(
+        self, exchange: Exchange, beginning: bytes, pieces: list[bytes] | None, data: bytes | None
+    ) -> None:
+        """
+        Send a whole request: in one piece, or in those of its body.
+        """
+        role = exchange.asked.role
+        pending = beginning
+        if role != Role.AUTHORIZER:
+            for number, piece in enumerate(pieces or ()):
+                if number and piece:
+                    exchange.write(pending)
+                    pending = b""
+                if piece:
+                    pending += exchange.records(Stream.STDIN, piece)
+        if exchange.link.speaker.ends(role, pieces is not None):
+            pending += exchange.end(Stream.STDIN)
+        if role == Role.FILTER:
+            if data:
+                pending += exchange.records(Stream.DATA, data)
+            pending += exchange.end(Stream.DATA)
+        exchange.write(pending)
+
+    def _afterDelivery(self, exchange: Exchange) -> None:
+        """
+        Let the browser leave when all of its request has arrived.
+        """
+        if exchange.link.idle:
+            exchange.leave()
+        else:
+            self._soon(self._afterDelivery, exchange)
+
+    def _slowDown(self, exchange: Exchange, rate: int) -> None:
+        exchange.holdBack()
+        if rate:
+            self._ticks[exchange] = self.clock.callLater(1, self._tick, exchange, rate)
+
+    def _tick(self, exchange: Exchange, rate: int) -> None:
+        del self._ticks[exchange]
+        if not exchange.over:
+            exchange.read(rate)
+            if not exchange.over:
+                self._ticks[exchange] = self.clock.callLater(1, self._tick, exchange, rate)
+
+    # One thing after the other
+
+    def _soon(self, action: Callable[..., Any], *arguments: Any) -> None:
+        """
+        Do something when nobody is in the middle of something else: now, if L{pump} is running or
+        is about to, else at the latest when the clock is advanced.
+        """
+        self._queue.append((action, arguments))
+        if not self._running and self._later is None:
+            self._later = self.clock.callLater(0, self.pump)
+
+    def pump(self) -> None:
+        """
+        Deliver all that is under way. Whatever can come from a test does this by itself.
+        """
+        if self._running:
+            return
+        self._running = True
+        if self._later is not None:
+            if self._later.active():
+                self._later.cancel()
+            self._later = None
+        try:
+            while self._queue:
+                action, arguments = self._queue.popleft()
+                action(*arguments)
+        finally:
+            self._running = False
+
+    def _settled(self) -> None:
+        """
+        The app's server is done with a request: it is not in the middle of anything.
+        """
+        if self._queue:
+            self.pump()
+
+    # The end
+
+    def _mayLeave(self, request: Request) -> bool:
+        for link in self.links:
+            if link.protocol is request._channel:
+                exchange = link.exchanges.get(request.requestID) or link.last
+                return exchange is not None and exchange.mayLeaveBody
+        return False
+
+    @property
+    def left(self) -> list[str]:
+        """
+        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        """
+        return self._application.left()
+
+    def close(self) -> None:
+        """
+        End it all.
+
+        @raise Leftovers: If something is left.
+        """
+        if self._closed:
+            return
+        self.pump()
+        left = self.left
+        self._closed = True
+        for call in self._ticks.values():
+            call.cancel()
+        self._ticks.clear()
+        for link in self.links:
+            for exchange in link.exchanges.values():
+                exchange.response.addErrback(
+                    lambda failure: failure.trap(ConnectionClosed) and None
+                )
+            self._soon(link.drop, ConnectionDone())
+        self.pump()
+        if left:
+            raise Leftovers(left)
+
+    def __enter__(self) -> MemoryFrontEnd:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except Leftovers:
+            if kind is None:
+                raise
+
+
+def _closed(failure: Failure) -> None:
+    failure.trap(ConnectionClosed)
+
+
+def headerPairs(headers: AnyHeaders) -> list[Pair]:
+    """
+    Headers as pairs of text, in their order.
+    """
+    if isinstance(headers, Headers):
+        return [
+            (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+        ]
+    return list(headers.items() if isinstance(headers, Mapping) else headers)

@@ -1,0 +1,194 @@
+"""
+What a test may not leave behind, and who says so.
+
+A request that is still with its app when the test is over, an answer that was begun and not ended,
+and a body that nobody read to its end are mistakes that nothing else would show: each fails the
+test, with a message that names it.
+
+A body may be left unread by who refuses the request: with a status of 400 or more, by failing, or
+because it was aborted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from ..bodies import Body
+from ..client.call import Call
+from ..errors import RequestAborted, StreamClosed, TxFCGIError
+from ..server.application import App, Application
+from ..server.request import Request
+from ..wire.cgi import Text
+
+
+class Leftovers(AssertionError):
+    """
+    A test left something behind.
+
+    @ivar left: A sentence for each thing.
+    """
+
+    def __init__(self, left: Iterable[str]) -> None:
+        self.left = list(left)
+        super().__init__("the test left this behind:\n" + "\n".join(self.left))
+
+
+def nothing(request: Request) -> bool:
+    """
+    For those who excuse no request.
+    """
+    return False
+
+
+class WatchedApplication(Application):
+    """
+    An app, with an eye on what becomes of its requests.
+
+    @ivar requests: Those that may have been left, in the order they came.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        settled: Callable[[], object] = lambda: None,
+        mayLeave: Callable[[Request], bool] = nothing,
+    ) -> None:
+        """
+        @param settled: Called when a request is over and its connection has done its part.
+        @param mayLeave: Tells whether a request's body may stay unread.
+        """
+        super().__init__(app)
+        self._settled = settled
+        self._mayLeave = mayLeave
+        self.requests: dict[Request, None] = {}
+        self._excused: set[Request] = set()
+
+    def run(self, request: Request) -> None:
+        """
+        Call the app, and remember the request.
+        """
+        self.requests[request] = None
+        super().run(request)
+
+    def _send(
+        self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
+    ) -> None:
+        if code is not None and code >= 400:
+            self._excused.add(request)
+        super()._send(request, code, headers, body)
+
+    def _over(self, request: Request) -> None:
+        super()._over(request)
+        if request._stdin is None or request in self._excused or self._mayLeave(request):
+            # Nothing of it can be left.
+            self._excused.discard(request)
+            self.requests.pop(request, None)
+        self._settled()
+
+    def failed(self, failure: Failure, request: Request) -> None:
+        """
+        An app failed, and is excused.
+        """
+        super().failed(failure, request)
+        self.requests.pop(request, None)
+        self._settled()
+
+    def abort(self, request: Request, error: RequestAborted) -> None:
+        """
+        The request is over before it was answered, and its app is excused.
+        """
+        super().abort(request, error)
+        self.requests.pop(request, None)
+
+    def left(self) -> list[str]:
+        """
+        What was left: a sentence for each thing.
+        """
+        found = [self._leftOf(request) for request in self.requests]
+        return [each for each in found if each]
+
+    def _leftOf(self, request: Request) -> str:
+        name = nameOf(request)
+        if not request._ended:
+            if request._output is not None and request._output.headSent:
+                return f"{name}: the answer of {self.name} was begun, and its stream is not closed"
+            return f"{name}: {self.name} has not answered: the Deferred for its result never fired"
+        for what, stream in (("body", request._stdin), ("data", getattr(request, "_data", None))):
+            if stream is not None and isinstance(stream.error, StreamClosed):
+                return (
+                    f"{name}: {self.name} did not read the {what} to its end, of which "
+                    f"{stream.received} bytes came"
+                )
+        return ""
+
+
+def nameOf(request: Request) -> str:
+    """
+    A request in words: C{GET /path}.
+    """
+    try:
+        return f"{request.method} {request.uri}"
+    except TxFCGIError:
+        return repr(request)
+
+
+class WatchedCalls:
+    """
+    The requests of a client, with an eye on what becomes of them.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+
+    def add(self, call: Call) -> None:
+        """
+        Remember a request.
+        """
+        self._calls.append(call)
+
+    def left(self) -> list[str]:
+        """
+        What was left: a sentence for each thing.
+        """
+        found = [leftOf(call) for call in self._calls]
+        return [each for each in found if each]
+
+
+def leftOf(call: Call) -> str:
+    """
+    What was left of one request of a client.
+    """
+    name = describedCall(call)
+    if not call.fired:
+        return "" if call.ended else f"{name}: the Deferred for the response never fired"
+    if call.head is None or call.error is not None or call.unwanted or call.head.code >= 400:
+        return ""
+    stream = call._stream
+    if stream is None:
+        return f"{name}: the body of the response was not read" if call._chunks else ""
+    if not call.ended:
+        return f"{name}: the stream of the response is not closed: read it to its end, or abort it"
+    if stream.buffered and not stream._discarding:
+        return (
+            f"{name}: the body of the response was not read to its end: {stream.buffered} of "
+            f"{stream.received} bytes are left"
+        )
+    return ""
+
+
+def describedCall(call: Call) -> str:
+    """
+    A client's request in words: C{GET /path}.
+    """
+    params: Any = call.prepared.params
+    found = {_text(name): _text(value) for name, value in dict(params).items()}
+    method = found.get("REQUEST_METHOD", "GET")
+    path = found.get("SCRIPT_NAME", "") + found.get("PATH_INFO", "")
+    return f"{method} {found.get('REQUEST_URI') or path or '(no path)'}"
+
+
+def _text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
