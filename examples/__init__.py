@@ -1,0 +1,3 @@
+"""
+Programs that use txfcgi. Each says in its docstring how it is started.
+"""
