@@ -433,8 +433,8 @@ class SocketTests(TestCase):
 
         self.addCleanup(lambda: Deferred.fromCoroutine(stop()))
         number = getattr(port.getHost(), "port", 0)
-        place = f"tcp:127.0.0.1:{number}" if kind == "tcp" else f"unix:{path}"
-        peer: Any = await clientFromString(reactor, place).connect(Factory.forProtocol(Peer))
+        there = f"tcp:127.0.0.1:{number}" if kind == "tcp" else f"unix:{path}"
+        peer: Any = await clientFromString(reactor, there).connect(Factory.forProtocol(Peer))
         return peer, peer.transport
 
     async def turns(self, number: int) -> None:
