@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -224,10 +224,14 @@ class Serving(Service):
 
     def _hurry(self) -> None:
         """
-        Give the requests that are left no more time.
+        Give the requests that are left no more time: those of the services beside this one, too,
+        as only one of them hears of signals.
         """
         self._log.info("Told to stop again: aborts what still runs.")
-        self._drainable.drain(0.0)
+        beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
+        for service in beside:
+            if isinstance(service, Serving):
+                service._drainable.drain(0.0)
 
 
 def _addressText(host: IAddress) -> str:

@@ -66,7 +66,8 @@ class StopSignals:
         """
         if self._installed:
             self._take()
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        # Another service in this process may have done the same before, and have ended it already.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(STOP_SIGNALS) - self._mask)
 
     def _take(self) -> None:
         """
