@@ -364,9 +364,6 @@ class ServerProtocol(Protocol):
         )
         self.watch.lingering = linger
         self.outlet.close(half=linger)
-        if linger and self._paused:
-            self._paused = False
-            self.tcp.resumeProducing()
 
     def _drop(self, size: int) -> None:
         self._dropped += size

@@ -266,12 +266,11 @@ class InputStream:
     def _more(self) -> Deferred[None]:
         if self._waiter is not None:
             raise AlreadyReading("the stream is being read, and it has one reader at a time")
-        self._waiter = Deferred(self._cancelled)
+        self._waiter = Deferred(self._forget)
         return self._waiter
 
-    def _cancelled(self, waiter: Deferred[None]) -> None:
-        if self._waiter is waiter:
-            self._waiter = None
+    def _forget(self, waiter: Deferred[None]) -> None:
+        self._waiter = None
 
     async def _readSome(self, size: int) -> bytes:
         if not size:
