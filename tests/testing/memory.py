@@ -63,6 +63,11 @@ class MemoryRecorder(Recorder):
         self.waiting[-1][0].stdout.write(b"Status: 200 OK\r\n\r\n")
         self.clock.advance(0)
 
+    def writeAndEnd(self) -> None:
+        self.writeUntilGone()
+        self.waiting[-1][1].callback(None)
+        self.release()
+
     def factory(self) -> Any:
         """
         The app's server, with an eye on what comes.

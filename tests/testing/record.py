@@ -271,7 +271,7 @@ class Session:
             "kept": kept,
             "together": self.together(),
             "leaving": self.leaving(),
-            **({"leavingShared": self.leaving(2)} if self.multiplexes else {}),
+            **({"leavingShared": self.leavingShared()} if self.multiplexes else {}),
             "scenarios": scenarios,
         }
 
@@ -339,41 +339,22 @@ class Session:
         """
         return bool(self.variant.options.get("multiplex"))
 
-    def leaving(self, together: int = 1) -> dict[str, Any]:
+    def leaving(self) -> dict[str, Any]:
         """
         Let a browser leave before it has its answer.
 
-        @param together: how many requests there are then.
         @return: whether the web server left then, or when the application wrote, and how.
         """
         recorder = self.recorder
         recorder.forget()
-        recorder.hold(together + 1)
-        with ExitStack() as stack:
-            for count in range(1, together):
-                stack.enter_context(self.browser()).send("GET", "/page")
-                recorder.wait(lambda count=count: len(recorder.requests) == count)  # type: ignore[misc]
-            with self.browser() as browser:
-                browser.send("GET", "/page")
-                recorder.wait(lambda: len(recorder.requests) == together)
-                conversation, _ = recorder.held()
-            return self.left(conversation.number)
-
-    def left(self, number: int) -> dict[str, Any]:
-        """
-        See what the web server does when a browser has left.
-
-        @param number: that of the connection with its request.
-        """
-        recorder = self.recorder
+        recorder.hold(2)
+        with self.browser() as browser:
+            browser.send("GET", "/page")
+            conversation, _ = recorder.held()
+        number = conversation.number
 
         def gone() -> bool:
-            return number in recorder.ends or bool(aborts())
-
-        def aborts() -> list[str]:
-            return [entry[0] for entry in recorder.asides if entry[0] != "GET_VALUES"]
-
-        requests = connections(recorder.requests)
+            return number in recorder.ends or bool(recorder.asides)
 
         atOnce = recorder.wait(gone, self.reaction)
         if not atOnce:
@@ -381,12 +362,31 @@ class Session:
             recorder.wait(gone)
         found = {
             "atOnce": atOnce,
-            "requests": requests,
-            "records": aborts(),
+            "records": [entry[0] for entry in recorder.asides],
             "closed": number in recorder.ends,
         }
         recorder.release()
         return found
+
+    def leavingShared(self) -> dict[str, Any]:
+        """
+        Let a browser leave while another one waits for an answer over the same connection.
+
+        @return: what is sent about it when the application writes, and what the other one gets.
+        """
+        recorder = self.recorder
+        recorder.forget()
+        recorder.hold(3)
+        with self.browser() as other:
+            other.send("GET", "/page")
+            recorder.held()
+            with self.browser() as browser:
+                browser.send("GET", "/page")
+                recorder.wait(lambda: len(recorder.requests) == 2)
+            recorder.writeAndEnd()
+            code = getattr(other.head(), "status", 200)
+        aborts = [entry[0] for entry in recorder.asides if entry[0] != "GET_VALUES"]
+        return {"connections": connections(recorder.requests), "records": aborts, "other": code}
 
     def found(self) -> dict[str, Any]:
         """

@@ -363,6 +363,19 @@ class Recorder:
         except OSError:
             return
 
+    def writeAndEnd(self) -> None:
+        """
+        Write much to the request that came last, and then end all that are held.
+        """
+        conversation, seen = self.held()
+        conversation.write(conversation.more(seen, HEAD))
+        for _ in range(200):
+            conversation.write(conversation.more(seen, b"more\n" * 1_000))
+        with self._changed:
+            held, self._held, self._holding = self._held, [], 0
+        for one, request in reversed(held):
+            one.answer(request, b"" if request is seen else HEAD + b"hello\n")
+
     def release(self) -> None:
         """
         Give up what is held.

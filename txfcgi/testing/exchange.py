@@ -133,6 +133,8 @@ class Exchange:
         L{CutOff} if it is broken off, a L{BadResponse<txfcgi.errors.BadResponse>} if it is none,
         and a L{RequestAborted<txfcgi.errors.RequestAborted>} if the browser left or the connection
         was lost. Cancelling it is what a browser does that leaves.
+    @ivar over: Whether nothing more comes for it.
+    @ivar left: Whether the browser has left.
     @ivar mayLeaveBody: Whether the app may leave the body unread.
     """
 
@@ -155,6 +157,7 @@ class Exchange:
         self.appStatus = 0
         self.protocolStatus = 0
         self.over = False
+        self.left = False
         self._fragment = fragment
         self._lossIn = loseAfter
         self._abortIn = abortAfter
@@ -276,6 +279,7 @@ class Exchange:
             self._depart()
 
     def _depart(self) -> None:
+        self.left = True
         if not self.over:
             self.link.leave(self)
 

@@ -375,7 +375,8 @@ class Link:
         if leaving is Leaving.CLOSES:
             self.soon(self.drop, ConnectionDone())
         elif leaving is Leaving.CLOSES_ON_OUTPUT:
-            self._left = True
+            # While others use the connection, what comes for nobody is dropped.
+            self._left = all(one.left for one in self.exchanges.values())
         elif exchange.requestID in self.exchanges:
             self.send(bytes(self.speaker.abort(exchange.requestID)))
 

@@ -26,7 +26,7 @@ class Leaving(Enum):
     """
 
     CLOSES = "closes the connection at once"
-    CLOSES_ON_OUTPUT = "closes the connection when the application writes the next time"
+    CLOSES_ON_OUTPUT = "closes the connection when the application writes, unless others use it"
     ABORTS = "sends ABORT_REQUEST"
 
 
@@ -56,8 +56,7 @@ class Manners:
         length.
     @ivar chunkedBytes: The most bytes of such a body.
     @ivar refusal: The status with which it refuses more, by itself.
-    @ivar leaving: What it does when the browser leaves, also when other requests are on the same
-        connection.
+    @ivar leaving: What it does when the browser leaves.
     @ivar authorizerStdin: What an Authorizer gets.
     @ivar resets: Whether it resets a connection that it does not keep.
     @ivar asks: The variables that it asks a new connection for.
