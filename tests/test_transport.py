@@ -235,6 +235,14 @@ class CorkTests(SocketTests):
         self.outlet.uncork()
         self.assertEqual(len(self.line.takeAll()), 149_999)
 
+    def test_boundedSequence(self) -> None:
+        """
+        So does a sequence that is much by itself.
+        """
+        self.outlet.cork()
+        self.outlet.writeSequence([b"x" * 40_000, b"y" * 40_000])
+        self.assertNotEqual(self.line.take(1), b"")
+
     def test_notWhileWaiting(self) -> None:
         """
         There is nothing to keep while something waits.

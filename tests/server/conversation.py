@@ -147,7 +147,7 @@ class WebServer:
     @ivar transport: What is between them.
     """
 
-    def __init__(self, factory: FastCGIServerFactory, peer: IAddress = PEER) -> None:
+    def __init__(self, factory: FastCGIServerFactory, peer: IAddress | None = PEER) -> None:
         protocol = factory.buildProtocol(peer)
         assert isinstance(protocol, FastCGIServerProtocol), "the connection was refused"
         self.protocol = protocol

@@ -1136,7 +1136,7 @@ class AuthorizerTests(ServerTests):
         bodies: list[bytes] = []
 
         async def app(request: AuthorizerRequest) -> Allow:
-            bodies.append(await request.stdin.read())
+            bodies.append(await request.stdin.read() + await request.stdin.read())
             return Allow()
 
         server = self.serve(app)

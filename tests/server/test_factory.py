@@ -127,7 +127,10 @@ class AllowFromTests(ServerTests):
         factory = self.factory(allowFrom=lambda address: True)
         self.assertIsNone(factory.buildProtocol(None))
         self.assertIsNotNone(factory.buildProtocol(UNIXAddress(None)))
-        self.assertIsNotNone(self.factory().buildProtocol(None))
+        app = Held()
+        server = WebServer(self.factory(app), None)
+        server.begin()
+        self.assertEqual(app.requests[0].peer, server.transport.getPeer())
 
 
 class DrainTests(ServerTests):
