@@ -642,6 +642,15 @@ class FailureTests(ServerTests):
             wrong: Any = code
             self.fails(returning(Response(wrong)), InvalidResponse, "not the status of a final")
 
+    def test_noStatus(self) -> None:
+        """
+        No code at all, and no local redirect.
+        """
+        for response in (Response(None), Response(None, {"Location": "/"}, b"body")):
+            self.fails(returning(response), InvalidResponse, "has a Location, and no body")
+        answer = self.serve(returning(Response.localRedirect("/other"))).get()
+        self.assertEqual(answer.stdout, b"Location: /other\r\n\r\n")
+
     def test_length(self) -> None:
         """
         A Content-Length that is not that of the body.

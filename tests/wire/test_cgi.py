@@ -202,6 +202,9 @@ class TestFormat:
         A local redirect is a Location and nothing else (RFC 3875, section 6.2.2).
         """
         assert formatHead(None, [("Location", "/x")], 0) == (b"Location: /x\r\n\r\n", None)
+        for headers, length in (([], 0), ([("X", "y")], 0), ([("Location", "/x")], 5)):
+            with pytest.raises(InvalidResponse, match="has a Location, and no body"):
+                formatHead(None, headers, length)
 
     def test_bodyAllowed(self) -> None:
         """

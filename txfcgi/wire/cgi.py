@@ -122,6 +122,8 @@ def formatHead(
             if code != 204:
                 lines.append(line)
     if code is None:
+        if length != 0 or not any(line[:9].lower() == b"location:" for line in lines):
+            raise InvalidResponse("a response without a status has a Location, and no body")
         lines.append(b"\r\n")
         return b"".join(lines), None
     if code == 204 or code == 304:
