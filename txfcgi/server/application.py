@@ -103,7 +103,13 @@ class Application:
             result = self._app(request)
             if type(result) is Response:
                 body = result.body
-                if type(body) is bytes and request._isPlain() and result.code in _WITH_BODY:
+                if (
+                    type(body) is bytes
+                    and result.code in _WITH_BODY
+                    and request._plain
+                    and request._output is None
+                    and not request.params.mayHold(b"REQUEST_METHODHEAD")
+                ):
                     head, _ = formatHead(result.code, result.pairs(), len(body))
                     if len(head) + len(body) <= FULL:
                         channel = request._channel
@@ -253,8 +259,7 @@ class Application:
             # Its output must not start before all of its stdin was taken (section 6.4).
             request.stdin.discard()
             try:
-                async for _ in request.stdin:
-                    pass
+                await request.stdin.read()
             except BaseException:
                 releaseBody(body)
                 raise

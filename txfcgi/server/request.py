@@ -85,12 +85,15 @@ class Request:
         "_started",
         "_stderr",
         "_stdin",
+        "_touched",
         "keepConnection",
         "params",
         "requestID",
     )
 
     role: ClassVar[Role]
+    # Whether a response may be sent at any time, and may have any status.
+    _plain: ClassVar[bool] = False
     log: ClassVar[Logger] = Logger()
 
     def __init__(
@@ -108,6 +111,7 @@ class Request:
         self._started = started
         self._ended = False
         self._over: RequestAborted | bool = False
+        self._touched = False  # whether there is anything of it that someone may still hold
         self._inputEnded = False
         self._pending: Deferred[None] | None = None
         self._finished: list[Deferred[None]] | None = None
@@ -210,6 +214,7 @@ class Request:
         or empty: it then ends where the web server says. An Authorizer's is empty.
         """
         if self._stdin is None:
+            self._touched = True
             self._stdin = self._inputStream("CONTENT_LENGTH")
             if self._inputEnded:
                 self._stdin.finish()
@@ -230,6 +235,7 @@ class Request:
         What goes to the web server's error log; over SCGI, to our own.
         """
         if self._stderr is None:
+            self._touched = True
             self._stderr = OutputStream(
                 self._channel.outlet, self._writeError, self._fail, self._channel.limits.outputBytes
             )
@@ -248,6 +254,7 @@ class Request:
         if self._over is not False:
             return succeed(None) if self._over is True else fail(self._over)
         if self._finished is None:
+            self._touched = True
             self._finished = []
         finished: Deferred[None] = Deferred(self._finished.remove)
         self._finished.append(finished)
@@ -257,6 +264,7 @@ class Request:
 
     def _cgiOutput(self) -> CGIOutput:
         if self._output is None:
+            self._touched = True
             self._output = CGIOutput(self, self._channel)
             if self._ended:
                 self._output.stream.fail(self._closedBy())
@@ -271,24 +279,6 @@ class Request:
     def _isHead(self) -> bool:
         params = self.params
         return params.mayHold(b"REQUEST_METHODHEAD") and params.find(b"REQUEST_METHOD") == b"HEAD"
-
-    def _isPlain(self) -> bool:
-        """
-        Whether a response with a body can be sent with no more questions.
-        """
-        return False
-
-    @property
-    def _untouched(self) -> bool:
-        """
-        Whether there is nothing that anyone could still hold of this request.
-        """
-        return (
-            self._stdin is None
-            and self._output is None
-            and self._finished is None
-            and self._stderr is None
-        )
 
     def _writeError(self, data: bytes | memoryview) -> None:
         channel = self._channel
@@ -306,7 +296,7 @@ class Request:
         """
         self._ended = True
         self._over = error or True
-        if self._untouched:
+        if not self._touched:
             return
         over = self._closedBy()
         if self._output is not None:
@@ -385,9 +375,7 @@ class ResponderRequest(Request):
     __slots__ = ()
 
     role = Role.RESPONDER
-
-    def _isPlain(self) -> bool:
-        return self._output is None and not self.params.mayHold(b"REQUEST_METHODHEAD")
+    _plain = True
 
     def _receive(self, stream: Stream, data: bytes) -> None:
         (self._stdin or self.stdin).receive(data)
@@ -415,6 +403,7 @@ class AuthorizerRequest(Request):
         Nothing: whatever the params say of a body, it is not sent to an Authorizer.
         """
         if self._stdin is None:
+            self._touched = True
             self._stdin = InputStream(self._channel, 0)
         return self._stdin
 
@@ -429,6 +418,7 @@ class FilterRequest(ResponderRequest):
     __slots__ = ("_data", "_dataEnded")
 
     role = Role.FILTER
+    _plain = False
 
     def __init__(
         self,
@@ -448,6 +438,7 @@ class FilterRequest(ResponderRequest):
         The file. Its length is FCGI_DATA_LENGTH.
         """
         if self._data is None:
+            self._touched = True
             self._data = self._inputStream("FCGI_DATA_LENGTH")
             if self._dataEnded:
                 self._data.finish()
@@ -471,13 +462,6 @@ class FilterRequest(ResponderRequest):
         @raise MalformedValue: If it is no number.
         """
         return self._number("FCGI_DATA_LAST_MOD")
-
-    @property
-    def _untouched(self) -> bool:
-        return self._data is None and super()._untouched
-
-    def _isPlain(self) -> bool:
-        return False
 
     def _mayWrite(self) -> bool:
         return self._inputEnded or self.stdin.complete

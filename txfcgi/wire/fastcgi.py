@@ -220,12 +220,13 @@ class ServerConnection(RecordLayer):
         size = len(head) + len(body)
         if size > FULL or not size:
             raise LocalProtocolError(f"{size} bytes are no response for one record")
-        request = self._pop(requestID)
         padding = -size & 7
-        if appStatus or request.stderrUsed:
-            tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)
-        else:
+        if self._requests.get(requestID) is KEPT and not appStatus:
+            del self._requests[requestID]
             tail = TAILS.get(requestID << 3 | padding) or outputEnd(requestID, padding)
+        else:
+            request = self._pop(requestID)
+            tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)
         return HEADER.pack(1, 6, requestID, size, padding) + head + body + tail
 
     def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
