@@ -139,6 +139,9 @@ class HowManyTests(LimitTests):
         self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (1, 0)))
         self.assertSaid("request 2 from", "too many requests")
         self.assertEqual(server.post(b"not taken", 3).code, 503)
+        third = WebServer(server.protocol.server)  # type: ignore[arg-type]
+        self.assertEqual(third.get(1, {"A": "b"}).code, 503)
+        third.disconnect()
         app.answer()
         self.assertEqual(server.answer(1).body, b"ok")
         server.begin(2)

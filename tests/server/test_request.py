@@ -285,6 +285,15 @@ class InputTests(RequestTests):
         self.server.stdin(b"def")
         self.assertEqual(self.successResultOf(rest), b"def")
 
+    def test_severalPiecesInOneRead(self) -> None:
+        """
+        Several pieces may come in one read.
+        """
+        request = self.begin()
+        body = request.stdin.read()
+        self.server.send(Stdin(1, b"a"), Stdin(1, b"b"), Stdin(1, b"c"), Stdin(1))
+        self.assertEqual(self.successResultOf(body), b"abc")
+
     def test_unknownLength(self) -> None:
         """
         A CONTENT_LENGTH that is absent, empty or -1 means that the end will tell (statement 47a).
