@@ -162,6 +162,14 @@ class ClientResponse:
             if name[:9].lower() == b"variable-"
         }
 
+    def whole(self) -> bytes | None:
+        """
+        Take the body at once, if all of it is here already and nobody has begun to read it.
+
+        @return: It, or L{None} if it is to be read.
+        """
+        return self._call.whole()
+
     def content(self) -> Deferred[bytes]:
         """
         The whole body.

@@ -176,14 +176,13 @@ class Passage:
             return
         self.sendHead(response)
         request = self.request
-        if response.applicationStatus is None:
-            # The head now, so that nobody waits for it as long as the body takes.
-            request.write(b"")
-            response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(
-                self._finish, self._cutOff
-            )
-        else:
-            response.content().addCallbacks(self._finishWith, self._cutOff)
+        whole = response.whole()
+        if whole is not None:
+            self._finishWith(whole)
+            return
+        # The head now, so that nobody waits for it as long as the body takes.
+        request.write(b"")
+        response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(self._finish, self._cutOff)
 
     def sendHead(self, response: ClientResponse, without: tuple[bytes, ...] = ()) -> None:
         """
@@ -199,8 +198,6 @@ class Passage:
 
     def _finishWith(self, body: bytes) -> None:
         request = self.request
-        if self._gone:
-            return
         if (
             body
             and request.method != b"HEAD"
