@@ -69,8 +69,8 @@ class SCGIProxy:
         @param url: Where the server is: C{scgi://host:port}, with a path where the server has
             another than C{/RPC2}; or C{scgi+unix:/path/of/the/socket}.
         @param allowNone: Whether L{None} may be sent, which is an extension of XML-RPC.
-        @param useDateTime: Whether times are L{datetime.datetime}s, in place of
-            L{xmlrpc.client.DateTime}s.
+        @param useDateTime: Whether times are C{datetime.datetime}s, in place of
+            C{xmlrpc.client.DateTime}s.
         @param connectTimeout: Seconds for a connection.
         @param reactor: Connects; the global one, if not given.
         @param options: The client's other limits and timeouts.
