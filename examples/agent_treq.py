@@ -1,0 +1,27 @@
+"""
+A FastCGI app asked with treq, as if it were a web site: no HTTP is spoken, and the host's name says
+only what the app gets as its Host header.
+
+    python examples/agent_treq.py tcp:127.0.0.1:9000 http://app/hello?name=world
+"""
+
+import sys
+
+from treq.client import HTTPClient
+from twisted.internet.task import react
+
+from txfcgi import FastCGIClient
+from txfcgi.web import FastCGIAgent
+
+
+async def main(reactor, backend, url):
+    client = FastCGIClient(reactor, backend)
+    http = HTTPClient(FastCGIAgent(client))
+    response = await http.get(url)
+    print(response.code, await response.text(), end="")
+    response = await http.post(url, json={"some": "thing"})
+    print(response.code, await response.text(), end="")
+    await client.close()
+
+
+react(main, sys.argv[1:])

@@ -1,0 +1,36 @@
+"""
+A web page that only those see whom a FastCGI Authorizer lets in, such as the one in authorizer.py.
+
+    python examples/authorizer_client.py tcp:127.0.0.1:9000 tcp:8080:interface=127.0.0.1
+
+Then look at http://127.0.0.1:8080/ as alice, whose password is wonderland.
+"""
+
+import sys
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import react
+from twisted.web.resource import Resource
+
+from txfcgi import FastCGIClient
+from txfcgi.web import AuthorizerResource, IAuthorizedVariables, StreamingSite
+
+
+class Lounge(Resource):
+    isLeaf = True
+
+    def render_GET(self, request):
+        tier = IAuthorizedVariables(request)["REMOTE_TIER"]
+        return b"Welcome to the %s lounge.\n" % tier.encode()
+
+
+async def main(reactor, authorizer, http):
+    client = FastCGIClient(reactor, authorizer)
+    resource = AuthorizerResource(client, Lounge())
+    await serverFromString(reactor, http).listen(StreamingSite(resource))
+    print("Listens on", http, flush=True)
+    await Deferred()
+
+
+react(main, sys.argv[1:])

@@ -1,0 +1,28 @@
+"""
+A folder with PHP in a browser: files by Twisted, scripts by php-fpm. What is neither goes to
+index.php, as WordPress wants it.
+
+    python examples/gateway_php.py unix:/run/php/php-fpm.sock /srv/www tcp:8080:interface=127.0.0.1
+
+Then look at http://127.0.0.1:8080/
+"""
+
+import sys
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import react
+
+from txfcgi import FastCGIClient
+from txfcgi.web import PHPResource, PHPSite, StreamingSite
+
+
+async def main(reactor, backend, folder, http):
+    client = FastCGIClient(reactor, backend)
+    resource = PHPResource(folder, client, PHPSite(frontController="index.php"))
+    await serverFromString(reactor, http).listen(StreamingSite(resource))
+    print("Listens on", http, flush=True)
+    await Deferred()
+
+
+react(main, sys.argv[1:])
