@@ -14,8 +14,8 @@ from itertools import pairwise
 import pytest
 
 from txfcgi.errors import RemoteProtocolError
-from txfcgi.wire.active import ActiveRequest
 from txfcgi.wire import scgi
+from txfcgi.wire.active import ActiveRequest
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,

@@ -40,7 +40,7 @@ from txfcgi.wire.params import SCGIParams
 from txfcgi.wire.records import Role, Stream
 from txfcgi.wire.scgi import ServerConnection
 
-from .conversations import merged
+from .conversations import merged, receiveAll
 
 # Section 4 of the specification, to the letter.
 EXAMPLE = (
@@ -99,17 +99,6 @@ def body(data: bytes) -> DataReceived:
     return DataReceived(1, Stream.STDIN, data)
 
 
-def deliver(connection: ServerConnection, pieces: Iterable[bytes]) -> list[Event]:
-    """
-    Deliver pieces until the connection fails or all are delivered.
-    """
-    events: list[Event] = []
-    for piece in pieces:
-        if connection.failed is None:
-            events += connection.receive(piece)
-    return merged(events)
-
-
 def kinds(events: Iterable[Event]) -> list[str]:
     """
     Each event by its class, or by the class of its error.
@@ -134,7 +123,7 @@ def everyWay(data: bytes, **options: bool | int) -> list[list[Event]]:
         *([0, at, len(data)] for at in range(1, len(data))),
     ]
     return [
-        deliver(ServerConnection(**options), [data[a:b] for a, b in pairwise(places)])  # type: ignore[arg-type]
+        receiveAll(ServerConnection(**options), [data[a:b] for a, b in pairwise(places)])  # type: ignore[arg-type]
         for places in cuts
     ]
 
@@ -164,7 +153,7 @@ class TestExample:
         for first in range(1, len(EXAMPLE)):
             for second in range(first + 1, len(EXAMPLE)):
                 pieces = [EXAMPLE[:first], EXAMPLE[first:second], EXAMPLE[second:]]
-                events = deliver(ServerConnection(), pieces)
+                events = receiveAll(ServerConnection(), pieces)
                 assert kinds(events) == ["RequestReceived", "DataReceived", "StreamEnded"]
                 assert events[1:] == [body(b"What is the answer to life?"), ENDED]
 
@@ -438,11 +427,11 @@ class TestBody:
         """
         for pieces in ([data], [data[:10], data[10:], b""]):
             connection = ServerConnection()
-            deliver(connection, pieces)
+            receiveAll(connection, pieces)
             assert not connection.inputOpen
         for pieces in ([data + b"x"], [data, b"x"], [data[:80], data[80:] + b"x"]):
             connection = ServerConnection()
-            deliver(connection, pieces)
+            receiveAll(connection, pieces)
             connection.respond(1, HEAD, b"")
             assert connection.inputOpen
             assert connection.receive(b"y") == []
@@ -626,7 +615,7 @@ def test_anyRequest(params: dict[bytes, bytes], content: bytes, cuts: list[int])
     """
     data = asked(*params.items(), length=b"%d" % len(content)) + content
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    events = deliver(ServerConnection(), [data[a:b] for a, b in pairwise(places)])
+    events = receiveAll(ServerConnection(), [data[a:b] for a, b in pairwise(places)])
     assert isinstance(events[0], RequestReceived)
     assert events[0].params.raw[2:] == list(params.items())
     assert events[1:] == [*([body(content)] if content else []), ENDED]
@@ -638,8 +627,8 @@ def test_anyBytes(pieces: list[bytes], lenient: bool) -> None:
     Whatever comes, it is taken or refused, and however it is cut, to the same end.
     """
     data = b"".join(pieces)
-    apart = deliver(ServerConnection(lenient=lenient), pieces)
-    assert kinds(apart) == kinds(deliver(ServerConnection(lenient=lenient), [data]))
+    apart = receiveAll(ServerConnection(lenient=lenient), pieces)
+    assert kinds(apart) == kinds(receiveAll(ServerConnection(lenient=lenient), [data]))
 
 
 @given(st.binary(max_size=120))

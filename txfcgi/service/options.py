@@ -281,9 +281,7 @@ class ServerOptions(Options):
         @return: A factory that serves the app.
         """
         own = self.ownOptions()
-        return self.serverFactory(
-            self["application"], self["limits"], allowFrom=allowFrom, **own
-        )
+        return self.serverFactory(self["application"], self["limits"], allowFrom=allowFrom, **own)
 
     def ownOptions(self) -> dict[str, bool]:
         """

@@ -19,8 +19,8 @@ class Options(ServerOptions):
     The command line of C{twistd scgi}.
     """
 
-    command = "scgi"
-    protocol = "SCGI"
+    clientFactory = SCGIClient
+    serverFactory = SCGIServerFactory
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
         [
@@ -38,8 +38,8 @@ class Options(ServerOptions):
         ],
     ]
 
-    clientFactory = SCGIClient
-    serverFactory = SCGIServerFactory
+    command = "scgi"
+    protocol = "SCGI"
 
     def ownOptions(self) -> dict[str, bool]:
         """

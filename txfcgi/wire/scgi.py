@@ -24,8 +24,8 @@ from ..errors import (
     ParamsTooLarge,
     RemoteProtocolError,
 )
-from .cgi import parseHead
 from . import events
+from .cgi import parseHead
 from .events import Connection, DataReceived, Event, RequestReceived, StreamEnded
 from .framing import Buffer
 from .params import SCGIParams
@@ -34,8 +34,7 @@ from .records import Role, Stream
 #: The id of the one request that a connection carries.
 REQUEST_ID: Final = 1
 
-_ZERO: Final = 0x30
-_COMMA: Final = 0x2C
+_ZERO, _COMMA = b"0,"
 # A netstring that takes more has at least 10 GB.
 _MOST_DIGITS: Final = 10
 _RESPONDER: Final = Role.RESPONDER
