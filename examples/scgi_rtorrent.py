@@ -1,0 +1,22 @@
+"""
+Ask rTorrent what it is and what it has, by XML-RPC over SCGI.
+
+    python examples/scgi_rtorrent.py scgi+unix:/run/rtorrent.sock
+    python examples/scgi_rtorrent.py scgi://127.0.0.1:5000
+"""
+
+import sys
+
+from twisted.internet.task import react
+
+from txfcgi.xmlrpc import SCGIProxy
+
+
+async def main(reactor, url):
+    proxy = SCGIProxy(url, reactor=reactor)
+    print("rTorrent", await proxy.callRemote("system.client_version"))
+    print(await proxy.callRemote("d.multicall2", "", "main", "d.name="))
+    await proxy.close()
+
+
+react(main, sys.argv[1:])

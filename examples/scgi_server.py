@@ -1,0 +1,32 @@
+"""
+An app over SCGI, on TCP or on a Unix socket: it counts what is sent to it.
+
+    python examples/scgi_server.py tcp:9000:interface=127.0.0.1
+    python examples/scgi_server.py unix:/tmp/app.sock
+"""
+
+import sys
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import react
+
+from txfcgi import Response, SCGIServerFactory
+
+
+async def count(request):
+    size = 0
+    async for piece in request.stdin:
+        size += len(piece)
+    text = f"{request.method} {request.uri}: {size} bytes\n"
+    return Response(200, {"Content-Type": "text/plain"}, text.encode())
+
+
+async def main(reactor, endpoint):
+    factory = SCGIServerFactory(count)
+    await serverFromString(reactor, endpoint).listen(factory)
+    print("listening on", endpoint, flush=True)
+    await Deferred()
+
+
+react(main, sys.argv[1:])

@@ -1,0 +1,23 @@
+"""
+SCGI with no reactor, no sockets and no threads: both ends of a conversation, as bytes.
+
+    python examples/scgi_without_twisted.py
+"""
+
+from txfcgi.wire.records import Stream
+from txfcgi.wire.scgi import ServerConnection
+from txfcgi.wire.scgiclient import ClientConnection
+
+client, server = ClientConnection(), ServerConnection()
+question = b"What is the answer to life?"
+requestID, headers = client.begin(
+    {"CONTENT_LENGTH": str(len(question)), "REQUEST_METHOD": "POST", "REQUEST_URI": "/deepthought"}
+)
+sent = headers + b"".join(client.send(requestID, Stream.STDIN, question))
+print(sent)
+
+request, *body = server.receive(sent)
+print(dict(request.params), body)
+
+answer = server.respond(request.requestID, b"Content-Type: text/plain\r\n\r\n", b"42")
+print(client.receive(answer), server.closing)
