@@ -3,16 +3,26 @@ For those who test apps, gateways and clients: web servers and back ends in memo
 sockets.
 """
 
+from . import answers
+from .answers import Answer
+from .backend import Called, MemoryBackEnd
 from .exchange import CutOff, Exchange, MemoryResponse
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers
 from .link import Passed
+from .sockets import Served, serve
 
 __all__ = [
+    "Answer",
+    "Called",
     "CutOff",
     "Exchange",
     "Leftovers",
+    "MemoryBackEnd",
     "MemoryFrontEnd",
     "MemoryResponse",
     "Passed",
+    "Served",
+    "answers",
+    "serve",
 ]

@@ -24,7 +24,8 @@ from ..errors import (
 )
 from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from ..wire.records import Stream
-from .link import READ, Link, Passed
+from .link import Link, Passed
+from .transport import READ
 from .variables import Asked
 
 _HEAD_BYTES: Final = 1_048_576

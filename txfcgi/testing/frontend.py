@@ -4,7 +4,6 @@ L{MemoryFrontEnd}: a web server in memory, in front of an app.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from types import TracebackType
@@ -28,9 +27,11 @@ from ..wire.records import Role, Stream
 from .cases import Case
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Leftovers, WatchedApplication
-from .link import READ, Link
+from .link import Link
 from .manners import Protocol, Server, Settings, mannersOf
 from .speakers import FastCGISpeaker, SCGISpeaker
+from .transport import READ
+from .turns import Turns
 from .variables import Asked, Pair
 
 AnyHeaders = Headers | Mapping[str, str] | Iterable[Pair]
@@ -75,7 +76,7 @@ class MemoryFrontEnd:
     ) -> None:
         """
         @param app: The app, or a factory that serves one, for one with options of its own; its
-            clock has to be a L{Clock}.
+            clock has to be a C{Clock}.
         @param server: Which web server to be; C{plain} for none in particular.
         @param testCase: A test that is to fail if something is left when it is over. Without one,
             call L{close}, or use this as a context manager.
@@ -101,7 +102,7 @@ class MemoryFrontEnd:
             self.clock = Clock() if clock is None else clock
             self.factory = _FACTORIES[protocol](app, limits, clock=cast(IReactorTime, self.clock))
         self._application = self.factory.application = WatchedApplication(
-            self.factory.application._app, self._settled, self._mayLeave
+            self.factory.application, self._settled, self._mayLeave
         )
         self._host = host
         self._port = port
@@ -109,9 +110,7 @@ class MemoryFrontEnd:
         self._fragment = fragment
         self.links: list[Link] = []
         self._remotePorts = count(50_000)
-        self._queue: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
-        self._running = False
-        self._later: IDelayedCall | None = None
+        self._turns = Turns(self.clock)
         self._ticks: dict[Exchange, IDelayedCall] = {}
         self._closed = False
         if testCase is not None:
@@ -197,8 +196,8 @@ class MemoryFrontEnd:
             self._slowDown(exchange, readRate)
         self._sendAll(exchange, beginning, pieces, data)
         if abortAfter == 0:
-            self._soon(exchange.link.inputWanted)
-            self._soon(self._afterDelivery, exchange)
+            self._turns.soon(exchange.link.inputWanted)
+            self._turns.soon(self._afterDelivery, exchange)
         self.pump()
         return exchange.response
 
@@ -241,7 +240,7 @@ class MemoryFrontEnd:
         Lose all connections.
         """
         for link in self.links:
-            self._soon(link.drop, ConnectionLost())
+            self._turns.soon(link.drop, ConnectionLost())
         self.pump()
 
     def disconnect(self) -> None:
@@ -250,7 +249,7 @@ class MemoryFrontEnd:
         """
         for link in self.links:
             if not link.exchanges:
-                self._soon(link.drop, ConnectionDone())
+                self._turns.soon(link.drop, ConnectionDone())
         self.pump()
 
     # Making a request
@@ -336,7 +335,7 @@ class MemoryFrontEnd:
             raise ConnectionClosed("the application refused the connection")
         speaker = (FastCGISpeaker if self.protocol == "fastcgi" else SCGISpeaker)(self.manners)
         host = IPv4Address("TCP", "127.0.0.1", 9000)
-        link = Link(number, self.manners, speaker, self._soon, self.pump, protocol, host, peer)
+        link = Link(number, self.manners, speaker, self._turns, protocol, host, peer)
         self.links.append(link)
         return link
 
@@ -370,7 +369,7 @@ class MemoryFrontEnd:
         if exchange.link.idle:
             exchange.leave()
         else:
-            self._soon(self._afterDelivery, exchange)
+            self._turns.soon(self._afterDelivery, exchange)
 
     def _slowDown(self, exchange: Exchange, rate: int) -> None:
         exchange.holdBack()
@@ -384,41 +383,18 @@ class MemoryFrontEnd:
             if not exchange.over:
                 self._ticks[exchange] = self.clock.callLater(1, self._tick, exchange, rate)
 
-    # One thing after the other
-
-    def _soon(self, action: Callable[..., Any], *arguments: Any) -> None:
-        """
-        Do something when nobody is in the middle of something else: now, if L{pump} is running or
-        is about to, else at the latest when the clock is advanced.
-        """
-        self._queue.append((action, arguments))
-        if not self._running and self._later is None:
-            self._later = self.clock.callLater(0, self.pump)
-
     def pump(self) -> None:
         """
         Deliver all that is under way. Whatever can come from a test does this by itself.
         """
-        if self._running:
-            return
-        self._running = True
-        if self._later is not None:
-            if self._later.active():
-                self._later.cancel()
-            self._later = None
-        try:
-            while self._queue:
-                action, arguments = self._queue.popleft()
-                action(*arguments)
-        finally:
-            self._running = False
+        self._turns.run()
 
     def _settled(self) -> None:
         """
         The app's server is done with a request: it is not in the middle of anything.
         """
-        if self._queue:
-            self.pump()
+        if self._turns.waiting:
+            self._turns.run()
 
     # The end
 
@@ -452,10 +428,8 @@ class MemoryFrontEnd:
         self._ticks.clear()
         for link in self.links:
             for exchange in link.exchanges.values():
-                exchange.response.addErrback(
-                    lambda failure: failure.trap(ConnectionClosed) and None
-                )
-            self._soon(link.drop, ConnectionDone())
+                exchange.response.addErrback(_closed)
+            self._turns.soon(link.drop, ConnectionDone())
         self.pump()
         if left:
             raise Leftovers(left)

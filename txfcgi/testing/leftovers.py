@@ -21,6 +21,7 @@ from ..client.call import Call
 from ..errors import RequestAborted, StreamClosed, TxFCGIError
 from ..server.application import App, Application
 from ..server.request import Request
+from ..server.response import Response
 from ..wire.cgi import Text
 
 
@@ -52,15 +53,17 @@ class WatchedApplication(Application):
 
     def __init__(
         self,
-        app: App,
+        application: Application,
         settled: Callable[[], object] = lambda: None,
         mayLeave: Callable[[Request], bool] = nothing,
     ) -> None:
         """
+        @param application: The app as it was to be run.
         @param settled: Called when a request is over and its connection has done its part.
         @param mayLeave: Tells whether a request's body may stay unread.
         """
-        super().__init__(app)
+        super().__init__(self._noting(application._app), application._overload)
+        self.name = application.name
         self._settled = settled
         self._mayLeave = mayLeave
         self.requests: dict[Request, None] = {}
@@ -72,6 +75,21 @@ class WatchedApplication(Application):
         """
         self.requests[request] = None
         super().run(request)
+        if request._ended:
+            self._sort(request)
+
+    def _noting(self, app: App) -> App:
+        """
+        An app whose refusals are noted.
+        """
+
+        def noting(request: Request) -> object:
+            result: object = app(request)
+            if isinstance(result, Response) and result.code is not None and result.code >= 400:
+                self._excused.add(request)
+            return result
+
+        return noting
 
     def _send(
         self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
@@ -82,11 +100,16 @@ class WatchedApplication(Application):
 
     def _over(self, request: Request) -> None:
         super()._over(request)
+        self._sort(request)
+        self._settled()
+
+    def _sort(self, request: Request) -> None:
+        """
+        Forget a request that was answered if nothing of it can be left.
+        """
         if request._stdin is None or request in self._excused or self._mayLeave(request):
-            # Nothing of it can be left.
             self._excused.discard(request)
             self.requests.pop(request, None)
-        self._settled()
 
     def failed(self, failure: Failure, request: Request) -> None:
         """
@@ -155,6 +178,14 @@ class WatchedCalls:
         """
         found = [leftOf(call) for call in self._calls]
         return [each for each in found if each]
+
+    def forgive(self) -> None:
+        """
+        Let no Deferred complain that was left, for that was told.
+        """
+        for call in self._calls:
+            if not call.fired:
+                call.deferred.addErrback(lambda failure: None)
 
 
 def leftOf(call: Call) -> str:

@@ -6,17 +6,11 @@ reads, in an order like that of a network: nobody is called back while it is sti
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from twisted.internet.error import (
-    ConnectionAborted,
-    ConnectionDone,
-    ConnectionLost,
-)
-from twisted.internet.interfaces import IAddress, IPushProducer, ITransport
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import ConnectionClosed, TxFCGIError
 from ..server.protocol import ServerProtocol
@@ -24,16 +18,11 @@ from ..wire.events import ConnectionFailed, DataReceived, Event, RequestEnded
 from ..wire.records import AnyRecord, BeginRequest, RecordReader, interpret
 from .manners import Leaving, Manners
 from .speakers import FastCGISpeaker, Speaker
+from .transport import READ, MemoryTransport
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .exchange import Exchange
-
-#: The most that one read brings, as with Twisted's own transports.
-READ: Final = 65_536
-# A writer is asked to wait when more than this waits, as with Twisted's own transports.
-_HIGH_WATER: Final = 65_536
-
-Soon = Callable[..., None]
 
 
 class Passed(NamedTuple):
@@ -46,141 +35,6 @@ class Passed(NamedTuple):
 
     toApp: bool
     record: AnyRecord | bytes
-
-
-@implementer(ITransport)
-class MemoryTransport:
-    """
-    What the app's server has for a transport.
-
-    @ivar window: How many bytes the web server takes now; L{None}: all that comes.
-    @ivar paused: Whether the app's server does not read.
-    """
-
-    disconnecting = False
-    connected = True
-
-    def __init__(self, link: Link, host: IAddress, peer: IAddress) -> None:
-        self._link = link
-        self._host = host
-        self._peer = peer
-        self._waiting: deque[bytes] = deque()
-        self._size = 0
-        self._producer: IPushProducer | None = None
-        self._producerPaused = False
-        self.window: int | None = None
-        self.paused = False
-
-    def getHost(self) -> IAddress:
-        """
-        The application's end.
-        """
-        return self._host
-
-    def getPeer(self) -> IAddress:
-        """
-        The web server's end.
-        """
-        return self._peer
-
-    def write(self, data: bytes) -> None:
-        """
-        The application sends.
-        """
-        if not self.connected:
-            return
-        if self.window is None and not self._waiting:
-            self._link.outputReceived(bytes(data))
-            return
-        self._waiting.append(bytes(data))
-        self._size += len(data)
-        self._drain()
-        if self._size > _HIGH_WATER and self._producer is not None and not self._producerPaused:
-            self._producerPaused = True
-            self._producer.pauseProducing()
-
-    def writeSequence(self, data: Any) -> None:
-        """
-        The application sends several pieces.
-        """
-        self.write(b"".join(data))
-
-    def allow(self, size: int | None) -> None:
-        """
-        The web server takes so many bytes more, or from now on all.
-        """
-        if size is None or self.window is None:
-            self.window = size
-        else:
-            self.window += size
-        self._drain()
-        if self.connected and self._producerPaused and not self._size:
-            self._producerPaused = False
-            assert self._producer is not None
-            self._producer.resumeProducing()
-        if self.disconnecting and not self._size:
-            self._link.closedByApp(ConnectionDone())
-
-    def _drain(self) -> None:
-        while self._waiting and self.window != 0:
-            data = self._waiting.popleft()
-            if self.window is not None:
-                if len(data) > self.window:
-                    self._waiting.appendleft(data[self.window :])
-                    data = data[: self.window]
-                self.window -= len(data)
-            self._size -= len(data)
-            self._link.outputReceived(data)
-
-    def loseConnection(self) -> None:
-        """
-        The application closes when all it wrote was taken.
-        """
-        self.disconnecting = True
-        if not self._size:
-            self._link.closedByApp(ConnectionDone())
-
-    def abortConnection(self) -> None:
-        """
-        The application cuts the connection.
-        """
-        self.disconnecting = True
-        self._waiting.clear()
-        self._size = 0
-        self._link.closedByApp(ConnectionAborted())
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        The application wants to know when to pause.
-        """
-        self._producer = cast(IPushProducer, producer)
-        self._producerPaused = False
-
-    def unregisterProducer(self) -> None:
-        """
-        The application does not need to know any more.
-        """
-        self._producer = None
-        self._producerPaused = False
-
-    def pauseProducing(self) -> None:
-        """
-        The application does not read for now.
-        """
-        self.paused = True
-
-    def resumeProducing(self) -> None:
-        """
-        The application reads again.
-        """
-        self.paused = False
-        self._link.inputWanted()
-
-    def stopProducing(self) -> None:
-        """
-        The application does not read any more.
-        """
-        self.loseConnection()
 
 
 class Link:
@@ -200,8 +54,7 @@ class Link:
         number: int,
         manners: Manners,
         speaker: Speaker,
-        soon: Soon,
-        pump: Callable[[], None],
+        turns: Turns,
         protocol: ServerProtocol,
         host: IAddress,
         peer: IAddress,
@@ -213,8 +66,8 @@ class Link:
         self.lost = False
         self.protocol = protocol
         self.transport = MemoryTransport(self, host, peer)
-        self.soon = soon
-        self.pump = pump
+        self.soon = turns.soon
+        self.pump = turns.run
         self.last: Exchange | None = None
         self._toApp: deque[bytes | None] = deque()
         self._delivering = False
@@ -331,7 +184,7 @@ class Link:
                 self._fail(event.error)
                 self.soon(self.drop, ConnectionDone())
 
-    def closedByApp(self, reason: Exception) -> None:
+    def closed(self, reason: Exception) -> None:
         """
         The application closed the connection; that comes about a little later.
         """

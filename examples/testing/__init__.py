@@ -1,0 +1,3 @@
+"""
+Tests of apps and clients, as C{docs/testing.rst} shows them.
+"""

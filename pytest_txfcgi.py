@@ -1,0 +1,65 @@
+"""
+The pytest fixtures of txfcgi. pytest loads this whether or not a test uses it, so it imports
+nothing that costs anything: no Twisted, no txfcgi, and no reactor.
+
+What the fixtures give is in L{txfcgi.testing.fixtures}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from txfcgi.testing.fixtures import Clients, MemoryFrontEnds, Servers, Wait
+
+
+def waiting(request: pytest.FixtureRequest) -> Wait | None:
+    """
+    How to wait for a Deferred: as pytest-twisted does, where it runs the reactor.
+    """
+    plugin = request.config.pluginmanager.get_plugin("twisted")
+    if plugin is None:
+        return None
+    from txfcgi.testing.fixtures import blocking
+
+    return blocking(plugin.blockon)
+
+
+@pytest.fixture
+def memory_front_end() -> Iterator[MemoryFrontEnds]:
+    """
+    Make web servers in memory in front of an app: C{memory_front_end(app, server="nginx")}.
+    """
+    from txfcgi.testing.fixtures import MemoryFrontEnds
+
+    frontEnds = MemoryFrontEnds()
+    yield frontEnds
+    frontEnds.finish()
+
+
+@pytest.fixture
+def fcgi_server(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """
+    Serve an app on a real socket: C{fcgi_server(app)}.
+    """
+    from txfcgi.testing.fixtures import Servers
+
+    servers = Servers(waiting(request))
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture
+def fcgi_client(request: pytest.FixtureRequest) -> Iterator[Clients]:
+    """
+    Make clients: C{fcgi_client(server)}, C{fcgi_client(backEnd)} or
+    C{fcgi_client("unix:/run/app.sock")}.
+    """
+    from txfcgi.testing.fixtures import Clients
+
+    clients = Clients(waiting(request))
+    yield clients
+    clients.finish()

@@ -1,0 +1,512 @@
+"""
+L{MemoryBackEnd}: a back end in memory, for tests of clients and of what is built on them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Final, cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..client.call import Call
+from ..client.client import Client, FastCGIClient
+from ..client.options import ClientOptions
+from ..client.scgi import SCGIClient
+from ..server.response import Response
+from ..wire import fastcgi, scgi
+from ..wire.events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    RequestAborted,
+    RequestReceived,
+    StreamEnded,
+)
+from ..wire.records import RecordType, Role, Stream, encodeRecord
+from .answers import Answer, CanAnswer, asAnswer
+from .cases import Case
+from .leftovers import Leftovers, WatchedCalls
+from .transport import READ, MemoryTransport
+from .turns import Turns
+
+_NOT_FOUND: Final = Response(404, {"Content-Type": "text/plain"}, b"no such path\n")
+_NO_MORE: Final = Response(500, {"Content-Type": "text/plain"}, b"no more answers\n")
+_ADDRESS: Final = IPv4Address("TCP", "127.0.0.1", 9000)
+_OWN: Final = IPv4Address("TCP", "127.0.0.1", 50000)
+
+
+@dataclass
+class Called:
+    """
+    A request that came.
+
+    @ivar params: Its params.
+    @ivar role: Its role.
+    @ivar keepConnection: Whether the connection is to be kept.
+    @ivar requestID: Its id.
+    @ivar connection: The number of the connection, counted from 0.
+    @ivar body: What came of STDIN.
+    @ivar data: What came of DATA.
+    @ivar complete: Whether all of it came.
+    @ivar aborted: Whether the client aborted it.
+    @ivar answered: Whether the answer is out.
+    """
+
+    params: dict[str, str]
+    role: Role
+    keepConnection: bool
+    requestID: int
+    connection: int
+    body: bytes = b""
+    data: bytes = b""
+    complete: bool = False
+    aborted: bool = False
+    answered: bool = False
+
+    @property
+    def path(self) -> str:
+        """
+        SCRIPT_NAME and PATH_INFO.
+        """
+        return self.params.get("SCRIPT_NAME", "") + self.params.get("PATH_INFO", "")
+
+    def __str__(self) -> str:
+        method = self.params.get("REQUEST_METHOD", "GET")
+        return f"{method} {self.params.get('REQUEST_URI') or self.path}"
+
+
+Responses = (
+    CanAnswer | Callable[[Called], CanAnswer] | Mapping[str, CanAnswer] | Iterable[CanAnswer]
+)
+
+
+class _Connection:
+    """
+    The back end's end of a connection.
+    """
+
+    def __init__(self, backEnd: MemoryBackEnd, number: int, protocol: IProtocol) -> None:
+        self.backEnd = backEnd
+        self.number = number
+        self.protocol = cast(Protocol, protocol)
+        self.transport = MemoryTransport(self, _OWN, _ADDRESS)
+        self.wire: fastcgi.ServerConnection | scgi.ServerConnection = backEnd.makeWire()
+        self.calls: dict[int, Called] = {}
+        self.served = 0
+        self.lost = False
+        self._toClient: deque[bytes | Exception] = deque()
+        self._delivering = False
+
+    # From the client
+
+    def outputReceived(self, data: bytes) -> None:
+        """
+        Take what the client sent.
+        """
+        if self.lost or self.wire.failed is not None:
+            return
+        self._take(self.wire.receive(data))
+        replies = (
+            self.wire.takeReplies() if isinstance(self.wire, fastcgi.ServerConnection) else b""
+        )
+        if replies and self.backEnd.answersValues:
+            self.send(replies)
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, RequestReceived):
+                called = Called(
+                    dict(event.params),
+                    event.role,
+                    event.keepConnection,
+                    event.requestID,
+                    self.number,
+                )
+                self.calls[event.requestID] = called
+                self.backEnd.calls.append(called)
+                self.backEnd.begun(self, called)
+            elif isinstance(event, DataReceived):
+                called = self.calls[event.requestID]
+                if event.stream is Stream.STDIN:
+                    called.body += event.data
+                else:
+                    called.data += event.data
+            elif isinstance(event, StreamEnded):
+                called = self.calls[event.requestID]
+                last = Stream.DATA if called.role is Role.FILTER else Stream.STDIN
+                if event.stream is last:
+                    called.complete = True
+                    self.backEnd.completed(self, called)
+            elif isinstance(event, RequestAborted):
+                called = self.calls[event.requestID]
+                called.aborted = True
+                if self.wire.isActive(event.requestID):
+                    self.send(self.wire.end(event.requestID))
+            elif isinstance(event, ConnectionFailed):
+                self.backEnd.failures.append(event.error)
+                self.backEnd.turns.soon(self.drop, ConnectionDone())
+
+    def closed(self, reason: Exception) -> None:
+        """
+        The client closed the connection.
+        """
+        self.backEnd.turns.soon(self._closed, reason)
+
+    def _closed(self, reason: Exception) -> None:
+        if not self.lost:
+            for called in self.calls.values():
+                called.aborted |= not called.answered
+            self.drop(reason)
+
+    # To the client
+
+    def send(self, data: bytes, pieceBytes: int = READ) -> None:
+        """
+        Send bytes.
+        """
+        for start in range(0, len(data), pieceBytes):
+            self._toClient.append(data[start : start + pieceBytes])
+        self.inputWanted()
+
+    def close(self, reason: Exception) -> None:
+        """
+        Close when all that was sent has arrived.
+        """
+        self._toClient.append(reason)
+        self.inputWanted()
+
+    def inputWanted(self) -> None:
+        """
+        Go on to deliver.
+        """
+        if self._toClient and not self._delivering and not self.transport.paused:
+            self._delivering = True
+            self.backEnd.turns.soon(self._deliver)
+
+    def _deliver(self) -> None:
+        self._delivering = False
+        if self.lost or self.transport.paused or not self._toClient:
+            return
+        data = self._toClient.popleft()
+        if isinstance(data, Exception):
+            self.drop(data)
+            return
+        self.protocol.dataReceived(data)
+        self.inputWanted()
+
+    def drop(self, reason: Exception) -> None:
+        """
+        The connection is gone.
+        """
+        if not self.lost:
+            self.lost = True
+            self.transport.connected = False
+            self._toClient.clear()
+            self.protocol.connectionLost(Failure(reason))
+
+
+class _WatchedFastCGI(FastCGIClient):
+    """
+    A client whose back end answers at once.
+    """
+
+    watch: Callable[[Call], None]
+    run: Callable[[], None]
+
+    def _submit(self, call: Call) -> None:
+        self.watch(call)
+        super()._submit(call)
+        self.run()
+
+
+class _WatchedSCGI(SCGIClient):
+    """
+    The same over SCGI.
+    """
+
+    watch: Callable[[Call], None]
+    run: Callable[[], None]
+
+    def _submit(self, call: Call) -> None:
+        self.watch(call)
+        super()._submit(call)
+        self.run()
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryBackEnd:
+    """
+    A back end in memory that says what it was told to say, and remembers what it was asked. It is
+    an endpoint: whatever connects to one can be given this.
+
+    A client that L{client} makes has its answers at once. Another one has them after L{pump}, or
+    when C{clock} is advanced.
+
+    @ivar clock: The time for clients and slow answers.
+    @ivar calls: The requests that came, a L{Called} for each.
+    @ivar connections: How many connections were made.
+    @ivar failures: The rules that clients broke.
+    @ivar refuses: Whether connections are refused from now on.
+    @ivar hangs: Whether connecting takes forever from now on.
+    @ivar answersValues: Whether GET_VALUES is answered; if not, it is passed over.
+    """
+
+    def __init__(
+        self,
+        responses: Responses = "hello\n",
+        protocol: str = "fastcgi",
+        *,
+        testCase: Case | None = None,
+        clock: Clock | None = None,
+        multiplex: bool = True,
+    ) -> None:
+        """
+        @param responses: One answer for all requests; a function of a L{Called} that returns one;
+            answers by the path (SCRIPT_NAME and PATH_INFO); or the answers in the order in which
+            they are to be given. An answer is an L{Answer<txfcgi.testing.answers.Answer>}, a
+            response, or the body of one.
+        @param testCase: A test that is to fail if something is left when it is over.
+        @param multiplex: What GET_VALUES is told.
+        """
+        self.clock = Clock() if clock is None else clock
+        self.turns = Turns(self.clock)
+        self.calls: list[Called] = []
+        self.failures: list[Exception] = []
+        self.refuses = False
+        self.hangs = False
+        self.answersValues = True
+        self._responses = self._asFunction(responses)
+        self._protocol = protocol
+        self._multiplex = multiplex
+        self._open: list[_Connection] = []
+        self._chosen: dict[int, Answer] = {}
+        self._watched = WatchedCalls()
+        self._unexpected: list[str] = []
+        self._clients: list[Client] = []
+        if testCase is not None:
+            testCase.addCleanup(self.close)
+
+    @property
+    def connections(self) -> int:
+        """
+        How many connections were made.
+        """
+        return len(self._open)
+
+    def client(self, options: ClientOptions | None = None, **more: Any) -> Client:
+        """
+        A client of this back end. Its Deferreds fire at once, where the answer does not take time.
+
+        @param options: Those of the client.
+        @param more: Some of them by name.
+        """
+        options = replace(ClientOptions() if options is None else options, **more)
+        kind = _WatchedFastCGI if self._protocol == "fastcgi" else _WatchedSCGI
+        client = kind(self.clock, self, options)
+        client.watch = self._watched.add
+        client.run = self.turns.run
+        self._clients.append(client)
+        return client
+
+    # IStreamClientEndpoint
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect.
+        """
+        if self.refuses:
+            return fail(ConnectionRefusedError())
+        if self.hangs:
+            return Deferred(lambda waiting: waiting.errback(ConnectError("cancelled")))
+        protocol = factory.buildProtocol(_ADDRESS)
+        if protocol is None:
+            return fail(ConnectError("no protocol"))
+        connection = _Connection(self, len(self._open), protocol)
+        self._open.append(connection)
+        protocol.makeConnection(connection.transport)
+        return succeed(protocol)
+
+    def pump(self) -> None:
+        """
+        Deliver all that is under way.
+        """
+        self.turns.run()
+
+    def lose(self) -> None:
+        """
+        Lose all connections.
+        """
+        for connection in self._open:
+            self.turns.soon(connection.drop, ConnectionLost())
+        self.pump()
+
+    def _asFunction(self, responses: Responses) -> Callable[[Called], CanAnswer]:
+        if isinstance(responses, Mapping):
+            byPath = dict(responses)
+            return lambda called: byPath.get(called.path, _NOT_FOUND)
+        if isinstance(responses, (Answer, Response, bytes, str)):
+            return lambda called: responses
+        if callable(responses):
+            return responses
+        inTurn = iter(responses)
+
+        def theNext(called: Called) -> CanAnswer:
+            for answer in inTurn:
+                return answer
+            self._unexpected.append(f"{called}: there was no answer left for it")
+            return _NO_MORE
+
+        return theNext
+
+    # For the connections
+
+    def makeWire(self) -> fastcgi.ServerConnection | scgi.ServerConnection:
+        """
+        The wire for a connection.
+        """
+        if self._protocol == "scgi":
+            return scgi.ServerConnection()
+        values = {
+            b"FCGI_MAX_CONNS": b"100",
+            b"FCGI_MAX_REQS": b"1000",
+            b"FCGI_MPXS_CONNS": b"1" if self._multiplex else b"0",
+        }
+        return fastcgi.ServerConnection(requests=1000, values=values)
+
+    def begun(self, connection: _Connection, called: Called) -> None:
+        """
+        The params of a request are there.
+        """
+        answer = self._chosen[id(called)] = asAnswer(self._responses(called))
+        if answer.early:
+            self._answer(connection, called, answer)
+
+    def completed(self, connection: _Connection, called: Called) -> None:
+        """
+        All of a request is there.
+        """
+        answer = self._chosen.pop(id(called))
+        if not answer.early:
+            self._answer(connection, called, answer)
+
+    def _answer(self, connection: _Connection, called: Called, answer: Answer) -> None:
+        if answer.staleOnly and not connection.served:
+            answer = replace(answer, cutAfter=None)
+        if answer.delay:
+            self.clock.callLater(answer.delay, self._say, connection, called, answer)
+        else:
+            self._say(connection, called, answer)
+
+    def _say(self, connection: _Connection, called: Called, answer: Answer) -> None:
+        if connection.lost or called.aborted:
+            return
+        connection.served += 1
+        called.answered = True
+        data = self._encoded(connection, called, answer)
+        if answer.cutAfter is not None:
+            data = data[: answer.cutAfter]
+        last: Exception | None = None
+        if answer.cutAfter is not None:
+            last = ConnectionLost()
+        elif answer.closes or (connection.wire.closing and answer.ends):
+            last = ConnectionDone()
+        if answer.every:
+            self._trickle(connection, data, answer.pieceBytes or 1, answer.every, last)
+        else:
+            connection.send(data, answer.pieceBytes or READ)
+            if last is not None:
+                connection.close(last)
+
+    def _trickle(
+        self, connection: _Connection, data: bytes, size: int, every: float, last: Exception | None
+    ) -> None:
+        if connection.lost:
+            return
+        connection.send(data[:size])
+        if data[size:]:
+            self.clock.callLater(every, self._trickle, connection, data[size:], size, every, last)
+        elif last is not None:
+            connection.close(last)
+        self.turns.run()
+
+    def _encoded(self, connection: _Connection, called: Called, answer: Answer) -> bytes:
+        """
+        An answer as it goes on the wire.
+        """
+        wire, requestID = connection.wire, called.requestID
+        if answer.raw is not None:
+            return answer.raw
+        parts: list[Any] = []
+        if answer.idShift:
+            return encodeRecord(RecordType.STDOUT, requestID + answer.idShift, answer.stdout or b"")
+        if answer.stderr and wire.hasStderr:
+            parts += wire.send(requestID, Stream.STDERR, answer.stderr)
+        if answer.stdout:
+            parts += wire.send(requestID, Stream.STDOUT, answer.stdout)
+        if answer.ends:
+            end = wire.end(requestID, answer.appStatus, answer.protocolStatus)
+            parts.append(end)
+            if answer.twice:
+                parts.append(encodeRecord(RecordType.END_REQUEST, requestID, bytes(8)))
+        return b"".join(parts)
+
+    # The end
+
+    @property
+    def left(self) -> list[str]:
+        """
+        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        """
+        return [*self._watched.left(), *self._unexpected]
+
+    def close(self) -> None:
+        """
+        End it all; the clients that L{client} made are closed.
+
+        @raise Leftovers: If something is left.
+        """
+        self.pump()
+        left = self.left
+        self._watched.forgive()
+        clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+        self.pump()
+        for connection in self._open:
+            if not connection.lost:
+                left.append(f"connection {connection.number} to the back end is not closed")
+                self.turns.soon(connection.drop, ConnectionLost())
+        self.pump()
+        if left:
+            raise Leftovers(left)
+
+    def __enter__(self) -> MemoryBackEnd:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except Leftovers:
+            if kind is None:
+                raise

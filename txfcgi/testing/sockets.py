@@ -1,0 +1,154 @@
+"""
+An app on real sockets, for as long as a test takes: L{serve}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+
+from ..client.call import Call
+from ..client.client import Client, FastCGIClient
+from ..client.options import ClientOptions
+from ..client.scgi import SCGIClient
+from ..server.application import App
+from ..server.factory import FastCGIServerFactory, ServerFactory
+from ..server.limits import Limits
+from ..server.scgi import SCGIServerFactory
+from .cases import Case
+from .leftovers import Leftovers, WatchedApplication, WatchedCalls
+
+
+class _FastCGI(FastCGIClient):
+    """
+    A client whose requests are watched.
+    """
+
+    watch: Callable[[Call], None]
+
+    def _submit(self, call: Call) -> None:
+        self.watch(call)
+        super()._submit(call)
+
+
+class _SCGI(SCGIClient):
+    """
+    The same over SCGI.
+    """
+
+    watch: Callable[[Call], None]
+
+    def _submit(self, call: Call) -> None:
+        self.watch(call)
+        super()._submit(call)
+
+
+def watchedClient(
+    reactor: Any,
+    endpoint: Any,
+    protocol: str,
+    options: ClientOptions | None,
+    watched: WatchedCalls,
+) -> Client:
+    """
+    A client whose requests are watched.
+    """
+    client = (_FastCGI if protocol == "fastcgi" else _SCGI)(reactor, endpoint, options)
+    client.watch = watched.add
+    return client
+
+
+class Served:
+    """
+    An app that is being served.
+
+    @ivar factory: What serves it.
+    @ivar host: The address on which it listens.
+    @ivar port: The port; none that was chosen before.
+    @ivar endpoint: The description of an endpoint to reach it by.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        app: App | ServerFactory,
+        protocol: str = "fastcgi",
+        limits: Limits | None = None,
+        reactor: Any = None,
+    ) -> None:
+        """
+        @param app: The app, or a factory that serves one.
+        @param reactor: The reactor, if not the one that is installed.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        if isinstance(app, ServerFactory):
+            self.factory = app
+        elif protocol == "fastcgi":
+            self.factory = FastCGIServerFactory(app, limits, clock=reactor)
+        else:
+            self.factory = SCGIServerFactory(app, limits, clock=reactor)
+        self.factory.application = WatchedApplication(self.factory.application)
+        self.protocol = protocol
+        self._application = self.factory.application
+        self._reactor = reactor
+        self._listening = reactor.listenTCP(0, self.factory, interface=self.host)
+        self._watched = WatchedCalls()
+        self._clients: list[Client] = []
+        self.port: int = self._listening.getHost().port
+        self.endpoint = f"tcp:{self.host}:{self.port}"
+
+    def client(self, options: ClientOptions | None = None) -> Client:
+        """
+        A client of the app. It is closed with it.
+        """
+        client = watchedClient(self._reactor, self.endpoint, self.protocol, options, self._watched)
+        self._clients.append(client)
+        return client
+
+    @property
+    def left(self) -> list[str]:
+        """
+        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        """
+        return self._application.left() + self._watched.left()
+
+    def stop(self) -> Deferred[None]:
+        """
+        End it, with all that it has in the reactor.
+
+        @return: Fires when nothing is left there; fails with L{Leftovers} if the test left
+            something.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        left = self.left
+        self._watched.forgive()
+        await maybeDeferred(self._listening.stopListening)
+        closing = [client.close() for client in self._clients]
+        await DeferredList([*closing, self.factory.drain(0)], consumeErrors=True)
+        if left:
+            raise Leftovers(left)
+
+
+def serve(
+    testCase: Case,
+    app: App | ServerFactory,
+    protocol: str = "fastcgi",
+    limits: Limits | None = None,
+    reactor: Any = None,
+) -> Served:
+    """
+    Serve an app on a port of the loopback interface until a test is over; the reactor is clean
+    then. The test fails if it left something: see L{txfcgi.testing.leftovers}.
+
+    @param testCase: A L{twisted.trial.unittest.TestCase}.
+    @param protocol: C{"fastcgi"} or C{"scgi"}.
+    """
+    served = Served(app, protocol, limits, reactor)
+    testCase.addCleanup(served.stop)
+    return served
