@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -129,10 +130,16 @@ def fcgiwrap(workspace: Workspace) -> Iterator[RunningBackend]:
     Run fcgiwrap, which runs a CGI program for each request.
     """
     program = find("fcgiwrap", "fcgiwrap")
-    command = [program, "-c", "4", "-f", "-s", f"unix:{workspace.socket}"]
+    # It leaves its children behind when it ends, so it gets a process group of its own.
+    command = ["setsid", program, "-c", "4", "-f", "-s", f"unix:{workspace.socket}"]
     with running("fcgiwrap", command, workspace.root) as child:
         child.waitUntilAccepting(workspace.socket)
-        yield RunningBackend(child, workspace, (f"unix:{workspace.socket}",), PROGRAMS / "app.cgi")
+        try:
+            yield RunningBackend(
+                child, workspace, (f"unix:{workspace.socket}",), PROGRAMS / "app.cgi"
+            )
+        finally:
+            os.killpg(child.process.pid, signal.SIGTERM)
 
 
 @contextmanager
