@@ -139,7 +139,7 @@ def fcgiwrap(workspace: Workspace) -> Iterator[RunningBackend]:
                 child, workspace, (f"unix:{workspace.socket}",), PROGRAMS / "app.cgi"
             )
         finally:
-            os.killpg(child.process.pid, signal.SIGTERM)
+            os.killpg(child.process.pid, signal.SIGKILL)
 
 
 @contextmanager
