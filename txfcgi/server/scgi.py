@@ -28,19 +28,21 @@ class SCGIServerProtocol(ServerProtocol):
 
     server: SCGIServerFactory
     wire: scgi.ServerConnection
+    halfCloses = True
 
     def close(self) -> None:
         """
         Close when all that was written is out; at once, where the web server has nothing more to
         send that could be in the way.
         """
-        self.outlet.uncork()
-        if self._closing or self.wire.inputOpen or not self.outlet.direct or self.outlet.queued:
+        outlet = self.outlet
+        outlet.uncork()
+        if self._closing or self.wire.inputOpen or outlet.queued or not outlet.direct:
             super().close()
         else:
             self._closing = True
             self.watch.closing = self.server.now
-            self.server.hangUp(self.tcp)
+            self.server.hangUp(cast(Connection, self.transport))
 
     def readConnectionLost(self) -> None:
         """
@@ -113,7 +115,8 @@ class SCGIServerFactory(ServerFactory):
                 statusLine=self._statusLine,
             ),
         )
-        protocol.halfCloses = self._halfCloses
+        if not self._halfCloses:
+            protocol.halfCloses = False
         return protocol
 
     def hangUp(self, transport: Connection) -> None:
