@@ -4,6 +4,7 @@ Servers as contestants: how each is started, put under load, and what is read of
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,15 @@ class Server:
     atOnce: int | None = None
     keeps: bool = True
     script: str | None = None
+
+
+def ownProgram(name: str, module: str, load: Load, *arguments: str) -> Server:
+    """
+    One of the servers of this package, told what it will be asked for.
+    """
+    command = [sys.executable, "-m", f"benchmarks.servers.{module}", "{address}", *arguments]
+    told = ["--answer", load.answer, "--times", str(load.times), *["--scgi"] * load.scgi]
+    return Server(name=name, command=lambda settings: [*command, *told])
 
 
 def _values(result: Result, cpu: float) -> dict[str, float]:

@@ -39,12 +39,16 @@ def _python(kind: str, module: str, atOnce: int | None = None) -> Server:
     def missing(settings: Settings) -> str:
         if _imports(settings.peersPython, module):
             return ""
-        return f"{settings.peersPython} has no {module}: pip install {kind.partition('-multi')[0]}"
+        return f"{settings.peersPython} has no {module}: pip install {kind.removesuffix('-multiplexed').removesuffix('-scgi')}"
 
     def command(settings: Settings) -> Sequence[str]:
         return [settings.peersPython, str(SERVERS / "peers.py"), kind, "{address}"]
 
     return Server(name=kind, command=command, missing=missing, peer=True, atOnce=atOnce)
+
+
+def _aioscgi(settings: Settings) -> Path:
+    return Path(settings.peersPython).with_name("aioscgi")
 
 
 def _builds(build: Callable[[], Path]) -> Callable[[Settings], str]:
@@ -89,9 +93,19 @@ def _uwsgi(settings: Settings) -> Path:
     return Path(settings.peersPython).with_name("uwsgi")
 
 
-def _uwsgiCommand(settings: Settings) -> Sequence[str]:
-    options = ["--wsgi-file", str(SERVERS / "wsgi.py"), "--disable-logging", "--listen", "128"]
-    return [str(_uwsgi(settings)), *options, "--fastcgi-socket", "{address}"]
+def _uwsgiServer(name: str, protocol: str) -> Server:
+    def command(settings: Settings) -> Sequence[str]:
+        options = ["--wsgi-file", str(SERVERS / "wsgi.py"), "--disable-logging", "--listen", "128"]
+        return [str(_uwsgi(settings)), *options, f"--{protocol}-socket", "{address}"]
+
+    return Server(
+        name=name,
+        command=command,
+        missing=lambda settings: "" if _uwsgi(settings).exists() else "pip install uwsgi",
+        peer=True,
+        atOnce=1,
+        keeps=False,
+    )
 
 
 FLUP = _python("flup", "flup.server.fcgi", atOnce=16)
@@ -121,14 +135,22 @@ PHP = Server(
     atOnce=1,
     script=str(SERVERS / "peer.php"),
 )
-UWSGI = Server(
-    name="uWSGI",
-    command=_uwsgiCommand,
-    missing=lambda settings: "" if _uwsgi(settings).exists() else "pip install uwsgi",
-    peer=True,
-    atOnce=1,
-    keeps=False,
-)
+UWSGI = _uwsgiServer("uWSGI", "fastcgi")
 
 ALL = (PHP, LIBFCGI, GO, UWSGI, FLUP, FLIPFLOP, GEVENT)
 MULTIPLEXING = (GO, FLUP_MULTIPLEXED, GEVENT)
+
+SCGI = (
+    _uwsgiServer("uWSGI, SCGI", "scgi"),
+    _python("flup-scgi", "flup.server.scgi"),
+    Server(
+        name="aioscgi",
+        command=lambda settings: [
+            str(_aioscgi(settings)),
+            *("--unix-socket", "{address}", "asgi:application"),
+        ],
+        environment={"PYTHONPATH": str(SERVERS)},
+        missing=lambda settings: "" if _aioscgi(settings).exists() else "pip install aioscgi",
+        peer=True,
+    ),
+)

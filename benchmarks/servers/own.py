@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from txfcgi import FastCGIServerFactory, Request, Response
+from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
 
 from .common import listen
 
@@ -62,9 +62,11 @@ def main() -> None:
     parser.add_argument("application", choices=["one", "every", "waiting", "upload"])
     parser.add_argument("--answer", required=True)
     parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--scgi", action="store_true")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)
-    listen(options.socket, FastCGIServerFactory(getattr(applications, options.application)))
+    factory = SCGIServerFactory if options.scgi else FastCGIServerFactory
+    listen(options.socket, factory(getattr(applications, options.application)))
 
 
 if __name__ == "__main__":

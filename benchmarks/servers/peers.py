@@ -13,6 +13,7 @@ from importlib import import_module
 MODULES = {
     "flup": "flup.server.fcgi",
     "flup-multiplexed": "flup.server.fcgi",
+    "flup-scgi": "flup.server.scgi",
     "flipflop": "flipflop",
     "gevent-fastcgi": "gevent_fastcgi.server",
 }
@@ -36,10 +37,11 @@ def main() -> None:
         handler = import_module("gevent_fastcgi.wsgi").WSGIRequestHandler(application)
         module.FastCGIServer(path, handler, num_workers=1, max_conns=4096).serve_forever()
     else:
+        more = {"multiplexed": True} if kind == "flup-multiplexed" else {}
         module.WSGIServer(
             application,
             bindAddress=path,
-            multiplexed=kind == "flup-multiplexed",
+            **more,
             # Of connections that come together, those beyond its idle threads may never get one.
             maxSpare=20,
         ).run()

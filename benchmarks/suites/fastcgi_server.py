@@ -4,11 +4,10 @@ txfcgi's FastCGI server beside the Twisted floor, the honest server and the peer
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 from .. import peers
-from ..contestants import IDLE_CONNECTIONS, MEMORY, SPEED, Server, inMemory, underLoad
+from ..contestants import IDLE_CONNECTIONS, MEMORY, SPEED, Server, inMemory, ownProgram, underLoad
 from ..load import BIG_SIZE, UPLOAD_SIZE, Load
 from ..model import Contestant, Suite, Target, Work
 
@@ -21,25 +20,16 @@ BIG = "txfcgi, big answer"
 UPLOAD = "txfcgi, async for"
 
 
-def _program(name: str, module: str, load: Load, *arguments: str) -> Server:
-    """
-    One of the servers of this package, told what it will be asked for.
-    """
-    command = [sys.executable, "-m", f"benchmarks.servers.{module}", "{address}", *arguments]
-    told = ["--answer", load.answer, "--times", str(load.times)]
-    return Server(name=name, command=lambda settings: [*command, *told])
-
-
 def _own(name: str, application: str, load: Load) -> Contestant:
-    return underLoad(_program(name, "own", load, application), load)
+    return underLoad(ownProgram(name, "own", load, application), load)
 
 
 def _floor(load: Load) -> Contestant:
-    return underLoad(_program(FLOOR, "floor", load), load)
+    return underLoad(ownProgram(FLOOR, "floor", load), load)
 
 
 def _honest(load: Load) -> Contestant:
-    return underLoad(_program(HONEST, "honest", load), load)
+    return underLoad(ownProgram(HONEST, "honest", load), load)
 
 
 def _peers(load: Load, servers: tuple[Server, ...] = peers.ALL) -> tuple[Contestant, ...]:
@@ -132,8 +122,8 @@ SUITE = Suite(
             name="idle",
             title=f"resident memory, and what each of {IDLE_CONNECTIONS} idle connections adds",
             contestants=(
-                inMemory(_program(FLOOR, "floor", KEPT), KEPT),
-                inMemory(_program(ONE, "own", KEPT, "one"), KEPT),
+                inMemory(ownProgram(FLOOR, "floor", KEPT), KEPT),
+                inMemory(ownProgram(ONE, "own", KEPT, "one"), KEPT),
                 *(
                     inMemory(server, KEPT)
                     for server in peers.ALL
