@@ -39,7 +39,8 @@ def _python(kind: str, module: str, atOnce: int | None = None) -> Server:
     def missing(settings: Settings) -> str:
         if _imports(settings.peersPython, module):
             return ""
-        return f"{settings.peersPython} has no {module}: pip install {kind.removesuffix('-multiplexed').removesuffix('-scgi')}"
+        package = kind.removesuffix("-multiplexed").removesuffix("-scgi")
+        return f"{settings.peersPython} has no {module}: pip install {package}"
 
     def command(settings: Settings) -> Sequence[str]:
         return [settings.peersPython, str(SERVERS / "peers.py"), kind, "{address}"]

@@ -5,9 +5,11 @@ The application of the peers that take ASGI: as C{wsgi.py}.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
-from wsgi import BIG, HELLO
+# Found beside this one, which runs in an interpreter that need not have this package.
+bodies = import_module("wsgi")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -36,9 +38,9 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
             await send({"type": f"{kind}.complete"})
             if kind == "lifespan.shutdown":
                 return
-    body = HELLO
+    body = bodies.HELLO
     if scope["path"] == "/big":
-        body = BIG
+        body = bodies.BIG
     elif scope["path"] == "/upload":
         body = b"%d\n" % await countBody(receive)
     head = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
