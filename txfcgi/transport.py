@@ -91,6 +91,8 @@ class Outlet:
                 # What a Unix socket reads costs more there, for the sake of file descriptors that
                 # may come with it. None is wanted here, and a plain read refuses them.
                 transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
+            else:
+                transport.setTcpNoDelay(True)  # what is small is to go out at once, too
         else:
             self._registered = True
             self._consumer.registerProducer(self, True)

@@ -138,8 +138,6 @@ class ClientProtocol(BaseProtocol):
         self._transport = self.transport
         self._outlet = Outlet(self._transport, self._timers.clock)
         self.openedAt = self.idleSince = self._seconds()
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
         self._timers.watch(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
