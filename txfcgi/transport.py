@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from errno import ENOBUFS, EWOULDBLOCK
 from functools import partial
-from socket import SHUT_WR, socket
+from socket import AF_INET, AF_INET6, SHUT_WR, socket
 from typing import Final, cast
 
 from twisted.internet.interfaces import (
@@ -91,7 +91,7 @@ class Outlet:
                 # What a Unix socket reads costs more there, for the sake of file descriptors that
                 # may come with it. None is wanted here, and a plain read refuses them.
                 transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
-            else:
+            elif self._handle.family in (AF_INET, AF_INET6):
                 transport.setTcpNoDelay(True)  # what is small is to go out at once, too
         else:
             self._registered = True
