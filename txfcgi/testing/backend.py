@@ -216,7 +216,7 @@ class _Connection:
         """
         if not self.lost:
             self.lost = True
-            self.transport.connected = False
+            self.transport.disconnect()
             self._toClient.clear()
             self.protocol.connectionLost(Failure(reason))
 
@@ -417,7 +417,7 @@ class MemoryBackEnd:
         if connection.lost or called.aborted:
             return
         connection.served += 1
-        called.answered = True
+        called.answered = answer.ends or answer.raw is not None
         data = self._encoded(connection, called, answer)
         if answer.cutAfter is not None:
             data = data[: answer.cutAfter]

@@ -107,7 +107,7 @@ class WatchedApplication(Application):
         """
         Forget a request that was answered if nothing of it can be left.
         """
-        if request._stdin is None or request in self._excused or self._mayLeave(request):
+        if not request._streams() or request in self._excused or self._mayLeave(request):
             self._excused.discard(request)
             self.requests.pop(request, None)
 

@@ -206,7 +206,7 @@ class Link:
 
     def _gone(self, reason: Exception) -> None:
         self.lost = True
-        self.transport.connected = False
+        self.transport.disconnect()
         self._toApp.clear()
         self.protocol.connectionLost(Failure(reason))
 

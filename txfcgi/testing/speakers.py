@@ -32,11 +32,12 @@ class FastCGISpeaker(fastcgiclient.ClientConnection):
         """
         manners = self._manners
         keep = manners.keepsFor(role)
+        contents = list(packPairs(params))
         if manners.step and self._highest:
             self._lowest = self._highest + manners.step
         requestID = self._take(role, keep, Stream.STDIN)
         parts = [beginRequest(requestID, role, keep)]
-        parts += (self._encoded(Stream.PARAMS, requestID, each) for each in packPairs(params))
+        parts += (self._encoded(Stream.PARAMS, requestID, each) for each in contents)
         parts.append(recordHeader(Stream.PARAMS, requestID, 0, 0))
         return requestID, b"".join(parts)
 

@@ -103,13 +103,23 @@ class MemoryTransport:
             self.window = size
         else:
             self.window += size
+        if not self.connected:
+            return
         self._drain()
-        if self.connected and self._producerPaused and not self._size:
+        if self._producerPaused and not self._size:
             self._producerPaused = False
             assert self._producer is not None
             self._producer.resumeProducing()
         if self.disconnecting and not self._size:
             self._end.closed(ConnectionDone())
+
+    def disconnect(self) -> None:
+        """
+        The connection is gone, with all that was not taken.
+        """
+        self.connected = False
+        self._waiting.clear()
+        self._size = 0
 
     def _drain(self) -> None:
         while self._waiting and self.window != 0:
