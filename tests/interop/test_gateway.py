@@ -55,13 +55,16 @@ for ($number = 0; $number < 20 * 1024 * 1024 / 16; $number++) { printf("%015d\\n
 
 
 @contextmanager
-def started(*words: str) -> Iterator[tuple[Child, int]]:
+def started(*words: str, kind: str = "tcp", more: str = "") -> Iterator[tuple[Child, int]]:
     """
     Run C{twistd} with HTTP on a port of its own.
+
+    @param kind: of endpoint.
+    @param more: arguments of it.
     """
     port = freePort()
     twistd = str(Path(sys.executable).with_name("twistd"))
-    http = f"tcp:{port}:interface={ownHost()}"
+    http = f"{kind}:{port}:interface={ownHost()}" + (more and f":{more}")
     with folder() as root:
         command = [twistd, "-n", "--pidfile=", *words, "--http", http]
         with running("twistd", command, root, directory=root) as child:
@@ -109,6 +112,24 @@ class TestBuiltInPage:
         page = run(*command)
         assert "CONTENT_LENGTH=4\n" in page
         assert page.endswith("stdin: 4 bytes\nfour\n")
+
+    def test_tls(self, tmp_path: Path) -> None:
+        """
+        Over TLS, an app hears of that.
+        """
+        openssl, curl = find("openssl", "openssl"), find("curl", "curl")
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        run(
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        )
+        tls = f"privateKey={key}:certKey={certificate}"
+        with started("fcgi", kind="ssl", more=tls) as (_, port):
+            page = run(curl, "-sSk", "--data", "four", f"https://{ownHost()}:{port}/x")
+        for line in ("HTTPS=on", "REQUEST_SCHEME=https", f"SERVER_PORT={port}", "stdin: 4 bytes"):
+            assert f"{line}\n" in page
+        assert re.search(r"^SSL_PROTOCOL=TLSv1\.[23]$", page, re.MULTILINE)
+        assert re.search(r"^SSL_CIPHER=\w", page, re.MULTILINE)
 
     def test_browser(self, builtIn: str, tmp_path: Path) -> None:
         """
