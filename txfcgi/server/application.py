@@ -342,9 +342,7 @@ class Application:
         elif isinstance(error, UnknownRole):
             status = ProtocolStatus.UNKNOWN_ROLE
         elif isinstance(error, Overloaded) and (
-            self._overload == "protocol"
-            or role != Role.RESPONDER
-            or not wire.mayOutput(requestID)
+            self._overload == "protocol" or role != Role.RESPONDER or not wire.mayOutput(requestID)
         ):
             status = ProtocolStatus.OVERLOADED
         if status is not None and wire.hasStatus:
