@@ -11,11 +11,11 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txfcgi import ClientOptions, Request, RequestAborted, Response, SCGIServerFactory
+from txfcgi import ClientOptions, Request, RequestAborted, Response
 from txfcgi.errors import BadResponse, InvalidRequest, RequestNotSent
+from txfcgi.testing import serve
 from txfcgi.xmlrpc import Fault, SCGIProxy, endpointOfURL
 
 reactor: Any = _reactor
@@ -63,24 +63,13 @@ class ProxyTests(TestCase):
         A server, and a proxy for it.
         """
         self.methods = Methods()
-        factory = SCGIServerFactory(self.methods)
         place = TemporaryDirectory()
         self.addCleanup(place.cleanup)
         socket = f"{place.name}/socket"
-        text = "tcp:0:interface=127.0.0.1" if kind == "tcp" else f"unix:{socket}"
-        port = await serverFromString(reactor, text).listen(factory)
-        if kind == "tcp":
-            url = f"scgi://127.0.0.1:{port.getHost().port}{path}"
-        else:
-            url = f"scgi+unix:{port.getHost().name.decode()}"
-        proxy = SCGIProxy(url, reactor=reactor, **options)
-
-        async def stop() -> None:
-            await proxy.close()
-            await port.stopListening()
-            await factory.drain(0)
-
-        self.addCleanup(lambda: Deferred.fromCoroutine(stop()))
+        served = serve(self, self.methods, "scgi", path=None if kind == "tcp" else socket)
+        tcp = f"scgi://127.0.0.1:{served.port}{path}"
+        proxy = SCGIProxy(tcp if kind == "tcp" else f"scgi+unix:{socket}", **options)
+        self.addCleanup(proxy.close)
         return proxy
 
     async def test_call(self) -> None:

@@ -18,7 +18,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
-from txfcgi import FastCGIServerFactory
+from txfcgi import testing
 from txfcgi.cli.console import Console
 from txfcgi.cli.main import makeParser
 
@@ -84,9 +84,9 @@ class CommandCase(TestCase):
 
         @return: The path of the socket.
         """
-        factory = FastCGIServerFactory(app)
-        self.addCleanup(factory.drain, 0.0)
-        return await self.listen(factory)
+        path = str(self.folder / f"{len(os.listdir(self.folder))}.sock")
+        testing.serve(self, app, path=path, mayLeave=True)
+        return path
 
     async def command(self, *words: str) -> Done:
         """

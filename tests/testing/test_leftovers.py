@@ -10,7 +10,7 @@ from unittest.result import TestResult as Result
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txfcgi import FastCGIClient, Limits, Request, Response, cgiParams
+from txfcgi import FastCGIClient, FastCGIServerFactory, Limits, Request, Response, cgiParams
 from txfcgi.testing import Leftovers, MemoryBackEnd, MemoryFrontEnd, answers, serve
 
 
@@ -266,6 +266,14 @@ class SocketTests(TestCase):
         self.assertEqual(len(leftovers.left), 2)
         self.assertIn("POST /upload: careless did not read the body", leftovers.left[0])
         self.assertIn("POST /upload: the body of the response was not read", leftovers.left[1])
+
+    async def test_mayLeave(self) -> None:
+        """
+        A test may leave what it is about; over a Unix socket, too, and with a factory of its own.
+        """
+        server = serve(self, FastCGIServerFactory(careless), path=f"{self.mktemp()}", mayLeave=True)
+        self.assertEqual((server.port, server.endpoint[:5]), (0, "unix:"))
+        await server.client().request(cgiParams("POST", "/upload"), b"12345")
 
     async def test_unanswered(self) -> None:
         """

@@ -27,9 +27,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import IResource
 
-from txfcgi import FastCGIServerFactory, Request, Response
+from txfcgi import Request, Response
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions
+from txfcgi.testing import serve
 from txfcgi.web import GatewayOptions, GatewayResource, StreamingSite
 from txfcgi.wire.records import EndRequest, RecordType, encodeRecord
 
@@ -184,10 +185,7 @@ class SiteCase(TestCase):
 
         @return: A client for it.
         """
-        factory = FastCGIServerFactory(app)
-        self.addCleanup(factory.drain, 0.0)
-        endpoint = await self.listen(factory)
-        return self.clientOf(endpoint, options, **more)
+        return self.clientOf(serve(self, app, mayLeave=True).endpoint, options, **more)
 
     def clientOf(
         self, endpoint: str, options: ClientOptions | None = None, **more: Any

@@ -65,12 +65,13 @@ class Served:
     An app that is being served.
 
     @ivar factory: What serves it.
-    @ivar host: The address on which it listens.
-    @ivar port: The port; none that was chosen before.
+    @ivar host: The address on which it listens, unless that is a Unix socket.
+    @ivar port: The port, which nobody chose; 0 for a Unix socket.
     @ivar endpoint: The description of an endpoint to reach it by.
     """
 
     host = "127.0.0.1"
+    port = 0
 
     def __init__(
         self,
@@ -78,10 +79,14 @@ class Served:
         protocol: str = "fastcgi",
         limits: Limits | None = None,
         reactor: Any = None,
+        path: str | None = None,
+        mayLeave: bool = False,
     ) -> None:
         """
         @param app: The app, or a factory that serves one.
         @param reactor: The reactor, if not the one that is installed.
+        @param path: That of a Unix socket; without it, a port of the loopback interface.
+        @param mayLeave: Whether it is fine to leave something, as that is what the test is about.
         """
         if reactor is None:
             from twisted.internet import reactor
@@ -95,11 +100,16 @@ class Served:
         self.protocol = protocol
         self._application = self.factory.application
         self._reactor = reactor
-        self._listening = reactor.listenTCP(0, self.factory, interface=self.host)
         self._watched = WatchedCalls()
         self._clients: list[Client] = []
-        self.port: int = self._listening.getHost().port
-        self.endpoint = f"tcp:{self.host}:{self.port}"
+        self._mayLeave = mayLeave
+        if path is None:
+            self._listening = reactor.listenTCP(0, self.factory, interface=self.host)
+            self.port = self._listening.getHost().port
+            self.endpoint = f"tcp:{self.host}:{self.port}"
+        else:
+            self._listening = reactor.listenUNIX(path, self.factory, mode=0o600)
+            self.endpoint = f"unix:{path}"
 
     def client(self, options: ClientOptions | None = None) -> Client:
         """
@@ -126,7 +136,7 @@ class Served:
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        left = self.left
+        left = [] if self._mayLeave else self.left
         self._watched.forgive()
         await maybeDeferred(self._listening.stopListening)
         closing = [client.close() for client in self._clients]
@@ -141,14 +151,18 @@ def serve(
     protocol: str = "fastcgi",
     limits: Limits | None = None,
     reactor: Any = None,
+    path: str | None = None,
+    mayLeave: bool = False,
 ) -> Served:
     """
-    Serve an app on a port of the loopback interface until a test is over; the reactor is clean
-    then. The test fails if it left something: see L{txfcgi.testing.leftovers}.
+    Serve an app until a test is over; the reactor is clean then. The test fails if it left
+    something: see L{txfcgi.testing.leftovers}.
 
     @param testCase: A L{twisted.trial.unittest.TestCase}.
     @param protocol: C{"fastcgi"} or C{"scgi"}.
+    @param path: That of a Unix socket; without it, a port of the loopback interface.
+    @param mayLeave: Whether it is fine to leave something, as that is what the test is about.
     """
-    served = Served(app, protocol, limits, reactor)
+    served = Served(app, protocol, limits, reactor, path, mayLeave)
     testCase.addCleanup(served.stop)
     return served
