@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..load import BIG_SIZE, HELLO
@@ -110,11 +111,16 @@ def load(settings: Settings, port: int, answer: Answer) -> tuple[int, float, int
             stack.callback(browser.socket.close)
             selector.register(browser.socket, selectors.EVENT_READ, browser)
         start = time.monotonic()
-        while time.monotonic() - start < settings.seconds and not errors:
+        while not errors and (
+            answers < answer.connections or time.monotonic() - start < settings.seconds
+        ):
             # All that is ready is taken, and only then asked for again: the server always has
             # several requests to serve.
             again = []
-            for key, _ in selector.select(30):
+            ready = selector.select(30)
+            if not ready:
+                return answers, time.monotonic() - start, 1, "no answer came for 30 seconds"
+            for key, _ in ready:
                 said = key.data.receive()
                 if said is None:
                     continue
@@ -136,10 +142,8 @@ def contestant(name: str, answer: Answer) -> Contestant:
     @contextmanager
     def begin(settings: Settings) -> Iterator[Sampler]:
         module = [sys.executable, "-m", "benchmarks.suites.gateway", "{address}"]
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port: int = probe.getsockname()[1]
         with ExitStack() as stack:
-            command = [*module, "--port", str(port), *answer.arguments()]
+            command = [*module, *answer.arguments()]
             if name == GATEWAY:
                 floor = [sys.executable, "-m", "benchmarks.servers.floor", "{address}"]
                 other = Settings(
@@ -152,6 +156,7 @@ def contestant(name: str, answer: Answer) -> Contestant:
                 )
                 command += ["--backend", str(backend.address)]
             process = stack.enter_context(running(settings, name, command, {}))
+            port = int(Path(f"{process.address}.port").read_text("ascii"))
 
             def sample() -> Sample:
                 before = cpuSeconds(process.pid)
@@ -195,14 +200,12 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description="HTTP, static or passed on.")
     parser.add_argument("socket")
-    parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--answer", required=True)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--backend")
     options = parser.parse_args()
 
     from twisted.internet import reactor
-    from twisted.internet.endpoints import TCP4ServerEndpoint
     from twisted.internet.protocol import Factory, Protocol
     from twisted.web.server import Site
     from twisted.web.static import Data
@@ -220,8 +223,8 @@ def main() -> None:
         client = FastCGIClient(reactor, f"unix:{options.backend}", ClientOptions(maxConnections=16))
         site = StreamingSite(FastCGIResource(client))
     # Browsers come by TCP. The Unix socket says that it listens.
-    endpoint = TCP4ServerEndpoint(reactor, options.port, interface="127.0.0.1")
-    endpoint.listen(site)
+    port: Any = reactor.listenTCP(0, site, interface="127.0.0.1")
+    Path(f"{options.socket}.port").write_text(str(port.getHost().port), "ascii")
     listen(options.socket, Factory.forProtocol(Protocol))
 
 
