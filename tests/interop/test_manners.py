@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.testing.record import VARIANTS, Variant, record, recorded
+from tests.testing.record import record, recorded
+from tests.testing.variants import VARIANTS, Variant
 
 from .processes import PATIENCE
 

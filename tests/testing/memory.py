@@ -15,8 +15,9 @@ from tests.interop.client import Headers
 from txfcgi import Allow, FastCGIServerFactory, Response, Role, SCGIServerFactory
 from txfcgi.testing import MemoryFrontEnd, MemoryResponse
 
-from .record import Place, Session, Variant
+from .record import Place, Session
 from .recorder import CONVERSATIONS, Recorder, Seen
+from .variants import Variant
 
 PLACE = Place("192.0.2.80", 8080, "/srv/www", "/srv/www", "127.0.0.1:9000")
 

@@ -14,29 +14,19 @@ import re
 import socket
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from tests.interop.client import Headers
-from tests.interop.frontends import (
-    APACHE_TCP,
-    AUTHORIZERS,
-    HAPROXY_TCP,
-    MULTIPLEXED,
-    NGINX_TCP,
-    NOT_BUFFERED,
-    NOT_KEPT,
-    RESPONDERS,
-    Backend,
-    FrontEnd,
-)
+from tests.interop.frontends import Backend
 from tests.interop.processes import Workspace, folder, freePort
 from txfcgi.wire.pairs import decodePairs
 
 from .recorder import Recorder, Seen
+from .variants import VARIANTS, Variant
 
 FOLDER = Path(__file__).parent / "recordings"
 
@@ -54,109 +44,6 @@ HEADERS: Headers = (
     ("X-Long", "x" * 200),
 )
 CREDENTIALS = b64encode(b"friend:sesame").decode("ascii")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """
-    A web server with one of its settings.
-
-    @ivar name: that of the recording.
-    @ivar options: what L{txfcgi.testing.MemoryFrontEnd} is given for the same.
-    @ivar frontEnd: the web server.
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    frontEnd: FrontEnd
-
-    @property
-    def protocol(self) -> str:
-        """
-        Which of the two it speaks.
-        """
-        protocol: str = self.options.get("protocol", "fastcgi")
-        return protocol
-
-
-def responder(name: str) -> FrontEnd:
-    """
-    A front end of the interop tests.
-    """
-    return next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == name)
-
-
-def changed(name: str, **settings: Any) -> FrontEnd:
-    """
-    One with other settings.
-    """
-    return replace(responder(name), **settings)
-
-
-GET_VALUES = {"    option keep-conn": "    option keep-conn\n    option get-values"}
-# A pool of connections that are closed after each request gives out some that are closed already.
-NO_POOL = {"    keepalive 16;\n": ""}
-# Each of its threads keeps connections of its own.
-ONE_THREAD = {"defaults\n": "global\n    nbthread 1\n\ndefaults\n"}
-NO_KEEP = {"    option keep-conn": "    no option keep-conn"}
-VARIANTS = [
-    Variant("nginx", {"server": "nginx"}, changed("nginx", tcp=NGINX_TCP)),
-    Variant(
-        "nginx-not-kept",
-        {"server": "nginx", "keep": False},
-        changed("nginx", tcp=NGINX_TCP, settings={**NOT_KEPT, **NO_POOL}),
-    ),
-    Variant(
-        "nginx-not-buffered",
-        {"server": "nginx", "buffered": False},
-        changed("nginx", tcp=NGINX_TCP, settings=NOT_BUFFERED),
-    ),
-    Variant("apache", {"server": "apache"}, changed("apache", tcp=APACHE_TCP)),
-    Variant("apache-not-kept", {"server": "apache", "keep": False}, responder("apache-not-kept")),
-    Variant("lighttpd", {"server": "lighttpd"}, responder("lighttpd")),
-    Variant(
-        "haproxy", {"server": "haproxy"}, changed("haproxy", tcp=HAPROXY_TCP, settings=ONE_THREAD)
-    ),
-    Variant(
-        "haproxy-not-kept",
-        {"server": "haproxy", "keep": False},
-        changed("haproxy", tcp=HAPROXY_TCP, settings={**ONE_THREAD, **NO_KEEP}),
-    ),
-    Variant(
-        "haproxy-multiplexed",
-        {"server": "haproxy", "multiplex": True},
-        changed("haproxy", tcp=HAPROXY_TCP, settings={**ONE_THREAD, **MULTIPLEXED}),
-    ),
-    Variant(
-        "haproxy-values",
-        {"server": "haproxy", "multiplex": True, "getValues": True},
-        changed("haproxy", tcp=HAPROXY_TCP, settings={**ONE_THREAD, **MULTIPLEXED, **GET_VALUES}),
-    ),
-    Variant("caddy", {"server": "caddy"}, responder("caddy")),
-    Variant(
-        "nginx-scgi",
-        {"server": "nginx", "protocol": "scgi"},
-        responder("nginx-scgi"),
-    ),
-    Variant(
-        "apache-scgi",
-        {"server": "apache", "protocol": "scgi"},
-        responder("apache-scgi"),
-    ),
-    Variant(
-        "lighttpd-scgi",
-        {"server": "lighttpd", "protocol": "scgi"},
-        responder("lighttpd-scgi"),
-    ),
-    *(
-        Variant(
-            f"{frontEnd.name}-authorizer",
-            {"server": frontEnd.name.partition("-")[0]},
-            frontEnd,
-        )
-        for frontEnd in AUTHORIZERS
-    ),
-]
 
 
 def recorded(name: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from txfcgi import Role
 from txfcgi.testing import MemoryFrontEnd
 
 from . import memory
-from .record import VARIANTS, Variant, recorded
+from .record import recorded
+from .variants import VARIANTS, Variant
 
 RESPONDERS = [variant for variant in VARIANTS if not variant.name.endswith("-authorizer")]
 AUTHORIZERS = [

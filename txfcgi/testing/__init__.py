@@ -5,7 +5,8 @@ sockets.
 
 from . import answers
 from .answers import Answer
-from .backend import Called, MemoryBackEnd
+from .backend import MemoryBackEnd
+from .backlink import Called
 from .exchange import CutOff, Exchange, MemoryResponse
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers

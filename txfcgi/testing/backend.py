@@ -4,13 +4,11 @@ L{MemoryBackEnd}: a back end in memory, for tests of clients and of what is buil
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import (
     ConnectError,
@@ -19,9 +17,7 @@ from twisted.internet.error import (
     ConnectionRefusedError,
 )
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..client.call import Call
@@ -30,195 +26,21 @@ from ..client.options import ClientOptions
 from ..client.scgi import SCGIClient
 from ..server.response import Response
 from ..wire import fastcgi, scgi
-from ..wire.events import (
-    ConnectionFailed,
-    DataReceived,
-    Event,
-    RequestAborted,
-    RequestReceived,
-    StreamEnded,
-)
-from ..wire.records import RecordType, Role, Stream, encodeRecord
+from ..wire.records import RecordType, Stream, encodeRecord
 from .answers import Answer, CanAnswer, asAnswer
+from .backlink import ADDRESS, BackLink, Called
 from .cases import Case
 from .leftovers import Leftovers, WatchedCalls
-from .transport import READ, MemoryTransport
+from .transport import READ
 from .turns import Turns
 
 _NOT_FOUND: Final = Response(404, {"Content-Type": "text/plain"}, b"no such path\n")
 _NO_MORE: Final = Response(500, {"Content-Type": "text/plain"}, b"no more answers\n")
-_ADDRESS: Final = IPv4Address("TCP", "127.0.0.1", 9000)
-_OWN: Final = IPv4Address("TCP", "127.0.0.1", 50000)
-
-
-@dataclass
-class Called:
-    """
-    A request that came.
-
-    @ivar params: Its params.
-    @ivar role: Its role.
-    @ivar keepConnection: Whether the connection is to be kept.
-    @ivar requestID: Its id.
-    @ivar connection: The number of the connection, counted from 0.
-    @ivar body: What came of STDIN.
-    @ivar data: What came of DATA.
-    @ivar complete: Whether all of it came.
-    @ivar aborted: Whether the client aborted it.
-    @ivar answered: Whether the answer is out.
-    """
-
-    params: dict[str, str]
-    role: Role
-    keepConnection: bool
-    requestID: int
-    connection: int
-    body: bytes = b""
-    data: bytes = b""
-    complete: bool = False
-    aborted: bool = False
-    answered: bool = False
-
-    @property
-    def path(self) -> str:
-        """
-        SCRIPT_NAME and PATH_INFO.
-        """
-        return self.params.get("SCRIPT_NAME", "") + self.params.get("PATH_INFO", "")
-
-    def __str__(self) -> str:
-        method = self.params.get("REQUEST_METHOD", "GET")
-        return f"{method} {self.params.get('REQUEST_URI') or self.path}"
 
 
 Responses = (
     CanAnswer | Callable[[Called], CanAnswer] | Mapping[str, CanAnswer] | Iterable[CanAnswer]
 )
-
-
-class _Connection:
-    """
-    The back end's end of a connection.
-    """
-
-    def __init__(self, backEnd: MemoryBackEnd, number: int, protocol: IProtocol) -> None:
-        self.backEnd = backEnd
-        self.number = number
-        self.protocol = cast(Protocol, protocol)
-        self.transport = MemoryTransport(self, _OWN, _ADDRESS)
-        self.wire: fastcgi.ServerConnection | scgi.ServerConnection = backEnd.makeWire()
-        self.calls: dict[int, Called] = {}
-        self.served = 0
-        self.lost = False
-        self._toClient: deque[bytes | Exception] = deque()
-        self._delivering = False
-
-    # From the client
-
-    def outputReceived(self, data: bytes) -> None:
-        """
-        Take what the client sent.
-        """
-        if self.lost or self.wire.failed is not None:
-            return
-        self._take(self.wire.receive(data))
-        replies = (
-            self.wire.takeReplies() if isinstance(self.wire, fastcgi.ServerConnection) else b""
-        )
-        if replies and self.backEnd.answersValues:
-            self.send(replies)
-
-    def _take(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, RequestReceived):
-                called = Called(
-                    dict(event.params),
-                    event.role,
-                    event.keepConnection,
-                    event.requestID,
-                    self.number,
-                )
-                self.calls[event.requestID] = called
-                self.backEnd.calls.append(called)
-                self.backEnd.begun(self, called)
-            elif isinstance(event, DataReceived):
-                called = self.calls[event.requestID]
-                if event.stream is Stream.STDIN:
-                    called.body += event.data
-                else:
-                    called.data += event.data
-            elif isinstance(event, StreamEnded):
-                called = self.calls[event.requestID]
-                last = Stream.DATA if called.role is Role.FILTER else Stream.STDIN
-                if event.stream is last:
-                    called.complete = True
-                    self.backEnd.completed(self, called)
-            elif isinstance(event, RequestAborted):
-                called = self.calls[event.requestID]
-                called.aborted = True
-                if self.wire.isActive(event.requestID):
-                    self.send(self.wire.end(event.requestID))
-            elif isinstance(event, ConnectionFailed):
-                self.backEnd.failures.append(event.error)
-                self.backEnd.turns.soon(self.drop, ConnectionDone())
-
-    def closed(self, reason: Exception) -> None:
-        """
-        The client closed the connection.
-        """
-        self.backEnd.turns.soon(self._closed, reason)
-
-    def _closed(self, reason: Exception) -> None:
-        if not self.lost:
-            for called in self.calls.values():
-                called.aborted |= not called.answered
-            self.drop(reason)
-
-    # To the client
-
-    def send(self, data: bytes, pieceBytes: int = READ) -> None:
-        """
-        Send bytes.
-        """
-        for start in range(0, len(data), pieceBytes):
-            self._toClient.append(data[start : start + pieceBytes])
-        self.inputWanted()
-
-    def close(self, reason: Exception) -> None:
-        """
-        Close when all that was sent has arrived.
-        """
-        self._toClient.append(reason)
-        self.inputWanted()
-
-    def inputWanted(self) -> None:
-        """
-        Go on to deliver.
-        """
-        if self._toClient and not self._delivering and not self.transport.paused:
-            self._delivering = True
-            self.backEnd.turns.soon(self._deliver)
-
-    def _deliver(self) -> None:
-        self._delivering = False
-        if self.lost or self.transport.paused or not self._toClient:
-            return
-        data = self._toClient.popleft()
-        if isinstance(data, Exception):
-            self.drop(data)
-            return
-        self.protocol.dataReceived(data)
-        self.inputWanted()
-
-    def drop(self, reason: Exception) -> None:
-        """
-        The connection is gone.
-        """
-        if not self.lost:
-            self.lost = True
-            self.transport.disconnect()
-            self._toClient.clear()
-            self.protocol.connectionLost(Failure(reason))
 
 
 class _WatchedFastCGI(FastCGIClient):
@@ -294,7 +116,7 @@ class MemoryBackEnd:
         self._responses = self._asFunction(responses)
         self._protocol = protocol
         self._multiplex = multiplex
-        self._open: list[_Connection] = []
+        self._open: list[BackLink] = []
         self._chosen: dict[int, Answer] = {}
         self._watched = WatchedCalls()
         self._unexpected: list[str] = []
@@ -334,10 +156,10 @@ class MemoryBackEnd:
             return fail(ConnectionRefusedError())
         if self.hangs:
             return Deferred(lambda waiting: waiting.errback(ConnectError("cancelled")))
-        protocol = factory.buildProtocol(_ADDRESS)
+        protocol = factory.buildProtocol(ADDRESS)
         if protocol is None:
             return fail(ConnectError("no protocol"))
-        connection = _Connection(self, len(self._open), protocol)
+        connection = BackLink(self, len(self._open), protocol)
         self._open.append(connection)
         protocol.makeConnection(connection.transport)
         return succeed(protocol)
@@ -389,7 +211,7 @@ class MemoryBackEnd:
         }
         return fastcgi.ServerConnection(requests=1000, values=values)
 
-    def begun(self, connection: _Connection, called: Called) -> None:
+    def begun(self, connection: BackLink, called: Called) -> None:
         """
         The params of a request are there.
         """
@@ -397,7 +219,7 @@ class MemoryBackEnd:
         if answer.early:
             self._answer(connection, called, answer)
 
-    def completed(self, connection: _Connection, called: Called) -> None:
+    def completed(self, connection: BackLink, called: Called) -> None:
         """
         All of a request is there.
         """
@@ -405,7 +227,7 @@ class MemoryBackEnd:
         if not answer.early:
             self._answer(connection, called, answer)
 
-    def _answer(self, connection: _Connection, called: Called, answer: Answer) -> None:
+    def _answer(self, connection: BackLink, called: Called, answer: Answer) -> None:
         if answer.staleOnly and not connection.served:
             answer = replace(answer, cutAfter=None)
         if answer.delay:
@@ -413,7 +235,7 @@ class MemoryBackEnd:
         else:
             self._say(connection, called, answer)
 
-    def _say(self, connection: _Connection, called: Called, answer: Answer) -> None:
+    def _say(self, connection: BackLink, called: Called, answer: Answer) -> None:
         if connection.lost or called.aborted:
             return
         connection.served += 1
@@ -434,7 +256,7 @@ class MemoryBackEnd:
                 connection.close(last)
 
     def _trickle(
-        self, connection: _Connection, data: bytes, size: int, every: float, last: Exception | None
+        self, connection: BackLink, data: bytes, size: int, every: float, last: Exception | None
     ) -> None:
         if connection.lost:
             return
@@ -445,7 +267,7 @@ class MemoryBackEnd:
             connection.close(last)
         self.turns.run()
 
-    def _encoded(self, connection: _Connection, called: Called, answer: Answer) -> bytes:
+    def _encoded(self, connection: BackLink, called: Called, answer: Answer) -> bytes:
         """
         An answer as it goes on the wire.
         """
