@@ -48,6 +48,17 @@ def test_views() -> None:
     assert params["B"] == "2"
 
 
+def test_missing() -> None:
+    """
+    A name that is not there is a KeyError at the first look, and when all are decoded.
+    """
+    params = block((b"A", b"1"))
+    for _ in range(2):
+        with pytest.raises(KeyError, match="C"):
+            params["C"]
+        assert len(params) == 1
+
+
 class TestLooks:
     """
     The first looks each go through the block, the later ones do not: nobody can tell.
