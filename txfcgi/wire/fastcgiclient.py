@@ -22,6 +22,7 @@ from ..errors import (
     RemoteProtocolError,
     UnexpectedRecord,
 )
+from .active import TAILS, outputEnd
 from .encoding import Params, encodeParams
 from .events import (
     DataReceived,
@@ -35,7 +36,6 @@ from .framing import (
     Buffer,
     RecordLayer,
     beginRequest,
-    endRequest,
     recordHeader,
     streamRecords,
 )
@@ -60,7 +60,6 @@ _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 _COMMON_IDS: Final = 256
 _beginnings: Final[dict[int, bytes]] = {}
 _ends: Final[dict[int, bytes]] = {}
-_outputEnds: Final[dict[int, bytes]] = {}
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
@@ -111,16 +110,6 @@ def _beginning(requestID: int, role: int, keepConnection: bool) -> bytes:
         if requestID < _COMMON_IDS and role in _ROLES:
             _beginnings[key] = begin
     return begin
-
-
-def _outputEnd(requestID: int) -> bytes:
-    """
-    The end of STDOUT, and END_REQUEST of a request that went well; it is looked up the next time.
-    """
-    end = recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
-    if requestID < _COMMON_IDS:
-        _outputEnds[requestID] = end
-    return end
 
 
 class _Request:
@@ -314,7 +303,7 @@ class ClientConnection(RecordLayer):
         requestID: int
         version, _, requestID, length, padding = HEADER.unpack_from(data, position)
         request = self._requests.get(requestID)
-        end = _outputEnds.get(requestID) or _outputEnd(requestID)
+        end = TAILS.get(requestID << 3) or outputEnd(requestID, 0)
         start = position + 8
         stop = start + length
         if (
