@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txfcgi import (
@@ -409,12 +410,38 @@ class Peer(Protocol):
         self.lost.callback(reason.value)
 
 
+@implementer(IHalfCloseableProtocol)
+class SlowPeer(Peer):
+    """
+    A web server that still has something to send when the answer has ended.
+
+    @ivar ended: Fires when the answer has ended.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: Deferred[None] = Deferred()
+
+    def readConnectionLost(self) -> None:
+        """
+        Tell.
+        """
+        self.ended.callback(None)
+
+    def writeConnectionLost(self) -> None:
+        """
+        As was asked for.
+        """
+
+
 class SocketTests(TestCase):
     """
     Real sockets, where a connection can be closed by halves.
     """
 
-    async def connect(self, app: Any, kind: str = "tcp", **options: Any) -> tuple[Peer, Any]:
+    async def connect(
+        self, app: Any, kind: str = "tcp", of: type[Peer] = Peer, **options: Any
+    ) -> tuple[Any, Any]:
         """
         Serve an app, and connect to it.
 
@@ -434,7 +461,7 @@ class SocketTests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(stop()))
         number = getattr(port.getHost(), "port", 0)
         there = f"tcp:127.0.0.1:{number}" if kind == "tcp" else f"unix:{path}"
-        peer: Any = await clientFromString(reactor, there).connect(Factory.forProtocol(Peer))
+        peer: Any = await clientFromString(reactor, there).connect(Factory.forProtocol(of))
         return peer, peer.transport
 
     async def turns(self, number: int) -> None:
@@ -487,6 +514,21 @@ class SocketTests(TestCase):
             transport.loseWriteConnection()
             self.assertIsInstance(await peer.lost, ConnectionDone)
             self.assertTrue(peer.data.endswith(b"\r\n\r\n" + b"x" * size))
+
+    async def test_moreThanTold(self) -> None:
+        """
+        A web server that sends more than the length that it told can do so to its end, and is not
+        cut off from the answer: nginx, where it passes uploads on as they come.
+        """
+        for kind in ("tcp", "unix"):
+            for data in (asked(length=b"5") + b"12345", asked()):
+                peer, transport = await self.connect(ok, kind, SlowPeer)
+                transport.write(data)
+                await peer.ended
+                transport.write(b"x" * 1_000_000)
+                transport.loseConnection()
+                self.assertIsInstance(await peer.lost, ConnectionDone)
+                self.assertEqual(peer.data, OK)
 
     async def test_abortOnEOF(self) -> None:
         """

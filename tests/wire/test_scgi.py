@@ -436,6 +436,26 @@ class TestBody:
             assert connection.inputOpen
             assert connection.receive(b"y") == []
 
+    @pytest.mark.parametrize(
+        ("data", "bodiless"),
+        [
+            (asked((b"REQUEST_METHOD", b"GET")), True),
+            (asked((b"REQUEST_METHOD", b"HEAD")), True),
+            (asked((b"REQUEST_METHOD", b"GET"), length=b"1") + b"x", False),
+            (asked((b"REQUEST_METHOD", b"POST")), False),
+            (asked(), False),
+            (EXAMPLE, False),
+        ],
+    )
+    def test_bodiless(self, data: bytes, bodiless: bool) -> None:
+        """
+        Nothing is behind a request that can have no body. Behind others there may be more than
+        was told.
+        """
+        connection = ServerConnection()
+        connection.receive(data)
+        assert connection.bodiless is bodiless
+
     def test_pieces(self) -> None:
         """
         Each piece is reported as it comes, and is not copied.

@@ -35,9 +35,10 @@ class SCGIServerProtocol(ServerProtocol):
         Close when all that was written is out; at once, where the web server has nothing more to
         send that could be in the way.
         """
-        outlet = self.outlet
+        outlet, wire = self.outlet, self.wire
         outlet.uncork()
-        if self._closing or self.wire.inputOpen or outlet.queued or not outlet.direct:
+        over = wire.bodiless and not wire.inputOpen
+        if self._closing or not over or outlet.queued or not outlet.direct:
             super().close()
         else:
             self._closing = True

@@ -37,6 +37,7 @@ REQUEST_ID: Final = 1
 _ZERO, _COMMA = b"0,"
 # A netstring that takes more has at least 10 GB.
 _MOST_DIGITS: Final = 10
+_BODILESS: Final = (b"GET", b"HEAD")
 _RESPONDER: Final = Role.RESPONDER
 _REASONS: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 _INPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDIN)
@@ -67,6 +68,9 @@ class ServerConnection(Connection):
 
     @ivar inputOpen: Whether some input is for nobody, and more of it may come: the request was
         answered before all of it was there, or something is behind its end.
+    @ivar bodiless: Whether the request is one that has no body, by its length and its method.
+        Behind any other, more may come than its CONTENT_LENGTH: an nginx that passes an upload on
+        as it comes tells what it has so far (before its commit ec714d52b), and sends all of it.
     @ivar active: How many requests were reported and have not been ended by us: none, or one.
     """
 
@@ -82,6 +86,7 @@ class ServerConnection(Connection):
         "_state",
         "_statusLine",
         "active",
+        "bodiless",
         "inputOpen",
     )
 
@@ -119,6 +124,7 @@ class ServerConnection(Connection):
         self._closing = False
         self._started = False  # whether any output has gone out
         self.active = 0
+        self.bodiless = False
         self.inputOpen = False
 
     @property
@@ -329,6 +335,7 @@ class ServerConnection(Connection):
             rest = data[end + 1 :]
             return [received, *self._body(rest)] if rest else [received]
         self._state = _COMPLETE
+        self.bodiless = params.find(b"REQUEST_METHOD") in _BODILESS
         if len(data) > end + 1:
             self.inputOpen = True
         return [received, _INPUT_END]
