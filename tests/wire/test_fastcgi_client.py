@@ -102,17 +102,6 @@ def err(data: bytes, requestID: int = 1) -> DataReceived:
     return DataReceived(requestID, Stream.STDERR, data)
 
 
-class GeneralWay(ClientConnection):
-    """
-    A connection that takes no answer at once.
-    """
-
-    __slots__ = ()
-
-    def _whole(self, data: bytes, position: int) -> int:
-        return 0
-
-
 def everyCut(data: bytes) -> Iterable[list[bytes]]:
     """
     The data in one piece, byte by byte, and in two pieces at every place.
@@ -129,15 +118,91 @@ def answers(data: bytes, *roles: int) -> tuple[list[Event], type[RemoteProtocolE
     """
     results = [receiveAll(asking(*roles), pieces) for pieces in everyCut(data)]
     assert all(result == results[0] for result in results)
-    assert receiveAll(_general(*roles), [data]) == results[0]
+    assert atOnce(asking(*roles), data) == results[0]
     return split(results[0])
 
 
-def _general(*roles: int) -> GeneralWay:
-    connection = GeneralWay()
-    for role in roles or (RESPONDER,):
-        connection.request([A1], role)
-    return connection
+def atOnce(connection: ClientConnection, data: bytes) -> list[Event]:
+    """
+    What is reported of a read, in the shorter way if it can go it.
+    """
+    answer = connection.receiveResponse(data)
+    if answer is None:
+        return receiveAll(connection, [data])
+    requestID, output = answer
+    return [out(output, requestID), RequestEnded(requestID, 0, 0)]
+
+
+PLAIN = stream(STDOUT, 1, b"hello") + endRequest(1)
+
+
+class TestAtOnce:
+    """
+    The shorter way for a whole answer in one read.
+    """
+
+    @pytest.mark.parametrize("keep", [True, False])
+    def test_taken(self, keep: bool) -> None:
+        """
+        One record of STDOUT, its end, and END_REQUEST with zeros in it: the request is over, and
+        its id free.
+        """
+        connection = asking(keep=keep)
+        assert connection.receiveResponse(PLAIN) == (1, b"hello")
+        assert (connection.active, connection.reusable) == (0, keep)
+        assert connection.request([A1])[0] == 1
+
+    def test_padding(self) -> None:
+        """
+        The padding of the record is no part of the output, whatever is in it.
+        """
+        data = record(STDOUT, 1, b"hello", b"\0x\0") + PLAIN[-24:]
+        assert asking().receiveResponse(data) == (1, b"hello")
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            PLAIN[:1],
+            PLAIN[:-1],
+            PLAIN + b"\1",
+            PLAIN + PLAIN,
+            b"\0" + PLAIN[1:],
+            stream(STDOUT, 1) + endRequest(1),
+            stream(STDERR, 1, b"hello") + endRequest(1),
+            stream(STDOUT, 1, b"he", b"llo") + endRequest(1),
+            stream(STDOUT, 1, b"hello") + endRequest(1, 1),
+            stream(STDOUT, 2, b"hello") + endRequest(2),
+            stream(STDOUT, 1, b"hello") + endRequest(2),
+        ],
+    )
+    def test_notTaken(self, data: bytes) -> None:
+        """
+        Of anything else nothing is taken.
+        """
+        connection = asking()
+        assert connection.receiveResponse(data) is None
+        assert connection.active == 1
+        assert connection.receiveResponse(PLAIN) == (1, b"hello")
+
+    @pytest.mark.parametrize("before", [PLAIN[:3], PLAIN[:9], record(STDERR, 1, b"")])
+    def test_notInTheMiddle(self, before: bytes) -> None:
+        """
+        What looks like an answer may be part of something that has begun.
+        """
+        connection = asking()
+        connection.receive(before)
+        assert connection.receiveResponse(PLAIN) is None
+
+    def test_notAfterAnError(self) -> None:
+        """
+        Nothing is taken from a connection that has failed.
+        """
+        connection = asking()
+        connection.receive(record(STDOUT, 9, b"x"))
+        assert connection.receiveResponse(PLAIN) is None
+        with pytest.raises(RemoteProtocolError):
+            connection.receive(PLAIN)
 
 
 class TestAnswers:
@@ -651,6 +716,24 @@ class TestParams:
         kept = {name for name, _ in encoding._known}
         assert "PUBLIC" in kept
         assert not kept & {"HTTP_COOKIE", "HTTP_AUTHORIZATION"}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "kept"),
+        [
+            ("REQUEST_URI", "/where/it/is", True),
+            ("REQUEST_URI", "/where?password=x", False),
+            ("REQUEST_URI", "http://name:password@host/", False),
+            ("QUERY_STRING", "", True),
+            ("QUERY_STRING", "password=x", False),
+        ],
+    )
+    def test_queriesAreNotKept(self, name: str, value: str, kept: bool) -> None:
+        """
+        There may be secrets in a query, and in no path.
+        """
+        encoding._known.clear()
+        encodeParams({name: value})
+        assert bool(encoding._known) is kept
 
     def test_longSecrets(self) -> None:
         """

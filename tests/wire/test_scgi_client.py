@@ -205,6 +205,15 @@ class TestAnswers:
             assert connection.active == 0
             assert connection.receiveEnd() == []
 
+    def test_notAtOnce(self) -> None:
+        """
+        No read is a whole answer, for that ends with the connection.
+        """
+        connection = ClientConnection()
+        connection.request({})
+        assert connection.receiveResponse(b"Status: 200 OK\r\n\r\n42") is None
+        assert connection.active == 1
+
     def test_none(self) -> None:
         """
         No answer at all is not an empty one.

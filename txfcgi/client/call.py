@@ -186,6 +186,26 @@ class Call:
         else:
             self._readHead(data)
 
+    def receiveWhole(self, output: bytes) -> None:
+        """
+        Take all of the output at once: the application has ended the request, and all went well.
+        """
+        known = None
+        if not (self.seen or self._raw or self.error is not None or self.prepared.isHead):
+            known = knownHead(output, self.options.headBytes)
+        if known is not None:
+            head, end = known
+            size = len(output) - end
+            if head.contentLength == size and bodyAllowed(head.code):
+                self.seen = self.ended = True
+                self.appStatus = self.protocolStatus = 0
+                self.head = head
+                self.bodyLength = self._received = size
+                self._chunks.append(output[end:])
+                return
+        self.receive(Stream.STDOUT, output)
+        self.end(0, 0)
+
     def _readHead(self, data: bytes) -> None:
         """
         Take more of the head, and what lies behind it.

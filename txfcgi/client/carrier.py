@@ -250,14 +250,34 @@ class ClientProtocol(BaseProtocol):
         if self._closing:
             return
         try:
-            events = self._connection.receive(data)
+            answer = self._connection.receiveResponse(data)
+            events = self._connection.receive(data) if answer is None else []
         except Exception as error:
             self._log.failure("a mistake of ours while reading from {peer}", peer=self)
+            answer = None
             events = [ConnectionFailed(RemoteProtocolError(f"not understood: {error!r}"))]
+        if answer is not None:
+            self._takeWhole(*answer)
+            return
         for call in self._take(events):
             call.deliver()
         if self._questions.answers:
             self._questions.deliver()
+
+    def _takeWhole(self, requestID: int, output: bytes) -> None:
+        """
+        Give a call all of its answer: the same as L{_take}, for what is most common.
+        """
+        call = self._calls.pop(requestID)
+        self.served += 1
+        if call is None:
+            self._settle()
+            return
+        call.receiveWhole(output)
+        if self._sending or self._held:
+            self._over(call)
+        self._settle()
+        call.deliver()
 
     def _take(self, events: list[Event]) -> list[Call]:
         """

@@ -125,7 +125,9 @@ def prepareWithoutBody(params: Params, role: int) -> Prepared:
     """
     The most common request: no body, and not for an Authorizer.
     """
-    if not isinstance(params, (dict, Mapping)):
+    if type(params) is dict and not (_LENGTH[0] in params or _LENGTH[1] in params):
+        return Prepared(params, role)
+    if not isinstance(params, Mapping):
         params = asPairs(params)
     if valueOf(params, _LENGTH) not in _NONE:
         raise RequestBodyMismatch(

@@ -15,15 +15,21 @@ Text = str | bytes
 Params = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[Text, Text]]
 
 _SHORT: Final = tuple(bytes((size,)) for size in range(128))
+_SLASH: Final = b"/"[0]
 
 # Pairs that were encoded already, by name and value as the caller gave them: most params of a
 # caller are the same with each request. What may be a secret is not kept, nor what is different
 # each time.
 _KNOWN: Final = 1024
 _KNOWN_LENGTH: Final = 256
-_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY|URI|QUERY|REMOTE_PORT").search
+_secret: Final = re.compile(rb"COOKIE|AUTH|PASS|TOKEN|SECRET|KEY|REMOTE_PORT").search
+_location: Final = re.compile(rb"URI|QUERY").search
+_NEVER: Final = 0
+_ALWAYS: Final = 1
+_WITHOUT_QUERY: Final = 2
 
-_names: Final[dict[Text, tuple[bytes, bytes, bool]]] = {}
+# Of each name: it as bytes, the length that goes before it, and when its pairs are kept.
+_names: Final[dict[Text, tuple[bytes, bytes, int]]] = {}
 
 
 class _KnownPairs(dict[tuple[Text, Text], bytes]):
@@ -38,26 +44,26 @@ class _KnownPairs(dict[tuple[Text, Text], bytes]):
             name, value = pair
         except ValueError:
             raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
-        known = _names.get(name)
-        if known is None:
-            known = _checkedName(name)
-        nameBytes, length, secret = known
-        valueBytes = asBytes(value, "value")
+        nameBytes, nameLength, kept = _names.get(name) or _checkedName(name)
+        if type(value) is str:
+            valueBytes = value.encode("utf-8", "surrogateescape")
+        else:
+            valueBytes = asBytes(value, "value")
         size = len(valueBytes)
         valueLength = _SHORT[size] if size < 128 else _length(size)
-        encoded = b"".join((length, valueLength, nameBytes, valueBytes))
-        if secret:
-            if size < MAX_CONTENT // 2:
-                return encoded
-        elif len(encoded) <= _KNOWN_LENGTH:
-            if len(self) >= _KNOWN:
-                self.clear()
-            self[pair] = encoded
+        encoded = nameLength + valueLength + nameBytes + valueBytes
         if len(encoded) > MAX_CONTENT:
             raise ParamTooLarge(
                 f"the param {nameBytes!r:.80} takes {len(encoded)} bytes, and a record holds "
                 f"{MAX_CONTENT}"
             )
+        if kept == _WITHOUT_QUERY:
+            # The value is a path, or the query is empty.
+            kept = not valueBytes or (valueBytes[0] == _SLASH and b"?" not in valueBytes)
+        if kept and len(encoded) <= _KNOWN_LENGTH:
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[pair] = encoded
         return encoded
 
 
@@ -65,14 +71,19 @@ def _length(size: int) -> bytes:
     return _SHORT[size] if size < 128 else (size | 0x80000000).to_bytes(4, "big")
 
 
-def _checkedName(name: Text) -> tuple[bytes, bytes, bool]:
+def _checkedName(name: Text) -> tuple[bytes, bytes, int]:
     """
-    A param's name as bytes, the length that goes before it, and whether its value may be a secret.
+    What L{_names} has of a name, if it is one.
     """
     nameBytes = asBytes(name, "name")
     if b"=" in nameBytes or b"\0" in nameBytes:
         raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
-    checked = (nameBytes, _length(len(nameBytes)), _secret(nameBytes) is not None)
+    kept = _ALWAYS
+    if _secret(nameBytes):
+        kept = _NEVER
+    elif _location(nameBytes):
+        kept = _WITHOUT_QUERY
+    checked = nameBytes, _length(len(nameBytes)), kept
     if len(nameBytes) <= _KNOWN_LENGTH:
         if len(_names) >= _KNOWN:
             _names.clear()

@@ -48,6 +48,9 @@ _STDIN: Final = 5
 _DATA: Final = 8
 _COMPLETE: Final = 0
 
+# The size of a whole answer without output: three headers, and the body of END_REQUEST.
+_SHORTEST: Final = 32
+
 # The stream that a request has to send after one of its streams has ended.
 _AFTER: Final = {
     (Role.FILTER.value, _STDIN): _DATA,
@@ -58,8 +61,7 @@ _STDOUT: Final = Stream.STDOUT
 _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 
 _COMMON_IDS: Final = 256
-_beginnings: Final[dict[int, bytes]] = {}
-_ends: Final[dict[int, bytes]] = {}
+_AROUND: Final[dict[tuple[int, int, bool], tuple[bytes, bytes]]] = {}
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
@@ -87,29 +89,20 @@ def _record(kind: int, requestID: int, content: list[bytes], size: int) -> list[
     return [HEADER.pack(1, kind, requestID, size, padding), *content, _PADDING[padding]]
 
 
-def _inputEnd(requestID: int, role: int) -> bytes:
+def _aroundParams(requestID: int, role: int, keepConnection: bool) -> tuple[bytes, bytes]:
     """
-    The end of PARAMS and the ends of the streams that this role has, as one.
+    What goes before the params of a request without a body: BEGIN_REQUEST; and what goes behind
+    them: the end of PARAMS and the ends of the streams that this role has. Look into L{_AROUND}
+    first.
     """
-    key = requestID << 17 | role
-    end = _ends.get(key)
-    if end is None:
-        end = recordHeader(4, requestID, 0, 0) + recordHeader(_STDIN, requestID, 0, 0)
-        if role == Role.FILTER:
-            end += recordHeader(_DATA, requestID, 0, 0)
-        if requestID < _COMMON_IDS and role in _ROLES:
-            _ends[key] = end
-    return end
-
-
-def _beginning(requestID: int, role: int, keepConnection: bool) -> bytes:
-    key = requestID << 17 | role << 1 | keepConnection
-    begin = _beginnings.get(key)
-    if begin is None:
-        begin = beginRequest(requestID, role, keepConnection)
-        if requestID < _COMMON_IDS and role in _ROLES:
-            _beginnings[key] = begin
-    return begin
+    begin = beginRequest(requestID, role, keepConnection)
+    end = recordHeader(4, requestID, 0, 0) + recordHeader(_STDIN, requestID, 0, 0)
+    if role == Role.FILTER:
+        end += recordHeader(_DATA, requestID, 0, 0)
+    around = begin, end
+    if requestID < _COMMON_IDS and role in _ROLES:
+        _AROUND[requestID, role, keepConnection] = around
+    return around
 
 
 class _Request:
@@ -127,6 +120,12 @@ class _Request:
         self.keepConnection = keepConnection
         self.sending = sending
         self.ended = 0
+
+
+# Requests that were sent whole, and of whose answer nothing has ended, are alike, and share one of
+# these.
+_KEPT: Final = _Request(1, True, _COMPLETE)
+_LAST: Final = _Request(1, False, _COMPLETE)
 
 
 class ClientConnection(RecordLayer):
@@ -186,8 +185,9 @@ class ClientConnection(RecordLayer):
         """
         encoded = encodeParams(params)
         requestID = self._take(role, keepConnection, _COMPLETE)
-        begin = _beginning(requestID, role, keepConnection)
-        end = _inputEnd(requestID, role)
+        begin, end = _AROUND.get((requestID, role, keepConnection)) or _aroundParams(
+            requestID, role, keepConnection
+        )
         block = b"".join(encoded)
         size = len(block)
         if 0 < size <= FULL:
@@ -210,7 +210,7 @@ class ClientConnection(RecordLayer):
         encoded = encodeParams(params)
         requestID = self._take(role, keepConnection, _STDIN)
         parts = _paramsRecords(requestID, encoded)
-        parts.insert(0, _beginning(requestID, role, keepConnection))
+        parts.insert(0, beginRequest(requestID, role, keepConnection))
         parts.append(recordHeader(4, requestID, 0, 0))
         return requestID, b"".join(parts)
 
@@ -266,7 +266,10 @@ class ClientConnection(RecordLayer):
         self._lowest = requestID + 1
         if requestID > self._highest:
             self._highest = requestID
-        requests[requestID] = _Request(role, keepConnection, sending)
+        if sending:
+            requests[requestID] = _Request(role, keepConnection, sending)
+        else:
+            requests[requestID] = _KEPT if keepConnection else _LAST
         return requestID
 
     def _sending(self, requestID: int, stream: int) -> _Request:
@@ -292,40 +295,36 @@ class ClientConnection(RecordLayer):
         """
         return []
 
-    _wholeFrom = 6
+    def receiveResponse(self, data: bytes) -> tuple[int, bytes] | None:
+        """
+        Take a read that is the whole answer to one request, and nothing else: what nearly every
+        short answer is. The request has ended with it, and all went well.
 
-    def _whole(self, data: bytes, position: int) -> int:
+        @return: The request, and its STDOUT. L{None} if the read is anything else: nothing of it
+            was taken, and it is for C{receive}.
         """
-        The way in for what most answers are: one STDOUT record, the end of STDOUT and END_REQUEST
-        with nothing but zeros in it, in one read. Whatever is not exactly that takes the general
-        way, and gives the same events.
-        """
+        size = len(data)
+        if size < _SHORTEST or self._left >= 0 or self._held or self._error is not None:
+            return None
         requestID: int
-        version, _, requestID, length, padding = HEADER.unpack_from(data, position)
+        version, kind, requestID, length, padding = HEADER.unpack_from(data)
         request = self._requests.get(requestID)
+        if version != 1 or kind != 6 or request is None or request.ended or not length:
+            return None
+        stop = 8 + length
         end = TAILS.get(requestID << 3) or outputEnd(requestID, 0)
-        start = position + 8
-        stop = start + length
-        if (
-            version != 1
-            or request is None
-            or request.ended
-            or not length
-            or not data.startswith(end, stop + padding)
-        ):
-            return 0
-        self._events.append(DataReceived(requestID, _STDOUT, data[start:stop]))
-        self._end(requestID, request, 0, 0)
-        after: int = stop + padding + len(end)
-        return after
+        if stop + padding + len(end) != size or not data.endswith(end):
+            return None
+        self._seen = True
+        self._forget(requestID, request)
+        return requestID, data[8:stop]
 
-    def _end(self, requestID: int, request: _Request, appStatus: int, protocolStatus: int) -> None:
+    def _forget(self, requestID: int, request: _Request) -> None:
         del self._requests[requestID]
         if requestID < self._lowest:
             self._lowest = requestID
         if not request.keepConnection:
             self._closing = True
-        self._events.append(RequestEnded(requestID, appStatus, protocolStatus))
 
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
         request = self._requests.get(requestID)
@@ -341,12 +340,16 @@ class ClientConnection(RecordLayer):
                 self._events.append(DataReceived(requestID, stream, content))
             else:
                 # Not every application says so; the end of the request is what counts.
+                if request is _KEPT or request is _LAST:
+                    request = _Request(request.role, request.keepConnection, _COMPLETE)
+                    self._requests[requestID] = request
                 request.ended |= 1 << kind
         elif kind == 3:
             if len(content) != 8:
                 raise wrongLength(3, len(content))
             appStatus, protocolStatus = END_BODY.unpack(content)
-            self._end(requestID, request, appStatus, protocolStatus)
+            self._forget(requestID, request)
+            self._events.append(RequestEnded(requestID, appStatus, protocolStatus))
         else:
             self._wrongType(kind, requestID)
 

@@ -23,6 +23,7 @@ FULL: Final = 65528
 
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 _NO_EVENTS: Final[list[Event]] = []
+_BEGIN: Final = 1  # BEGIN_REQUEST
 _STREAMED: Final = frozenset((4, 5, 6, 7, 8))
 _GATHERED: Final = frozenset((5, 6, 8))  # streams that can be long
 
@@ -97,9 +98,6 @@ class RecordLayer(Connection):
         "_seen",
     )
 
-    # The type of record with which something may start that is taken at once: see _whole.
-    _wholeFrom: int = 1
-
     def __init__(self) -> None:
         super().__init__()
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
@@ -135,7 +133,7 @@ class RecordLayer(Connection):
                 self._left < 0
                 and not self._held
                 and len(data) >= HEADER_LENGTH
-                and data[1] == self._wholeFrom
+                and data[1] == _BEGIN
             ):
                 position = self._whole(data, 0)
                 if position:
@@ -163,7 +161,7 @@ class RecordLayer(Connection):
         end = len(data)
         unpack = HEADER.unpack_from
         while end - position >= HEADER_LENGTH:
-            if data[position + 1] == self._wholeFrom:
+            if data[position + 1] == _BEGIN:
                 after = self._whole(data, position)
                 if after:
                     self._seen = True
@@ -300,7 +298,7 @@ class RecordLayer(Connection):
 
     def _whole(self, data: bytes, position: int) -> int:
         """
-        Take a whole request, or a whole answer, at once, if one lies there.
+        Take a whole request at once, if one lies there.
 
         @return: Where it ends, or 0.
         """

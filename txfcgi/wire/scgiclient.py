@@ -196,6 +196,12 @@ class ClientConnection(Connection):
 
     # Answers
 
+    def receiveResponse(self, data: bytes) -> tuple[int, bytes] | None:
+        """
+        There is no shorter way: every read is for L{receive}.
+        """
+        return None
+
     def receive(self, data: bytes) -> list[Event]:
         """
         Take what the transport brought: output, whatever it is.
