@@ -375,7 +375,10 @@ class Call:
             if not self.ended:
                 # What comes from now on is counted, and held back when nobody reads it.
                 self.bodyStream()
-            self._fire().callback(ClientResponse(self, self.head))
+            self.fired = True
+            deferred = self.deferred
+            del self.deferred
+            deferred.callback(ClientResponse(self, self.head))
             if not self.ended and self._stream is not None:
                 self._stream.flush()
 
