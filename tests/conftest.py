@@ -10,6 +10,7 @@ failed, and says what it lacks.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -64,6 +65,20 @@ def leftInReactor() -> list[str]:
     return left + [repr(selectable) for selectable in reactor.removeAll()]
 
 
+def changedDirectory(before: str) -> str | None:
+    """
+    Go back to the directory that was the current one before a test.
+
+    @return: where the test had gone, or L{None} if it is there still.
+    """
+    try:
+        now = os.getcwd()
+    except FileNotFoundError:
+        now = "one that is gone"
+    os.chdir(before)
+    return None if now == before else now
+
+
 def pytest_collection_finish() -> None:
     """
     Leave all that was imported out of later collections, so that one after each test costs next to
@@ -76,9 +91,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def nothingIsLeft(request: pytest.FixtureRequest) -> Iterator[LoggedFailures]:
     """
-    Fail the test when it leaves something in the reactor, an error in the log, or a failed Deferred
-    that nobody looked at.
+    Fail the test when it leaves something in the reactor, an error in the log, a failed Deferred
+    that nobody looked at, or another current directory.
     """
+    directory = os.getcwd()
     logged = LoggedFailures()
     globalLogPublisher.addObserver(logged)
     try:
@@ -92,12 +108,15 @@ def nothingIsLeft(request: pytest.FixtureRequest) -> Iterator[LoggedFailures]:
     finally:
         globalLogPublisher.removeObserver(logged)
     left = leftInReactor()
+    changed = changedDirectory(directory)
     if left:
         pytest.fail("the test left this in the reactor:\n" + "\n".join(left))
     if failures:
         pytest.fail(
             "the test let this be logged:\n" + "\n".join(f.getTraceback() for f in failures)
         )
+    if changed is not None:
+        pytest.fail(f"the test changed the current directory to {changed}")
 
 
 @pytest.fixture

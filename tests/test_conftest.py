@@ -12,6 +12,7 @@ pytest_plugins = ["pytester"]
 
 HEAD = """
 import gc
+import os
 import pytest
 from twisted.internet import defer, reactor
 from twisted.logger import Logger
@@ -53,6 +54,12 @@ class Some(SynchronousTestCase):
     "asynchronousLoggedError": """
 class Some(TestCase):
     async def test_it(self): defer.fail(ValueError('lost'))
+""",
+    "changedDirectory": "def test_it(tmp_path): os.chdir(tmp_path)",
+    "removedDirectory": """
+def test_it(tmp_path):
+    os.chdir(tmp_path)
+    tmp_path.rmdir()
 """,
     "skipped": "def test_it(): pytest.skip('no')",
     "skippedByTrial": """
