@@ -26,6 +26,7 @@ from txfcgi import (
     Overloaded,
     ResponderRequest,
     Response,
+    UnknownRole,
     roles,
 )
 
@@ -316,9 +317,14 @@ def credentials(request: AuthorizerRequest) -> tuple[str, str | None]:
 
 async def authorizer(request: AuthorizerRequest) -> Allow | Deny:
     """
-    Let in who knows the password, but not the guest; break down for the nuisance.
+    Let in who knows the password, but not the guest; break down for the nuisance, and take nothing
+    from the crowd and from strangers.
     """
     name, password = credentials(request)
+    if name == "crowd":
+        raise Overloaded
+    if name == "stranger":
+        raise UnknownRole("no Authorizer for you")
     if name == "nuisance":
         raise RuntimeError("a secret of the application")
     if password not in (None, "sesame"):

@@ -79,3 +79,13 @@ def test_failure(guardedSite: Site) -> None:
     answer = visit(guardedSite, "nuisance")
     assert answer.code in (401, 403, 500)
     assert b"secret" not in answer.body
+
+
+@pytest.mark.parametrize("user", ["crowd", "stranger"])
+def test_refused(guardedSite: Site, user: str) -> None:
+    """
+    An Authorizer that does not take a request lets nobody in.
+    """
+    answer = visit(guardedSite, user)
+    assert answer.code in (401, 403, 500, 503)
+    assert b"KNOWN_AS" not in answer.body and b"SCRIPT_NAME" not in answer.body

@@ -445,14 +445,15 @@ class RefusalTests(ServerTests):
 
     def test_overloadedByProtocol(self) -> None:
         """
-        FCGI_OVERLOADED without output is for the other roles, and for Responders by option.
+        FCGI_OVERLOADED without output is for Filters, and for Responders by option.
         """
 
         def app(request: Request) -> Response:
             raise Overloaded
 
         server = self.serve(app)
-        self.assertEqual(server.get(role=Role.AUTHORIZER).records, [EndRequest(1, 0, 2)])
+        server.begin(role=Role.FILTER)
+        self.assertEqual(server.answer().records, [EndRequest(1, 0, 2)])
         server = self.serve(app, overload="protocol")
         self.assertEqual(server.get().records, [EndRequest(1, 0, 2)])
 
@@ -712,6 +713,12 @@ class FailureTests(ServerTests):
         An Authorizer's yes in answer to another question.
         """
         self.fails(lambda _: Allow(), InvalidResponse, "returned Allow", "no Authorizer's")
+
+    def test_denyNoAuthorizer(self) -> None:
+        """
+        An Authorizer's no in answer to another question.
+        """
+        self.fails(lambda _: Deny(), InvalidResponse, "returned Deny", "no Authorizer's")
 
     def test_twoReaders(self) -> None:
         """
@@ -1127,16 +1134,103 @@ class AuthorizerTests(ServerTests):
             self.assertSaid(words)
             self.assertEqual(len(self.flushLoggedErrors()), 1)
 
+    def test_refused(self) -> None:
+        """
+        A refusal has a page whatever else it says: lighttpd lets in whom an answer without an HTTP
+        status is about.
+        """
+
+        def overloaded(request: Request) -> None:
+            raise Overloaded
+
+        for overload in ("http", "protocol"):
+            server = self.serve(overloaded, overload=overload)
+            server.begin(role=Role.AUTHORIZER)
+            answer = server.answer()
+            self.assertEqual((answer.code, answer.headers["retry-after"]), (503, "1"))
+            self.assertEqual(answer.status, (0, 2))
+            self.assertEqual(server.writes, 1)
+        server = self.serve(roles(responder=ok))
+        server.begin(role=Role.AUTHORIZER)
+        answer = server.answer()
+        self.assertEqual((answer.code, answer.status), (500, (0, 3)))
+
+    def test_refusedBeforeTheApp(self) -> None:
+        """
+        So does one that no app has seen: too many requests or connections, a second one on a
+        connection for one, too many params, and a server that is about to stop.
+        """
+        held = Held()
+        crowded: list[tuple[WebServer, tuple[int, tuple[int, int]]]] = []
+        for limits, options, outcome in (
+            (Limits(requests=1), {}, (503, (0, 2))),
+            (Limits(requestsPerConnection=1), {}, (503, (0, 2))),
+            (Limits(), {"multiplex": False}, (500, (0, 1))),
+        ):
+            server = self.serve(held, limits, **options)
+            server.begin(1)
+            crowded.append((server, outcome))
+        full = self.factory(held, Limits(connections=1))
+        WebServer(full)
+        crowded.append((WebServer(full), (503, (0, 2))))
+        factory = self.factory(held)
+        stopping = WebServer(factory)
+        stopping.begin(1)
+        drained = factory.drain(30)
+        crowded.append((stopping, (503, (0, 2))))
+        for server, outcome in crowded:
+            server.begin(2, role=Role.AUTHORIZER)
+            answer = server.answer(2)
+            self.assertEqual((answer.code, answer.status), outcome)
+        stopping.disconnect()
+        self.successResultOf(drained)
+        server = self.serve(held, Limits(paramsBytes=10))
+        server.begin(1, {"A": "b" * 20}, role=Role.AUTHORIZER)
+        self.assertEqual(server.answer().code, 431)
+
+    def test_failsAfterYes(self) -> None:
+        """
+        An app that writes a yes has not said it before it has ended: if it fails then, it is a no.
+        """
+
+        async def app(request: AuthorizerRequest) -> None:
+            request.stdout.write(b"Status: 200 OK\nVariable-A: b\n\n")
+            request.stdout.write(b"and a body")
+            await unsaid
+            raise ZeroDivisionError
+
+        unsaid: Deferred[None] = Deferred()
+        server = self.serve(app)
+        server.begin(1, role=Role.AUTHORIZER)
+        self.assertEqual(server.records, [])
+        unsaid.callback(None)
+        answer = server.answer(1)
+        self.assertEqual((answer.code, answer.status), (500, (1, 0)))
+        self.assertFailed(ZeroDivisionError)
+
+    def test_yesAndResponse(self) -> None:
+        """
+        A yes that was written and a decision are one too many.
+        """
+
+        def app(request: AuthorizerRequest) -> Deny:
+            request.stdout.write(b"Status: 200 OK\n\n")
+            return Deny()
+
+        self.assertEqual(self.ask(app).code, 500)
+        self.assertFailed(InvalidResponse)
+
     def test_written(self) -> None:
         """
-        An app may write it by itself, if it says so.
+        An app may write it by itself, if it says so. What follows the head means nothing.
         """
 
         def app(request: AuthorizerRequest) -> None:
-            request.stdout.write(b"Status: 200 OK\nVariable-A: b\n\n")
+            request.stdout.write(b"Status: 200 OK\nVariable-A: b\nContent-Length: 9\n\nwelcome")
 
         answer = self.ask(app)
         self.assertEqual((answer.code, answer.headers["variable-a"]), (200, "b"))
+        self.assertEqual(answer.body, b"")
 
     def test_noBody(self) -> None:
         """

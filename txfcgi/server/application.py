@@ -89,7 +89,7 @@ class Application:
     def __init__(self, app: App, overload: Overload = "http") -> None:
         """
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
-            FCGI_OVERLOADED and nothing else.
+            FCGI_OVERLOADED.
         """
         self._app = app
         self._overload = overload
@@ -209,6 +209,8 @@ class Application:
         self._send(request, 200, headers, b"")
 
     def _deny(self, request: Request, decision: Deny) -> None:
+        if request.role is not Role.AUTHORIZER:
+            raise InvalidResponse(f"{self.name} returned Deny, and the request is no Authorizer's")
         if decision.response.code == 200:
             raise InvalidResponse(f"{self.name} denied with 200, which means yes")
         self._respond(request, decision.response)
@@ -333,7 +335,9 @@ class Application:
         Answer a request with an error in place of what was asked for.
 
         Overload is told to a browser by a 503, for not every web server looks at FCGI_OVERLOADED,
-        and HAProxy gives up the connection at it, with all that is on it.
+        and HAProxy gives up the connection at it, with all that is on it. An Authorizer's refusal
+        has a page whatever the reason, even before its params are complete: lighttpd takes the
+        end of a request that has no HTTP status for a yes.
         """
         wire, outlet = channel.wire, channel.outlet
         status = None
@@ -345,7 +349,9 @@ class Application:
             self._overload == "protocol" or role != Role.RESPONDER or not wire.mayOutput(requestID)
         ):
             status = ProtocolStatus.OVERLOADED
-        if status is not None and wire.hasStatus:
+        if not wire.hasStatus:
+            status = None
+        if status is not None and role != Role.AUTHORIZER:
             outlet.write(wire.end(requestID, 0, status))
             return
         code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
@@ -358,7 +364,11 @@ class Application:
             answer = head if isHead() else head + page
         except TxFCGIError:
             answer = head + page  # the params that would tell can't be read
-        outlet.write(wire.respond(requestID, answer, b"", 1))
+        if status is None:
+            outlet.write(wire.respond(requestID, answer, b"", 1))
+        else:
+            parts = wire.send(requestID, Stream.STDOUT, answer)
+            outlet.writeSequence([*parts, wire.end(requestID, 0, status)])
 
     def _cancel(self, pending: Deferred[Any] | None) -> None:
         if pending is not None:

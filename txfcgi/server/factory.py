@@ -206,7 +206,8 @@ class FastCGIServerFactory(ServerFactory):
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
         @param overload: How a Responder's overload is told: C{"http"}, by a 503, which every web
-            server passes on; C{"protocol"}, by FCGI_OVERLOADED. The other roles get the latter.
+            server passes on; C{"protocol"}, by FCGI_OVERLOADED. A Filter gets the latter, an
+            Authorizer both.
         @param multiplex: Whether a web server may send several requests at once on a connection.
         @param values: More variables to answer GET_VALUES with.
         """

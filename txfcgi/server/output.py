@@ -22,7 +22,8 @@ class CGIOutput:
 
     The head is held until it is whole, so that it leaves in one record and can still be replaced
     by an error page. The body is dropped where there must be none (HEAD, 204, 304), and has the
-    length that the head declares, or the request fails.
+    length that the head declares, or the request fails. An Authorizer's yes is held until the app
+    has ended well, and has no body.
 
     @ivar stream: Where the app writes.
     @ivar headSent: Whether the head is out, and the answer can't be another any more.
@@ -35,6 +36,7 @@ class CGIOutput:
         "_remaining",
         "_request",
         "_suppressed",
+        "_yes",
         "headSent",
         "stream",
     )
@@ -46,6 +48,7 @@ class CGIOutput:
         self._error: Exception | None = None
         self._remaining: int | None = None
         self._suppressed = False
+        self._yes: bytes | None = None
         self.headSent = False
         self.stream = OutputStream(
             channel.outlet, self._write, request._fail, channel.limits.outputBytes
@@ -56,7 +59,7 @@ class CGIOutput:
         """
         Whether the app wrote nothing at all.
         """
-        return not self.headSent and not self._reader.held and self._error is None
+        return not (self.headSent or self._reader.held or self._yes or self._error)
 
     def begin(self, head: bytes, declared: int | None, suppressed: bool) -> None:
         """
@@ -78,6 +81,8 @@ class CGIOutput:
         """
         if self._error is not None:
             raise self._error
+        if self._yes is not None:
+            self.begin(self._yes, None, True)
         if not self.headSent:
             raise InvalidResponse(
                 "what the app wrote to stdout has no response head: headers, and a blank line"
@@ -95,6 +100,8 @@ class CGIOutput:
             return
         if self._error is not None:
             raise self._error
+        if self._yes is not None:
+            return
         try:
             if not self._request._mayWrite():
                 raise InvalidResponse("a Filter writes when its stdin is complete, not before")
@@ -111,6 +118,9 @@ class CGIOutput:
         if head is None:
             return
         self._check(head)
+        if self._request.role is Role.AUTHORIZER and head.code == 200:
+            self._yes = head.encode()
+            return
         suppressed = not bodyAllowed(head.code) or self._request._isHead()
         self.begin(head.encode(), head.contentLength, suppressed)
         if self._reader.rest:
