@@ -953,6 +953,32 @@ class TestRoles:
         assert authorization.variables == {}
         assert outcome(authorization.response.content()) == [b"no"]
 
+    def test_authorizerEnds(self) -> None:
+        """
+        A yes counts when the request has ended well: not while it runs, and not if it fails. What
+        else there is of the answer means nothing.
+        """
+        backend = Backend()
+        calling = client(backend)
+        yes = b"Status: 200\r\nVariable-A: 1\r\n\r\nwelcome"
+        refused = outcome(calling.authorize(GET))
+        backend.last.read()
+        backend.last.stdout(yes)
+        assert refused == []
+        backend.last.end(protocolStatus=2)
+        assert isinstance(refused[0], RequestRefused)
+        cut = outcome(calling.authorize(GET))
+        backend.last.stdout(yes)
+        backend.last.close()
+        assert isinstance(cut[0], ResponseCutOff)
+        allowed = outcome(calling.authorize(GET))
+        backend.last.read()
+        backend.last.stdout(yes)
+        backend.last.stdout(b" and more")
+        backend.last.end()
+        assert allowed[0].allowed
+        assert allowed[0].variables == {"A": "1"}
+
     def test_filter(self) -> None:
         """
         A Filter gets its data behind the body, and its length (statement 31).

@@ -102,12 +102,22 @@ class Caller:
         """
         Ask an Authorizer (section 6.3).
 
-        @return: Fires with its decision. Any error means that it did not allow anything.
+        @return: Fires with its decision: a yes only when the request has ended well. Any error
+            means that it did not allow anything.
         """
-        asked = self.request(params, role=Role.AUTHORIZER, timeouts=timeouts, context=context)
-        return asked.addCallback(
-            lambda response: Authorization(response.code == 200, response.variables, response)
+        return Deferred.fromCoroutine(self._authorize(params, timeouts, context))
+
+    async def _authorize(
+        self, params: Params, timeouts: Timeouts | None, context: Context | None
+    ) -> Authorization:
+        response = await self.request(
+            params, role=Role.AUTHORIZER, timeouts=timeouts, context=context
         )
+        allowed = response.code == 200
+        if allowed:
+            response.stdout.discard()
+            await response.stdout.read()
+        return Authorization(allowed, response.variables, response)
 
     def _call(
         self,
