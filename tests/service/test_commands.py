@@ -313,7 +313,7 @@ class TwistdTests(TwistTests):
             (["--app", "empty.fn", "--port", unix], "empty.py) has no 'fn'"),
             (["--app", "sample.number", "--port", unix], "is a int and can't be called"),
             (["--app", "sample", "--port", unix], "does not name an app"),
-            (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "no does not exist"),
+            (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "there is no such"),
             (["--app", "sample.hello", "--port", f"unix:{missing}/a"], "no does not exist"),
             (["--app", "sample.hello", "--port", "nonsense"], "'nonsense' is no endpoint"),
             (["--app", "sample.hello", "--port", "tcp:99999:interface=127.0.0.1"], "0-65535"),

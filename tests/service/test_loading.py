@@ -89,13 +89,6 @@ class LoadApplicationTests(SynchronousTestCase):
         self.assertEqual(sys.path.count(self.folder), 1)
         self.assertEqual(sys.path[0], self.folder)
 
-    def test_noFolder(self) -> None:
-        """
-        A folder that does not exist is named.
-        """
-        error = self.assertRaises(CannotLoad, loadApplication, "loadable.fn", self.path("no"))
-        self.assertEqual(str(error), f"the directory {self.path('no')} does not exist")
-
     def test_malformed(self) -> None:
         """
         A name that can't be one of a function in a module is told how it should look.
@@ -167,6 +160,24 @@ class LoadApplicationTests(SynchronousTestCase):
         self.assertIn("the module importing failed when it was imported", said)
         self.assertIn(f'File "{self.path("importing.py")}", line 1', said)
         self.assertIn("No module named 'nowhere'", said)
+
+    def test_moduleExits(self) -> None:
+        """
+        A module that ends the program, as a script does, has failed like any other.
+        """
+        self.write("script.py", "import sys\nsys.exit(0)\n")
+        said = self.mistake("script.fn")
+        self.assertIn("the module script failed when it was imported", said)
+        self.assertIn(f'File "{self.path("script.py")}", line 2', said)
+        self.assertIn("SystemExit: 0", said)
+
+    def test_fileName(self) -> None:
+        """
+        Who names the file is told what to name.
+        """
+        self.assertIn(
+            "has no 'py': the function is named, not the file", self.mistake("loadable.py")
+        )
 
     def test_syntaxError(self) -> None:
         """

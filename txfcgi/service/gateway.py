@@ -22,7 +22,7 @@ from txfcgi import __version__
 from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
 from txfcgi.client.scgi import SCGIClient
-from txfcgi.service.errors import CannotServe, CannotStart
+from txfcgi.service.errors import BadEndpoint, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.options import numberOption, optionName
 from txfcgi.service.serving import Serving
@@ -211,8 +211,8 @@ class Options(UsageOptions):
 
         try:
             self["endpoints"] = [(text, endpointFromText(reactor, text)) for text in self["http"]]
-        except CannotServe as error:
-            raise UsageError(str(error)) from error
+        except BadEndpoint as error:
+            raise UsageError(f"--http {error}") from error
         self["targets"] = []
         for text in self["backends"]:
             try:

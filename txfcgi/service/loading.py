@@ -29,12 +29,10 @@ def loadApplication(name: str, directory: str) -> Callable[..., Any]:
 
     @return: The app.
 
-    @raise CannotLoad: There is no such directory, module or attribute, the module failed to import,
-        or what is there can't be called.
+    @raise CannotLoad: There is no such module or attribute, the module failed to import, or what
+        is there can't be called.
     """
     directory = os.path.abspath(directory)
-    if not os.path.isdir(directory):
-        raise CannotLoad(f"the directory {directory} does not exist")
     if sys.path[:1] != [directory]:
         sys.path.insert(0, directory)
     module, attributes = _importLongest(name, directory)
@@ -44,7 +42,8 @@ def loadApplication(name: str, directory: str) -> Callable[..., Any]:
             found = getattr(found, attribute)
         except AttributeError:
             where = _describe(module, attributes[:position])
-            raise CannotLoad(f"{name}: {where} has no {attribute!r}") from None
+            hint = ": the function is named, not the file" if attribute == "py" else ""
+            raise CannotLoad(f"{name}: {where} has no {attribute!r}{hint}") from None
     if not callable(found):
         raise CannotLoad(
             f"{name}: {_describe(module, attributes)} is a {type(found).__name__} "
@@ -79,7 +78,7 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
         moduleName = ".".join(parts)
         try:
             return import_module(moduleName), attributes
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not _isMissing(error, moduleName):
                 raise CannotLoad(
                     f"{name}: the module {moduleName} failed when it was imported:\n\n"
@@ -92,7 +91,7 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
         attributes.insert(0, parts.pop())
 
 
-def _isMissing(error: Exception, moduleName: str) -> bool:
+def _isMissing(error: BaseException, moduleName: str) -> bool:
     """
     Does this error say that the module itself is not there, rather than one that it imports?
 
@@ -104,7 +103,7 @@ def _isMissing(error: Exception, moduleName: str) -> bool:
     return isinstance(error, ModuleNotFoundError) and f"{moduleName}.".startswith(f"{error.name}.")
 
 
-def _ownTraceback(error: Exception) -> str:
+def _ownTraceback(error: BaseException) -> str:
     """
     Format a traceback without the frames between this module and the user's.
 

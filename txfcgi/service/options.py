@@ -22,7 +22,13 @@ from txfcgi import __version__
 from txfcgi.client.client import Client
 from txfcgi.server.limits import Limits
 from txfcgi.service.allow import AllowList, peerCheck
-from txfcgi.service.errors import CannotLoad, CannotServe, CannotStart
+from txfcgi.service.errors import (
+    BadAllowList,
+    BadEndpoint,
+    CannotLoad,
+    CannotServe,
+    CannotStart,
+)
 from txfcgi.service.listen import Description, endpointFromText
 from txfcgi.service.loading import loadApplication
 from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
@@ -328,8 +334,11 @@ class ServerOptions(Options):
         """
         @return: The app that was asked for.
         """
+        directory = self["app-dir"]
+        if not os.path.isdir(directory):
+            raise UsageError(f"--app-dir {directory}: there is no such directory")
         try:
-            return loadApplication(self["app"], self["app-dir"])
+            return loadApplication(self["app"], directory)
         except CannotLoad as error:
             raise UsageError(f"--app {error}") from error
 
@@ -354,7 +363,10 @@ class ServerOptions(Options):
         """
         @return: Says whether a peer may connect, or L{None} if all may.
         """
-        lists = [AllowList.fromText(text) for text in self["allow-from"]]
+        try:
+            lists = [AllowList.fromText(text) for text in self["allow-from"]]
+        except BadAllowList as error:
+            raise UsageError(f"--allow-from {error}") from error
         given = (
             AllowList(tuple(network for allowed in lists for network in allowed.networks))
             if lists
@@ -373,9 +385,13 @@ class ServerOptions(Options):
         from twisted.internet import reactor
 
         insecure = bool(self["insecure"])
+        try:
+            endpoint = endpointFromText(reactor, text, insecure=insecure)
+        except BadEndpoint as error:
+            raise UsageError(f"{option} {error}") from error
         if Description.fromText(text).isPublic() and self["allowFrom"] is None and not insecure:
             raise UsageError(refusal.format(address=f"{option} {text}"))
-        return endpointFromText(reactor, text, insecure=insecure)
+        return endpoint
 
 
 def makeService(options: ServerOptions) -> IService:
