@@ -478,6 +478,9 @@ class ManagementTests(ServerTests):
             server.values(b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS", b"NEVER_HEARD"),
             {b"FCGI_MAX_CONNS": b"7", b"FCGI_MAX_REQS": b"8", b"FCGI_MPXS_CONNS": b"1"},
         )
+        # HAProxy takes the number of requests for that of one connection.
+        server = self.serve(limits=Limits(requests=8, requestsPerConnection=3))
+        self.assertEqual(server.values(b"FCGI_MAX_REQS"), {b"FCGI_MAX_REQS": b"3"})
         server = self.serve(multiplex=False)
         self.assertEqual(server.values(b"FCGI_MPXS_CONNS"), {b"FCGI_MPXS_CONNS": b"0"})
 

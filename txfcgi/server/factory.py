@@ -213,9 +213,12 @@ class FastCGIServerFactory(ServerFactory):
         """
         super().__init__(app, limits, clock=clock, allowFrom=allowFrom, overload=overload)
         self._multiplex = multiplex
+        # The specification has the application's number (section 4.1), and HAProxy puts as many on
+        # one connection: the smaller one holds either way.
+        requests = min(self.limits.requests, self.limits.requestsPerConnection)
         self._values = {
             b"FCGI_MAX_CONNS": b"%d" % self.limits.connections,
-            b"FCGI_MAX_REQS": b"%d" % self.limits.requests,
+            b"FCGI_MAX_REQS": b"%d" % requests,
             b"FCGI_MPXS_CONNS": b"1" if multiplex else b"0",
         }
         for name, value in (values or {}).items():
