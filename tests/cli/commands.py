@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as globalReactor
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
@@ -78,14 +79,14 @@ class CommandCase(TestCase):
         self.addCleanup(port.stopListening)
         return path
 
-    async def serve(self, app: Callable[[Any], Any]) -> str:
+    async def serve(self, app: Callable[[Any], Any], protocol: str = "fastcgi") -> str:
         """
-        Serve an app over FastCGI.
+        Serve an app.
 
         @return: The path of the socket.
         """
         path = str(self.folder / f"{len(os.listdir(self.folder))}.sock")
-        testing.serve(self, app, path=path, mayLeave=True)
+        testing.serve(self, app, protocol, path=path, mayLeave=True)
         return path
 
     async def command(self, *words: str) -> Done:
@@ -96,3 +97,52 @@ class CommandCase(TestCase):
         out, err = io.BytesIO(), io.StringIO()
         status = await args.run(reactor, args, Console(out, err))
         return Done(status, out.getvalue().decode("utf-8", "backslashreplace"), err.getvalue())
+
+
+class Stopping:
+    """
+    The reactor, with a shutdown that a test decides on.
+    """
+
+    def __init__(self) -> None:
+        self.stop: Any = None
+        self.ready: Deferred[None] = Deferred()
+
+    def addSystemEventTrigger(self, phase: str, event: str, function: Any, *args: Any) -> None:
+        """
+        Keep what is to be called at shutdown.
+        """
+        assert (phase, event) == ("before", "shutdown")
+        self.stop = lambda: function(*args)
+        self.ready.callback(None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
+class DumpCase(CommandCase):
+    """
+    Tests of C{txfcgi dump --listen ... --connect ...}.
+    """
+
+    async def passing(self, to: str, *words: str) -> tuple[str, Any]:
+        """
+        Start to stand before an endpoint.
+
+        @return: The path to connect to, and a function that stops it and gives back the lines.
+        """
+        path = str(self.folder / "seen.sock")
+        args = makeParser().parse_args(
+            ["dump", "--listen", f"unix:{path}", "--connect", to, *words]
+        )
+        out, stopping = io.BytesIO(), Stopping()
+        err = io.StringIO()
+        running: Deferred[int] = Deferred.fromCoroutine(args.run(stopping, args, Console(out, err)))
+        await stopping.ready
+
+        async def stop() -> list[str]:
+            stopping.stop()
+            self.assertEqual(await running, 0)
+            return (out.getvalue().decode() + err.getvalue()).splitlines()
+
+        return path, stop

@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.cli.dump} and L{txfcgi.cli.printer}: records shown.
+Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.fastcgi} and L{txfcgi.cli.tap}: records shown.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import Request, Response
-from txfcgi.cli.console import Console
-from txfcgi.cli.main import makeParser
-from txfcgi.cli.printer import RecordPrinter
+from txfcgi.cli.fastcgi import RecordPrinter
+from txfcgi.cli.printer import Listing
 from txfcgi.cli.secrets import masked
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions
@@ -37,7 +36,7 @@ from txfcgi.wire.records import (
     encodeRecord,
 )
 
-from .commands import CommandCase, reactor
+from .commands import CommandCase, DumpCase, reactor
 
 PARAMS = b"".join(
     encodePair(name, value)
@@ -113,7 +112,7 @@ def printed(*pieces: bytes, **options: Any) -> list[str]:
     The lines for bytes that come in pieces.
     """
     lines: list[str] = []
-    printer = RecordPrinter(lines.append, **options)
+    printer = RecordPrinter(Listing(lines.append, **options))
     for piece in pieces:
         printer.receive(piece)
     printer.end()
@@ -160,6 +159,9 @@ class PrinterTests(SynchronousTestCase):
         lines = printed(b"GET / HTTP/1.1\r\n\r\n", RECORDS)
         self.assertEqual(len(lines), 1)
         self.assertIn("this is no FastCGI", lines[0])
+        for data in (b"24:CONTENT_LENGTH", b"2"):
+            [line] = printed(data, RECORDS)
+            self.assertIn("this is SCGI, not FastCGI: --scgi shows it", line)
         lines = printed(AbortRequest(1).encode() + b"HTTP/1.1 200 OK\r\n")
         self.assertEqual(lines[0], "ABORT_REQUEST id=1")
         self.assertIn("this is no FastCGI", lines[1])
@@ -176,10 +178,18 @@ class PrinterTests(SynchronousTestCase):
 
     def test_noHead(self) -> None:
         """
-        Output without a head is shown as far as it is one.
+        Output without a head is shown as far as it could be one, and why it is none.
         """
         lines = printed(Stdout(1, b"no head").encode() + Stdout(1).encode())
-        self.assertEqual(lines[-1], "    no head")
+        self.assertEqual(lines[-2:], ["    no head", "    the end, within the head: 7 bytes of it"])
+        lines = printed(Stdout(1, b"Warning!\r\nX: y\r\n\r\nbody").encode(), content=9)
+        self.assertEqual(lines[1:3], ["    Warning!", "    X: y"])
+        self.assertIn("the head can't be read: b'Warning!' is no header", lines[3])
+        self.assertEqual(lines[4:], ["    body"])
+        pieces = [Stdout(1, b"X: " + bytes(65_000)).encode()] * 5
+        lines = printed(*pieces)
+        self.assertIn("the head can't be read: a response head of more than", lines[5])
+        self.assertEqual(len(lines), 6)
 
     def test_masked(self) -> None:
         """
@@ -223,53 +233,10 @@ class FileTests(CommandCase):
         self.assertEqual((done.status, "is no endpoint" in done.err), (1, True))
 
 
-class Stopping:
-    """
-    The reactor, with a shutdown that a test decides on.
-    """
-
-    def __init__(self) -> None:
-        self.stop: Any = None
-        self.ready: Deferred[None] = Deferred()
-
-    def addSystemEventTrigger(self, phase: str, event: str, function: Any, *args: Any) -> None:
-        """
-        Keep what is to be called at shutdown.
-        """
-        assert (phase, event) == ("before", "shutdown")
-        self.stop = lambda: function(*args)
-        self.ready.callback(None)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(reactor, name)
-
-
-class PassingTests(CommandCase):
+class PassingTests(DumpCase):
     """
     C{txfcgi dump --listen ... --connect ...}.
     """
-
-    async def passing(self, to: str, *words: str) -> tuple[str, Any]:
-        """
-        Start to stand before an endpoint.
-
-        @return: The path to connect to, and a function that stops it and gives back the lines.
-        """
-        path = str(self.folder / "seen.sock")
-        args = makeParser().parse_args(
-            ["dump", "--listen", f"unix:{path}", "--connect", to, *words]
-        )
-        out, stopping = io.BytesIO(), Stopping()
-        err = io.StringIO()
-        running: Deferred[int] = Deferred.fromCoroutine(args.run(stopping, args, Console(out, err)))
-        await stopping.ready
-
-        async def stop() -> list[str]:
-            stopping.stop()
-            self.assertEqual(await running, 0)
-            return (out.getvalue().decode() + err.getvalue()).splitlines()
-
-        return path, stop
 
     async def test_passing(self) -> None:
         """

@@ -20,11 +20,14 @@ from txfcgi.service.serving import EXPECTED_FAILURES
 
 from .arguments import endpoint
 from .console import FAILED, OK, USAGE, Console
-from .printer import RecordPrinter
+from .fastcgi import RecordPrinter
+from .printer import Listing, Printer
+from .scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
 from .tap import TapFactory
 
-_ABOUT: Final = """show FastCGI records: those in a file, or, between a web server and an app, each
-as it passes. > goes to the app, < to the web server; the number tells connections apart.
+_ABOUT: Final = """show FastCGI records, or SCGI requests and responses: those in a file, or,
+between a web server and an app, each as it passes. > goes to the app, < to the web server; the
+number tells connections apart.
 Passwords, cookies, tokens and the like are shown as ***; bodies are not shown unless asked for.
 """
 _EXAMPLES: Final = """examples:
@@ -32,6 +35,9 @@ _EXAMPLES: Final = """examples:
   xxd -p recorded.bin | txfcgi dump --hex -
   txfcgi dump --listen unix:/tmp/seen.sock --connect unix:/run/app.sock
     and in nginx: fastcgi_pass unix:/tmp/seen.sock
+  txfcgi dump --scgi recorded.bin
+  txfcgi dump --scgi --listen tcp:4001:interface=127.0.0.1 --connect 127.0.0.1:4000
+    and in nginx: scgi_pass 127.0.0.1:4001
 """
 
 _PIECE: Final = 65_536
@@ -43,7 +49,7 @@ def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> 
     """
     parser = commands.add_parser(
         "dump",
-        help="show records, in a file or as they pass",
+        help="show what goes over the wire, recorded or as it passes",
         description=_ABOUT,
         epilog=_EXAMPLES,
         **common,
@@ -60,8 +66,9 @@ def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> 
         type=int,
         default=0,
         metavar="BYTES",
-        help="how much of each record of a body to show",
+        help="how much of each record, or piece, of a body to show",
     )
+    parser.add_argument("--scgi", action="store_true", help="it is SCGI, not FastCGI")
     parser.add_argument("--secrets", action="store_true", help="show passwords and cookies too")
 
 
@@ -74,13 +81,19 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         console.say("txfcgi dump: it takes a file, or --listen and --connect")
         return USAGE
 
-    def printer(prefix: str) -> RecordPrinter:
-        return RecordPrinter(console.line, prefix, args.secrets, args.content)
+    def listing(prefix: str = "") -> Listing:
+        return Listing(console.line, prefix, args.secrets, args.content)
+
+    def printer(number: int, toApp: bool) -> Printer:
+        lines = listing(f"{number}{'>' if toApp else '<'} ")
+        if args.scgi:
+            return RequestPrinter(lines) if toApp else ResponsePrinter(lines)
+        return RecordPrinter(lines)
 
     if passing:
         return await _pass(reactor, args, console, printer)
     try:
-        _read(args, printer(""))
+        _read(args, (RecordedPrinter if args.scgi else RecordPrinter)(listing()))
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
@@ -89,7 +102,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
     return OK
 
 
-def _read(args: Namespace, printer: RecordPrinter) -> None:
+def _read(args: Namespace, printer: Printer) -> None:
     """
     Show what is in a file.
     """
@@ -101,7 +114,7 @@ def _read(args: Namespace, printer: RecordPrinter) -> None:
     printer.end()
 
 
-def _readFrom(file: BinaryIO, isHex: bool, printer: RecordPrinter) -> None:
+def _readFrom(file: BinaryIO, isHex: bool, printer: Printer) -> None:
     if isHex:
         printer.receive(bytes.fromhex(file.read().decode("ascii")))
         return
@@ -111,7 +124,7 @@ def _readFrom(file: BinaryIO, isHex: bool, printer: RecordPrinter) -> None:
 
 
 async def _pass(
-    reactor: Any, args: Namespace, console: Console, printer: Callable[[str], RecordPrinter]
+    reactor: Any, args: Namespace, console: Console, printer: Callable[[int, bool], Printer]
 ) -> int:
     """
     Stand between a web server and an app, until the process is told to end.

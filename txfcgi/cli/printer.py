@@ -1,43 +1,25 @@
 """
-L{RecordPrinter}: FastCGI records as lines of text.
+What passes one way over one connection, as lines of text: what does not depend on the protocol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from txfcgi.errors import TxFCGIError
-from txfcgi.wire.pairs import decodePairs
-from txfcgi.wire.records import (
-    AbortRequest,
-    AnyRecord,
-    BeginRequest,
-    EndRequest,
-    GetValues,
-    GetValuesResult,
-    Params,
-    ProtocolStatus,
-    Record,
-    RecordReader,
-    Role,
-    Stdout,
-    UnknownType,
-    interpret,
-    nameOfType,
-)
+from txfcgi.errors import MalformedHead, TxFCGIError
+from txfcgi.wire.cgi import HeadReader, ResponseHead
 
 from .console import readable
 from .secrets import masked
 
 # What is held of params, and of a response's head, to show them whole.
-_HELD: Final = 262_144
+HELD: Final = 262_144
 
 
-class RecordPrinter:
+class Listing:
     """
-    Shows the records that go one way over one connection. Params are shown when all of them are
-    there, and so is the head of a response; of bodies, the size, and as much content as is wanted.
+    The lines.
     """
 
     def __init__(
@@ -51,139 +33,146 @@ class RecordPrinter:
         @param write: Takes each line.
         @param prefix: Stands before each.
         @param secrets: Whether passwords, cookies and the like are shown.
-        @param content: How many bytes of each record of a body are shown.
+        @param content: How many bytes of each piece of a body are shown.
         """
         self._write = write
         self._prefix = prefix
         self._secrets = secrets
         self._content = content
-        self._reader: RecordReader | None = RecordReader()
-        self._params: dict[int, bytearray | None] = {}
-        self._heads: dict[int, bytearray | None] = {}
+
+    def line(self, text: str) -> None:
+        """
+        Show a line.
+        """
+        self._write(self._prefix + readable(text))
+
+    def content(self, data: bytes) -> None:
+        """
+        Show as much of a piece of a body as is wanted.
+        """
+        if self._content and data:
+            more = len(data) - self._content
+            shown = readable(data[: self._content])
+            self.line(f"    {shown}{f' ... {more} bytes more' if more > 0 else ''}")
+
+    def params(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """
+        Show params.
+        """
+        for name, value in pairs:
+            self._pair(name, value, "=")
+
+    def head(self, lines: bytes) -> None:
+        """
+        Show the head of a response.
+        """
+        for line in lines.splitlines():
+            name, colon, value = line.partition(b":")
+            if line:
+                self._pair(name, value.strip(), ": " if colon else "")
+
+    def _pair(self, name: bytes, value: bytes, between: str) -> None:
+        text, shown = readable(name), readable(value)
+        self.line(f"    {text}{between}{shown if self._secrets else masked(text, shown)}")
+
+
+class Printer:
+    """
+    Shows what passes one way. Each protocol has its own.
+    """
+
+    def __init__(self, listing: Listing) -> None:
+        """
+        @param listing: Takes the lines.
+        """
+        self._listing = listing
+        self._stopped = False
 
     def receive(self, data: bytes) -> None:
         """
         Take bytes as they come.
         """
-        if self._reader is None:
-            return
-        try:
-            records = self._reader.receive(data)
-            while records:
-                for record in records:
-                    self._show(record)
-                # Records before one that is none are returned first.
-                records = self._reader.receive(b"")
-        except TxFCGIError as error:
-            self._reader = None
-            self._line(f"this is no FastCGI: {error}; nothing more is shown")
+        if data and not self._stopped:
+            self._receive(data)
 
     def end(self) -> None:
         """
         The connection is closed.
         """
-        if self._reader is not None and self._reader.held:
-            self._line(f"the end, within a record: {self._reader.held} bytes of it")
+        if not self._stopped:
+            self._end()
 
-    def _line(self, text: str) -> None:
-        self._write(self._prefix + readable(text))
-
-    def _show(self, record: Record) -> None:
-        name = nameOfType(record.type)
-        start = f"{name} id={record.requestID}" if record.requestID else name
-        try:
-            known = interpret(record)
-        except TxFCGIError as error:
-            self._line(f"{start} is malformed: {error}")
-            return
-        self._line(f"{start} {self._summary(known, record.content)}".rstrip())
-        if isinstance(known, Params):
-            self._showParams(known)
-        elif isinstance(known, Stdout):
-            self._showHead(known)
-        elif isinstance(known, EndRequest):
-            self._heads.pop(known.requestID, None)
-        elif isinstance(known, BeginRequest):
-            self._params.pop(known.requestID, None)
-        else:
-            self._showContent(known, record.content)
-
-    def _summary(self, record: AnyRecord, content: bytes) -> str:
-        if isinstance(record, BeginRequest):
-            role = Role(record.role).name if record.role in list(Role) else f"role {record.role}"
-            return role + (" keep the connection" if record.keepConnection else "")
-        if isinstance(record, EndRequest):
-            status = record.protocolStatus
-            known = status in list(ProtocolStatus)
-            name = ProtocolStatus(status).name if known else f"protocolStatus {status}"
-            return f"{name} appStatus={record.appStatus}"
-        if isinstance(record, GetValues):
-            return " ".join(readable(name) for name in record.names)
-        if isinstance(record, GetValuesResult):
-            return " ".join(f"{readable(name)}={readable(value)}" for name, value in record.values)
-        if isinstance(record, UnknownType):
-            return f"type {record.unknown}"
-        if isinstance(record, AbortRequest):
-            return ""
-        if isinstance(record, Record):
-            return f"{len(content)} bytes"
-        return f"{len(content)} bytes" if content else "end"
-
-    def _showContent(self, record: AnyRecord, content: bytes) -> None:
-        if self._content and content and not isinstance(record, (GetValues, GetValuesResult)):
-            more = len(content) - self._content
-            shown = readable(content[: self._content])
-            self._line(f"    {shown}{f' ... {more} bytes more' if more > 0 else ''}")
-
-    def _showParams(self, record: Params) -> None:
+    def _stop(self, reason: str) -> None:
         """
-        Show all params when the last of them is there.
+        Show nothing of all that is still to come, for it can't be read.
         """
-        held = self._collect(self._params, record.requestID, record.content)
-        if record.content or held is None:
-            return
-        self._params.pop(record.requestID, None)
-        try:
-            pairs = decodePairs(bytes(held))
-        except TxFCGIError as error:
-            self._line(f"    the params can't be read: {error}")
-            return
-        for name, value in pairs:
-            self._pair(name, value, "=")
+        self._stopped = True
+        self._listing.line(f"{reason}; nothing more is shown")
 
-    def _showHead(self, record: Stdout) -> None:
-        """
-        Show the head of a response when all of it is there, and then the body.
-        """
-        requestID, content = record.requestID, record.content
-        if requestID in self._heads and self._heads[requestID] is None:
-            self._showContent(record, content)
-            return
-        held = self._collect(self._heads, requestID, content)
-        if held is None:
-            return
-        head, blank, body = bytes(held).replace(b"\r\n", b"\n").partition(b"\n\n")
-        if blank or not content:
-            self._heads[requestID] = None
-            for line in head.split(b"\n") if head else ():
-                name, colon, value = line.partition(b":")
-                self._pair(name, value.strip(), ": " if colon else "")
-            self._showContent(record, body)
+    # What a protocol makes of it
 
-    def _collect(
-        self, table: dict[int, bytearray | None], requestID: int, content: bytes
-    ) -> bytearray | None:
+    def _receive(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        raise NotImplementedError
+
+
+class OutputPrinter:
+    """
+    Shows CGI output: the head of a response when all of it is there, and then the body.
+
+    @ivar head: The head, once it was read.
+    @ivar bodyBytes: How much of the body came.
+    """
+
+    def __init__(self, listing: Listing) -> None:
         """
-        Keep what has to be whole to be shown; L{None} when it is too much.
+        @param listing: Takes the lines.
         """
-        held = table.setdefault(requestID, bytearray())
+        self._listing = listing
+        self._reader = HeadReader(HELD)
+        self._held: bytearray | None = bytearray()  # what came so far of the head
+        self.head: ResponseHead | None = None
+        self.bodyBytes = 0
+
+    def receive(self, data: bytes) -> None:
+        """
+        Take the next piece.
+        """
+        held = self._held
         if held is not None:
-            held += content
-            if len(held) > _HELD:
-                table[requestID] = held = None
-                self._line(f"    more than {_HELD} bytes, which are not shown")
-        return held
+            held += data
+            try:
+                self.head = self._reader.receive(data)
+            except TxFCGIError as error:
+                data = self._withoutHead(bytes(held), error)
+            else:
+                if self.head is None:
+                    return
+                data = self._reader.rest
+                self._listing.head(bytes(held[: len(held) - len(data)]))
+            self._held = None
+        self.bodyBytes += len(data)
+        self._listing.content(data)
 
-    def _pair(self, name: bytes, value: bytes, between: str) -> None:
-        text, shown = readable(name), readable(value)
-        self._line(f"    {text}{between}{shown if self._secrets else masked(text, shown)}")
+    def end(self) -> None:
+        """
+        No more of it comes.
+        """
+        if self._held:
+            self._listing.head(bytes(self._held))
+            self._listing.line(f"    the end, within the head: {len(self._held)} bytes of it")
+            self._held = None
+
+    def _withoutHead(self, output: bytes, error: TxFCGIError) -> bytes:
+        """
+        Show what stands where the head should be, and why it is none.
+
+        @return: What stands behind it.
+        """
+        if isinstance(error, MalformedHead):
+            head, _, output = output.replace(b"\r\n", b"\n").partition(b"\n\n")
+            self._listing.head(head)
+        self._listing.line(f"    the head can't be read: {error}")
+        return output

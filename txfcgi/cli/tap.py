@@ -11,15 +11,18 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
+    IHalfCloseableProtocol,
+    INegotiated,
     IPushProducer,
     IStreamClientEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .console import readable
-from .printer import RecordPrinter
+from .printer import Printer
 
 
 class Half(Protocol):
@@ -32,7 +35,7 @@ class Half(Protocol):
 
     other: Half | None = None
 
-    def __init__(self, printer: RecordPrinter) -> None:
+    def __init__(self, printer: Printer) -> None:
         self._printer = printer
         self.closed: Deferred[None] = Deferred()
 
@@ -73,11 +76,12 @@ class TapFactory(Factory):
     def __init__(
         self,
         endpoint: IStreamClientEndpoint,
-        makePrinter: Callable[[str], RecordPrinter],
+        makePrinter: Callable[[int, bool], Printer],
         say: Callable[[str], None],
     ) -> None:
         """
-        @param makePrinter: Makes what shows one direction, of a prefix for its lines.
+        @param makePrinter: Makes what shows one direction, of the number of the connection and
+            whether it is that to the app.
         @param say: Takes what there is to say beside.
         """
         self._endpoint = endpoint
@@ -92,7 +96,7 @@ class TapFactory(Factory):
         An end for a web server's connection.
         """
         self._number += 1
-        return self._track(Accepted(self, self._makePrinter(f"{self._number}> "), self._number))
+        return self._track(Accepted(self, self._makePrinter(self._number, True), self._number))
 
     def _track(self, half: Half) -> Half:
         self._open.add(half)
@@ -106,7 +110,7 @@ class TapFactory(Factory):
         ended = Factory()
         ended.noisy = False
         ended.buildProtocol = lambda addr: self._track(  # type: ignore[method-assign]
-            Half(self._makePrinter(f"{half.number}< "))
+            Half(self._makePrinter(half.number, False))
         )
         connecting: Deferred[Any] = self._endpoint.connect(ended)
         self._connecting.add(connecting)
@@ -137,14 +141,15 @@ class TapFactory(Factory):
         await DeferredList([half.closed for half in halves])
 
 
+@implementer(IHalfCloseableProtocol)
 class Accepted(Half):
     """
-    The end of a web server.
+    The end of a web server, which may close its direction and wait for the answer.
     """
 
     connecting: Deferred[Any] | None = None
 
-    def __init__(self, factory: TapFactory, printer: RecordPrinter, number: int) -> None:
+    def __init__(self, factory: TapFactory, printer: Printer, number: int) -> None:
         super().__init__(printer)
         self._factory = factory
         self.number = number
@@ -155,3 +160,22 @@ class Accepted(Half):
         """
         cast(IPushProducer, self.transport).pauseProducing()
         self._factory.connect(self)
+
+    def readConnectionLost(self) -> None:
+        """
+        Close this direction at the other end, too. TLS closes both.
+        """
+        assert self.other is not None
+        if self.other.closed.called:
+            return
+        other: Any = self.other.transport
+        other.unregisterProducer()
+        if INegotiated.providedBy(other):
+            other.loseConnection()
+        else:
+            other.loseWriteConnection()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Nothing closes the other direction alone.
+        """
