@@ -316,10 +316,11 @@ class PassingTests(DumpCase):
         answer = await self.ask(path, REQUEST)
         self.assertEqual(answer.partition(b"\r\n\r\n")[2], b"secret=abc")
         self.assertEqual(await self.ask(path, REQUEST[:-1]), b"")
+        self.assertEqual(await self.ask(path, b"no SCGI"), b"")
         self.assertEqual(await self.ask(path, b""), b"")
         lines = await stop()
         self.assertIn("2> the end: the body ended 1 bytes before its CONTENT_LENGTH", lines)
-        self.assertEqual(lines[-2], "3< the end, without a response")
+        self.assertEqual(lines[-2], "4< the end, without a response")
 
     async def test_otherProtocol(self) -> None:
         """

@@ -1,0 +1,118 @@
+"""
+What a caller hears: how far its request came, L{RequestFailed}, and why it stopped.
+"""
+
+from __future__ import annotations
+
+from .base import TxFCGIError
+from .endings import Overloaded
+from .limits import LimitExceeded, TimedOut
+
+
+class RequestFailed(TxFCGIError):
+    """
+    A request got no answer, or not all of it. Each subclass is a phase.
+
+    @ivar reason: Why: an error of this tree, or one of L{twisted.internet.error}.
+    @ivar stale: Whether the connection was kept from an earlier request, and was lost before any
+        of the response came: the usual end of a connection that nobody used for a while.
+    @ivar appStatus: The application's exit status, if it told.
+    @ivar protocolStatus: The protocol's status, if the application told.
+    @ivar stderr: What it wrote to its stderr so far, as far as that is kept.
+    """
+
+    def __init__(
+        self,
+        reason: Exception | str,
+        *,
+        stale: bool = False,
+        appStatus: int | None = None,
+        protocolStatus: int | None = None,
+        stderr: bytes = b"",
+    ) -> None:
+        self.reason = reason if isinstance(reason, Exception) else TxFCGIError(reason)
+        super().__init__(str(self.reason) or type(self.reason).__name__)
+        self.stale = stale
+        self.appStatus = appStatus
+        self.protocolStatus = protocolStatus
+        self.stderr = stderr
+
+    @property
+    def code(self) -> int:
+        """
+        The HTTP status for a browser that waits: 504 after a timeout, 503 if there is no room,
+        else 502.
+        """
+        if isinstance(self.reason, BackendTimedOut):
+            return 504
+        return 503 if isinstance(self.reason, (Overloaded, PoolFull)) else 502
+
+    @property
+    def timedOut(self) -> bool:
+        """
+        Whether one of the timeouts is the reason.
+        """
+        return isinstance(self.reason, BackendTimedOut)
+
+
+class RequestNotSent(RequestFailed):
+    """
+    Not a byte of the request was sent: it can safely be made again.
+    """
+
+
+class RequestSentInPart(RequestFailed):
+    """
+    The request was not sent to its end, and nothing of a response came.
+    """
+
+
+class NoResponse(RequestFailed):
+    """
+    The whole request was sent, and nothing of a response came.
+    """
+
+
+class ResponseCutOff(RequestFailed):
+    """
+    A part of the response came, and the rest did not.
+    """
+
+
+class BadResponse(RequestFailed):
+    """
+    The back end broke a rule, so that nothing it says can be relied on; C{reason} names the rule.
+    """
+
+
+class RequestRefused(RequestFailed):
+    """
+    The application ended the request without running it; C{reason} is L{Overloaded},
+    L{UnknownRole} or L{CantMultiplex}.
+    """
+
+
+class BackendTimedOut(TimedOut):
+    """
+    A back end took longer than one of the client's timeouts allows.
+
+    @ivar timer: Its name, as in L{Timeouts<txfcgi.client.options.Timeouts>}.
+    """
+
+    def __init__(self, timer: str, seconds: float) -> None:
+        super().__init__(f"the {timer} timeout of {seconds:g} seconds is over", 504)
+        self.timer = timer
+
+
+class PoolFull(LimitExceeded):
+    """
+    All connections are busy, and as many requests wait for one as may.
+    """
+
+    code = 503
+
+
+class ClientClosed(TxFCGIError):
+    """
+    The client was closed.
+    """

@@ -1,0 +1,190 @@
+"""
+The peer's mistakes: L{RemoteProtocolError}.
+"""
+
+from __future__ import annotations
+
+from .base import TxFCGIError
+
+
+class RemoteProtocolError(TxFCGIError):
+    """
+    The peer broke a rule. The message names the rule and the section of the specification.
+
+    @cvar code: The HTTP status that the request gets if it can still be answered.
+    """
+
+    code: int = 400
+
+
+class NotFastCGI(RemoteProtocolError):
+    """
+    The first bytes of a connection are no FastCGI record: an HTTP client, a gopher URL, a probe.
+    """
+
+
+class UnsupportedVersion(RemoteProtocolError):
+    """
+    A record whose version is not 1 (FastCGI 1.0, section 3.3).
+    """
+
+
+class MalformedRecord(RemoteProtocolError):
+    """
+    A record whose content has the wrong length for its type (FastCGI 1.0, sections 4 and 5).
+    """
+
+
+class InvalidRequestID(RemoteProtocolError):
+    """
+    Request id 0 on an application record, or another id on a management record (section 3.3).
+    """
+
+
+class RequestAlreadyActive(RemoteProtocolError):
+    """
+    BEGIN_REQUEST for an id that is active (section 3.3).
+    """
+
+
+class UnexpectedRecord(RemoteProtocolError):
+    """
+    A record that this end never receives, or not in the state that its request is in: STDOUT at
+    a server, STDIN before the end of PARAMS (sections 3.3, 6 and appendix A).
+    """
+
+
+class MalformedParams(RemoteProtocolError):
+    """
+    Name-value pairs whose lengths do not add up to the length of their stream (section 3.4).
+    None of them is shown: a part of the set could pass for the whole.
+    """
+
+
+class MalformedValue(RemoteProtocolError):
+    """
+    A param whose value can't be what its name says: a CONTENT_LENGTH that is no number.
+    """
+
+
+class NotSCGI(RemoteProtocolError):
+    """
+    The first byte of a connection is no digit: an HTTP client, a FastCGI web server, a probe.
+    """
+
+
+class MalformedNetstring(RemoteProtocolError):
+    """
+    The netstring around the headers of an SCGI request is none (SCGI, section 3).
+    """
+
+
+class MalformedLength(MalformedNetstring):
+    """
+    Its length is not a decimal number, or starts with a zero that is not all of it.
+    """
+
+
+class MissingComma(MalformedNetstring):
+    """
+    There is no comma where its length says that it ends.
+    """
+
+
+class UnterminatedString(MalformedParams):
+    """
+    The headers of an SCGI request do not end with NUL (SCGI, section 3).
+    """
+
+
+class OddStrings(MalformedParams):
+    """
+    The last of the headers of an SCGI request has no value (SCGI, section 3).
+    """
+
+
+class EmptyName(MalformedParams):
+    """
+    One of the headers of an SCGI request has no name (SCGI, section 3).
+    """
+
+
+class DuplicateName(MalformedParams):
+    """
+    Two headers of an SCGI request have the same name (SCGI, section 3).
+    """
+
+
+class ContentLengthNotFirst(MalformedParams):
+    """
+    The first header of an SCGI request is not CONTENT_LENGTH (SCGI, section 3).
+    """
+
+
+class MalformedContentLength(MalformedParams, MalformedValue):
+    """
+    The CONTENT_LENGTH of an SCGI request is not a decimal number (SCGI, section 3).
+    """
+
+
+class MissingVersion(MalformedParams):
+    """
+    The header SCGI is missing from an SCGI request, or is not "1" (SCGI, section 3).
+    """
+
+
+class IncompleteHeaders(RemoteProtocolError):
+    """
+    An SCGI request ended within its headers.
+    """
+
+
+class MalformedHead(RemoteProtocolError):
+    """
+    A CGI response head that can't be read: no name before the colon, control characters, two
+    different lengths (RFC 3875, section 6).
+    """
+
+
+class BodyTooShort(RemoteProtocolError):
+    """
+    A stream ended before its declared length (section 6.2: CONTENT_LENGTH).
+    """
+
+
+class BodyTooLong(RemoteProtocolError):
+    """
+    A stream brought more than its declared length. What is beyond it is dropped.
+    """
+
+
+class InactiveRequestID(RemoteProtocolError):
+    """
+    An answer to a request that was never made (section 3.3).
+    """
+
+    code = 502
+
+
+class EndedTwice(RemoteProtocolError):
+    """
+    A record for a request that has ended already, such as a second END_REQUEST (section 3.3).
+    """
+
+    code = 502
+
+
+class IncompleteHead(MalformedHead):
+    """
+    The response ended within its head (RFC 3875, section 6.2).
+    """
+
+    code = 502
+
+
+class EmptyResponse(RemoteProtocolError):
+    """
+    The request ended without a byte of response (RFC 3875, section 6.2).
+    """
+
+    code = 502
