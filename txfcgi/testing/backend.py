@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -20,17 +19,16 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from ..client.call import Call
-from ..client.client import Client, FastCGIClient
+from ..client.client import Client
 from ..client.options import ClientOptions
-from ..client.scgi import SCGIClient
 from ..server.response import Response
 from ..wire import fastcgi, scgi
 from ..wire.records import RecordType, Stream, encodeRecord
 from .answers import Answer, CanAnswer, asAnswer
 from .backlink import ADDRESS, BackLink, Called
 from .cases import Case
-from .leftovers import Leftovers, WatchedCalls
+from .leftovers import Closing, Leftovers, WatchedCalls
+from .protocols import watchedClient
 from .transport import READ
 from .turns import Turns
 
@@ -43,36 +41,8 @@ Responses = (
 )
 
 
-class _WatchedFastCGI(FastCGIClient):
-    """
-    A client whose back end answers at once.
-    """
-
-    watch: Callable[[Call], None]
-    run: Callable[[], None]
-
-    def _submit(self, call: Call) -> None:
-        self.watch(call)
-        super()._submit(call)
-        self.run()
-
-
-class _WatchedSCGI(SCGIClient):
-    """
-    The same over SCGI.
-    """
-
-    watch: Callable[[Call], None]
-    run: Callable[[], None]
-
-    def _submit(self, call: Call) -> None:
-        self.watch(call)
-        super()._submit(call)
-        self.run()
-
-
 @implementer(IStreamClientEndpoint)
-class MemoryBackEnd:
+class MemoryBackEnd(Closing):
     """
     A back end in memory that says what it was told to say, and remembers what it was asked. It is
     an endpoint: whatever connects to one can be given this.
@@ -139,10 +109,9 @@ class MemoryBackEnd:
         @param more: Some of them by name.
         """
         options = replace(ClientOptions() if options is None else options, **more)
-        kind = _WatchedFastCGI if self._protocol == "fastcgi" else _WatchedSCGI
-        client = kind(self.clock, self, options)
-        client.watch = self._watched.add
-        client.run = self.turns.run
+        client = watchedClient(
+            self.clock, self, self._protocol, options, self._watched, self.turns.run
+        )
         self._clients.append(client)
         return client
 
@@ -317,18 +286,3 @@ class MemoryBackEnd:
         self.pump()
         if left:
             raise Leftovers(left)
-
-    def __enter__(self) -> MemoryBackEnd:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except Leftovers:
-            if kind is None:
-                raise

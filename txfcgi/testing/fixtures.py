@@ -6,7 +6,8 @@ pytest loads whether or not anybody wants them, and which therefore imports noth
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -22,7 +23,8 @@ from ..server.limits import Limits
 from .backend import MemoryBackEnd
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers, WatchedCalls
-from .sockets import Served, watchedClient
+from .protocols import watchedClient
+from .sockets import Served
 
 T = TypeVar("T")
 Wait = Callable[[Deferred[Any]], Any]
@@ -160,6 +162,21 @@ class Fixture:
         raise NotImplementedError
 
 
+def leftBy(closes: Iterable[Callable[[], object]]) -> list[str]:
+    """
+    Close all of several things.
+
+    @return: A sentence for each thing that was left.
+    """
+    left: list[str] = []
+    for close in closes:
+        try:
+            close()
+        except Leftovers as leftovers:
+            left += leftovers.left
+    return left
+
+
 class MemoryFrontEnds(Fixture):
     """
     Web servers in memory.
@@ -184,13 +201,7 @@ class MemoryFrontEnds(Fixture):
         return frontEnd
 
     def _stop(self) -> list[str]:
-        left: list[str] = []
-        for frontEnd in self._made:
-            try:
-                frontEnd.close()
-            except Leftovers as leftovers:
-                left += leftovers.left
-        return left
+        return leftBy(frontEnd.close for frontEnd in self._made)
 
 
 class Servers(Fixture):
@@ -213,13 +224,7 @@ class Servers(Fixture):
         return served
 
     def _stop(self) -> list[str]:
-        left: list[str] = []
-        for served in self._made:
-            try:
-                self.wait(served.stop())
-            except Leftovers as leftovers:
-                left += leftovers.left
-        return left
+        return leftBy(partial(self.wait, served.stop()) for served in self._made)
 
 
 class Clients(Fixture):
@@ -264,9 +269,4 @@ class Clients(Fixture):
         self._watched.forgive()
         for client in self._clients:
             self.wait(client.close())
-        for backEnd in self._backEnds:
-            try:
-                backEnd.close()
-            except Leftovers as leftovers:
-                left += leftovers.left
-        return left
+        return left + leftBy(backEnd.close for backEnd in self._backEnds)

@@ -4,10 +4,9 @@ L{MemoryFrontEnd}: a web server in memory, in front of an app.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
-from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
@@ -19,16 +18,16 @@ from twisted.web.http_headers import Headers
 
 from ..errors import ConnectionClosed
 from ..server.application import App
-from ..server.factory import FastCGIServerFactory, ServerFactory
+from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from ..server.request import Request
-from ..server.scgi import SCGIServerFactory
 from ..wire.records import Role, Stream
 from .cases import Case
 from .exchange import Exchange, MemoryResponse
-from .leftovers import Leftovers, WatchedApplication
+from .leftovers import Closing, Leftovers, WatchedApplication
 from .link import Link
 from .manners import Protocol, Server, Settings, mannersOf
+from .protocols import FACTORIES
 from .speakers import FastCGISpeaker, SCGISpeaker
 from .transport import READ
 from .turns import Turns
@@ -37,13 +36,8 @@ from .variables import Asked, Pair
 AnyHeaders = Headers | Mapping[str, str] | Iterable[Pair]
 Body = bytes | Iterable[bytes] | None
 
-_FACTORIES: Final[dict[str, Callable[..., ServerFactory]]] = {
-    "fastcgi": FastCGIServerFactory,
-    "scgi": SCGIServerFactory,
-}
 
-
-class MemoryFrontEnd:
+class MemoryFrontEnd(Closing):
     """
     A web server in memory. Every byte goes through the wire code of both sides; there are no
     sockets, and no reactor.
@@ -100,7 +94,7 @@ class MemoryFrontEnd:
             self.clock = cast(Clock, app.clock)
         else:
             self.clock = Clock() if clock is None else clock
-            self.factory = _FACTORIES[protocol](app, limits, clock=cast(IReactorTime, self.clock))
+            self.factory = FACTORIES[protocol](app, limits, clock=cast(IReactorTime, self.clock))
         self._application = self.factory.application = WatchedApplication(
             self.factory.application, self._settled, self._mayLeave
         )
@@ -433,21 +427,6 @@ class MemoryFrontEnd:
         self.pump()
         if left:
             raise Leftovers(left)
-
-    def __enter__(self) -> MemoryFrontEnd:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except Leftovers:
-            if kind is None:
-                raise
 
 
 def _closed(failure: Failure) -> None:

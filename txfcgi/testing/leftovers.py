@@ -12,7 +12,8 @@ because it was aborted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
 from twisted.python.failure import Failure
 
@@ -35,6 +36,39 @@ class Leftovers(AssertionError):
     def __init__(self, left: Iterable[str]) -> None:
         self.left = list(left)
         super().__init__("the test left this behind:\n" + "\n".join(self.left))
+
+
+T = TypeVar("T", bound="Closing")
+
+
+class Closing:
+    """
+    Something that tells what was left when it is closed: a context manager that closes it.
+    """
+
+    def close(self) -> None:
+        """
+        End it.
+
+        @raise Leftovers: If something is left.
+        """
+        raise NotImplementedError
+
+    def __enter__(self: T) -> T:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except Leftovers:
+            # What failed first is the reason for what was left.
+            if kind is None:
+                raise
 
 
 def nothing(request: Request) -> bool:

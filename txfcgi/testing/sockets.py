@@ -4,60 +4,18 @@ An app on real sockets, for as long as a test takes: L{serve}.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
-from ..client.call import Call
-from ..client.client import Client, FastCGIClient
+from ..client.client import Client
 from ..client.options import ClientOptions
-from ..client.scgi import SCGIClient
 from ..server.application import App
-from ..server.factory import FastCGIServerFactory, ServerFactory
+from ..server.factory import ServerFactory
 from ..server.limits import Limits
-from ..server.scgi import SCGIServerFactory
 from .cases import Case
 from .leftovers import Leftovers, WatchedApplication, WatchedCalls
-
-
-class _FastCGI(FastCGIClient):
-    """
-    A client whose requests are watched.
-    """
-
-    watch: Callable[[Call], None]
-
-    def _submit(self, call: Call) -> None:
-        self.watch(call)
-        super()._submit(call)
-
-
-class _SCGI(SCGIClient):
-    """
-    The same over SCGI.
-    """
-
-    watch: Callable[[Call], None]
-
-    def _submit(self, call: Call) -> None:
-        self.watch(call)
-        super()._submit(call)
-
-
-def watchedClient(
-    reactor: Any,
-    endpoint: Any,
-    protocol: str,
-    options: ClientOptions | None,
-    watched: WatchedCalls,
-) -> Client:
-    """
-    A client whose requests are watched.
-    """
-    client = (_FastCGI if protocol == "fastcgi" else _SCGI)(reactor, endpoint, options)
-    client.watch = watched.add
-    return client
+from .protocols import FACTORIES, watchedClient
 
 
 class Served:
@@ -92,10 +50,8 @@ class Served:
             from twisted.internet import reactor
         if isinstance(app, ServerFactory):
             self.factory = app
-        elif protocol == "fastcgi":
-            self.factory = FastCGIServerFactory(app, limits, clock=reactor)
         else:
-            self.factory = SCGIServerFactory(app, limits, clock=reactor)
+            self.factory = FACTORIES[protocol](app, limits, clock=reactor)
         self.factory.application = WatchedApplication(self.factory.application)
         self.protocol = protocol
         self._application = self.factory.application
