@@ -73,7 +73,9 @@ class Caller:
         """
         if body is None and data is None and role == 1:
             return self._callWithoutBody(params, timeouts, context)
-        return self._call(False, params, body, role, data, dataLastModified, timeouts, context)
+        return Deferred.fromCoroutine(
+            self._call(False, params, body, role, data, dataLastModified, timeouts, context)
+        )
 
     def execute(
         self,
@@ -90,7 +92,9 @@ class Caller:
         Make a request as with L{request}, and collect all that comes as it comes; nothing of it
         is read as a response.
         """
-        return self._call(True, params, body, role, data, dataLastModified, timeouts, context)
+        return Deferred.fromCoroutine(
+            self._call(True, params, body, role, data, dataLastModified, timeouts, context)
+        )
 
     def authorize(
         self,
@@ -119,27 +123,6 @@ class Caller:
             await response.stdout.read()
         return Authorization(allowed, response.variables, response)
 
-    def _call(
-        self,
-        raw: bool,
-        params: Params,
-        body: Body | None,
-        role: int,
-        data: Body | None,
-        dataLastModified: int | None,
-        timeouts: Timeouts | None,
-        context: Context | None,
-    ) -> Deferred[Any]:
-        if timeouts is None:
-            timeouts = self.options.timeouts
-        total = timeouts.total
-        expires = NEVER if total is None else self._timers.clock.seconds() + total
-        return Deferred.fromCoroutine(
-            self._callWith(
-                raw, params, body, role, data, dataLastModified, timeouts, expires, context
-            )
-        )
-
     def _callWithoutBody(
         self, params: Params, timeouts: Timeouts | None, context: Context | None
     ) -> Deferred[Any]:
@@ -159,7 +142,7 @@ class Caller:
         self._submit(call)
         return deferred
 
-    async def _callWith(
+    async def _call(
         self,
         raw: bool,
         params: Params,
@@ -167,10 +150,14 @@ class Caller:
         role: int,
         data: Body | None,
         dataLastModified: int | None,
-        timeouts: Timeouts,
-        expires: float,
+        timeouts: Timeouts | None,
         context: Context | None,
     ) -> Any:
+        if timeouts is None:
+            timeouts = self.options.timeouts
+        # The body may take a while to prepare, and that counts.
+        total = timeouts.total
+        expires = NEVER if total is None else self._timers.clock.seconds() + total
         prepared: Prepared = await prepare(
             params, role, body, data, dataLastModified, self.options, self._timers.clock
         )
