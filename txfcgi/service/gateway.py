@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar, get_args
 
@@ -14,17 +13,15 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 from twisted.web.resource import IResource
 
-from txfcgi import __version__
 from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
 from txfcgi.client.scgi import SCGIClient
-from txfcgi.service.errors import BadEndpoint, CannotStart
+from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, numberOption, optionName
+from txfcgi.service.errors import BadEndpoint
 from txfcgi.service.listen import endpointFromText
-from txfcgi.service.options import numberOption, optionName
 from txfcgi.service.serving import Serving
 from txfcgi.web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
 
@@ -48,13 +45,13 @@ def timeoutOption(name: str) -> str:
 
 
 TIMEOUT_PARAMETERS = [
-    [
+    numberOption(
         timeoutOption(field.name),
-        None,
         getattr(Timeouts(), field.name),
         _TIMEOUT_HELP[field.name],
-        numberOption(timeoutOption(field.name), float, True),
-    ]
+        float,
+        none=True,
+    )
     for field in dataclasses.fields(Timeouts)
 ]
 
@@ -68,7 +65,7 @@ def _unknownLength(text: str) -> str:
     return text
 
 
-class Options(UsageOptions):
+class Options(CommandOptions):
     """
     The command line of C{twistd fcgi-gateway}.
     """
@@ -82,13 +79,9 @@ class Options(UsageOptions):
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
         ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
-        [
-            "max-body-bytes",
-            None,
-            None,
-            "The bytes that a request body may have [default: none]",
-            numberOption("max-body-bytes", int, True),
-        ],
+        numberOption(
+            "max-body-bytes", None, "The bytes that a request body may have", int, none=True
+        ),
         [
             "unknown-length",
             None,
@@ -96,20 +89,13 @@ class Options(UsageOptions):
             "What to do with a body of unknown length: spool, stream or refuse it",
             _unknownLength,
         ],
-        [
+        numberOption(
             "max-connections",
-            None,
             ClientOptions().maxConnections,
             "Connections to each back end",
-            numberOption("max-connections", int, False),
-        ],
-        [
-            "drain-timeout",
-            None,
-            30.0,
-            "Seconds that the requests which run get to end in, when it is told to stop",
-            numberOption("drain-timeout", float, False),
-        ],
+            int,
+        ),
+        DRAIN_TIMEOUT,
         *TIMEOUT_PARAMETERS,
     ]
 
@@ -126,8 +112,7 @@ class Options(UsageOptions):
     longdesc = f"Answers HTTP by asking a FastCGI back end: fcgi-gateway {example}"
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+        super().__init__()
         self["http"] = []
         self["backends"] = []
         self["params"] = {}
@@ -156,38 +141,6 @@ class Options(UsageOptions):
         if not name or not equals:
             raise UsageError(f"--param takes NAME=VALUE, not {text!r}")
         self["params"][name] = value
-
-    def opt_version(self) -> None:
-        """
-        Display the version of txfcgi and exit
-        """
-        print(f"txfcgi {__version__}")
-        raise SystemExit(0)
-
-    def parseArgs(self, *words: str) -> None:
-        """
-        Refuse what is left when the options are read.
-
-        @raise UsageError: There are some.
-        """
-        if words:
-            raise UsageError(f"{words[0]!r} is not an option")
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """
-        Parse the command line.
-
-        @raise UsageError: It asks for what can't be had.
-
-        @raise CannotStart: The same, under C{twistd} and C{twist}.
-        """
-        try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
-        except UsageError as error:
-            if self.parent is None:
-                raise
-            command = f"{os.path.basename(sys.argv[0])} {self.command}"
-            raise CannotStart(f"{command}: {error}\n(see {command} --help)") from error
 
     def postOptions(self) -> None:
         """

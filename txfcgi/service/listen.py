@@ -46,7 +46,37 @@ TCP_ARGUMENTS = {
 
 
 @implementer(IStreamServerEndpoint)
-class UNIXSocketEndpoint:
+class SocketEndpoint:
+    """
+    Listens on a socket that is there, or made, at once.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        @param reactor: The reactor to accept in.
+        """
+        self._reactor = reactor
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Accept on the socket.
+
+        @param protocolFactory: Builds a protocol for each connection.
+
+        @return: Fires at once with the port, or fails with L{CannotListen}.
+        """
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        """
+        @param factory: Builds a protocol for each connection.
+
+        @return: The port.
+        """
+        raise NotImplementedError
+
+
+class UNIXSocketEndpoint(SocketEndpoint):
     """
     Listens on a Unix socket of its own.
     """
@@ -57,36 +87,21 @@ class UNIXSocketEndpoint:
         @param path: The path of the socket, or C{"@name"} for an abstract one.
         @param options: Its permissions.
         """
-        self._reactor = reactor
+        super().__init__(reactor)
         self.path = path
         self.options = options
 
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """
-        Make the socket, and accept on it.
-
-        @param protocolFactory: Builds a protocol for each connection.
-
-        @return: Fires at once with the port, or fails with L{CannotListen}.
-        """
-        return execute(self._listen, protocolFactory)
-
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        """
-        @param factory: Builds a protocol for each connection.
-
-        @return: The port.
-        """
         listening, file = listenUNIX(self.path, self.options)
         port = UNIXListener(listening, factory, self._reactor, file)
         port.startListening()
         return port
 
 
-@implementer(IStreamServerEndpoint)
-class InheritedSocketEndpoint:
+class InheritedSocketEndpoint(SocketEndpoint):
     """
-    Listens on a socket that the parent process made, of whatever family.
+    Listens on a socket that the parent process made, of whatever family. The descriptor is let go
+    of when that begins: the port has one of its own.
     """
 
     def __init__(self, reactor: Any, fd: int) -> None:
@@ -94,25 +109,10 @@ class InheritedSocketEndpoint:
         @param reactor: The reactor to accept in.
         @param fd: The descriptor that was inherited.
         """
-        self._reactor = reactor
+        super().__init__(reactor)
         self.fd = fd
 
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """
-        Accept on the socket. Its descriptor is let go of: the port has one of its own.
-
-        @param protocolFactory: Builds a protocol for each connection.
-
-        @return: Fires at once with the port, or fails with L{CannotListen}.
-        """
-        return execute(self._listen, protocolFactory)
-
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        """
-        @param factory: Builds a protocol for each connection.
-
-        @return: The port.
-        """
         listening = inheritedListener(self.fd)
         listening.setblocking(False)
         port: IListeningPort

@@ -9,39 +9,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import Any, ClassVar
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
 
-from txfcgi import __version__
 from txfcgi.client.client import Client
 from txfcgi.server.limits import Limits
 from txfcgi.service.allow import AllowList, peerCheck
-from txfcgi.service.errors import (
-    BadAllowList,
-    BadEndpoint,
-    CannotLoad,
-    CannotServe,
-    CannotStart,
-)
+from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, numberOption, optionName
+from txfcgi.service.errors import BadAllowList, BadEndpoint, CannotLoad, CannotServe
 from txfcgi.service.listen import Description, endpointFromText
 from txfcgi.service.loading import loadApplication
 from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from txfcgi.service.welcome import Welcome
-
-
-def optionName(name: str) -> str:
-    """
-    @param name: The name of a field, such as C{firstByte}.
-
-    @return: The same in the words of a command line: C{first-byte}.
-    """
-    return re.sub("([A-Z])", lambda found: "-" + found[1].lower(), name)
 
 
 def _optionName(field: dataclasses.Field[Any]) -> str:
@@ -79,30 +62,6 @@ def _explanations() -> dict[str, str]:
     }
 
 
-def numberOption(option: str, kind: type[int] | type[float], none: bool) -> Callable[[str], Any]:
-    """
-    @param option: The name of an option.
-    @param kind: What its values are.
-    @param none: Whether it can also be switched off.
-
-    @return: Reads one from the command line.
-    """
-
-    def read(text: str) -> int | float | None:
-        if none and text == "none":
-            return None
-        try:
-            value = kind(text)
-        except ValueError:
-            value = -1
-        if not 0 <= value < inf:
-            what = "a whole number" if kind is int else "a number of seconds"
-            raise UsageError(f"--{option} takes {what}{' or none' if none else ''}, not {text!r}")
-        return value
-
-    return read
-
-
 def _limitOptions() -> tuple[list[list[Any]], list[list[Any]]]:
     """
     @return: An option for each field of L{Limits}: those with a number, and those without.
@@ -117,26 +76,23 @@ def _limitOptions() -> tuple[list[list[Any]], list[list[Any]]]:
             flags.append([name, None, text])
         else:
             none = "None" in str(field.type)
-            text += " [default: none]" if field.default is None else ""
             kind = float if "float" in str(field.type) else int
-            parameters.append([name, None, field.default, text, numberOption(name, kind, none)])
+            parameters.append(numberOption(name, field.default, text, kind, none))
     return parameters, flags
 
 
 LIMIT_PARAMETERS, LIMIT_FLAGS = _limitOptions()
 
 
-class ServerOptions(Options):
+class ServerOptions(CommandOptions):
     """
     What every protocol's command takes.
 
-    @cvar command: The name of the command.
     @cvar protocol: The name of the protocol.
     @cvar clientFactory: Makes a client for it, of a reactor and an endpoint.
     @cvar serverFactory: Makes a factory that serves the app.
     """
 
-    command: ClassVar[str]
     protocol: ClassVar[str]
     clientFactory: ClassVar[type[Client] | None] = None
     serverFactory: ClassVar[Callable[..., Any]]
@@ -144,13 +100,7 @@ class ServerOptions(Options):
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
         ["app-dir", "d", ".", "The directory that the module is looked for in first"],
-        [
-            "drain-timeout",
-            None,
-            30.0,
-            "Seconds that the requests which run get to end in, when the server is told to stop",
-            numberOption("drain-timeout", float, False),
-        ],
+        DRAIN_TIMEOUT,
         *LIMIT_PARAMETERS,
     ]
 
@@ -165,8 +115,7 @@ class ServerOptions(Options):
     ]
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+        super().__init__()
         self["ports"] = []
         self["http"] = []
         self["allow-from"] = []
@@ -207,44 +156,6 @@ class ServerOptions(Options):
         holds too
         """
         self["allow-from"].append(text)
-
-    def opt_version(self) -> None:
-        """
-        Display the version of txfcgi and exit
-        """
-        print(f"txfcgi {__version__}")
-        raise SystemExit(0)
-
-    def parseArgs(self, *words: str) -> None:
-        """
-        Refuse what is left when the options are read.
-
-        @param words: The words that are left.
-
-        @raise UsageError: There are some.
-        """
-        if words:
-            raise UsageError(f"{words[0]!r} is not an option")
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """
-        Parse the command line.
-
-        @param options: Its words, or L{None} for this process's own.
-
-        @raise UsageError: It asks for what can't be had.
-
-        @raise CannotStart: The same, under C{twistd} and C{twist}. What they make of a
-            L{UsageError} is a page of their own options, and two different exit statuses.
-        """
-        try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
-        except UsageError as error:
-            if self.parent is None:
-                raise
-            command = f"{os.path.basename(sys.argv[0])} {self.command}"
-            hint = "" if isinstance(error.__cause__, CannotServe) else f"\n(see {command} --help)"
-            raise CannotStart(f"{command}: {error}{hint}") from error
 
     def postOptions(self) -> None:
         """

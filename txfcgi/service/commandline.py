@@ -1,0 +1,115 @@
+"""
+What the command lines of all commands under C{twistd} and C{twist} have in common.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from math import inf
+from typing import Any, ClassVar
+
+from twisted.python.usage import Options, UsageError
+
+from txfcgi import __version__
+from txfcgi.service.errors import CannotServe, CannotStart
+
+
+def optionName(name: str) -> str:
+    """
+    @param name: The name of a field, such as C{firstByte}.
+
+    @return: The same in the words of a command line: C{first-byte}.
+    """
+    return re.sub("([A-Z])", lambda found: "-" + found[1].lower(), name)
+
+
+def numberOption(
+    option: str, default: object, text: str, kind: type[int] | type[float], none: bool = False
+) -> list[Any]:
+    """
+    @param option: The name of an option.
+    @param default: What it is if it is not given.
+    @param text: What it means.
+    @param kind: What its values are.
+    @param none: Whether it can also be switched off.
+
+    @return: The option, as C{optParameters} has it.
+    """
+
+    def read(text: str) -> int | float | None:
+        if none and text == "none":
+            return None
+        try:
+            value = kind(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value < inf:
+            what = "a whole number" if kind is int else "a number of seconds"
+            raise UsageError(f"--{option} takes {what}{' or none' if none else ''}, not {text!r}")
+        return value
+
+    shown = f"{text} [default: none]" if default is None else text
+    return [option, None, default, shown, read]
+
+
+DRAIN_TIMEOUT = numberOption(
+    "drain-timeout",
+    30.0,
+    "Seconds that the requests which run get to end in, when it is told to stop",
+    float,
+)
+
+
+class CommandOptions(Options):
+    """
+    The command line of a command. It takes options, and nothing else.
+
+    @cvar command: The name of the command.
+    """
+
+    command: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+
+    def opt_version(self) -> None:
+        """
+        Display the version of txfcgi and exit
+        """
+        print(f"txfcgi {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *words: str) -> None:
+        """
+        Refuse what is left when the options are read.
+
+        @param words: The words that are left.
+
+        @raise UsageError: There are some.
+        """
+        if words:
+            raise UsageError(f"{words[0]!r} is not an option")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line.
+
+        @param options: Its words, or L{None} for this process's own.
+
+        @raise UsageError: It asks for what can't be had.
+
+        @raise CannotStart: The same, under C{twistd} and C{twist}. What they make of a
+            L{UsageError} is a page of their own options, and two different exit statuses.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            command = f"{os.path.basename(sys.argv[0])} {self.command}"
+            hint = "" if isinstance(error.__cause__, CannotServe) else f"\n(see {command} --help)"
+            raise CannotStart(f"{command}: {error}{hint}") from error
