@@ -5,9 +5,10 @@ SCGI's own, a web server that closes its direction and still waits for the answe
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
@@ -82,11 +83,12 @@ class SCGIServerFactory(ServerFactory):
         lenient: bool = False,
         statusLine: bool = False,
         abortOnEOF: bool = False,
-        **common: Any,
+        clock: IReactorTime | None = None,
+        allowFrom: Callable[[IAddress], bool] | None = None,
     ) -> None:
         """
-        @param common: C{clock} and C{allowFrom}, as of every
-            L{ServerFactory<txfcgi.server.factory.ServerFactory>}.
+        @param app: Called with each request.
+        @param limits: What is taken at the most.
         @param lenient: Whether to take requests that leave the header SCGI out (nginx without its
             scgi_params), and those with an HTTP header that is there several times (nginx before
             1.23).
@@ -95,8 +97,10 @@ class SCGIServerFactory(ServerFactory):
         @param abortOnEOF: Whether a web server that closes its direction has given its request
             up. If not, it gets its answer, and an app hears that it has gone only when it is gone
             for certain: at once on a Unix socket, when it writes over TCP.
+        @param clock: Where the time comes from; the reactor, if not given.
+        @param allowFrom: Tells whether an address may connect.
         """
-        super().__init__(app, limits, **common)
+        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
         self._over: list[Connection] = []
         self._lenient = lenient
         self._statusLine = statusLine
