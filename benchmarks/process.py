@@ -5,6 +5,7 @@ read from the kernel (Linux).
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .model import NotStarted, Settings
+from .model import NotStarted, Sample, Settings
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -35,6 +36,23 @@ def pinned(cores: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def sampleOf(settings: Settings, command: Sequence[str]) -> Sample:
+    """
+    Run a program that measures itself, on the cores for that.
+
+    @param command: One that prints its sample, as L{benchmarks.clients} has them.
+    @raise NotStarted: With the last of what it had to say.
+    """
+    with pinned(settings.measuredCores):
+        ended = subprocess.run(
+            command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
+        )
+    if ended.returncode:
+        raise NotStarted(ended.stderr.strip().rpartition("\n")[2])
+    said = json.loads(ended.stdout)
+    return Sample(said["values"], said["errors"], said["problem"])
 
 
 def cpuSeconds(pid: int) -> float:

@@ -1,14 +1,26 @@
 """
-What the Twisted servers here share: how they listen, and the answer's bytes.
+What the Twisted servers here share: what they are told, how they listen, and the answer's bytes.
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from struct import Struct
 
 from twisted.internet.interfaces import IProtocolFactory
 
 HEADER = Struct(">BBHHBx")
+
+
+def serverArguments(description: str) -> ArgumentParser:
+    """
+    The command line that every server has.
+    """
+    parser = ArgumentParser(description=description)
+    parser.add_argument("socket")
+    parser.add_argument("--answer", required=True)
+    parser.add_argument("--times", type=int, default=1)
+    return parser
 
 
 def answerHead(size: int) -> bytes:

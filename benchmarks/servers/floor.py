@@ -8,11 +8,9 @@ writes in another way.
 
 from __future__ import annotations
 
-import argparse
-
 from twisted.internet.protocol import Factory, Protocol
 
-from .common import answerHead, listen, records
+from .common import answerHead, listen, records, serverArguments
 
 
 class FastCGIFloor(Protocol):
@@ -102,10 +100,7 @@ def main() -> None:
     """
     Serve until the process is ended.
     """
-    parser = argparse.ArgumentParser(description="The Twisted floor.")
-    parser.add_argument("socket")
-    parser.add_argument("--answer", required=True)
-    parser.add_argument("--times", type=int, default=1)
+    parser = serverArguments("The Twisted floor.")
     parser.add_argument("--scgi", action="store_true")
     options = parser.parse_args()
     body = options.answer.encode() * options.times

@@ -8,7 +8,6 @@ a Deferred, and the answer is put together from its headers.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from struct import Struct
 
@@ -16,7 +15,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
-from .common import HEADER, listen, records
+from .common import HEADER, listen, records, serverArguments
 
 BEGIN_BODY = Struct(">HB5x")
 
@@ -166,10 +165,7 @@ def main() -> None:
     """
     Serve until the process is ended.
     """
-    parser = argparse.ArgumentParser(description="A straightforward server.")
-    parser.add_argument("socket")
-    parser.add_argument("--answer", required=True)
-    parser.add_argument("--times", type=int, default=1)
+    parser = serverArguments("A straightforward server.")
     options = parser.parse_args()
     HonestProtocol.application = Application(options.answer.encode() * options.times)
     listen(options.socket, Factory.forProtocol(HonestProtocol))

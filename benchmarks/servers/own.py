@@ -5,11 +5,9 @@ kind of work.
 
 from __future__ import annotations
 
-import argparse
-
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
 
-from .common import listen
+from .common import listen, serverArguments
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -57,11 +55,8 @@ def main() -> None:
     """
     Serve until the process is ended.
     """
-    parser = argparse.ArgumentParser(description="txfcgi.")
-    parser.add_argument("socket")
+    parser = serverArguments("txfcgi.")
     parser.add_argument("application", choices=["one", "every", "waiting", "upload"])
-    parser.add_argument("--answer", required=True)
-    parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--scgi", action="store_true")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)

@@ -5,15 +5,13 @@ of servers, which costs less than any of them.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from ..model import Column, Contestant, NotStarted, Sample, Sampler, Settings, Suite, Target, Work
-from ..process import CHECKOUT, pinned, running
+from ..model import Column, Contestant, Sampler, Settings, Suite, Target, Work
+from ..process import running, sampleOf
 
 FLOOR = "Twisted client floor"
 OWN = "txfcgi client"
@@ -41,20 +39,9 @@ def _calling(name: str, module: str, *arguments: str, times: int = 1) -> Contest
             command = [sys.executable, "-m", f"benchmarks.clients.{module}", str(process.address)]
             command += [*told, "--connections", str(CONNECTIONS), *arguments]
             command += ["--seconds", str(settings.seconds), "--warmup", str(settings.warmup)]
-            yield lambda: _sample(settings, command)
+            yield lambda: sampleOf(settings, command)
 
     return Contestant(name, begin)
-
-
-def _sample(settings: Settings, command: list[str]) -> Sample:
-    with pinned(settings.measuredCores):
-        ended = subprocess.run(
-            command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
-        )
-    if ended.returncode:
-        raise NotStarted(ended.stderr.strip().rpartition("\n")[2])
-    said = json.loads(ended.stdout)
-    return Sample(said["values"], said["errors"], said["problem"])
 
 
 SUITE = Suite(

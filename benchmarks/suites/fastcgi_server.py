@@ -5,6 +5,7 @@ txfcgi's FastCGI server beside the Twisted floor, the honest server and the peer
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from .. import peers
 from ..contestants import IDLE_CONNECTIONS, MEMORY, SPEED, Server, inMemory, ownProgram, underLoad
@@ -44,10 +45,12 @@ UPLOADS = replace(
 )
 MULTIPLEXED = replace(KEPT, connections=4, inflight=16)
 
+_speed = partial(Work, columns=SPEED, base=FLOOR, compared="cpu")
+
 SUITE = Suite(
     "fastcgi-server",
     (
-        Work(
+        _speed(
             name="kept",
             title="16 kept connections",
             contestants=(
@@ -58,25 +61,19 @@ SUITE = Suite(
                 _honest(KEPT),
                 *_peers(KEPT),
             ),
-            columns=SPEED,
-            base=FLOOR,
-            compared="cpu",
             targets=(
                 Target(ONE, FLOOR, 1.15, "kept connection, one param read"),
                 Target(EVERY, FLOOR, 1.6, "kept connection, every param read"),
                 Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function"),
             ),
         ),
-        Work(
+        _speed(
             name="new",
             title="a new connection for each request, 16 at a time",
             contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
-            columns=SPEED,
-            base=FLOOR,
-            compared="cpu",
             targets=(Target(ONE, FLOOR, 1.5, "new connection for each request"),),
         ),
-        Work(
+        _speed(
             name="big",
             title="answers of 1 MiB on 4 kept connections",
             contestants=(
@@ -85,12 +82,9 @@ SUITE = Suite(
                 _honest(BIG_ANSWERS),
                 *_peers(BIG_ANSWERS),
             ),
-            columns=SPEED,
-            base=FLOOR,
-            compared="cpu",
             targets=(Target(BIG, FLOOR, 0.95, "answer of 1 MiB"),),
         ),
-        Work(
+        _speed(
             name="upload",
             title="bodies of 10 MiB on 4 kept connections",
             contestants=(
@@ -99,12 +93,9 @@ SUITE = Suite(
                 _honest(UPLOADS),
                 *_peers(UPLOADS),
             ),
-            columns=SPEED,
-            base=FLOOR,
-            compared="cpu",
             targets=(Target(UPLOAD, FLOOR, 1.05, "body of 10 MiB, async for"),),
         ),
-        Work(
+        _speed(
             name="multiplexed",
             title="16 requests at once on each of 4 connections",
             contestants=(
@@ -113,9 +104,7 @@ SUITE = Suite(
                 _own(ONE, "one", MULTIPLEXED),
                 *_peers(MULTIPLEXED, peers.MULTIPLEXING),
             ),
-            columns=SPEED,
             base=HONEST,
-            compared="cpu",
             targets=(Target(ONE, HONEST, 0.85, "multiplexed, of the honest server"),),
         ),
         Work(

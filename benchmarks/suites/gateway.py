@@ -7,7 +7,6 @@ process of its own that is not.
 
 from __future__ import annotations
 
-import argparse
 import selectors
 import socket
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 from ..load import BIG_SIZE, HELLO
 from ..model import Column, Contestant, Sample, Sampler, Settings, Suite, Target, Work
 from ..process import cpuSeconds, pinned, running
-from ..servers.common import listen
+from ..servers.common import listen, serverArguments
 
 STATIC = "twisted.web, static"
 GATEWAY = "txfcgi gateway"
@@ -198,10 +197,7 @@ def main() -> None:
     """
     Serve until the process is ended.
     """
-    parser = argparse.ArgumentParser(description="HTTP, static or passed on.")
-    parser.add_argument("socket")
-    parser.add_argument("--answer", required=True)
-    parser.add_argument("--times", type=int, default=1)
+    parser = serverArguments("HTTP, static or passed on.")
     parser.add_argument("--backend")
     options = parser.parse_args()
 

@@ -4,14 +4,12 @@ Requests in memory: txfcgi's test kit beside treq's, which does the same for twi
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from ..model import Column, Contestant, NotStarted, Sample, Sampler, Settings, Suite, Target, Work
-from ..process import CHECKOUT, pinned
+from ..model import Column, Contestant, Sampler, Settings, Suite, Target, Work
+from ..process import sampleOf
 
 REQUESTS = 1_000
 STUB = "treq StubTreq"
@@ -31,24 +29,13 @@ def _inMemory(name: str, what: str) -> Contestant:
 
     @contextmanager
     def begun(settings: Settings) -> Iterator[Sampler]:
-        yield lambda: _sample(settings, what)
+        command = [sys.executable, "-m", "benchmarks.clients.memory", what, str(REQUESTS)]
+        yield lambda: sampleOf(settings, command)
 
     def begin(settings: Settings) -> AbstractContextManager[Sampler]:
         return begun(settings)
 
     return Contestant(name, begin)
-
-
-def _sample(settings: Settings, what: str) -> Sample:
-    command = [sys.executable, "-m", "benchmarks.clients.memory", what, str(REQUESTS)]
-    with pinned(settings.measuredCores):
-        ended = subprocess.run(
-            command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
-        )
-    if ended.returncode:
-        raise NotStarted(ended.stderr.strip().rpartition("\n")[2])
-    said = json.loads(ended.stdout)
-    return Sample(said["values"], said["errors"], said["problem"])
 
 
 SUITE = Suite(
