@@ -176,6 +176,37 @@ class WritingTests(SocketTests):
         self.line.settle()
         self.assertTrue(self.protocol.lost)
 
+    def test_brokenAndRead(self) -> None:
+        """
+        Whoever wants to hears of that, and can read what the peer has sent; then there is no room
+        any more.
+        """
+        for waiting in (False, True):
+            self.connect()
+            received: list[bytes] = []
+            errors: list[OSError] = []
+            self.protocol.dataReceived = received.append  # type: ignore[method-assign,assignment]
+            self.outlet = Outlet(self.line.near, self.line.reactor, errors.append)
+            self.protocol.outlet = self.outlet
+            if waiting:
+                self.fill()
+            self.line.far.send(b"x" * 200_000)
+            self.line.far.close()
+            if waiting:
+                self.line.settle()
+            else:
+                self.outlet.write(b"abc")
+            self.assertEqual(len(errors), 1)
+            self.assertTrue(self.outlet.full)
+            self.outlet.write(b"nobody is there")
+            self.assertEqual(self.outlet.queued, HIGH_WATER)
+            self.assertEqual(self.line.reactor.writers, set())
+            while not self.protocol.lost:
+                self.line.read()
+            self.assertEqual(b"".join(received), b"x" * 200_000)
+            self.assertEqual(self.outlet.queued, 0)
+            self.assertEqual(set(vars(self.line.near)) & {"doRead", "writeSomeData"}, set())
+
     def test_unixServer(self) -> None:
         """
         A Unix socket that was accepted is read as any other, and nothing keeps it alive afterwards.

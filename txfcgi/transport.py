@@ -11,7 +11,7 @@ from collections.abc import Callable
 from errno import ENOBUFS, EWOULDBLOCK
 from functools import partial
 from socket import AF_INET, AF_INET6, SHUT_WR, socket
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from twisted.internet.interfaces import (
     IConsumer,
@@ -38,6 +38,14 @@ _JOINED: Final = 16_384
 _PIECES: Final = 512
 
 
+def _writeSomeData(transport: Connection, data: bytes) -> Any:
+    """
+    Send what is in the transport's own buffer: mostly nothing. That takes no system call, which
+    would fail where the peer takes nothing any more, before all that came from it is read.
+    """
+    return Connection.writeSomeData(transport, data) if data else 0
+
+
 @implementer(IPushProducer, IPullProducer)
 class Outlet:
     """
@@ -51,6 +59,7 @@ class Outlet:
     """
 
     __slots__ = (
+        "_broken",
         "_clock",
         "_closing",
         "_consumer",
@@ -68,9 +77,20 @@ class Outlet:
         "queued",
     )
 
-    def __init__(self, transport: ITransport, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        transport: ITransport,
+        clock: IReactorTime,
+        broken: Callable[[OSError], None] | None = None,
+    ) -> None:
+        """
+        @param broken: Is told when the peer turns out to take nothing any more. What it has sent
+            can still be read then, and what waits to be sent does so for good. Without it, the
+            connection is cut.
+        """
         self._transport = transport
         self._clock = clock
+        self._broken = broken
         self._resting: IDelayedCall | None = None
         self._consumer = cast(IConsumer, transport)
         self._queue: list[Buffer] | None = None
@@ -87,6 +107,7 @@ class Outlet:
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._handle = transport.getHandle()
             transport.bufferSize = _READ_BYTES
+            transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
             if isinstance(transport, (UNIXServer, UNIXClient)):
                 # What a Unix socket reads costs more there, for the sake of file descriptors that
                 # may come with it. None is wanted here, and a plain read refuses them.
@@ -218,10 +239,18 @@ class Outlet:
         The socket took nothing: it is full, or it is broken, and then there is no room any more
         until the loss of the connection is known.
         """
-        if error.errno not in (EWOULDBLOCK, ENOBUFS):
-            self.lost()
-            self._paused = True
+        if error.errno in (EWOULDBLOCK, ENOBUFS):
+            return
+        if self._registered:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        self.lost()
+        self._paused = True
+        if self._broken is None:
             cast(Connection, self._transport).abortConnection()
+        else:
+            self.queued = HIGH_WATER
+            self._broken(error)
 
     def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
         """
@@ -370,7 +399,9 @@ class Outlet:
         """
         self._lost = True
         if self._handle is not None:
-            vars(self._transport).pop("doRead", None)  # it would keep the transport alive
+            # These would keep the transport alive.
+            vars(self._transport).pop("doRead", None)
+            vars(self._transport).pop("writeSomeData", None)
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None

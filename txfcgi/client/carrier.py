@@ -8,11 +8,13 @@ holds the peer back when nobody reads. A pool uses it; so can anybody who brings
 from __future__ import annotations
 
 from collections.abc import Iterable
+from errno import ECONNRESET
 from functools import partial
 from typing import ClassVar, cast
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPushProducer, ITCPTransport, ITransport
 from twisted.internet.protocol import Protocol as BaseProtocol
 from twisted.internet.protocol import connectionDone
@@ -80,6 +82,7 @@ class ClientProtocol(BaseProtocol):
         self._reason: Exception | None = None
         self._paused = False
         self._retired = False
+        self._unread = False
         self._closing = False
         self._closeBy = NEVER
         self.lost = False
@@ -136,7 +139,7 @@ class ClientProtocol(BaseProtocol):
         """
         assert self.transport is not None
         self._transport = self.transport
-        self._outlet = Outlet(self._transport, self._timers.clock)
+        self._outlet = Outlet(self._transport, self._timers.clock, self._broken)
         self.openedAt = self.idleSince = self._seconds()
         self._timers.watch(self)
 
@@ -145,19 +148,40 @@ class ClientProtocol(BaseProtocol):
         The connection is gone.
         """
         self.lost = self._closing = True
-        self._outlet.lost()
         self._timers.forget(self)
         error = self._reason or cast(Exception, reason.value)
         calls: list[Call] = []
-        if isinstance(error, ConnectionDone):
+        if isinstance(error, ConnectionDone) or self._closedUnread(error):
             calls += self._take(self._connection.receiveEnd())
         calls += self._drop(error)
+        self._outlet.lost()
         if self.keeper is not None:
             self.keeper.gone(self)
         self._questions.fail(NoResponse(error))
         for call in calls:
             self._stopSending(call)
             call.deliver()
+
+    def _broken(self, error: OSError) -> None:
+        """
+        The peer takes nothing any more. Its answer may be here nevertheless.
+        """
+        self._retired = True
+        if error.errno == ECONNRESET:
+            # The system says so once. What is read from now on ends as if the peer had ended it.
+            self._reason = ConnectionLost(str(error))
+
+    def _closedUnread(self, error: Exception) -> bool:
+        """
+        Whether the peer has closed the connection before it had read everything. Over a Unix
+        socket, that is an error which comes behind all that was sent; over TCP, it may come in the
+        place of a part of it.
+        """
+        return (
+            type(error) is ConnectionLost
+            and not self._paused
+            and isinstance(self._transport.getPeer(), UNIXAddress)
+        )
 
     # Asking
 
@@ -352,7 +376,7 @@ class ClientProtocol(BaseProtocol):
         if sending is not None:
             if not sending.whole:
                 # The peer will not read the rest, or read it as it likes.
-                self._retired = True
+                self._retired = self._unread = True
             self._stopSending(call)
         if call in self._held:
             self.go(call)
@@ -372,7 +396,7 @@ class ClientProtocol(BaseProtocol):
         now = self._seconds()
         usable = self._usableAt(now)
         if not self._calls:
-            if not usable:
+            if not usable or self.unsent:
                 self.close()
                 return
             self.idleSince = now
@@ -394,9 +418,12 @@ class ClientProtocol(BaseProtocol):
 
     def close(self) -> None:
         """
-        Close the connection when all that was written is on its way.
+        Close the connection. Nobody waits until the peer has taken the rest of a request that was
+        answered.
         """
-        if not self._closing:
+        if self._unread or self.unsent:
+            self.abort()
+        elif not self._closing:
             self._closing = True
             if self.keeper is not None:
                 self.keeper.retired(self)
