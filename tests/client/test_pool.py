@@ -28,7 +28,7 @@ from txfcgi.errors import (
 )
 
 from .backends import GET, HEAD, NO_RETRY, POST, Backend, Transport, client, outcome
-from .test_requests import Producer
+from .test_requests import Producer, Silent, pieces
 
 
 class TestKeeping:
@@ -937,6 +937,22 @@ class TestClosing:
         result = outcome(calling.request(GET))
         assert outcome(calling.close()) == [None]
         assert isinstance(result[0], RequestNotSent)
+        assert clock.getDelayedCalls() == []
+
+    def test_whileSpooling(self) -> None:
+        """
+        A body that is being collected is not wanted any more, and none after it.
+        """
+        clock = Clock()
+        calling = client(Backend(), clock=clock)
+        silent = Silent()
+        result = outcome(calling.request(POST, silent.pieces()))
+        assert outcome(calling.close()) == [None]
+        result += outcome(calling.request(POST, pieces(b"a")))
+        for error in result:
+            assert isinstance(error, RequestNotSent)
+            assert isinstance(error.reason, ClientClosed)
+        assert silent.cancelled
         assert clock.getDelayedCalls() == []
 
     def test_connectionThatComesTooLate(self) -> None:

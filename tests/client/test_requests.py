@@ -52,6 +52,7 @@ from txfcgi.errors import (
     RequestAborted,
     RequestBodyMismatch,
     RequestFailed,
+    RequestNotSent,
     RequestRefused,
     RequestSentInPart,
     ResponseCutOff,
@@ -665,6 +666,27 @@ async def pieces(*data: bytes) -> AsyncIterator[bytes]:
         yield await succeed(piece)
 
 
+class Silent:
+    """
+    A body that begins, and then has nothing more to say.
+
+    @ivar cancelled: Whether it was told that nobody waits for it.
+    """
+
+    cancelled = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """
+        Its pieces.
+        """
+        yield b"a"
+        try:
+            await Deferred()
+        except CancelledError:
+            self.cancelled = True
+            raise
+
+
 class TestBodies:
     """
     Requests with a body.
@@ -1063,6 +1085,18 @@ class TestCancelling:
         assert isinstance(result[0], CancelledError)
         assert producer.calls == ["stop"]
 
+    @pytest.mark.parametrize("unknownLength", ["spool", "stream"])
+    def test_silentSource(self, unknownLength: Any) -> None:
+        """
+        A request whose body has nothing more to say, be it collected or sent as it comes.
+        """
+        silent = Silent()
+        asked = client(Backend(), unknownLength=unknownLength).request(POST, silent.pieces())
+        result = outcome(asked)
+        asked.cancel()
+        assert isinstance(result[0], CancelledError)
+        assert silent.cancelled
+
     def test_afterTheHead(self) -> None:
         """
         The rest of a response can be done without, once or twice.
@@ -1109,6 +1143,18 @@ class TestProtocol:
         (error,) = outcome(protocol.request(GET))
         assert isinstance(error.reason, ClientClosed)
         backend.settle()
+        assert clock.getDelayedCalls() == []
+
+    def test_lostWhileSpooling(self) -> None:
+        """
+        When it is gone, no body is collected for it any more.
+        """
+        backend, protocol, clock = self.connected()
+        silent = Silent()
+        result = outcome(protocol.request(POST, silent.pieces()))
+        backend.last.close()
+        assert isinstance(result[0], RequestNotSent)
+        assert silent.cancelled
         assert clock.getDelayedCalls() == []
 
     def test_multiplexed(self) -> None:

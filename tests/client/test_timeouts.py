@@ -15,12 +15,14 @@ from txfcgi.errors import (
     BackendTimedOut,
     NoResponse,
     RequestFailed,
+    RequestNotSent,
     RequestSentInPart,
     ResponseCutOff,
 )
+from txfcgi.wire.records import Role
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
-from .test_requests import Producer
+from .test_requests import Producer, Silent
 
 OFF: dict[str, Any] = {
     "connect": None,
@@ -172,6 +174,43 @@ class TestTimeouts:
             backend.last.stdout(b"x")
         clock.advance(2)
         assertTimedOut(content[0], ResponseCutOff, "total")
+
+    @pytest.mark.parametrize("unknownLength", ["spool", "stream"])
+    def test_totalOfBody(self, unknownLength: Any) -> None:
+        """
+        A body whose source says nothing, be it collected or sent as it comes.
+        """
+        clock = Clock()
+        calling = client(
+            Backend(), clock=clock, unknownLength=unknownLength, timeouts={**OFF, "total": 10}
+        )
+        silent = Silent()
+        result = outcome(calling.request(POST, silent.pieces()))
+        clock.advance(9.9)
+        assert result == []
+        clock.advance(0.1)
+        kind = RequestNotSent if unknownLength == "spool" else RequestSentInPart
+        assertTimedOut(result[0], kind, "total")
+        assert silent.cancelled
+        outcome(calling.close())
+        assert clock.getDelayedCalls() == []
+
+    def test_totalOfData(self) -> None:
+        """
+        All that a Filter gets has to come within the time of its request.
+        """
+        clock = Clock()
+        calling = client(Backend(), clock=clock, timeouts={**OFF, "total": 10})
+        producer, silent = Producer(), Silent()
+        result = outcome(calling.request(POST, silent.pieces(), data=producer, role=Role.FILTER))
+        clock.advance(6)
+        producer.consumer.write(b"abc")
+        producer.finished.callback(None)
+        clock.advance(3.9)
+        assert result == []
+        clock.advance(0.1)
+        assertTimedOut(result[0], RequestNotSent, "total")
+        assert silent.cancelled
 
     def test_off(self) -> None:
         """

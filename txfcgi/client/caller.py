@@ -5,6 +5,7 @@ L{Caller}: how requests are asked for, the same at a client with its pool and at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -17,6 +18,7 @@ from .call import Call
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared, prepare, prepareWithoutBody
 from .response import ClientResponse, Result
+from .spool import Spools
 from .timers import NEVER, Timers
 
 
@@ -42,6 +44,7 @@ class Caller:
 
     options: ClientOptions
     _timers: Timers
+    _spools: Spools
 
     def request(
         self,
@@ -159,7 +162,13 @@ class Caller:
         total = timeouts.total
         expires = NEVER if total is None else self._timers.clock.seconds() + total
         prepared: Prepared = await prepare(
-            params, role, body, data, dataLastModified, self.options, self._timers.clock
+            params,
+            role,
+            body,
+            data,
+            dataLastModified,
+            self.options.unknownLength,
+            partial(self._spools.spool, total=timeouts.total, expires=expires),
         )
         call = Call(prepared, self.options, timeouts, context, raw)
         call.expires = expires

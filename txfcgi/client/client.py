@@ -17,6 +17,7 @@ from .carrier import ClientProtocol
 from .options import ClientOptions, Timeouts
 from .pool import Pool
 from .protocol import VALUES
+from .spool import Spools
 from .timers import Timers
 
 Endpoint = IStreamClientEndpoint | str
@@ -48,6 +49,7 @@ class Client(Caller):
         """
         self.options = ClientOptions() if options is None else options
         self._timers = Timers(reactor if clock is None else clock)
+        self._spools = Spools(self._timers.clock, self.options)
         several = list(endpoint) if isinstance(endpoint, (list, tuple)) else [endpoint]
         endpoints = [
             clientFromString(reactor, one) if isinstance(one, str) else one for one in several
@@ -63,6 +65,7 @@ class Client(Caller):
 
         @return: Fires when they are closed. Nothing of the client is left in the reactor then.
         """
+        self._spools.close()
         return self.pool.close()
 
 

@@ -5,10 +5,8 @@ is known or need not be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
-
-from twisted.internet.interfaces import IReactorTime
 
 from ..bodies import Body, knownLength
 from ..errors import (
@@ -21,8 +19,10 @@ from ..errors import (
 from ..wire.cgi import readContentLength
 from ..wire.encoding import Params, Text
 from ..wire.records import Role
-from .options import ClientOptions, UnknownLength
-from .spool import SpooledBody, spool
+from .options import UnknownLength
+from .spool import SpooledBody
+
+Spool = Callable[[Body], Awaitable[bytes | SpooledBody]]
 
 _LENGTH: Final = ("CONTENT_LENGTH", b"CONTENT_LENGTH")
 _METHOD: Final = ("REQUEST_METHOD", b"REQUEST_METHOD")
@@ -142,12 +142,14 @@ async def prepare(
     body: Body | None,
     data: Body | None,
     dataLastModified: int | None,
-    options: ClientOptions,
-    clock: IReactorTime,
+    unknownLength: UnknownLength,
+    spool: Spool,
 ) -> Prepared:
     """
     Any request.
 
+    @param unknownLength: What becomes of a body of unknown length.
+    @param spool: Collects what has to be.
     @raise InvalidRequest: If its parts don't go together.
     """
     if data is not None and role != Role.FILTER:
@@ -161,16 +163,14 @@ async def prepare(
     values: dict[str, str] = {}
     length = dataLength = None
     if role == Role.FILTER:
-        data, dataLength = await _measured(b"" if data is None else data, None, options, clock)
+        data, dataLength = await _measured(b"" if data is None else data, None, "spool", spool)
         values["FCGI_DATA_LENGTH"] = str(dataLength)
         if dataLastModified is not None:
             values["FCGI_DATA_LAST_MOD"] = str(dataLastModified)
     if body is None:
         params = prepareWithoutBody(params, role).params
     else:
-        body, length = await _measured(
-            body, declaredLength(params), options, clock, options.unknownLength
-        )
+        body, length = await _measured(body, declaredLength(params), unknownLength, spool)
         if length is not None:
             values["CONTENT_LENGTH"] = str(length)
     if values:
@@ -185,9 +185,8 @@ async def prepare(
 async def _measured(
     body: Body,
     declared: int | None,
-    options: ClientOptions,
-    clock: IReactorTime,
-    unknownLength: UnknownLength = "spool",
+    unknownLength: UnknownLength,
+    spool: Spool,
 ) -> tuple[Body, int | None]:
     """
     A body and its length; spooled if that is the only way to know it.
@@ -204,5 +203,5 @@ async def _measured(
         return body, length
     if unknownLength == "refuse":
         raise LengthRequired("a request body of unknown length is refused")
-    spooled = await spool(body, clock, options.spoolMemory, options.spoolBytes)
+    spooled = await spool(body)
     return spooled, spooled.length if isinstance(spooled, SpooledBody) else len(spooled)

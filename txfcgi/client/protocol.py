@@ -9,13 +9,15 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.python.failure import Failure
 
 from ..errors import ClientClosed, PoolFull
 from .call import Call
 from .caller import Caller
 from .carrier import ClientProtocol
 from .options import ClientOptions
+from .spool import Spools
 from .timers import Timers
 
 # What an application may be asked (section 4.1).
@@ -30,6 +32,7 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
 
     def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
         super().__init__(Timers(reactor), ClientOptions() if options is None else options)
+        self._spools = Spools(reactor, self.options)
 
     def getValues(self, names: Iterable[str] = VALUES) -> Deferred[dict[str, str]]:
         """
@@ -39,6 +42,13 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
         @return: Fires with those that it knows.
         """
         return self.askValues(names, self.options.timeouts.firstByte)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self._spools.close()
+        super().connectionLost(reason)
 
     def _submit(self, call: Call) -> None:
         if self._closing or not self.usable:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IConsumer, IProducer, IReactorTime
 from zope.interface import implementer
 
 from ..bodies import Body, sendBody
-from ..errors import BodyTooLarge
+from ..errors import BackendTimedOut, BodyTooLarge, ClientClosed, RequestNotSent
 from ..streams import TURN, OutputStream, asBuffer
 from ..wire.framing import Buffer
+from .options import ClientOptions
 
 _PIECE: Final = 65_536
 
@@ -97,20 +98,63 @@ class _Spool:
         """
 
 
-async def spool(body: Body, clock: IReactorTime, memory: int, limit: int) -> bytes | SpooledBody:
+class Spools:
     """
-    Read a body to its end.
+    The bodies that a client is collecting.
+    """
 
-    @param memory: How many bytes are kept in memory; more go into a file.
-    @param limit: How many bytes the body may have.
-    @return: The body: as bytes if it is in memory.
-    @raise BodyTooLarge: If it has more than C{limit}.
-    """
-    kept = _Spool(clock, memory, limit)
-    with kept.file:
-        await sendBody(body, cast(OutputStream, kept))
-        if kept.length > memory:
-            kept.file.flush()
-            return SpooledBody(os.dup(kept.file.fileno()), kept.length)
-        kept.file.seek(0)
-        return kept.file.read()
+    def __init__(self, clock: IReactorTime, options: ClientOptions) -> None:
+        self._clock = clock
+        self._options = options
+        self._running: set[Deferred[bytes | SpooledBody]] = set()
+        self._closed = False
+
+    async def spool(
+        self, body: Body, *, total: float | None, expires: float
+    ) -> bytes | SpooledBody:
+        """
+        Read a body to its end.
+
+        @param total: The total timeout of its request, and C{expires} is when that is over.
+        @return: The body: as bytes if it is in memory.
+        @raise BodyTooLarge: If it has more than C{spoolBytes}.
+        @raise RequestNotSent: If it did not end in time, or the client was closed.
+        """
+        if self._closed:
+            raise RequestNotSent(ClientClosed("the client is closed"))
+
+        def late(_: object, seconds: float) -> NoReturn:
+            assert total is not None
+            raise RequestNotSent(BackendTimedOut("total", total))
+
+        spooling = Deferred.fromCoroutine(self._read(body))
+        self._running.add(spooling)
+        if total is not None:
+            spooling.addTimeout(max(0.0, expires - self._clock.seconds()), self._clock, late)
+        try:
+            return await spooling
+        except CancelledError:
+            if self._closed:
+                raise RequestNotSent(ClientClosed("the client was closed")) from None
+            raise
+        finally:
+            self._running.discard(spooling)
+
+    async def _read(self, body: Body) -> bytes | SpooledBody:
+        memory = self._options.spoolMemory
+        kept = _Spool(self._clock, memory, self._options.spoolBytes)
+        with kept.file:
+            await sendBody(body, cast(OutputStream, kept))
+            if kept.length > memory:
+                kept.file.flush()
+                return SpooledBody(os.dup(kept.file.fileno()), kept.length)
+            kept.file.seek(0)
+            return kept.file.read()
+
+    def close(self) -> None:
+        """
+        Collect no more.
+        """
+        self._closed = True
+        for spooling in list(self._running):
+            spooling.cancel()
