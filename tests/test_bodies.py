@@ -10,77 +10,16 @@ from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IConsumer
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import FileBodyProducer
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
-from zope.interface import implementer
 
 from txfcgi.bodies import SLICE, knownLength, releaseBody, sendBody
 from txfcgi.errors import InvalidResponse, RequestAborted
 from txfcgi.streams import InputStream, OutputStream
 from txfcgi.transport import Outlet
 
+from .producers import Pieces, Producer
 from .test_streams import Tap, Way
-
-
-@implementer(IBodyProducer)
-class Producer:
-    """
-    A producer that writes when a test does.
-    """
-
-    def __init__(self, length: Any = UNKNOWN_LENGTH) -> None:
-        self.length = length
-        self.asked: list[str] = []
-        self.finished: Deferred[None] = Deferred()
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """
-        Keep the consumer.
-        """
-        self.consumer = consumer
-        return self.finished
-
-    def pauseProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.asked.append("pause")
-
-    def resumeProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.asked.append("resume")
-
-    def stopProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.asked.append("stop")
-
-
-class Pieces:
-    """
-    An iterable that knows whether it was closed.
-    """
-
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = iter(pieces)
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._pieces)
-
-    def close(self) -> None:
-        """
-        Is noted.
-        """
-        self.closed = True
 
 
 class AsyncPieces:
@@ -235,13 +174,13 @@ class SendTests(SynchronousTestCase):
         self.way.full = True
         body.consumer.write(b"a")
         self.way.drained()
-        self.assertEqual(body.asked, ["pause", "resume"])
+        self.assertEqual(body.calls, ["start", "pause", "resume"])
         self.assertNoResult(done)
         body.finished.callback(None)
         self.successResultOf(done)
         self.way.full = True
         self.output.write(b"b")
-        self.assertEqual(body.asked, ["pause", "resume"])
+        self.assertEqual(body.calls, ["start", "pause", "resume"])
 
     def test_producerAtOnce(self) -> None:
         """
@@ -250,7 +189,7 @@ class SendTests(SynchronousTestCase):
         body = Producer()
         body.finished.callback(None)
         self.successResultOf(self.send(body))
-        self.assertEqual(body.asked, [])
+        self.assertEqual(body.calls, ["start"])
 
     def test_producerFails(self) -> None:
         """
@@ -260,7 +199,7 @@ class SendTests(SynchronousTestCase):
         done = self.send(body)
         body.finished.errback(ZeroDivisionError())
         self.failureResultOf(done, ZeroDivisionError)
-        self.assertEqual(body.asked, [])
+        self.assertEqual(body.calls, ["start"])
 
     def test_producerCancelled(self) -> None:
         """
@@ -271,7 +210,7 @@ class SendTests(SynchronousTestCase):
         done.cancel()
         self.failureResultOf(done, CancelledError)
         self.output.fail(RequestAborted("gone"))
-        self.assertEqual(body.asked, ["stop"])
+        self.assertEqual(body.calls, ["start", "stop"])
 
 
 class ReleaseTests(SynchronousTestCase):
@@ -285,7 +224,7 @@ class ReleaseTests(SynchronousTestCase):
         """
         body = Producer()
         releaseBody(body)
-        self.assertEqual(body.asked, ["stop"])
+        self.assertEqual(body.calls, ["stop"])
         file = BytesIO(b"file")
         releaseBody(FileBodyProducer(file))
         self.assertTrue(file.closed)

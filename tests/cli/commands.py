@@ -19,9 +19,10 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
-from txfcgi import testing
+from txfcgi import Request, Response, testing
 from txfcgi.cli.console import Console
 from txfcgi.cli.main import makeParser
+from txfcgi.client.client import Client
 
 reactor: Any = globalReactor
 
@@ -120,10 +121,29 @@ class Stopping:
         return getattr(reactor, name)
 
 
+async def echo(request: Request) -> Response:
+    """
+    An app that gives back the body.
+    """
+    return Response(200, {"Set-Cookie": "abc"}, request.stdin)
+
+
 class DumpCase(CommandCase):
     """
     Tests of C{txfcgi dump --listen ... --connect ...}.
     """
+
+    async def converse(self, client: Client) -> None:
+        """
+        Ask L{echo} twice, with a long body and with none.
+        """
+        self.addCleanup(client.close)
+        body = b"0123456789" * 400_000
+        response = await client.request({"HTTP_COOKIE": "abc"}, body)
+        self.assertEqual(await response.content(), body)
+        response = await client.request({"X": "y"})
+        await response.content()
+        await client.close()
 
     async def passing(self, to: str, *words: str) -> tuple[str, Any]:
         """

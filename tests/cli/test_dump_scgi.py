@@ -21,7 +21,7 @@ from txfcgi.errors import RequestFailed
 from txfcgi.wire.records import BeginRequest, EndRequest
 from txfcgi.wire.scgiclient import encodeHeaders
 
-from .commands import CommandCase, DumpCase, reactor
+from .commands import CommandCase, DumpCase, echo, reactor
 
 HEADERS = encodeHeaders(
     (
@@ -277,19 +277,8 @@ class PassingTests(DumpCase):
         """
         Requests and answers pass unchanged, and are shown.
         """
-
-        async def app(request: Request) -> Response:
-            return Response(200, {"Set-Cookie": "abc"}, request.stdin)
-
-        path, stop = await self.passing(await self.serve(app, "scgi"), "--scgi")
-        client = SCGIClient(reactor, f"unix:{path}")
-        self.addCleanup(client.close)
-        body = b"0123456789" * 400_000
-        response = await client.request({"HTTP_COOKIE": "abc"}, body)
-        self.assertEqual(await response.content(), body)
-        response = await client.request({"X": "y"})
-        await response.content()
-        await client.close()
+        path, stop = await self.passing(await self.serve(echo, "scgi"), "--scgi")
+        await self.converse(SCGIClient(reactor, f"unix:{path}"))
         lines = await stop()
         for line in (
             "1>     CONTENT_LENGTH=4000000",

@@ -12,7 +12,9 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRef
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from tests.producers import Producer
 from tests.wire.conversations import STDOUT, pair, record
+from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import RetryPolicy
 from txfcgi.errors import (
     BackendTimedOut,
@@ -28,7 +30,20 @@ from txfcgi.errors import (
 )
 
 from .backends import GET, HEAD, NO_RETRY, POST, Backend, Transport, client, outcome
-from .test_requests import Producer, Silent, pieces
+from .test_requests import Silent, pieces
+
+
+def twoKept() -> tuple[Backend, FastCGIClient]:
+    """
+    A client with two idle connections, and room for no other.
+    """
+    backend = Backend()
+    calling = client(backend, maxConnections=2)
+    for _ in range(2):
+        outcome(calling.request(GET))
+    for connection in backend.connections:
+        connection.answer()
+    return backend, calling
 
 
 class TestKeeping:
@@ -422,12 +437,7 @@ class TestRetry:
         The second attempt is not made on a connection that may be as stale; if there is no room for
         a new one, one of those is closed.
         """
-        backend = Backend()
-        calling = client(backend, maxConnections=2)
-        for _ in range(2):
-            outcome(calling.request(GET))
-        for connection in backend.connections:
-            connection.answer()
+        backend, calling = twoKept()
         result = outcome(calling.request(GET))
         backend.connections[1].close()
         assert len(backend.connections) == 3
@@ -573,12 +583,7 @@ class TestRoomForRetry:
         """
         An idle connection makes room.
         """
-        backend = Backend()
-        calling = client(backend, maxConnections=2)
-        for _ in range(2):
-            outcome(calling.request(GET))
-        for connection in backend.connections:
-            connection.answer()
+        backend, calling = twoKept()
         result = outcome(calling.request(GET))
         backend.connections[1].read()
         backend.connections[1].close()

@@ -12,17 +12,16 @@ import pytest
 import treq
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock, Cooperator
 from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.client import FileBodyProducer, ResponseDone
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyObject
 
+from tests.producers import Producer
 from tests.wire.conversations import STDOUT, endRequest, record
 from txfcgi.client.options import ClientOptions
 from txfcgi.client.protocol import FastCGIClientFactory, FastCGIClientProtocol
@@ -621,43 +620,6 @@ class TestBadBackends:
         assert len(flushLoggedErrors(ZeroDivisionError)) == 1
 
 
-@implementer(IBodyProducer)
-class Producer:
-    """
-    A body that is produced when the test says so.
-    """
-
-    def __init__(self, length: Any = UNKNOWN_LENGTH) -> None:
-        self.length = length
-        self.finished: Deferred[None] = Deferred()
-        self.calls: list[str] = []
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """
-        Begin.
-        """
-        self.consumer = consumer
-        return self.finished
-
-    def pauseProducing(self) -> None:
-        """
-        Note it.
-        """
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        """
-        Note it.
-        """
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        """
-        Note it.
-        """
-        self.calls.append("stop")
-
-
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:
     """
     An asynchronous iterable.
@@ -732,9 +694,9 @@ class TestBodies:
         outcome(client(backend).request(POST, producer))
         backend.last.transport.producer.pauseProducing()
         producer.consumer.write(b"ab")
-        assert producer.calls == ["pause"]
+        assert producer.calls == ["start", "pause"]
         backend.last.transport.producer.resumeProducing()
-        assert producer.calls == ["pause", "resume"]
+        assert producer.calls == ["start", "pause", "resume"]
 
     def test_mismatch(self) -> None:
         """
@@ -1083,7 +1045,7 @@ class TestCancelling:
         result = outcome(asked)
         asked.cancel()
         assert isinstance(result[0], CancelledError)
-        assert producer.calls == ["stop"]
+        assert producer.calls == ["start", "stop"]
 
     @pytest.mark.parametrize("unknownLength", ["spool", "stream"])
     def test_silentSource(self, unknownLength: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from tests.producers import Producer
 from txfcgi.client.options import Timeouts
 from txfcgi.client.timers import NEVER, Timers
 from txfcgi.errors import (
@@ -22,7 +23,7 @@ from txfcgi.errors import (
 from txfcgi.wire.records import Role
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
-from .test_requests import Producer, Silent
+from .test_requests import Silent
 
 OFF: dict[str, Any] = {
     "connect": None,

@@ -10,12 +10,10 @@ from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.task import Cooperator
 from twisted.web.client import FileBodyProducer
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
-from zope.interface import implementer
 
+from tests.producers import Pieces, Producer
 from txfcgi import (
     Allow,
     AuthorizerRequest,
@@ -76,66 +74,6 @@ class Awaited:
 
     def __await__(self) -> Iterator[Any]:
         return succeed(Response(200, PAGE, b"awaited")).__await__()
-
-
-@implementer(IBodyProducer)
-class Producer:
-    """
-    A producer that is told what to write.
-    """
-
-    def __init__(self, length: Any = UNKNOWN_LENGTH) -> None:
-        self.length = length
-        self.calls: list[str] = []
-        self.finished: Deferred[None] = Deferred()
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """
-        Take the consumer.
-        """
-        self.calls.append("start")
-        self.consumer = consumer
-        return self.finished
-
-    def pauseProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        """
-        Is noted.
-        """
-        self.calls.append("stop")
-
-
-class Pieces:
-    """
-    A body in pieces, which knows whether it was closed.
-    """
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = iter(pieces)
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self.pieces)
-
-    def close(self) -> None:
-        """
-        Is noted.
-        """
-        self.closed = True
 
 
 async def asynchronous(*pieces: bytes) -> AsyncIterator[bytes]:

@@ -108,17 +108,14 @@ class Program:
         self._process.stdout.close()
 
 
-class ProgramTests(SynchronousTestCase):
+class FolderTests(SynchronousTestCase):
     """
-    Tests that start programs, each in a folder of its own, with a short name: that of a Unix socket
-    may have 107 bytes.
+    Tests that have a folder each, with a short name: that of a Unix socket may have 107 bytes.
     """
 
     def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="service-")
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.write("sample.py", SAMPLE)
-        self.socketPath = self.path("app.sock")
 
     def path(self, name: str) -> str:
         """
@@ -132,6 +129,17 @@ class ProgramTests(SynchronousTestCase):
         """
         with open(self.path(name), "w") as file:
             file.write(text)
+
+
+class ProgramTests(FolderTests):
+    """
+    Tests that start programs, each in its folder.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("sample.py", SAMPLE)
+        self.socketPath = self.path("app.sock")
 
     def start(self, *words: str, env: Mapping[str, str] | None = None, **options: Any) -> Program:
         """

@@ -5,14 +5,12 @@ Tests of L{txfcgi.service.loading}.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.service.errors import CannotLoad
 from txfcgi.service.loading import loadApplication
+
+from .processes import FolderTests
 
 MODULE = """
 def fn(request):
@@ -27,14 +25,13 @@ number = 42
 """
 
 
-class LoadApplicationTests(SynchronousTestCase):
+class LoadApplicationTests(FolderTests):
     """
     Tests of L{loadApplication}.
     """
 
     def setUp(self) -> None:
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.addCleanup(setattr, sys, "path", list(sys.path))
         before = set(sys.modules)
         self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
@@ -42,19 +39,6 @@ class LoadApplicationTests(SynchronousTestCase):
         self.write("pack/__init__.py", "")
         for name in ("loadable.py", "pack/loadable.py"):
             self.write(name, MODULE)
-
-    def path(self, name: str) -> str:
-        """
-        The path of something in the app's folder.
-        """
-        return os.path.join(self.folder, name)
-
-    def write(self, name: str, text: str) -> None:
-        """
-        Make a file in the app's folder.
-        """
-        with open(self.path(name), "w") as file:
-            file.write(text)
 
     def load(self, name: str) -> object:
         """

@@ -81,6 +81,10 @@ def answersIn(data: bytes, *methods: str) -> list[Answer]:
     return answers
 
 
+#: The head of a request whose body comes in chunks.
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+
 class Wire(Protocol):
     """
     A connection to the site, byte by byte.
@@ -129,6 +133,14 @@ class Wire(Protocol):
         else:
             self._waiting.append((lambda received: text in received, waiting))
         return waiting
+
+    async def answer(self, method: str) -> Answer:
+        """
+        Wait for the one response.
+        """
+        await self.closed
+        [answer] = answersIn(self.received, method)
+        return answer
 
     def leave(self) -> None:
         """
@@ -331,6 +343,27 @@ class Gate:
         else:
             self._waiting.append(waiting)
         return waiting.__await__()
+
+
+class Waiting:
+    """
+    An app that never answers.
+
+    @ivar asked: Is open once there is a request.
+    @ivar aborted: Is open once it was aborted.
+    """
+
+    def __init__(self) -> None:
+        self.asked = Gate()
+        self.aborted = Gate()
+
+    async def __call__(self, request: Request) -> Response:
+        self.asked.open()
+        try:
+            await Gate()
+        finally:
+            self.aborted.open()
+        raise AssertionError
 
 
 App = Callable[[Request], Awaitable[Response]]

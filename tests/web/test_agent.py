@@ -25,7 +25,7 @@ from txfcgi.client.params import PHPFPM
 from txfcgi.errors import InvalidPath
 from txfcgi.web import FastCGIAgent
 
-from .site import Gate, SiteCase, showParams
+from .site import SiteCase, Waiting, showParams
 
 
 class AgentTests(SiteCase):
@@ -136,20 +136,11 @@ class AgentTests(SiteCase):
         """
         A request that is given up is aborted.
         """
-        asked, aborted = Gate(), Gate()
-
-        async def app(request: Request) -> Response:
-            asked.open()
-            try:
-                await Gate()
-            finally:
-                aborted.open()
-            raise AssertionError
-
+        app = Waiting()
         agent = await self.agent(app)
         asking = agent.request(b"GET", b"http://app/")
-        await asked
+        await app.asked
         asking.cancel()
-        await aborted
+        await app.aborted
         error = await self.assertFailure(asking, Exception)
         self.assertNotIsInstance(error, RequestAborted)

@@ -16,7 +16,7 @@ from txfcgi.web import (
     IAuthorizedVariables,
 )
 
-from .site import Gate, SiteCase, answersIn, paramsIn, showParams
+from .site import Gate, SiteCase, paramsIn, showParams
 
 
 async def decide(request: AuthorizerRequest) -> Allow | Deny | Response:
@@ -195,6 +195,5 @@ class AuthorizerTests(SiteCase):
         wire.send(b"Content-Length: 6\r\n\r\nabc")
         await wire.until(b"abc")
         wire.send(b"def")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.body, b"abcdef")

@@ -16,7 +16,7 @@ from txfcgi import Request, RequestAborted, Response
 from txfcgi.client.options import ClientOptions, Timeouts
 from txfcgi.web import GatewayOptions, GatewayResource
 
-from .site import Gate, SiteCase, answersIn, paramsIn, showParams
+from .site import Gate, SiteCase, Waiting, answersIn, paramsIn, showParams
 
 
 class ParamsTests(SiteCase):
@@ -227,8 +227,7 @@ class ResponseTests(SiteCase):
         await wire.until(b"first")
         self.assertNotIn(b"second", wire.received)
         gate.open()
-        await wire.closed
-        [answer] = answersIn(wire.received, "GET")
+        answer = await wire.answer("GET")
         self.assertEqual(answer.body, b"firstsecond")
 
     async def test_headBeforeBody(self) -> None:
@@ -317,22 +316,13 @@ class GoneTests(SiteCase):
         """
         The app is told that nobody waits any more.
         """
-        asked, aborted = Gate(), Gate()
-
-        async def app(request: Request) -> Response:
-            asked.open()
-            try:
-                await Gate()
-            finally:
-                aborted.open()
-            raise AssertionError
-
+        app = Waiting()
         await self.gateway(app)
         wire = await self.connect()
         wire.send(b"GET / HTTP/1.1\r\n\r\n")
-        await asked
+        await app.asked
         wire.leave()
-        await aborted
+        await app.aborted
 
     async def test_withinTheAnswer(self) -> None:
         """
@@ -472,28 +462,18 @@ class ErrorTests(SiteCase):
         """
         A back end that takes too long: 504.
         """
-        asked, aborted = Gate(), Gate()
-
-        async def app(request: Request) -> Response:
-            asked.open()
-            try:
-                await Gate()
-            finally:
-                aborted.open()
-            raise AssertionError
-
+        app = Waiting()
         clock = Clock()
         options = GatewayOptions(timeouts=Timeouts(firstByte=7.0))
         await self.gateway(app, options, clock=clock)
         wire = await self.connect()
         wire.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
-        await asked
+        await app.asked
         clock.advance(7.0)
-        await wire.closed
-        [answer] = answersIn(wire.received, "GET")
+        answer = await wire.answer("GET")
         self.assertEqual((answer.code, answer.reason), (504, "Gateway Time-out"))
         self.assertTrue(self.logged("504: NoResponse: the firstByte timeout of 7 seconds"))
-        await aborted
+        await app.aborted
 
     async def test_ownPage(self) -> None:
         """

@@ -15,7 +15,7 @@ from txfcgi.client.options import ClientOptions
 from txfcgi.web import GatewayOptions, GatewayResource, StreamingSite
 from txfcgi.web.streaming import LINGER_BYTES, StreamingChannel
 
-from .site import Gate, SiteCase, answersIn
+from .site import CHUNKED, Gate, SiteCase, Waiting, answersIn
 
 
 async def echo(request: Request) -> Response:
@@ -60,8 +60,7 @@ class BodyTests(SiteCase):
         wire.send(b"POST / HTTP/1.1\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfirst")
         await begun
         wire.send(b"final")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.body, b"first|final")
 
     async def test_chunkedIsSpooled(self) -> None:
@@ -70,11 +69,10 @@ class BodyTests(SiteCase):
         """
         await self.gateway(echo)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        wire.send(CHUNKED)
         wire.send(b"3\r\nabc\r\n")
         wire.send(b"2\r\nde\r\n0\r\n\r\n")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual((answer.body, answer.get("X-Length")), (b"abcde", ["5"]))
 
     async def test_chunkedStreams(self) -> None:
@@ -90,12 +88,11 @@ class BodyTests(SiteCase):
 
         await self.gateway(app, None, ClientOptions(unknownLength="stream"))
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        wire.send(CHUNKED)
         wire.send(b"3\r\nabc\r\n")
         await begun
         wire.send(b"2\r\nde\r\n0\r\n\r\n")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.body, b"abcde")
 
     async def test_chunkedIsRefused(self) -> None:
@@ -104,7 +101,7 @@ class BodyTests(SiteCase):
         """
         await self.gateway(echo, None, ClientOptions(unknownLength="refuse"))
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        wire.send(CHUNKED)
         await wire.until(b" 411 Length Required")
         wire.send(b"0\r\n\r\n")
         await wire.closed
@@ -118,18 +115,16 @@ class BodyTests(SiteCase):
         self.assertEqual((await self.fetch(method="POST", body=b"12345")).code, 200)
         self.assertEqual((await self.fetch(method="POST", body=b"123456")).code, 413)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        wire.send(CHUNKED)
         wire.send(b"3\r\nabc\r\n")
         wire.send(b"3\r\ndef\r\n0\r\n\r\n")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.code, 413)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        wire.send(CHUNKED)
         wire.send(b"3\r\nabc\r\n")
         wire.send(b"2\r\nde\r\n0\r\n\r\n")
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.body, b"abcde")
 
     async def test_backpressure(self) -> None:
@@ -166,8 +161,7 @@ class BodyTests(SiteCase):
         # Its time does not run while it is not to blame.
         self.assertIsNone(reading[0].timeOut)
         gate.open()
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(answer.body, b"%d" % size)
 
     async def test_slowBrowser(self) -> None:
@@ -192,8 +186,7 @@ class BodyTests(SiteCase):
         wire.send(b"x" * size)
         await filled
         transport.resumeProducing()
-        await wire.closed
-        [answer] = answersIn(wire.received, "POST")
+        answer = await wire.answer("POST")
         self.assertEqual(len(answer.body), size)
 
     async def test_answeredEarly(self) -> None:
@@ -369,17 +362,11 @@ class SiteTests(SiteCase):
         """
         What still runs when the time is over is cut.
         """
-        asked = Gate()
-
-        async def app(request: Request) -> Response:
-            asked.open()
-            await Gate()
-            raise AssertionError
-
+        app = Waiting()
         site = await self.gateway(app)
         busy = await self.connect()
         busy.send(b"GET / HTTP/1.1\r\n\r\n")
-        await asked
+        await app.asked
         await site.drain(0.05)
         await busy.closed
         self.assertEqual(busy.received, b"")
