@@ -6,6 +6,7 @@ only what the app gets as its Host header.
 """
 
 import sys
+from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.task import react
@@ -14,7 +15,7 @@ from txfcgi import FastCGIClient
 from txfcgi.web import FastCGIAgent
 
 
-async def main(reactor, backend, url):
+async def main(reactor: Any, backend: str, url: str) -> None:
     client = FastCGIClient(reactor, backend)
     http = HTTPClient(FastCGIAgent(client))
     response = await http.get(url)

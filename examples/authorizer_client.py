@@ -7,11 +7,13 @@ Then look at http://127.0.0.1:8080/ as alice, whose password is wonderland.
 """
 
 import sys
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import react
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
 from txfcgi import FastCGIClient
 from txfcgi.web import AuthorizerResource, IAuthorizedVariables, StreamingSite
@@ -20,12 +22,12 @@ from txfcgi.web import AuthorizerResource, IAuthorizedVariables, StreamingSite
 class Lounge(Resource):
     isLeaf = True
 
-    def render_GET(self, request):
+    def render_GET(self, request: Request) -> bytes:
         tier = IAuthorizedVariables(request)["REMOTE_TIER"]
         return b"Welcome to the %s lounge.\n" % tier.encode()
 
 
-async def main(reactor, authorizer, http):
+async def main(reactor: Any, authorizer: str, http: str) -> None:
     client = FastCGIClient(reactor, authorizer)
     resource = AuthorizerResource(client, Lounge())
     await serverFromString(reactor, http).listen(StreamingSite(resource))

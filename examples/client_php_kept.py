@@ -7,13 +7,14 @@ a body.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import react
 
 from txfcgi import PHPFPM, FastCGIClient
 
 
-async def main(reactor, endpoint, script):
+async def main(reactor: Any, endpoint: str, script: str) -> None:
     client = FastCGIClient(reactor, endpoint)
     path = Path(script)
     site = PHPFPM(str(path.parent))

@@ -6,6 +6,7 @@ A hundred requests to php-fpm at once. The pool makes four connections, and the 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import react
@@ -14,12 +15,12 @@ from txfcgi import PHPFPM, ClientOptions, FastCGIClient
 from txfcgi.errors import RequestFailed
 
 
-async def main(reactor, endpoint, script):
+async def main(reactor: Any, endpoint: str, script: str) -> None:
     client = FastCGIClient(reactor, endpoint, ClientOptions(maxConnections=4))
     path = Path(script)
     params = PHPFPM(str(path.parent)).params("GET", f"/{path.name}?hello")
 
-    async def one(number):
+    async def one(number: int) -> int:
         try:
             response = await client.request(params | {"HTTP_X_NUMBER": str(number)})
             return len(await response.content())

@@ -6,13 +6,14 @@ One request to php-fpm over a connection of its own, which is closed behind it.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import react
 
 from txfcgi import PHPFPM, ClientOptions, FastCGIClient
 
 
-async def main(reactor, endpoint, script):
+async def main(reactor: Any, endpoint: str, script: str) -> None:
     client = FastCGIClient(reactor, endpoint, ClientOptions(keepConnections=False))
     path = Path(script)
     response = await client.request(PHPFPM(str(path.parent)).params("GET", f"/{path.name}?hello"))

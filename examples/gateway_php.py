@@ -8,6 +8,7 @@ Then look at http://127.0.0.1:8080/
 """
 
 import sys
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
@@ -17,7 +18,7 @@ from txfcgi import FastCGIClient
 from txfcgi.web import PHPResource, PHPSite, StreamingSite
 
 
-async def main(reactor, backend, folder, http):
+async def main(reactor: Any, backend: str, folder: str, http: str) -> None:
     client = FastCGIClient(reactor, backend)
     resource = PHPResource(folder, client, PHPSite(frontController="index.php"))
     await serverFromString(reactor, http).listen(StreamingSite(resource))

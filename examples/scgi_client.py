@@ -6,13 +6,14 @@ Requests to an SCGI server, on TCP or on a Unix socket, such as the one of scgi_
 """
 
 import sys
+from typing import Any
 
 from twisted.internet.task import react
 
 from txfcgi import SCGIClient, cgiParams
 
 
-async def main(reactor, endpoint):
+async def main(reactor: Any, endpoint: str) -> None:
     client = SCGIClient(reactor, endpoint)
     response = await client.request(cgiParams("GET", "/hello"))
     print(response.code, await response.text(), end="")

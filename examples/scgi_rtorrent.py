@@ -6,13 +6,14 @@ Ask rTorrent what it is and what it has, by XML-RPC over SCGI.
 """
 
 import sys
+from typing import Any
 
 from twisted.internet.task import react
 
 from txfcgi.xmlrpc import SCGIProxy
 
 
-async def main(reactor, url):
+async def main(reactor: Any, url: str) -> None:
     proxy = SCGIProxy(url, reactor=reactor)
     print("rTorrent", await proxy.callRemote("system.client_version"))
     print(await proxy.callRemote("d.multicall2", "", "main", "d.name="))

@@ -6,15 +6,16 @@ An app over SCGI, on TCP or on a Unix socket: it counts what is sent to it.
 """
 
 import sys
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import react
 
-from txfcgi import Response, SCGIServerFactory
+from txfcgi import Request, Response, SCGIServerFactory
 
 
-async def count(request):
+async def count(request: Request) -> Response:
     size = 0
     async for piece in request.stdin:
         size += len(piece)
@@ -22,7 +23,7 @@ async def count(request):
     return Response(200, {"Content-Type": "text/plain"}, text.encode())
 
 
-async def main(reactor, endpoint):
+async def main(reactor: Any, endpoint: str) -> None:
     factory = SCGIServerFactory(count)
     await serverFromString(reactor, endpoint).listen(factory)
     print("listening on", endpoint, flush=True)

@@ -4,6 +4,7 @@ SCGI with no reactor, no sockets and no threads: both ends of a conversation, as
     python examples/scgi_without_twisted.py
 """
 
+from txfcgi.wire.events import RequestReceived
 from txfcgi.wire.records import Stream
 from txfcgi.wire.scgi import ServerConnection
 from txfcgi.wire.scgiclient import ClientConnection
@@ -17,6 +18,7 @@ sent = headers + b"".join(client.send(requestID, Stream.STDIN, question))
 print(sent)
 
 request, *body = server.receive(sent)
+assert isinstance(request, RequestReceived)
 print(dict(request.params), body)
 
 answer = server.respond(request.requestID, b"Content-Type: text/plain\r\n\r\n", b"42")
