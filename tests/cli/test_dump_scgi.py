@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.cli.dump} and L{txfcgi.cli.scgi}: SCGI shown.
+Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.scgi} and L{txfcgi.cli.tap}: SCGI shown.
 """
 
 from __future__ import annotations
@@ -8,13 +8,18 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import INegotiated, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides, implementer
 
 from txfcgi import Request, Response
 from txfcgi.cli.printer import Listing, Printer
 from txfcgi.cli.scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
+from txfcgi.cli.tap import Half, TapFactory
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.scgi import SCGIClient
 from txfcgi.errors import RequestFailed
@@ -256,6 +261,55 @@ class Collecting(Protocol):
         That is all.
         """
         self.closed.callback(self.received)
+
+
+class EndTests(SynchronousTestCase):
+    """
+    The ends of the two connections that are joined.
+    """
+
+    def joined(self, transport: StringTransport) -> tuple[Any, Half]:
+        """
+        @param transport: That to the app.
+        @return: The end of the web server, and that of the app.
+        """
+        made: list[Any] = []
+        connected: Deferred[Any] = Deferred()
+
+        @implementer(IStreamClientEndpoint)
+        class Endpoint:
+            def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+                made.append(factory)
+                return connected
+
+        factory = TapFactory(Endpoint(), lambda number, toApp: Printer(Listing(print)), print)
+        half: Any = factory.buildProtocol(None)
+        half.makeConnection(StringTransport())
+        other = made[0].buildProtocol(None)
+        other.makeConnection(transport)
+        connected.callback(other)
+        return half, other
+
+    def test_tls(self) -> None:
+        """
+        TLS knows no end of one direction: the connection to the app is closed.
+        """
+        directlyProvides(transport := StringTransport(), INegotiated)
+        half, _ = self.joined(transport)
+        half.readConnectionLost()
+        self.assertTrue(transport.disconnecting)
+        self.assertIsNone(transport.producer)
+
+    def test_appIsGone(self) -> None:
+        """
+        A web server that closes its direction when the app's connection is closed already.
+        """
+        half, other = self.joined(transport := StringTransport())
+        self.patch(Printer, "_end", lambda printer: None)
+        other.connectionLost(Failure(ConnectionDone()))
+        half.readConnectionLost()
+        self.assertTrue(half.transport.disconnecting)
+        self.assertIsNotNone(transport.producer)
 
 
 class PassingTests(DumpCase):
