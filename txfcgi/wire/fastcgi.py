@@ -1,6 +1,6 @@
 """
-The FastCGI rules (FastCGI 1.0): bytes to events at an application (L{ServerConnection}), and the
-bytes that answer them.
+The FastCGI rules (FastCGI 1.0): bytes to events at an application (L{ServerConnection}). The bytes
+that answer them are in L{txfcgi.wire.answering}.
 
 Which input may come in which state of a request stands in one table,
 L{NEXT<txfcgi.wire.active.NEXT>}. A request starts at the end of its PARAMS, for an Authorizer may
@@ -16,7 +16,6 @@ from typing import Final
 from ..errors import (
     CantMultiplex,
     InvalidRequestID,
-    LocalProtocolError,
     MalformedRecord,
     Overloaded,
     ParamsTooLarge,
@@ -24,7 +23,8 @@ from ..errors import (
     UnexpectedRecord,
     UnknownRole,
 )
-from .active import ENDS, KEPT, LAST, NEXT, TAILS, ActiveRequest, State, inputEnd, outputEnd
+from .active import ENDS, KEPT, LAST, NEXT, ActiveRequest, State, inputEnd
+from .answering import Answering
 from .events import (
     DataReceived,
     RequestAborted,
@@ -33,13 +33,11 @@ from .events import (
     StreamEnded,
     ValuesRequested,
 )
-from .framing import FULL, Buffer, RecordLayer, endRequest, recordHeader, streamRecords
+from .framing import FULL, recordHeader, streamRecords
 from .pairs import decodePairs, encodePair
 from .params import NameValueParams
 from .records import (
     BEGIN_BODY,
-    HEADER,
-    HEADER_LENGTH,
     KEEP_CONN,
     Role,
     Stream,
@@ -63,7 +61,7 @@ _PARAMS: Final = 0x0104
 _BODILESS: Final = {1: Role.RESPONDER, 2: Role.AUTHORIZER}
 
 
-class ServerConnection(RecordLayer):
+class ServerConnection(Answering):
     """
     An application's end of a connection.
 
@@ -71,8 +69,6 @@ class ServerConnection(RecordLayer):
     with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
 
     @ivar replies: The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE).
-    @ivar inputOpen: Whether a request was answered before all of its input was there: some more
-        may come, for nobody.
     @ivar ignored: How many records came for ids that are not active (they cost nothing else). The
         content of one that comes in several reads counts with each.
     """
@@ -80,23 +76,15 @@ class ServerConnection(RecordLayer):
     __slots__ = (
         "_activeLimit",
         "_after",
-        "_closing",
-        "_collecting",
         "_collectingBytes",
         "_multiplex",
         "_paramsBytes",
         "_paramsCount",
-        "_requests",
         "_strict",
         "_values",
         "ignored",
-        "inputOpen",
         "replies",
     )
-
-    hasStderr: Final = True
-    #: Whether the end of a request can tell more than what its output says.
-    hasStatus: Final = True
 
     def __init__(
         self,
@@ -122,35 +110,16 @@ class ServerConnection(RecordLayer):
             dropped.
         """
         super().__init__()
-        self._requests: dict[int, ActiveRequest] = {}
         self._multiplex = multiplex
         self._activeLimit = requests
         self._paramsBytes = paramsBytes
         self._paramsCount = paramsCount
         self._collectingBytes = collectingBytes
-        self._collecting = 0
         self._after = 0
         self._values: Mapping[bytes, bytes] = {} if values is None else values
         self._strict = strict
         self.replies = bytearray()
-        self._closing = False
-        self.inputOpen = False
         self.ignored = 0
-
-    @property
-    def active(self) -> int:
-        """
-        How many requests are active: begun, and not ended by us.
-        """
-        return len(self._requests)
-
-    @property
-    def closing(self) -> bool:
-        """
-        Whether the connection has to be closed now: a request without KEEP_CONN was answered, or
-        L{close} was called, and nothing is active.
-        """
-        return self._closing and not self._requests
 
     @property
     def awaitingParams(self) -> bool:
@@ -173,25 +142,6 @@ class ServerConnection(RecordLayer):
             return None
         return True
 
-    def close(self) -> None:
-        """
-        Let the connection end with the last request that is active.
-        """
-        self._closing = True
-
-    def isActive(self, requestID: int) -> bool:
-        """
-        Whether a request has begun that we have not ended.
-        """
-        return requestID in self._requests
-
-    def receivesInput(self, requestID: int) -> bool:
-        """
-        Whether more input is to come for a request.
-        """
-        request = self._requests.get(requestID)
-        return request is not None and request.state is not _COMPLETE
-
     def takeReplies(self) -> bytes:
         """
         What is in L{replies}, once.
@@ -200,106 +150,6 @@ class ServerConnection(RecordLayer):
             return b""
         replies, self.replies = bytes(self.replies), bytearray()
         return replies
-
-    # Output
-
-    def mayOutput(self, requestID: int) -> bool:
-        """
-        Whether the answer to an active request may have output in it: not before its params are
-        complete (section 6.2).
-        """
-        return self._requests[requestID].state not in (State.PARAMS, State.REFUSED_EARLY)
-
-    def respond(self, requestID: int, head: bytes, body: bytes, appStatus: int = 0) -> bytes:
-        """
-        A whole response: STDOUT, its end, and END_REQUEST.
-
-        @param head: The response head, its blank line included; at most L{FULL} bytes together
-            with the body.
-        """
-        size = len(head) + len(body)
-        if size > FULL or not size:
-            raise LocalProtocolError(f"{size} bytes are no response for one record")
-        padding = -size & 7
-        if self._requests.get(requestID) is KEPT and not appStatus:
-            del self._requests[requestID]
-            tail = TAILS.get(requestID << 3 | padding) or outputEnd(requestID, padding)
-        else:
-            request = self._pop(requestID)
-            tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)
-        return HEADER.pack(1, 6, requestID, size, padding) + head + body + tail
-
-    def send(self, requestID: int, stream: Stream, data: Buffer) -> list[Buffer]:
-        """
-        A piece of STDOUT or STDERR, as records.
-
-        @return: What to write, in this order. The bytes of C{data} are not copied.
-        """
-        request = self._requests.get(requestID)
-        if request is None:
-            raise LocalProtocolError(f"request {requestID} is not active")
-        if stream != Stream.STDOUT and stream != Stream.STDERR:
-            raise LocalProtocolError(f"an application does not send {stream.name}")
-        if not data:
-            return []
-        if request is KEPT or request is LAST:
-            request = ActiveRequest(1, request.keepConnection, _COMPLETE)
-            self._requests[requestID] = request
-        if stream == Stream.STDOUT:
-            request.stdoutUsed = True
-        else:
-            request.stderrUsed = True
-        return streamRecords(stream, requestID, data)
-
-    def end(self, requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> bytes:
-        """
-        The end of the output, and END_REQUEST. The id is free from now on.
-
-        @param appStatus: The application's exit status; wraps to 32 bits.
-        @param protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
-        """
-        request = self._pop(requestID)
-        return self._ending(requestID, request, appStatus, protocolStatus)
-
-    def breakOff(self, requestID: int) -> bytes:
-        """
-        Give up a request in the middle of its answer, which must not look complete.
-
-        @return: The header of a record of version 0, to be written before the connection is
-            closed. A mere close is not enough: nginx takes it for a proper end.
-        """
-        self._pop(requestID)
-        self._closing = True
-        return bytes(HEADER_LENGTH)
-
-    def forget(self, requestID: int) -> None:
-        """
-        End a request without a word to the peer, which does not listen any more.
-        """
-        self._pop(requestID)
-        self._closing = True
-
-    def _pop(self, requestID: int) -> ActiveRequest:
-        request = self._requests.pop(requestID, None)
-        if request is None:
-            raise LocalProtocolError(f"request {requestID} is not active")
-        if not request.keepConnection:
-            self._closing = True
-        if request.state is not _COMPLETE:
-            self._drop(request)
-            if request.role != Role.AUTHORIZER:
-                self.inputOpen = True
-        return request
-
-    def _ending(
-        self, requestID: int, request: ActiveRequest, appStatus: int, protocolStatus: int
-    ) -> bytes:
-        ending = endRequest(requestID, appStatus, protocolStatus)
-        if request.stderrUsed:
-            ending = recordHeader(7, requestID, 0, 0) + ending
-        if request.stdoutUsed or not protocolStatus:
-            ending = recordHeader(6, requestID, 0, 0) + ending
-        return ending
 
     # Input
 
@@ -462,11 +312,6 @@ class ServerConnection(RecordLayer):
         request.state = State.REFUSED
         request.refusal = reason
         self._drop(request)
-
-    def _drop(self, request: ActiveRequest) -> None:
-        if request.params is not None:
-            self._collecting -= len(request.params)
-            request.params = None
 
     def _abort(self, requestID: int, content: bytes) -> None:
         if content and self._strict:
