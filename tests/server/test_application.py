@@ -468,6 +468,27 @@ class FailureTests(ServerTests):
         self.assertEqual(server.answer(7).body, b"ok")
         self.assertServes(server)
 
+    def test_target(self) -> None:
+        """
+        What is logged of a request is short, forges no line and drives no terminal; a log that is
+        written as UTF-8 can take it.
+        """
+
+        def app(request: Request) -> Response:
+            raise ZeroDivisionError
+
+        server = self.serve(app)
+        for uri, shown in (
+            (b"/caf\xe9", "(GET /caf\\udce9)"),
+            (b"/a\x1b[31m\r\nb", "(GET /a\\x1b[31m\\r\\nb)"),
+            ("/grün?'\"".encode(), "(GET /grün?\\'\")"),
+            (b"/" + b"x" * 5000, f"(GET /{'x' * 995})"),
+        ):
+            server.begin(1, [(b"REQUEST_URI", uri)])
+            server.endStdin()
+            self.assertSaid("app failed on", shown)
+            self.assertFailed(ZeroDivisionError)
+
     def test_exception(self) -> None:
         """
         An exception.

@@ -73,6 +73,9 @@ def _nameOf(app: App) -> str:
 
 Overload = Literal["http", "protocol"]
 
+# The most characters of a method and a URI that are logged.
+_TARGET: Final = 1000
+
 # The statuses whose responses have a body.
 _WITH_BODY: Final = frozenset(range(200, 600)) - {204, 304}
 
@@ -380,7 +383,9 @@ class Application:
     def _report(self, failure: Failure, request: Request) -> None:
         error = failure.value
         try:
-            target = f"{request.method} {request.uri}"
+            # As repr() writes it, it forges no line of a log, and every log can take it.
+            target = f"{request.method} {request.uri}"[:_TARGET]
+            target = repr(target)[1:-1]
         except TxFCGIError:
             target = "params that can't be read"
         if isinstance(error, (Overloaded, UnknownRole)):
