@@ -343,6 +343,6 @@ def test_allAreTested() -> None:
     """
     Every example is named in a test.
     """
-    tests = "".join(path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    tests = "".join(path.read_text("utf-8") for path in (CHECKOUT / "tests").rglob("test_*.py"))
     there = {path.stem for path in (CHECKOUT / "examples").glob("[a-z]*.py")}
     assert sorted(name for name in there if name not in tests) == []

@@ -220,7 +220,7 @@ class TestRestarts(TestCase):
         """
         backend = self.start()
         policy = RetryPolicy(
-            attempts=50,
+            attempts=500,
             delay=0.1,
             when=lambda error: error.stale or isinstance(error, (RequestNotSent, NoResponse)),
         )
