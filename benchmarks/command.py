@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         "--python",
         default=sys.executable,
         metavar="PATH",
-        help="the interpreter that has the Python peers: flup, flipflop, gevent-fastcgi, uwsgi",
+        help="the interpreter that has the Python peers: flup, fcgi-client, uwsgi and others",
     )
     add(
         "--cores",
@@ -138,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(conditions(settings), end="")
         outcomes = []
         for work in works:
+            if not any(map(takesPart, work.contestants)):
+                continue
             outcome = measured(work, settings, takesPart, _tell)
             _tell("")
             print(table(outcome), end="", flush=True)

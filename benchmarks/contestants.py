@@ -34,8 +34,8 @@ class Server:
     """
     A server that can be started.
 
-    @ivar command: makes the command, in which C{{address}} stands for the socket's path. It may
-        compile first, and raise C{NotStarted}.
+    @ivar command: makes the command, in which C{{address}} stands for the socket's path, as it does
+        in the environment. It may compile first, and raise C{NotStarted}.
     @ivar atOnce: how many kept connections it serves at once, and so gets at most; None for many.
     @ivar keeps: whether it serves a connection more than once.
     @ivar script: what a request's SCRIPT_FILENAME has to say.

@@ -120,11 +120,18 @@ class Verdict:
 
 def verdicts(outcome: Measured) -> list[Verdict]:
     """
-    What became of the targets of a work.
+    What became of the targets of a work; of those, that is, for which no peer was absent.
     """
     result = []
+    peers = {contestant.name for contestant in outcome.work.contestants if contestant.peer}
+    away = peers - outcome.samples.keys()
     for target in outcome.work.targets:
-        found = compared(outcome, target.contestant, target.against)
+        if target.contestant in away or target.against in away:
+            continue
+        if target.against is None:
+            found = figures(outcome, target.contestant, outcome.work.compared)
+        else:
+            found = compared(outcome, target.contestant, target.against)
         right = not errors(outcome, target.contestant)
         met = right and found is not None and found.middle <= target.limit
         result.append(Verdict(target, found, met))

@@ -31,6 +31,7 @@ class Settings:
     @ivar measuredCores: where the measured process runs; empty for anywhere.
     @ivar otherCores: where the other side runs; empty for anywhere.
     @ivar peersPython: the interpreter that has the Python peers.
+    @ivar streamed: MiB of each body in the works that look at memory.
     @ivar folder: for sockets, logs and configuration; gone after the run.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     rounds: int = 5
     seconds: float = 1.0
     warmup: float = 0.1
+    streamed: int = 1024
     measuredCores: frozenset[int] = frozenset()
     otherCores: frozenset[int] = frozenset()
 
@@ -101,11 +103,11 @@ class Contestant:
 class Target:
     """
     What is asked of one contestant: its compared figure is at most C{limit}, as a ratio to that of
-    another, or as a difference.
+    another, or as a difference; as it is, if C{against} is L{None}.
     """
 
     contestant: str
-    against: str
+    against: str | None
     limit: float
     what: str
 
@@ -115,7 +117,7 @@ class Work:
     """
     One thing that all contestants do in turns.
 
-    @ivar base: the contestant that the others are compared with.
+    @ivar base: the contestant that the others are compared with, if they are.
     @ivar compared: the key of the column that is compared; less is better.
     @ivar difference: whether figures are compared by difference; by ratio otherwise.
     @ivar rounds: at most so many, when the figure hardly varies.
@@ -125,7 +127,7 @@ class Work:
     title: str
     contestants: tuple[Contestant, ...]
     columns: tuple[Column, ...]
-    base: str
+    base: str | None
     compared: str
     difference: bool = False
     targets: tuple[Target, ...] = ()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+SCRIPT = "/srv/www/example.net/app.php"
 
-def nginxParams(
-    uri: str, bodySize: int, script: str = "/srv/www/example.net/app.php"
-) -> dict[str, str]:
+
+def nginxParams(uri: str, bodySize: int, script: str = SCRIPT) -> dict[str, str]:
     """
     All params, in nginx's order.
 

@@ -21,10 +21,10 @@ _FPM = """\
 daemonize = no
 error_log = /dev/stderr
 [www]
-{user}listen = {{address}}
+{user}listen = ${{LISTEN}}
 listen.backlog = 1024
 pm = static
-pm.max_children = 1
+pm.max_children = {children}
 pm.max_requests = 0
 php_admin_value[post_max_size] = 64M
 """
@@ -35,12 +35,21 @@ def _imports(python: str, module: str) -> bool:
     return not subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode
 
 
+def imports(settings: Settings, module: str, package: str) -> str:
+    """
+    Whether the interpreter of the Python peers has a module.
+
+    @return: nothing, or what it lacks.
+    """
+    if _imports(settings.peersPython, module):
+        return ""
+    return f"{settings.peersPython} has no {module}: pip install {package}"
+
+
 def _python(kind: str, module: str, atOnce: int | None = None) -> Server:
     def missing(settings: Settings) -> str:
-        if _imports(settings.peersPython, module):
-            return ""
         package = kind.removesuffix("-multiplexed").removesuffix("-scgi")
-        return f"{settings.peersPython} has no {module}: pip install {package}"
+        return imports(settings, module, package)
 
     def command(settings: Settings) -> Sequence[str]:
         return [settings.peersPython, str(SERVERS / "peers.py"), kind, "{address}"]
@@ -80,14 +89,29 @@ def _fpm() -> str | None:
     return found[-1] if found else None
 
 
-def _fpmCommand(settings: Settings) -> Sequence[str]:
-    program = _fpm()
-    assert program is not None, "asked for before"
-    root = os.geteuid() == 0
-    configuration = settings.folder / "php-fpm.conf"
-    text = _FPM.format(user="user = root\ngroup = root\n" if root else "")
-    configuration.write_text(text.replace("{address}", str(settings.folder / "php-fpm.sock")))
-    return [program, "-F", "-n", *(["-R"] if root else []), "-y", str(configuration)]
+def _fpmServer(name: str, children: int) -> Server:
+    """
+    php-fpm. A child of it serves one kept connection.
+    """
+
+    def command(settings: Settings) -> Sequence[str]:
+        program = _fpm()
+        assert program is not None, "asked for before"
+        root = os.geteuid() == 0
+        configuration = settings.folder / f"php-fpm-{children}.conf"
+        user = "user = root\ngroup = root\n" if root else ""
+        configuration.write_text(_FPM.format(user=user, children=children))
+        return [program, "-F", "-n", *(["-R"] if root else []), "-y", str(configuration)]
+
+    return Server(
+        name=name,
+        command=command,
+        environment={"LISTEN": "{address}"},
+        missing=lambda settings: "" if _fpm() else "apt install php-fpm",
+        peer=True,
+        atOnce=children,
+        script=str(SERVERS / "peer.php"),
+    )
 
 
 def _uwsgi(settings: Settings) -> Path:
@@ -128,14 +152,8 @@ GO = Server(
     missing=_builds(_go),
     peer=True,
 )
-PHP = Server(
-    name="php-fpm",
-    command=_fpmCommand,
-    missing=lambda settings: "" if _fpm() else "apt install php-fpm",
-    peer=True,
-    atOnce=1,
-    script=str(SERVERS / "peer.php"),
-)
+PHP = _fpmServer("php-fpm", 1)
+PHP_CHILDREN = _fpmServer("php-fpm, 16 children", 16)
 UWSGI = _uwsgiServer("uWSGI", "fastcgi")
 
 ALL = (PHP, LIBFCGI, GO, UWSGI, FLUP, FLIPFLOP, GEVENT)

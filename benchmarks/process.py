@@ -73,12 +73,28 @@ def residentKiB(pid: int) -> int:
     """
     The resident memory of a process and its descendants; what they share counts for each.
     """
-    total = 0
-    for each in family(pid):
-        for line in Path(f"/proc/{each}/status").read_text("ascii", "replace").splitlines():
-            if line.startswith("VmRSS:"):
-                total += int(line.split()[1])
-    return total
+    return sum(_memoryKiB(each, "VmRSS") for each in family(pid))
+
+
+@contextmanager
+def growth(pid: int) -> Iterator[dict[str, float]]:
+    """
+    What happens in this context adds to the resident memory of a process, at the most: in MiB,
+    under C{growth} in the dictionary when the context is over.
+    """
+    before = _memoryKiB(pid, "VmRSS")
+    Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")  # the peak is what it has now
+    found: dict[str, float] = {}
+    yield found
+    found["growth"] = (_memoryKiB(pid, "VmHWM") - before) / 1024
+
+
+def _memoryKiB(pid: int, which: str) -> int:
+    """
+    A figure of the kernel's about the memory of a process.
+    """
+    text = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    return int(text.partition(f"{which}:")[2].split()[0])
 
 
 def family(pid: int) -> list[int]:
@@ -118,14 +134,19 @@ class ServerProcess:
         """
         Start the server and wait until it listens.
 
-        @param command: C{{address}} in it stands for the path of the socket.
+        @param command: C{{address}} in it, or in the environment, stands for the path of the
+            socket.
         @raise NotStarted: with the last of what the server had to say.
         """
         self.address.unlink(missing_ok=True)
+
+        def told(part: str) -> str:
+            return part.replace("{address}", str(self.address))
+
         with self._log.open("wb") as log, pinned(self._cores):
             self._process = subprocess.Popen(
-                [part.replace("{address}", str(self.address)) for part in command],
-                env={**os.environ, **environment},
+                list(map(told, command)),
+                env={**os.environ, **{name: told(value) for name, value in environment.items()}},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -80,7 +80,9 @@ def table(outcome: Measured) -> str:
     for column in work.columns:
         heads.append(column.title)
         if column.key == work.compared:
-            heads += ["min..max", relation, "min..max"]
+            heads.append("min..max")
+            if work.base is not None:
+                heads += [relation, "min..max"]
     rows = [[*heads, "errors"]]
     for name in outcome.samples:
         row = [name]
@@ -88,10 +90,11 @@ def table(outcome: Measured) -> str:
             found = figures(outcome, name, column.key)
             row.append("" if found is None else format(found.middle, column.form))
             if column.key == work.compared:
-                against = compared(outcome, name, work.base)
                 row.append("" if found is None else reach(found, column.form))
-                row.append("" if against is None else f"{against.middle:.2f}")
-                row.append("" if against is None else reach(against, ".2f"))
+                if work.base is not None:
+                    against = compared(outcome, name, work.base)
+                    row.append("" if against is None else f"{against.middle:.2f}")
+                    row.append("" if against is None else reach(against, ".2f"))
         rows.append([*row, str(errors(outcome, name))])
     text = f"\n{work.name}: {work.title}\n\n{lines(rows)}"
     for name, samples in outcome.samples.items():
@@ -130,7 +133,8 @@ def asData(settings: Settings, outcomes: Iterable[Measured]) -> dict[str, object
     for outcome in outcomes:
         contestants = {}
         for name, samples in outcome.samples.items():
-            against = compared(outcome, name, outcome.work.base)
+            base = outcome.work.base
+            against = None if base is None else compared(outcome, name, base)
             contestants[name] = {
                 "samples": [dataclasses.asdict(sample) for sample in samples],
                 "medians": {

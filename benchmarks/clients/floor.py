@@ -1,6 +1,7 @@
 """
 The Twisted floor of clients: the same bytes again and again by C{transport.write}, as soon as a
-record of type 3 was seen. Nothing is encoded, and nothing else looked at but the answer's length.
+record of type 3 was seen. Nothing is encoded, and nothing else looked at but the answer's length:
+that of the first one, whose body is looked for in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from twisted.internet.interfaces import IReactorUNIX
 from twisted.internet.protocol import ClientFactory, Protocol
 
 from ..params import nginxParams
-from ..servers.common import answerHead, records
 from .common import Account, told
 
 
@@ -30,11 +30,11 @@ def encoded(params: dict[str, str]) -> bytes:
     return b"".join(parts)
 
 
-def request(keep: bool) -> bytes:
+def request(params: dict[str, str], keep: bool) -> bytes:
     """
     A whole request without a body.
     """
-    content = encoded(nginxParams("/hello", 0))
+    content = encoded(params)
     head = struct.Struct(">BBHHBx")
     padding = -len(content) % 8
     return b"".join(
@@ -81,8 +81,8 @@ class Floor(Protocol):
             if after > size:
                 break
             if data[at + 1] == 3:
-                if self._size != factory.size:
-                    factory.account.wrong(f"{self._size} bytes")
+                if self._size != factory.size and not factory.knows(self._size, data):
+                    factory.account.wrong(f"{self._size} bytes: {data[:200]!r}")
                 self._size = 0
                 factory.account.done += 1
                 if factory.keep:
@@ -99,6 +99,7 @@ class FloorFactory(ClientFactory):
     """
     What all connections need.
 
+    @ivar answer: the body of each answer.
     @ivar size: of an answer, as it is on the wire.
     @ivar again: makes a connection.
     """
@@ -107,8 +108,18 @@ class FloorFactory(ClientFactory):
     request: bytes
     account: Account
     keep: bool
-    size: int
+    answer: bytes
+    size = 0
     again: Callable[[], object]
+
+    def knows(self, size: int, data: bytes) -> bool:
+        """
+        Whether this is the first answer, and the right one.
+        """
+        if self.size or self.answer not in data:
+            return False
+        self.size = size
+        return True
 
     def buildProtocol(self, addr: object) -> Any:
         """
@@ -127,10 +138,10 @@ def main() -> None:
 
     options = told("The Twisted floor.")
     factory = FloorFactory()
-    factory.request = request(options.keep)
+    factory.request = request(nginxParams("/hello", 0, options.script), options.keep)
     factory.account = account = Account()
     factory.keep = options.keep
-    factory.size = len(records(1, answerHead(len(options.answer)) + options.answer))
+    factory.answer = options.answer
     factory.again = lambda: IReactorUNIX(reactor).connectUNIX(options.address, factory)
     account.run(reactor, options, factory.again)
 

@@ -30,7 +30,7 @@ def main() -> None:
             maxRequests=1_000_000_000,
         ),
     )
-    params = nginxParams("/hello", 0)
+    params = nginxParams("/hello", 0, options.script)
     port = 40_000
 
     def ask() -> None:
