@@ -6,8 +6,11 @@ generator sees every wrong answer, and the command reports what was found. No ti
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +23,8 @@ from benchmarks.load import Load, Result, held, requested
 from benchmarks.measure import verdicts
 from benchmarks.model import Contestant, Measured, NotStarted, Sample, Settings, Target, Work
 from benchmarks.params import nginxParams, scgiParams
-from benchmarks.process import running
+from benchmarks.pattern import Pattern, pieces
+from benchmarks.process import CHECKOUT, growth, running
 from benchmarks.report import check, table
 from benchmarks.suites import suites
 
@@ -29,7 +33,7 @@ OWN = [
     for suite in suites()
     for work in suite.works
     for contestant in work.contestants
-    if not contestant.peer
+    if not contestant.peer or work.name == "php-calls"
 ]
 
 MANY = 200
@@ -43,7 +47,12 @@ def settings() -> Iterator[Settings]:
     # The path of a unix socket has to be short.
     with TemporaryDirectory(prefix="bench-") as folder:
         yield Settings(
-            folder=Path(folder), peersPython=sys.executable, rounds=1, seconds=0.02, warmup=0
+            folder=Path(folder),
+            peersPython=sys.executable,
+            rounds=1,
+            seconds=0.02,
+            warmup=0,
+            streamed=2,
         )
 
 
@@ -68,13 +77,52 @@ def served(settings: Settings) -> Iterator[Callable[[Load], Result]]:
 @pytest.mark.parametrize("contestant", OWN)
 def test_answersRightly(contestant: Contestant, settings: Settings) -> None:
     """
-    Each contestant of the project's own gives right answers, and a figure that is compared.
+    Each contestant of the project's own gives right answers, and a figure that is compared; so do
+    those that call php-fpm, which has to be installed here.
     """
     assert contestant.missing(settings) == ""
     with contestant.begin(settings) as sampler:
         sample = sampler()
     assert (sample.problem, sample.errors) == ("", 0)
     assert {"cpu", "connection"} & sample.values.keys()
+
+
+@pytest.mark.parametrize("client", ["floor", "honest", "own"])
+def test_clientsSeeWrongAnswers(client: str, settings: Settings) -> None:
+    """
+    Each client sees that an answer is another than it should be.
+    """
+    server = floor("--answer", "right")
+    with running(settings, server.name, server.command(settings), {}) as process:
+        command = [sys.executable, "-m", f"benchmarks.clients.{client}", str(process.address)]
+        command += ["--answer", "wrong", "--connections", "2", "--seconds", "0.02", "--warmup", "0"]
+        ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
+    said = json.loads(ended.stdout)
+    assert said["errors"]
+    assert "right" in said["problem"]
+
+
+def test_growth() -> None:
+    """
+    Memory that was taken and given back counts for what a process grew by.
+    """
+    with growth(os.getpid()) as found:
+        bytearray(b"x") * (64 << 20)
+    assert 60 < found["growth"] < 80
+
+
+def test_pattern() -> None:
+    """
+    Of what is streamed, only the right bytes count, cut up in whatever way.
+    """
+    data = b"".join(pieces(300_000))
+    whole, missing = Pattern(), Pattern()
+    for start in range(0, len(data), 70_001):
+        whole.take(data[start : start + 70_001])
+    assert whole.right == 300_000
+    missing.take(data[:100_000])
+    missing.take(data[100_001:])
+    assert missing.right == 100_000
 
 
 class TestLoadGenerator:
@@ -183,6 +231,23 @@ class TestStarting:
         source.write_text("int main(void) { return nothing; }\n")
         with pytest.raises(NotStarted, match="nothing"):
             build.compiled(source, ["gcc", "-o"], "gcc")
+
+
+def test_targetsOfWorksThatAreCounted() -> None:
+    """
+    A target may be a figure as it is; one that needs a peer which is not here is left out.
+    """
+    outcome = outcomeOf(1.0)
+    absent = Contestant("other", lambda settings: pytest.fail("it is not here"), peer=True)
+    targets = (
+        Target("own", None, 11, "a figure"),
+        Target("own", None, 9, "a figure"),
+        Target("own", "other", 1, "of the other"),
+    )
+    work = replace(outcome.work, contestants=(absent,), targets=targets, base=None)
+    outcome = replace(outcome, work=work)
+    assert [verdict.met for verdict in verdicts(outcome)] == [True, False]
+    assert "above" not in table(outcome)
 
 
 def outcomeOf(*ratios: float, errors: int = 0) -> Measured:
