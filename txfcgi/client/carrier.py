@@ -15,11 +15,18 @@ from typing import ClassVar, cast
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPushProducer, ITCPTransport, ITransport
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+    ITCPTransport,
+    ITransport,
+)
 from twisted.internet.protocol import Protocol as BaseProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..errors import (
     BackendTimedOut,
@@ -48,6 +55,7 @@ from .timers import NEVER, Timers
 from .wire import ClientWire
 
 
+@implementer(IHandshakeListener)
 class ClientProtocol(BaseProtocol):
     """
     One connection to a back end.
@@ -83,6 +91,7 @@ class ClientProtocol(BaseProtocol):
         self._paused = False
         self._retired = False
         self._unread = False
+        self._shaking = False
         self._closing = False
         self._closeBy = NEVER
         self.lost = False
@@ -139,9 +148,16 @@ class ClientProtocol(BaseProtocol):
         """
         assert self.transport is not None
         self._transport = self.transport
+        self._shaking = ISSLTransport.providedBy(self._transport)
         self._outlet = Outlet(self._transport, self._timers.clock, self._broken)
         self.openedAt = self.idleSince = self._seconds()
         self._timers.watch(self)
+
+    def handshakeCompleted(self) -> None:
+        """
+        The connection is by TLS, and the peer is who it should be.
+        """
+        self._shaking = False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -464,6 +480,8 @@ class ClientProtocol(BaseProtocol):
         self._calls.clear()
         self._held.clear()
         for call in calls:
+            if self._shaking and not call.seen:
+                call.fail(RequestNotSent, reason)
             call.lost(reason)
         return calls
 
