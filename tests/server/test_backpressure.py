@@ -8,14 +8,9 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from ..certificate import makeCertificate
 from ..service.processes import Program, ProgramTests
 from .browser import Exchange, request
 from .conversation import Answer
@@ -187,29 +182,8 @@ class TLSTests(TCPTests):
         """
         A file with a key and a certificate.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.now(timezone.utc)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .sign(key, hashes.SHA256())
-        )
         path = self.path("certificate.pem")
-        with open(path, "wb") as file:
-            file.write(
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-            )
-            file.write(certificate.public_bytes(serialization.Encoding.PEM))
+        makeCertificate(Path(path))
         return path
 
     def open(self) -> socket.socket:
