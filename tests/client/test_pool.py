@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.producers import Producer
-from tests.wire.conversations import STDOUT, pair, record
+from tests.wire.conversations import STDOUT, endRequest, pair, record
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import RetryPolicy
 from txfcgi.errors import (
@@ -287,7 +287,18 @@ class TestBadNeighbours:
     """
 
     @pytest.mark.parametrize(
-        "data", [b"HTTP/1.1 400 Bad Request\r\n\r\n", record(STDOUT, 7, b"x"), record(99, 1)]
+        "data",
+        [
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            b"\xffgarbage",
+            record(99, 1),
+            record(STDOUT, 7, b"x"),
+            record(STDOUT, 1, b"X: " + b"x" * 65532) * 2,
+            record(STDOUT, 1, b"Content-Ty") + endRequest(1),
+            record(STDOUT, 1, b"Content-Length: 1\r\n\r\nab"),
+            record(STDOUT, 1, b"Content-Length: 3\r\n\r\nab") + endRequest(1),
+            endRequest(1),
+        ],
     )
     def test_othersGoOn(self, data: bytes) -> None:
         """

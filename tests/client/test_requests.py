@@ -491,11 +491,31 @@ class TestBadBackends:
         assert type(error.reason) is reason
         assert error.code == (503 if reason is Overloaded else 502)
         assert not error.timedOut
-        ended = endRequest(1)[:4] in b"".join(pieces)
-        assert backend.last.transport.aborted is not ended
+        kept = kind is RequestRefused
+        assert calling.pool.idle == int(kept)
+        assert backend.last.transport.disconnecting is not kept
         backend.settle()
-        assert calling.pool.connections == (1 if ended else 0)
-        assert calling.pool.idle == calling.pool.connections
+        assert calling.pool.connections == int(kept)
+
+    def test_badAnswerWhole(self) -> None:
+        """
+        An answer that is bad, and ends in the same moment: the next request has another connection.
+        """
+        for output in (
+            b"nothing like it\r\n\r\n",
+            b"Content-Length: 1\r\n\r\nab",
+            b"Content-Length: 3\r\n\r\nab",
+            b"Content-Ty",
+        ):
+            backend = Backend()
+            calling = client(backend)
+            result = outcome(calling.request(GET))
+            backend.last.answer(b"", head=output)
+            assert isinstance(result[0], RequestFailed)
+            following = outcome(calling.request(GET))
+            backend.last.answer()
+            assert following[0].code == 200
+            assert len(backend.connections) == 2
 
     def test_tooLongLater(self) -> None:
         """
@@ -523,6 +543,7 @@ class TestBadBackends:
         backend.last.end()
         assert isinstance(content[0], ResponseCutOff)
         assert isinstance(content[0].reason, BodyTooShort)
+        assert backend.last.transport.disconnecting
 
     def test_endedTwice(self) -> None:
         """

@@ -35,6 +35,7 @@ from ..errors import (
     NoResponse,
     RemoteProtocolError,
     RequestNotSent,
+    RequestRefused,
 )
 from ..transport import Outlet
 from ..wire.events import (
@@ -342,6 +343,9 @@ class ClientProtocol(BaseProtocol):
                 self.served += 1
                 if call is not None:
                     call.end(event.appStatus, event.protocolStatus)  # type: ignore[attr-defined]
+                    if call.error is not None and type(call.error) is not RequestRefused:
+                        # Who breaks a rule in one answer is not asked for another.
+                        self._retired = True
                     if call not in touched:
                         touched.append(call)
             elif isinstance(event, ConnectionFailed):
