@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 import treq
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, race, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock, Cooperator
@@ -1093,6 +1093,45 @@ class TestCancelling:
         result[0].abort()
         assert isinstance(content[0], ResponseCutOff)
         assert backend.last.transport.aborted
+
+
+class TestSeveral:
+    """
+    Requests that are under way together (row F24).
+    """
+
+    def test_first(self) -> None:
+        """
+        The first answer is enough: the others are given up.
+        """
+        backend = Backend()
+        calling = client(backend)
+        first = outcome(race([calling.request(GET) for _ in range(3)]))
+        backend.connections[1].answer(b"fast")
+        ((index, response),) = first
+        assert (index, outcome(response.content())) == (1, [b"fast"])
+        aborted = [connection.transport.aborted for connection in backend.connections]
+        assert aborted == [True, False, True]
+        backend.settle()
+        assert calling.pool.connections == 1
+
+    def test_all(self) -> None:
+        """
+        Each has callbacks of its own, in the order of the answers; and all can be waited for.
+        """
+        backend = Backend()
+        calling = client(backend)
+        order: list[bytes] = []
+        asked = [
+            calling.request(GET).addCallback(lambda each: each.content()).addCallback(order.append)
+            for _ in range(3)
+        ]
+        done = outcome(gatherResults(asked))
+        for number in (2, 0, 1):
+            assert done == []
+            backend.connections[number].answer(b"%d" % number)
+        assert order == [b"2", b"0", b"1"]
+        assert done == [[None] * 3]
 
 
 class TestProtocol:

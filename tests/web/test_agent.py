@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 from http.cookiejar import CookieJar
+from io import BytesIO
 
 import treq
 from treq.client import HTTPClient
@@ -13,6 +14,7 @@ from twisted.web.client import (
     BrowserLikeRedirectAgent,
     ContentDecoderAgent,
     CookieAgent,
+    FileBodyProducer,
     GzipDecoder,
     readBody,
 )
@@ -88,6 +90,34 @@ class AgentTests(SiteCase):
         self.assertEqual((response.code, await response.text()), (201, 'json {"a":1}'))
         response = await http.put("http://app/", data=b"x" * 100_000)
         self.assertEqual(len(await treq.content(response)), 100_001)
+
+    async def test_forms(self) -> None:
+        """
+        treq posts forms and files, by any method (row F23).
+        """
+
+        async def app(request: Request) -> Response:
+            kind = request.params.get("CONTENT_TYPE", "")
+            body = await request.stdin.read()
+            assert len(body) == int(request.params.get("CONTENT_LENGTH", "0"))
+            return Response(200, {"X-Method": request.method, "X-Type": kind}, body)
+
+        http = HTTPClient(await self.agent(app))
+        response = await http.post("http://app/", data={"a": "1 2", "b": "\u00e9"})
+        self.assertEqual(await response.content(), b"a=1+2&b=%C3%A9")
+        kind = response.headers.getRawHeaders("X-Type")
+        self.assertEqual(kind, ["application/x-www-form-urlencoded"])
+        files = {"file": ("a.txt", "text/plain", FileBodyProducer(BytesIO(b"four")))}
+        response = await http.patch("http://app/", data={"a": "1"}, files=files)
+        body = await response.content()
+        (kind,) = response.headers.getRawHeaders("X-Type")
+        boundary = kind.partition("boundary=")[2].encode()
+        self.assertTrue(kind.startswith("multipart/form-data; "))
+        self.assertEqual(len(body.split(b"--" + boundary)), 4)
+        self.assertIn(b"\r\n\r\nfour\r\n", body)
+        for method in ("DELETE", "OPTIONS", "PROPFIND"):
+            response = await http.request(method, "http://app/")
+            self.assertEqual(response.headers.getRawHeaders("X-Method"), [method])
 
     async def test_gzip(self) -> None:
         """
