@@ -984,6 +984,28 @@ class TestRoles:
         assert allowed[0].allowed
         assert allowed[0].variables == {"A": "1"}
 
+    def test_halfAYes(self) -> None:
+        """
+        Nothing is allowed before the Authorizer is done, nor if its answer is cut off.
+        """
+        for streamed in (b"", bytes(100)):
+            backend = Backend()
+            result = outcome(client(backend, streamBytes=10).authorize(GET))
+            backend.last.read()
+            backend.last.stdout(b"Status: 200\r\nVariable-A: 1\r\n\r\n" + streamed)
+            assert result == []
+            assert backend.last.transport.producerState == "producing"
+            backend.last.close()
+            assert isinstance(result[0], ResponseCutOff)
+        backend = Backend()
+        asked = client(backend).authorize(GET)
+        result = outcome(asked)
+        backend.last.read()
+        backend.last.stdout(b"Status: 200\r\n\r\n")
+        asked.cancel()
+        assert isinstance(result[0], CancelledError)
+        assert backend.last.transport.aborted
+
     def test_filter(self) -> None:
         """
         A Filter gets its data behind the body, and its length (statement 31).

@@ -109,8 +109,8 @@ class Caller:
         """
         Ask an Authorizer (section 6.3).
 
-        @return: Fires with its decision: a yes only when the request has ended well. Any error
-            means that it did not allow anything.
+        @return: Fires with its decision, which allows nothing before the Authorizer has come to its
+            end. Any error means that it did not allow anything.
         """
         return Deferred.fromCoroutine(self._authorize(params, timeouts, context))
 
@@ -120,11 +120,16 @@ class Caller:
         response = await self.request(
             params, role=Role.AUTHORIZER, timeouts=timeouts, context=context
         )
-        allowed = response.code == 200
-        if allowed:
-            response.stdout.discard()
+        if response.code != 200:
+            return Authorization(False, {}, response)
+        # Nobody gets to see the body, but half an answer is none.
+        response.stdout.discard()
+        try:
             await response.stdout.read()
-        return Authorization(allowed, response.variables, response)
+        except BaseException:
+            response.abort()
+            raise
+        return Authorization(True, response.variables, response)
 
     def _callWithoutBody(
         self, params: Params, timeouts: Timeouts | None, context: Context | None

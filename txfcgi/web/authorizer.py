@@ -93,7 +93,6 @@ class _Asking(Passage):
         if not authorization.allowed:
             self.answer(authorization.response)
             return
-        authorization.response.stdout.discard()
         request = self.request
         before = request.getComponent(IAuthorizedVariables, {})
         request.setComponent(IAuthorizedVariables, {**before, **authorization.variables})
