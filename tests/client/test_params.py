@@ -37,11 +37,16 @@ class TestHeaders:
         assert headerParams(headers) == {"HTTP_X_A": "1, 2", "HTTP_COOKIE": "a=1; b=2"}
 
     @pytest.mark.parametrize(
-        "name", ["Proxy", "PROXY", "X_A", "X.A", "X A", "", "X-\xfc", "X-\u20ac", "X\n"]
+        "name",
+        [
+            *("Proxy", "PROXY", "Redirect-Status", "redirect-status"),
+            *("X_A", "X.A", "X A", "", "X-\xfc", "X-\u20ac", "X\n"),
+        ],
     )
     def test_refused(self, name: str) -> None:
         """
-        Proxy, and names that could be taken for others (rows H12 and H13).
+        Headers that programs take for their own settings, and names that could be taken for others
+        (rows H12 and H13).
         """
         assert headerParams([(name, "x")]) == {}
 

@@ -61,7 +61,7 @@ from txfcgi.errors import (
 from txfcgi.wire.events import StreamEnded
 from txfcgi.wire.records import Role, Stream
 
-from .backends import GET, HEAD, POST, Backend, client, outcome
+from .backends import GET, HEAD, NO_RETRY, POST, Backend, client, outcome
 
 
 class TestResponses:
@@ -776,6 +776,19 @@ class TestBodies:
         backend.last.close()
         assert isinstance(result[0], RequestSentInPart)
         assert "stop" in producer.calls
+
+    def test_connectionLostBeforeItWasSent(self) -> None:
+        """
+        A connection that is lost while the request waits to be taken by the socket.
+        """
+        backend = Backend()
+        calling = client(backend, retry=NO_RETRY)
+        outcome(calling.request(GET))
+        backend.last.answer()
+        backend.last.transport.producer.pauseProducing()
+        result = outcome(calling.request(GET))
+        backend.last.close()
+        assert isinstance(result[0], RequestSentInPart)
 
     def test_unknownLength(self) -> None:
         """

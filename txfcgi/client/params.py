@@ -27,8 +27,9 @@ _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
 
 def headerParams(headers: AnyHeaders) -> dict[str, str]:
     """
-    The params that carry HTTP headers. Left out are Proxy (CVE-2016-5385), and names that have
-    other characters than letters, digits and hyphens, for two of them could become one param.
+    The params that carry HTTP headers. Left out are Proxy (CVE-2016-5385), Redirect-Status, which
+    PHP could be made to take for REDIRECT_STATUS (CVE-2024-8927), and names that have other
+    characters than letters, digits and hyphens, for two of them could become one param.
 
     Several headers of one name are joined with a comma; cookies with a semicolon.
     """
@@ -41,7 +42,7 @@ def headerParams(headers: AnyHeaders) -> dict[str, str]:
     params: dict[str, str] = {}
     for name, value in pairs:
         param = paramOfHeader(name.encode("latin-1", "replace") if isinstance(name, str) else name)
-        if param is None:
+        if param is None or param == b"HTTP_REDIRECT_STATUS":
             continue
         key = param.decode("ascii")
         text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
