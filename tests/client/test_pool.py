@@ -722,6 +722,27 @@ class TestSharing:
         backend.connections[0].answer(b"five", 2)
         assert outcome(results[4][0].content()) == [b"five"]
 
+    def test_answeredEarly(self) -> None:
+        """
+        An answer that does not wait for the body lets those that share the connection come to their
+        end, and nobody else have it.
+        """
+        backend = Backend()
+        calling = client(backend, multiplex=True, maxConnections=2)
+        producer = Producer(5)
+        early = outcome(calling.request(POST, producer))
+        producer.consumer.write(b"ab")
+        other = outcome(calling.request(GET))
+        backend.connections[0].answer(b"", 1, b"Status: 413\r\n\r\n")
+        assert early[0].code == 413
+        assert producer.calls[-1] == "stop"
+        following = outcome(calling.request(GET))
+        backend.connections[0].answer(b"two", 2)
+        assert outcome(other[0].content()) == [b"two"]
+        assert backend.connections[0].transport.aborted
+        backend.connections[1].answer()
+        assert following[0].code == 200
+
     def test_waitedForTogether(self) -> None:
         """
         Those who wait while the first connection is being made share it.
