@@ -36,14 +36,19 @@ class Peer(threading.Thread):
     A back end that takes the beginning of one request, answers when more of it is there, and reads
     nothing of that. It blocks; so it has a thread.
 
+    @ivar before: Whether it has another connection before, which it closes behind an answer.
+    @ivar closed: Is set when that is closed.
     @ivar closedByClient: Whether it saw the client close the connection.
     """
+
+    before = False
 
     def __init__(self, listening: socket.socket, answer: bytes, stays: bool) -> None:
         """
         @param stays: Whether it waits for the client to close the connection.
         """
         super().__init__(daemon=True)
+        self.closed = threading.Event()
         self._listening = listening
         self._answer = answer
         self._stays = stays
@@ -53,6 +58,12 @@ class Peer(threading.Thread):
         """
         Serve.
         """
+        if self.before:
+            connection, _ = self._listening.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(self._answer)
+            self.closed.set()
         connection, _ = self._listening.accept()
         with connection:
             connection.recv(10_000)
@@ -129,7 +140,7 @@ class EarlyCase(TestCase):
         """
         return fastCGI(HEAD + body)
 
-    def start(self, body: bytes, *, stays: bool) -> None:
+    def start(self, body: bytes, *, stays: bool, before: bool = False) -> None:
         """
         Start a back end, and make a client for it. Its clock stands still: nothing that is tested
         here may need a timeout.
@@ -137,6 +148,7 @@ class EarlyCase(TestCase):
         listening, endpoint = self.listen()
         self.addCleanup(listening.close)
         self.peer = Peer(listening, self.answer(body), stays)
+        self.peer.before = before
         self.peer.start()
         self.addCleanup(self.peer.join)
         self.client = self.protocol(reactor, endpoint, self.options, clock=Clock())
@@ -192,6 +204,33 @@ class EarlyAnswerTests(EarlyCase):
         The back end does not stop before the client has read an answer that no socket holds.
         """
         await self.assertAnswered(LARGE, stays=True)
+
+
+class StaleTests(EarlyCase):
+    """
+    Kept connections that the back end has closed, which the client does not know when it sends the
+    next request.
+    """
+
+    async def test_writtenTo(self) -> None:
+        """
+        That it can't be sent is found out as it is written; it is sent again on a new connection.
+        """
+        self.start(SMALL, stays=False, before=True)
+        response = await self.ask({"REQUEST_METHOD": "GET"}, None)
+        self.assertEqual(await response.content(), SMALL)
+        self.assertEqual(self.client.pool.idle, 1)
+        self.peer.closed.wait()
+        response = await self.ask(self.post, bytes(MUCH))
+        self.assertEqual(await response.content(), SMALL)
+
+
+class StaleUnixTests(StaleTests):
+    """
+    The same over Unix sockets.
+    """
+
+    listen = listenUnix
 
 
 class NotKeptTests(EarlyAnswerTests):
