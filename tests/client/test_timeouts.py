@@ -4,13 +4,17 @@ Deadlines, and back ends that are held back.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
+from tests.lines import Hands, Line
 from tests.producers import Producer
-from txfcgi.client.options import Timeouts
+from tests.wire.conversations import STDOUT, endRequest, record
+from txfcgi.client.options import ClientOptions, Timeouts
+from txfcgi.client.protocol import FastCGIClientProtocol
 from txfcgi.client.timers import NEVER, Timers
 from txfcgi.errors import (
     BackendTimedOut,
@@ -143,6 +147,31 @@ class TestTimeouts:
         assert result == []
         clock.advance(2)
         assertTimedOut(result[0], NoResponse, "firstByte")
+
+    @pytest.mark.parametrize("body", [None, b"abc", bytes(100_000)])
+    def test_readsNothing(self, body: bytes | None) -> None:
+        """
+        A back end that shuts its input is given as long as one that does not take it, and its
+        answer counts if there is one.
+        """
+        for answers in (False, True):
+            hands = Hands()
+            protocol = FastCGIClientProtocol(hands, ClientOptions(timeouts=Timeouts(write=5)))
+            line = Line(protocol, hands)
+            line.far.shutdown(socket.SHUT_RD)
+            result = outcome(protocol.request(GET if body is None else POST, body))
+            hands.advance(4.9)
+            assert result == []
+            if answers:
+                line.far.send(record(STDOUT, 1, HEAD) + endRequest(1))
+                line.read()
+                assert result[0].code == 200
+            hands.advance(0.1)
+            if not answers:
+                assertTimedOut(result[0], RequestSentInPart, "write")
+            assert line.ended
+            line.close()
+            assert hands.getDelayedCalls() == []
 
     def test_sentLater(self) -> None:
         """
