@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import datetime
 import xmlrpc.client
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.folders import folderFor
 from txfcgi import ClientOptions, Request, RequestAborted, Response
 from txfcgi.errors import BadResponse, InvalidRequest, RequestNotSent
 from txfcgi.testing import serve
@@ -63,9 +63,7 @@ class ProxyTests(TestCase):
         A server, and a proxy for it.
         """
         self.methods = Methods()
-        place = TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        socket = f"{place.name}/socket"
+        socket = str(folderFor(self) / "socket")
         served = serve(self, self.methods, "scgi", path=None if kind == "tcp" else socket)
         tcp = f"scgi://127.0.0.1:{served.port}{path}"
         proxy = SCGIProxy(tcp if kind == "tcp" else f"scgi+unix:{socket}", **options)

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from tests.folders import folderFor
 from txfcgi import ClientOptions, FastCGIClient, SCGIClient
 from txfcgi.client.client import Client
 from txfcgi.client.response import ClientResponse
@@ -116,7 +117,7 @@ def listenUnix(test: TestCase) -> tuple[socket.socket, str]:
     """
     @return: A listening socket, and what an endpoint calls it.
     """
-    path = test.mktemp()
+    path = str(folderFor(test) / "socket")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen()

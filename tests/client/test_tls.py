@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from OpenSSL.SSL import Error as SSLError
@@ -17,6 +16,7 @@ from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.folders import folderFor
 from txfcgi import FastCGIClient, FastCGIServerFactory, Request, Response
 from txfcgi.errors import RequestNotSent
 
@@ -73,8 +73,7 @@ class TLSTests(TestCase):
         @param trusted: Whether the client knows the back end's certificate.
         @return: A client of it.
         """
-        folder = Path(self.mktemp())
-        folder.mkdir()
+        folder = folderFor(self)
         certificate = folder / "certificate.pem"
         makeCertificate(certificate)
         context = DefaultOpenSSLContextFactory(str(certificate), str(certificate))

@@ -5,7 +5,6 @@ Tests of L{txfcgi.server.scgi}: what a web server gets over SCGI, in memory and 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -21,6 +20,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from tests.folders import folderFor
 from txfcgi import (
     FastCGIServerProtocol,
     InputStream,
@@ -447,9 +447,7 @@ class SocketTests(TestCase):
 
         @return: The connection's other end, and its transport.
         """
-        place = TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        path = f"{place.name}/socket"
+        path = str(folderFor(self) / "socket")
         text = "tcp:0:interface=127.0.0.1" if kind == "tcp" else f"unix:{path}"
         factory = SCGIServerFactory(app, **options)
         port = await serverFromString(reactor, text).listen(factory)

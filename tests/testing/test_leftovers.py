@@ -10,6 +10,7 @@ from unittest.result import TestResult as Result
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.folders import folderFor
 from txfcgi import FastCGIClient, FastCGIServerFactory, Limits, Request, Response, cgiParams
 from txfcgi.testing import Leftovers, MemoryBackEnd, MemoryFrontEnd, answers, serve
 
@@ -271,7 +272,9 @@ class SocketTests(TestCase):
         """
         A test may leave what it is about; over a Unix socket, too, and with a factory of its own.
         """
-        server = serve(self, FastCGIServerFactory(careless), path=f"{self.mktemp()}", mayLeave=True)
+        server = serve(
+            self, FastCGIServerFactory(careless), path=f"{folderFor(self)}/socket", mayLeave=True
+        )
         self.assertEqual((server.port, server.endpoint[:5]), (0, "unix:"))
         await server.client().request(cgiParams("POST", "/upload"), b"12345")
 
