@@ -125,21 +125,28 @@ php_admin_value[memory_limit] = 256M
 
 
 @contextmanager
-def fcgiwrap(workspace: Workspace) -> Iterator[RunningBackend]:
+def group(
+    name: str, command: list[str], workspace: Workspace, script: Path | None = None
+) -> Iterator[RunningBackend]:
+    """
+    Run a program that serves on the workspace's Unix socket, and has children, in a process group
+    of its own, which is killed in the end: fcgiwrap leaves its children behind, and uWSGI's miss a
+    signal to end that comes while they start.
+    """
+    with running(name, ["setsid", *command], workspace.root) as child:
+        child.waitUntilAccepting(workspace.socket)
+        try:
+            yield RunningBackend(child, workspace, (f"unix:{workspace.socket}",), script)
+        finally:
+            os.killpg(child.process.pid, signal.SIGKILL)
+
+
+def fcgiwrap(workspace: Workspace) -> AbstractContextManager[RunningBackend]:
     """
     Run fcgiwrap, which runs a CGI program for each request.
     """
-    program = find("fcgiwrap", "fcgiwrap")
-    # It leaves its children behind when it ends, so it gets a process group of its own.
-    command = ["setsid", program, "-c", "4", "-f", "-s", f"unix:{workspace.socket}"]
-    with running("fcgiwrap", command, workspace.root) as child:
-        child.waitUntilAccepting(workspace.socket)
-        try:
-            yield RunningBackend(
-                child, workspace, (f"unix:{workspace.socket}",), PROGRAMS / "app.cgi"
-            )
-        finally:
-            os.killpg(child.process.pid, signal.SIGKILL)
+    command = [find("fcgiwrap", "fcgiwrap"), "-c", "4", "-f", "-s", f"unix:{workspace.socket}"]
+    return group("fcgiwrap", command, workspace, PROGRAMS / "app.cgi")
 
 
 @contextmanager
@@ -219,8 +226,8 @@ def uWSGI(
     find("/usr/lib/uwsgi/plugins/python3_plugin.so", "uwsgi-plugin-python3")
     command = [program, "--plugin", "python3", f"--{protocol}-socket", workspace.socket]
     command += ["--wsgi-file", str(PROGRAMS / "wsgi.py"), "--processes", "2", "--master"]
-    command += ["--die-on-term", "--need-app", "--disable-logging"]
-    return plain("uwsgi", command, workspace)
+    command += ["--need-app", "--disable-logging"]
+    return group("uwsgi", command, workspace)
 
 
 def ourselves(
