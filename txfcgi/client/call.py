@@ -16,7 +16,6 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from ..errors import (
-    BackendTimedOut,
     BadResponse,
     BodyTooLong,
     BodyTooShort,
@@ -38,10 +37,10 @@ from ..errors import (
     UnknownRole,
 )
 from ..streams import InputStream
-from ..transport import Outlet
 from ..wire.cgi import ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
 from .contracts import Carrier, Owner
+from .deadlines import SENDING, WAITING, Deadlines
 from .heads import Heads, knownHead
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
@@ -51,11 +50,6 @@ from .timers import NEVER
 
 _STDERR: Final = Stream.STDERR
 
-# How far the request is on its way out.
-WAITING: Final = 0
-SENDING: Final = 1
-SENT: Final = 2
-
 _REFUSALS: Final[dict[int, Exception]] = {
     ProtocolStatus.CANT_MPX_CONN: CantMultiplex("the back end takes one request at a time"),
     ProtocolStatus.OVERLOADED: Overloaded("the back end is overloaded"),
@@ -63,19 +57,13 @@ _REFUSALS: Final[dict[int, Exception]] = {
 }
 
 
-class Call:
+class Call(Deadlines):
     """
     One request.
 
     @ivar owner: Who looks after it between attempts; without one there is one attempt.
     @ivar deferred: What the caller waits for.
-    @ivar expires: When the total timeout is over.
-    @ivar due: When the timeout for what is going on now is over.
-    @ivar phase: How far the request is on its way out.
-    @ivar progress: How far the connection's output was when C{due} was set, or -1 if that was not
-        what it waited for.
     @ivar tried: The endpoints that could not be reached.
-    @ivar seen: Whether anything of a response came, be it on stderr.
     @ivar ended: Whether nothing more is to come.
     @ivar attempts: How many attempts were made and failed.
     @ivar fresh: Whether it has to go over a new connection.
@@ -85,14 +73,9 @@ class Call:
     owner: Owner | None = None
     carrier: Carrier | None = None
     requestID = 0
-    expires = NEVER
-    due = NEVER
-    progress = -1
     attempts = 0
-    phase = WAITING
     fresh = False
     fired = False
-    seen = False
     ended = False
     held = False
     delivering = False
@@ -390,46 +373,6 @@ class Call:
         deferred = self.deferred
         del self.deferred
         return deferred
-
-    # Deadlines
-
-    def setDue(self, now: float, outlet: Outlet) -> float:
-        """
-        Set the deadline for what the call waits for now.
-
-        @return: The earliest deadline that it has.
-        """
-        timeouts = self.timeouts
-        if self.phase == SENDING or outlet.queued:
-            wait = timeouts.write
-            self.progress = outlet.progress
-        else:
-            wait = timeouts.betweenBytes if self.seen else timeouts.firstByte
-            self.progress = -1
-        due = self.due = NEVER if wait is None else now + wait
-        return self.expires if self.expires < due else due
-
-    def overdue(self, now: float, outlet: Outlet, paused: bool) -> BackendTimedOut | None:
-        """
-        Which of its timeouts the call has met, if any; without one, the next deadline is set.
-
-        @param paused: Whether it is us who do not read.
-        """
-        timeouts = self.timeouts
-        if now >= self.expires and timeouts.total is not None:
-            return BackendTimedOut("total", timeouts.total)
-        if now < self.due:
-            return None
-        if self.progress >= 0:
-            if outlet.queued and outlet.progress == self.progress and timeouts.write is not None:
-                return BackendTimedOut("write", timeouts.write)
-        elif not paused:
-            if not self.seen and timeouts.firstByte is not None:
-                return BackendTimedOut("firstByte", timeouts.firstByte)
-            if self.seen and timeouts.betweenBytes is not None:
-                return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
-        self.setDue(now, outlet)
-        return None
 
     # The body
 

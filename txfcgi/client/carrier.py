@@ -17,12 +17,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IHandshakeListener,
-    IPushProducer,
     ISSLTransport,
     ITCPTransport,
-    ITransport,
 )
-from twisted.internet.protocol import Protocol as BaseProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -46,100 +43,20 @@ from ..wire.events import (
     UnknownTypeReceived,
     ValuesReceived,
 )
-from ..wire.fastcgiclient import ClientConnection
-from .call import SENDING, SENT, Call
-from .contracts import Keeper
-from .options import ClientOptions
-from .questions import Questions
+from .call import Call
+from .deadlines import SENDING, SENT
+from .flow import Flow
 from .sending import Sending, smallBody
-from .timers import NEVER, Timers
-from .wire import ClientWire
+from .timers import NEVER
 
 
 @implementer(IHandshakeListener)
-class ClientProtocol(BaseProtocol):
+class ClientProtocol(Flow):
     """
     One connection to a back end.
-
-    @ivar keeper: The pool that it belongs to, if any.
-    @ivar lost: Whether the connection is gone.
-    @ivar served: How many requests have ended on it.
-    @ivar openedAt: When it was made.
-    @ivar idleSince: Since when it carries no request.
     """
 
     _log: ClassVar[Logger] = Logger()
-
-    connectionFactory: ClassVar[type[ClientWire]] = ClientConnection
-
-    def __init__(
-        self, timers: Timers, options: ClientOptions, keeper: Keeper | None = None
-    ) -> None:
-        self.options = options
-        self.keeper = keeper
-        self.served = 0
-        self.openedAt = self.idleSince = 0.0
-        self._timers = timers
-        self._seconds = timers.clock.seconds
-        self._connection = self.connectionFactory()
-        self._calls: dict[int, Call | None] = {}
-        self._sending: dict[Call, Sending] = {}
-        self._held: dict[Call, None] = {}
-        self._questions = Questions()
-        self._outlet: Outlet
-        self._transport: ITransport
-        self._reason: Exception | None = None
-        self._paused = False
-        self._retired = False
-        self._unread = False
-        self._shaking = False
-        self._closing = False
-        self._closeBy = NEVER
-        self.lost = False
-
-    def __repr__(self) -> str:
-        peer = self._transport.getPeer() if hasattr(self, "_transport") else "nobody yet"
-        return f"<{type(self).__name__} to {peer} with {len(self._calls)} requests>"
-
-    # What it can be asked
-
-    @property
-    def active(self) -> int:
-        """
-        How many requests it carries, those that were given up included.
-        """
-        return len(self._calls)
-
-    @property
-    def usable(self) -> bool:
-        """
-        Whether it may carry another request.
-        """
-        return self._usableAt(self._seconds())
-
-    def _usableAt(self, now: float) -> bool:
-        options = self.options
-        return (
-            not self._closing
-            and not self._retired
-            and self._connection.reusable
-            and self.served + len(self._calls) < options.maxRequests
-            and now - self.openedAt < options.maxAge
-        )
-
-    @property
-    def kept(self) -> bool:
-        """
-        Whether it has carried a whole request before.
-        """
-        return self.served > 0
-
-    @property
-    def unsent(self) -> bool:
-        """
-        Whether some of what was written waits to be taken by the peer.
-        """
-        return self._outlet.queued > 0
 
     # Connecting
 
@@ -315,6 +232,9 @@ class ClientProtocol(BaseProtocol):
             self._settle()
             return
         call.receiveWhole(output)
+        if call.error is not None:
+            # Who breaks a rule in one answer is not asked for another.
+            self._retired = True
         if self._sending or self._held:
             self._over(call)
         self._settle()
@@ -344,7 +264,6 @@ class ClientProtocol(BaseProtocol):
                 if call is not None:
                     call.end(event.appStatus, event.protocolStatus)  # type: ignore[attr-defined]
                     if call.error is not None and type(call.error) is not RequestRefused:
-                        # Who breaks a rule in one answer is not asked for another.
                         self._retired = True
                     if call not in touched:
                         touched.append(call)
@@ -400,12 +319,6 @@ class ClientProtocol(BaseProtocol):
             self._stopSending(call)
         if call in self._held:
             self.go(call)
-
-    def _live(self) -> bool:
-        """
-        Whether there is a call that somebody waits for.
-        """
-        return any(call is not None for call in self._calls.values())
 
     def _settle(self) -> None:
         """
@@ -489,48 +402,7 @@ class ClientProtocol(BaseProtocol):
             call.lost(reason)
         return calls
 
-    # Holding the peer back
-
-    def hold(self, call: Call) -> None:
-        """
-        Too much of a call's response waits to be read.
-        """
-        self._held[call] = None
-        self._balance()
-
-    def go(self, call: Call) -> None:
-        """
-        A call's response is being read again, or over.
-        """
-        self._held.pop(call, None)
-        if self._paused and not self._held and not self._closing:
-            self._paused = False
-            cast(IPushProducer, self._transport).resumeProducing()
-            now = self._seconds()
-            for waiting in self._calls.values():
-                if waiting is not None:
-                    self._setDue(waiting, now)
-
-    def _balance(self) -> None:
-        """
-        Pause when a response that nobody reads would fill the memory. Those that share the
-        connection with it have to wait then, too: FastCGI holds back all or nobody.
-        """
-        if self._paused or self._closing:
-            return
-        if len(self._calls) > 1:
-            buffered = sum(call.buffered for call in self._calls.values() if call is not None)
-            if buffered <= self.options.connectionBytes:
-                return
-        self._paused = True
-        cast(IPushProducer, self._transport).pauseProducing()
-
     # Deadlines
-
-    def _setDue(self, call: Call, now: float) -> None:
-        due = call.setDue(now, self._outlet)
-        if due < self._timers.next:
-            self._timers.need(due)
 
     def check(self, now: float) -> float:
         """

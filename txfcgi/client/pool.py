@@ -24,8 +24,9 @@ from ..errors import (
     RequestFailed,
     RequestNotSent,
 )
-from .call import WAITING, Call
+from .call import Call
 from .carrier import ClientProtocol
+from .deadlines import WAITING
 from .options import ClientOptions, Timeouts
 from .target import Target
 from .timers import NEVER, Timers
