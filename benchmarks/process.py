@@ -20,7 +20,7 @@ from .model import NotStarted, Sample, Settings
 
 CHECKOUT = Path(__file__).parent.parent
 
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 
 

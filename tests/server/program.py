@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 
-from txfcgi import FastCGIServerFactory, Request, Response
+from txfcgi import FastCGIServerFactory, Limits, Request, Response
 
 PLAIN = {"Content-Type": "text/plain"}
 MIB = 1 << 20
@@ -103,7 +103,9 @@ def main(endpoint: str) -> None:
         host: Any = port.getHost()
         print(f"listens on {getattr(host, 'port', endpoint)}.", flush=True)
 
-    factory = FastCGIServerFactory(lambda request: APPS[request.pathInfo](request))
+    # Time to take what is still to come of a body, however busy the machine is.
+    limits = Limits(lingerTimeout=60)
+    factory = FastCGIServerFactory(lambda request: APPS[request.pathInfo](request), limits)
     listening = serverFromString(reactor, endpoint).listen(factory)
     cast("Deferred[IListeningPort]", listening).addCallback(listens)
     cast(Any, reactor).run()
