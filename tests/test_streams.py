@@ -564,6 +564,79 @@ class DeliverTests(InputTests):
             self.failureResultOf(done, CancelledError)
             self.assertIsNone(sink.producer)
 
+    def test_oneReader(self) -> None:
+        """
+        Nobody else can read it meanwhile, nor have it delivered.
+        """
+        stream, sink = self.stream(), Sink()
+        done = stream.deliverTo(sink)
+        self.failureResultOf(stream.deliverTo(Sink()), AlreadyReading)
+        self.failureResultOf(stream.read(), AlreadyReading)
+        self.feed(stream, b"a", end=True)
+        self.assertEqual((self.successResultOf(done), sink.got), (1, [b"a"]))
+        stream = self.stream()
+        read = stream.read()
+        self.failureResultOf(stream.deliverTo(Sink()), AlreadyReading)
+        self.feed(stream, b"a", end=True)
+        self.assertEqual(self.successResultOf(read), b"a")
+
+    def test_pausedAtOnce(self) -> None:
+        """
+        A consumer that takes nothing yet gets nothing yet, not even the end.
+        """
+        stream, sink = self.stream(), Sink()
+        done = stream.deliverTo(sink)
+        stream.pauseProducing()
+        self.feed(stream, b"a", end=True)
+        self.assertEqual(sink.got, [])
+        stream.resumeProducing()
+        self.assertEqual((self.successResultOf(done), sink.got), (1, [b"a"]))
+        stream.pauseProducing()
+        stream.resumeProducing()
+
+    def test_resumedWithin(self) -> None:
+        """
+        A consumer that resumes it while it takes a piece gets the pieces in their order.
+        """
+        stream, sink = self.stream(), Sink()
+        write = sink.write
+
+        def writing(data: bytes) -> None:
+            stream.pauseProducing()
+            stream.resumeProducing()
+            write(data)
+
+        self.patch(sink, "write", writing)
+        done = stream.deliverTo(sink)
+        self.feed(stream, b"a", b"b", b"c", end=True)
+        self.assertEqual((self.successResultOf(done), sink.got), (3, [b"a", b"b", b"c"]))
+
+    def test_cancelledWithin(self) -> None:
+        """
+        Who cancels it while a piece is taken gets no other.
+        """
+        stream, sink = self.stream(), Sink()
+        self.feed(stream, b"a", b"b")
+        stream.pauseProducing()
+        done = stream.deliverTo(sink)
+        self.assertEqual(sink.got, [b"a", b"b"])
+        self.patch(sink, "write", lambda data: done.cancel())
+        stream.receive(b"c")
+        stream.receive(b"d")
+        stream.flush()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(stream.buffered, 1)
+
+    def test_failingEnd(self) -> None:
+        """
+        A consumer that can't let go of the stream fails the delivery.
+        """
+        stream, sink = self.stream(), Sink()
+        self.patch(sink, "unregisterProducer", lambda: 1 / 0)
+        done = stream.deliverTo(sink)
+        self.feed(stream, b"a", end=True)
+        self.failureResultOf(done, ZeroDivisionError)
+
     def test_failingConsumer(self) -> None:
         """
         A consumer that fails is let go of.

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..errors import (
@@ -23,6 +24,8 @@ from ..errors import (
 
 COLLECT_BYTES: Final = 16 * 1024 * 1024
 STREAM_BYTES: Final = 65_536
+
+_ONE_READER: Final = "the stream is being read, and it has one reader at a time"
 
 
 class Source(Protocol):
@@ -59,13 +62,13 @@ class InputStream:
     __slots__ = (
         "_chunks",
         "_collectBytes",
+        "_delivery",
         "_discarding",
         "_ended",
         "_full",
         "_limit",
         "_mark",
         "_offset",
-        "_resumed",
         "_source",
         "_waiter",
         "buffered",
@@ -97,7 +100,7 @@ class InputStream:
         self._chunks: deque[bytes] = deque()
         self._offset = 0  # how much of the first chunk was read
         self._waiter: Deferred[None] | None = None
-        self._resumed: Deferred[None] | None = None
+        self._delivery: _Delivery | None = None
         self._ended = length == 0
         self._full = False
         self._discarding = False
@@ -188,6 +191,8 @@ class InputStream:
         if self._waiter is not None and (self._chunks or self.complete):
             waiter, self._waiter = self._waiter, None
             waiter.callback(None)
+        elif self._delivery is not None:
+            self._delivery.push()
         if self.buffered > self._mark and not self._full:
             self._full = True
             self._source.inputFull(self)
@@ -236,7 +241,11 @@ class InputStream:
         @return: Fires with the number of bytes when the end is reached, and fails with what cut
             the stream off. The consumer is unregistered from then on.
         """
-        return Deferred.fromCoroutine(self._deliver(consumer))
+        if self._waiter is not None or self._delivery is not None:
+            return fail(AlreadyReading(_ONE_READER))
+        delivery = self._delivery = _Delivery(self, consumer)
+        delivery.start()
+        return delivery.done
 
     def discard(self) -> None:
         """
@@ -249,23 +258,29 @@ class InputStream:
         chunks = self._chunks
         while True:
             while chunks:
-                chunk = chunks.popleft()
-                if self._offset:
-                    chunk = chunk[self._offset :]
-                    self._offset = 0
-                self.buffered -= len(chunk)
-                if self._full:
-                    self._take(0)
-                yield chunk
+                yield self._next()
             if self.error is not None:
                 raise self.error
             if self._ended:
                 return
             await self._more()
 
+    def _next(self) -> bytes:
+        """
+        Take the next chunk.
+        """
+        chunk = self._chunks.popleft()
+        if self._offset:
+            chunk = chunk[self._offset :]
+            self._offset = 0
+        self.buffered -= len(chunk)
+        if self._full:
+            self._take(0)
+        return chunk
+
     def _more(self) -> Deferred[None]:
-        if self._waiter is not None:
-            raise AlreadyReading("the stream is being read, and it has one reader at a time")
+        if self._waiter is not None or self._delivery is not None:
+            raise AlreadyReading(_ONE_READER)
         self._waiter = Deferred(self._forget)
         return self._waiter
 
@@ -335,36 +350,22 @@ class InputStream:
         self.error = ReadTooLarge(message)
         return self.error
 
-    async def _deliver(self, consumer: IConsumer) -> int:
-        size = 0
-        consumer.registerProducer(self, True)
-        try:
-            async for chunk in self:
-                size += len(chunk)
-                consumer.write(chunk)
-                if self._resumed is not None:
-                    await self._resumed
-        finally:
-            self._resumed = None
-            consumer.unregisterProducer()
-        return size
-
     # IPushProducer, for the consumer of deliverTo
 
     def pauseProducing(self) -> None:
         """
         The consumer takes no more for now.
         """
-        if self._resumed is None:
-            self._resumed = Deferred()
+        if self._delivery is not None:
+            self._delivery.paused = True
 
     def resumeProducing(self) -> None:
         """
         The consumer takes more again.
         """
-        resumed, self._resumed = self._resumed, None
-        if resumed is not None:
-            resumed.callback(None)
+        if self._delivery is not None:
+            self._delivery.paused = False
+            self._delivery.push()
 
     def stopProducing(self) -> None:
         """
@@ -373,3 +374,68 @@ class InputStream:
         self.fail(RequestAborted("the consumer of the stream stopped it"))
         self.resumeProducing()
         self.flush()
+
+
+class _Delivery:
+    """
+    A stream on its way to a consumer.
+
+    @ivar done: Fires at the end.
+    @ivar paused: Whether the consumer takes nothing for now.
+    """
+
+    __slots__ = ("_consumer", "_pushing", "_size", "_stream", "done", "paused")
+
+    def __init__(self, stream: InputStream, consumer: IConsumer) -> None:
+        self._stream = stream
+        self._consumer = consumer
+        self._size = 0
+        self._pushing = False
+        self.paused = False
+        self.done: Deferred[int] = Deferred(self._cancelled)
+
+    def start(self) -> None:
+        """
+        Begin.
+        """
+        self._consumer.registerProducer(self._stream, True)
+        self.push()
+
+    def push(self) -> None:
+        """
+        Write what is there.
+        """
+        if self._pushing:
+            return
+        self._pushing = True
+        stream = self._stream
+        try:
+            while not self.paused and stream._delivery is self:
+                if stream._chunks:
+                    chunk = stream._next()
+                    self._size += len(chunk)
+                    self._consumer.write(chunk)
+                elif stream.error is not None:
+                    raise stream.error
+                elif stream._ended:
+                    self._end(self._size)
+                else:
+                    break
+        except Exception:
+            self._end(Failure())
+        self._pushing = False
+
+    def _end(self, result: int | Failure) -> None:
+        self._stream._delivery = None
+        try:
+            self._consumer.unregisterProducer()
+        except Exception:
+            result = Failure()
+        self.done.callback(result)
+
+    def _cancelled(self, _: Deferred[int]) -> None:
+        """
+        Nobody waits for the end any more.
+        """
+        self._stream._delivery = None
+        self._consumer.unregisterProducer()
