@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -97,26 +98,32 @@ def cgiParams(
         "REMOTE_ADDR": remoteAddress,
         "REMOTE_PORT": str(remotePort),
         "REQUEST_SCHEME": scheme,
-        **headerParams(headers),
     }
-    host, port = _splitHost(params.get("HTTP_HOST", "localhost"))
+    if headers:
+        params |= headerParams(headers)
+    host, port = _splitHost(more.get("HTTP_HOST") or params.get("HTTP_HOST", "localhost"))
     params["SERVER_NAME"] = host if serverName is None else serverName
     usual = "443" if scheme == "https" else "80"
     params["SERVER_PORT"] = (port or usual) if serverPort is None else str(serverPort)
-    optional = {
-        "PATH_INFO": pathInfo,
-        "SCRIPT_FILENAME": scriptFilename,
-        "DOCUMENT_ROOT": documentRoot,
-        "REMOTE_USER": remoteUser,
-        "AUTH_TYPE": authType,
-        "HTTPS": "on" if scheme == "https" else None,
-    }
-    params |= {name: value for name, value in optional.items() if value is not None}
-    if pathInfo is not None and documentRoot is not None:
-        params["PATH_TRANSLATED"] = documentRoot + pathInfo
-    return params | more
+    if pathInfo is not None:
+        params["PATH_INFO"] = pathInfo
+        if documentRoot is not None:
+            params["PATH_TRANSLATED"] = documentRoot + pathInfo
+    if scriptFilename is not None:
+        params["SCRIPT_FILENAME"] = scriptFilename
+    if documentRoot is not None:
+        params["DOCUMENT_ROOT"] = documentRoot
+    if remoteUser is not None:
+        params["REMOTE_USER"] = remoteUser
+    if authType is not None:
+        params["AUTH_TYPE"] = authType
+    if scheme == "https":
+        params["HTTPS"] = "on"
+    params |= more
+    return params
 
 
+@lru_cache(256)
 def _splitHost(host: str) -> tuple[str, str]:
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?", host)
     return (match[1], match[2] or "") if match else (host, "")
@@ -128,7 +135,10 @@ def decodedPath(path: str) -> str:
 
     @raise InvalidPath: If it has control characters in it.
     """
-    decoded = unquote_to_bytes(path).decode("utf-8", "surrogateescape")
+    decoded = path
+    if "%" in path:
+        encoded = path.encode("utf-8", "surrogateescape")
+        decoded = unquote_to_bytes(encoded).decode("utf-8", "surrogateescape")
     if _control(decoded):
         raise InvalidPath(f"a control character in the path {path!r:.200}")
     return decoded
