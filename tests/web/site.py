@@ -4,6 +4,7 @@ A site with an app behind it, over real sockets, and a browser for it.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
@@ -85,6 +86,17 @@ def answersIn(data: bytes, *methods: str) -> list[Answer]:
 CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
 
+def isAnswer(data: bytes, method: str) -> bool:
+    """
+    Whether a whole response is there, for a connection that goes on.
+    """
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank or method == "HEAD" or head[9:12] in (b"204", b"304"):
+        return bool(blank)
+    length = re.search(rb"\r\nContent-Length: ([0-9]+)", head)
+    return len(body) == int(length[1]) if length else body.endswith(b"0\r\n\r\n")
+
+
 class Wire(Protocol):
     """
     A connection to the site, byte by byte.
@@ -127,11 +139,17 @@ class Wire(Protocol):
         """
         Wait until it has come.
         """
+        return self.when(lambda received: text in received)
+
+    def when(self, condition: Callable[[bytes], bool]) -> Deferred[None]:
+        """
+        Wait until what has come is such.
+        """
         waiting: Deferred[None] = Deferred()
-        if text in self.received:
+        if condition(self.received):
             waiting.callback(None)
         else:
-            self._waiting.append((lambda received: text in received, waiting))
+            self._waiting.append((condition, waiting))
         return waiting
 
     async def answer(self, method: str) -> Answer:
@@ -152,8 +170,11 @@ class Wire(Protocol):
 class SiteCase(TestCase):
     """
     Tests with a site.
+
+    @cvar kept: Whether L{fetch} lets connections be kept, as browsers do.
     """
 
+    kept = False
     timeout = 60
     port: Any
     client: FastCGIClient
@@ -293,13 +314,22 @@ class SiteCase(TestCase):
         """
         Make a request over a connection of its own.
         """
-        lines = [f"{method} {target} HTTP/{version}", "Host: test.example:81", "Connection: close"]
+        lines = [f"{method} {target} HTTP/{version}", "Host: test.example:81"]
+        kept = self.kept and version == "1.1"
+        if not kept:
+            lines.append("Connection: close")
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         lines += [f"{name}: {value}" for name, value in pairs]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join([*lines, "", ""]).encode("utf-8")
-        [answer] = answersIn(await self.raw(head + (body or b"")), method)
+        wire = await self.connect()
+        wire.send(head + (body or b""))
+        if kept:
+            await wire.when(lambda received: isAnswer(received, method))
+        else:
+            await wire.closed
+        [answer] = answersIn(wire.received, method)
         return answer
 
 

@@ -9,12 +9,16 @@ from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.web.resource import Resource
+from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
 
 from txfcgi import Request, RequestAborted, Response
 from txfcgi.client.options import ClientOptions, Timeouts
-from txfcgi.web import GatewayOptions, GatewayResource
+from txfcgi.web import GatewayOptions, GatewayResource, headers
+from txfcgi.web.request import StreamingRequest
+from txfcgi.web.streaming import StreamingChannel
 
 from .site import Gate, SiteCase, Waiting, answersIn, paramsIn, showParams
 
@@ -136,6 +140,14 @@ class ParamsTests(SiteCase):
         self.assertEqual(len(self.logged("does not begin with a slash")), 2)
 
 
+class KeptParamsTests(ParamsTests):
+    """
+    The same, over connections that are kept.
+    """
+
+    kept = True
+
+
 class ResponseTests(SiteCase):
     """
     What a browser hears of a response.
@@ -176,8 +188,9 @@ class ResponseTests(SiteCase):
         await self.site(GatewayResource(client, options))
         answer = await self.fetch()
         names = {name.lower() for name, _ in answer.headers}
-        self.assertEqual(names, {"server", "date", "connection", "x-ok", "content-length"})
-        self.assertEqual(answer.get("Connection"), ["close"])
+        ours = [] if self.kept else ["close"]
+        self.assertEqual(names - {"connection"}, {"server", "date", "x-ok", "content-length"})
+        self.assertEqual(answer.get("Connection"), ours)
 
     async def test_noBody(self) -> None:
         """
@@ -194,6 +207,95 @@ class ResponseTests(SiteCase):
         for code in (204, 304):
             answer = await self.fetch(f"/?{code}")
             self.assertEqual((answer.code, answer.body), (code, b""))
+
+    async def test_ofSeveral(self) -> None:
+        """
+        What resources on the way to the app say is part of the response.
+        """
+
+        class Way(Resource):
+            def getChild(self, path: bytes, request: Any) -> Resource:
+                getattr(self, path.decode())(request)
+                return resource
+
+            def header(self, request: Any) -> None:
+                request.setHeader(b"X-Way", b"here")
+
+            def cookie(self, request: Any) -> None:
+                request.addCookie(b"way", b"here")
+
+            def etag(self, request: Any) -> None:
+                request.setETag(b"here")
+
+            def modified(self, request: Any) -> None:
+                request.setLastModified(1)
+
+        async def app(request: Request) -> Response:
+            return Response(200, {"X-App": "there"}, b"body")
+
+        resource = GatewayResource(await self.backEnd(app))
+        await self.site(Way())
+        for way, name, value in (
+            ("header", "X-Way", "here"),
+            ("cookie", "Set-Cookie", "way=here"),
+            ("etag", "ETag", "here"),
+            ("modified", "Last-Modified", "Thu, 01 Jan 1970 00:00:01 GMT"),
+        ):
+            answer = await self.fetch(f"/{way}")
+            self.assertEqual((answer.get(name), answer.get("X-App")), ([value], ["there"]))
+            self.assertEqual((answer.get("Content-Length"), answer.body), (["4"], b"body"))
+
+    async def test_heads(self) -> None:
+        """
+        The heads of responses are remembered; those with cookies are not, and there is an end to
+        it.
+        """
+
+        async def app(request: Request) -> Response:
+            name = "Set-Cookie" if request.queryString == "cookie" else "X-Is"
+            return Response(200, {name: request.queryString}, b"body")
+
+        self.patch(headers, "_HEADS", 2)
+        site: Any = await self.gateway(app)
+        known = site.resource._gateway.responseHeaders._known
+        for query in ("1", "cookie", "1", "2", "3", "cookie"):
+            answer = await self.fetch(f"/?{query}")
+            name = "Set-Cookie" if query == "cookie" else "X-Is"
+            self.assertEqual((answer.get(name), answer.body), ([query], b"body"))
+            self.assertLessEqual(len(known), 2)
+            for lines, names in known.values():
+                self.assertNotIn(b"set-cookie", names)
+                self.assertNotIn(b"cookie", lines)
+        self.assertEqual(len(known), 1 if self.kept else 0)
+
+    async def test_large(self) -> None:
+        """
+        Bodies of any size, whatever pieces they come in and are taken in.
+        """
+
+        async def app(request: Request) -> Response:
+            size, _, chunked = request.queryString.partition("&")
+            body = b"x" * int(size)
+            return Response(200, {}, [body] if chunked else body)
+
+        site = await self.gateway(app)
+        taken: list[int | None] = [None]
+        write = Connection.writeSomeData
+
+        def writing(transport: Connection, data: Any) -> Any:
+            if isinstance(transport.protocol, StreamingChannel) and taken[0] is not None:
+                data = data[: taken[0]]
+                taken[0] = 50_000
+            return write(transport, data) if data else 0
+
+        self.patch(Connection, "writeSomeData", writing)
+        self.assertEqual(site.channels, set())
+        for size in (1, 20_000, 65_536, 131_072, 300_000, 5_000_000):
+            for first in (None, 0, 10):
+                taken[0] = first
+                for query in (f"{size}", f"{size}&chunked"):
+                    answer = await self.fetch(f"/?{query}")
+                    self.assertEqual(answer.body, b"x" * size)
 
     async def test_keptConnection(self) -> None:
         """
@@ -268,6 +370,28 @@ class ResponseTests(SiteCase):
         answer = await self.fetch("/old", method="HEAD")
         self.assertEqual((answer.code, answer.body), (200, b""))
 
+    async def test_localRedirectElsewhere(self) -> None:
+        """
+        What is there need not be of an app; it finds a body that is empty.
+        """
+
+        class Other(Resource):
+            isLeaf = True
+
+            def render(self, request: Any) -> bytes:
+                return b"%s %s" % (request.uri, request.content.read())
+
+        async def app(request: Request) -> None:
+            request.stdout.write(b"Location: /other\n\n")
+
+        root = Resource()
+        root.putChild(b"app", GatewayResource(await self.backEnd(app)))
+        root.putChild(b"other", Other())
+        await self.site(root)
+        for body in (None, b"abc"):
+            answer = await self.fetch("/app", method="POST", body=body)
+            self.assertEqual(answer.body, b"/other ")
+
     async def test_localRedirectLoop(self) -> None:
         """
         One that leads nowhere ends with a 502.
@@ -305,6 +429,14 @@ class ResponseTests(SiteCase):
         await self.site(GatewayResource(client, GatewayOptions(localRedirects=0)))
         heads["path"] = b"Location: /new\n\n"
         self.assertEqual((await self.fetch("/?path")).get("Location"), ["/new"])
+
+
+class KeptResponseTests(ResponseTests):
+    """
+    The same, over connections that are kept.
+    """
+
+    kept = True
 
 
 class GoneTests(SiteCase):
@@ -519,6 +651,14 @@ class ErrorTests(SiteCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
+class KeptErrorTests(ErrorTests):
+    """
+    The same, over connections that are kept.
+    """
+
+    kept = True
+
+
 class PlainSiteTests(SiteCase):
     """
     On a site that collects bodies.
@@ -534,8 +674,9 @@ class PlainSiteTests(SiteCase):
             return Response(200, {}, length + b" " + await request.stdin.read())
 
         client = await self.backEnd(app)
-        await self.serve(Site(GatewayResource(client)))
-        self.assertEqual((await self.fetch()).body, b"none ")
-        for size in (1, 70_000, 1_000_000):
-            answer = await self.fetch(method="PUT", body=b"x" * size)
-            self.assertEqual(answer.body, b"%d " % size + b"x" * size)
+        for factory in (TwistedRequest, StreamingRequest):
+            await self.serve(Site(GatewayResource(client), factory))
+            self.assertEqual((await self.fetch()).body, b"none ")
+            for size in (1, 70_000, 1_000_000):
+                answer = await self.fetch(method="PUT", body=b"x" * size)
+                self.assertEqual(answer.body, b"%d " % size + b"x" * size)

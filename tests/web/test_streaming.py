@@ -8,12 +8,19 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from txfcgi import Request, Response
 from txfcgi.client.options import ClientOptions
 from txfcgi.web import GatewayOptions, GatewayResource, StreamingSite
-from txfcgi.web.streaming import LINGER_BYTES, StreamingChannel
+from txfcgi.web.request import LINGER_BYTES
+from txfcgi.web.streaming import StreamingChannel
 
 from .site import CHUNKED, Gate, SiteCase, Waiting, answersIn
 
@@ -257,6 +264,109 @@ class BodyTests(SiteCase):
         await wire.closed
         self.assertIn(b"400 Bad Request", wire.received)
         self.assertNotIn(b"200 OK", wire.received)
+
+
+class TimeTests(SynchronousTestCase):
+    """
+    The time that a browser has.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        site = StreamingSite(Form(), reactor=self.clock, timeout=60)
+        self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        self.transport = StringTransportWithDisconnection()
+        self.transport.protocol = self.channel
+        self.channel.makeConnection(self.transport)
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+
+    def leave(self) -> None:
+        """
+        Hang up.
+        """
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def test_idle(self) -> None:
+        """
+        A connection on which nothing comes is closed.
+        """
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_onTheWay(self) -> None:
+        """
+        Each piece that comes gives it more time.
+        """
+        for piece in (b"GET / ", b"HTTP/1.1\r\n", b"A: b\r\n"):
+            self.clock.advance(40)
+            self.channel.dataReceived(piece)
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_answered(self) -> None:
+        """
+        Its time does not run while it is being answered, and begins anew then.
+        """
+        waiting: list[Any] = []
+
+        def render(request: Any) -> int:
+            waiting.append(request)
+            return NOT_DONE_YET
+
+        self.channel.site.resource.render_GET = render
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nA:b\r\n\r\n"):
+            self.channel.dataReceived(data)
+            self.clock.pump([50] * 10)
+            self.assertTrue(self.transport.connected)
+            waiting.pop().finish()
+            self.clock.advance(59)
+            self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_held(self) -> None:
+        """
+        Nor while it is held back.
+        """
+        self.channel.hold()
+        self.clock.pump([50] * 3)
+        self.assertTrue(self.transport.connected)
+        self.assertEqual(self.transport.producerState, "paused")
+        self.channel.go()
+        self.assertEqual(self.transport.producerState, "producing")
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_less(self) -> None:
+        """
+        It may be given less time.
+        """
+        self.assertEqual(self.channel.setTimeout(5), 60)
+        self.clock.advance(5)
+        self.assertFalse(self.transport.connected)
+
+    def test_none(self) -> None:
+        """
+        Or all there is.
+        """
+        self.channel.setTimeout(None)
+        self.channel.dataReceived(b"GET ")
+        self.clock.pump([50] * 3)
+        self.assertTrue(self.transport.connected)
+        self.leave()
+
+    def test_gone(self) -> None:
+        """
+        Nothing is left when it goes by itself.
+        """
+        self.clock.advance(1)
+        self.leave()
 
 
 class OtherResourceTests(SiteCase):

@@ -19,7 +19,7 @@ from ..client.options import Timeouts
 from .gateway import Gateway, IsClient, Passage
 from .options import GatewayOptions
 from .params import IAuthorizedVariables, mountedAt
-from .streaming import IStreamsBody, renderOn
+from .request import IStreamsBody, renderOn
 
 
 class IsAuthorizerClient(IsClient, Protocol):

@@ -24,12 +24,12 @@ from ..client.options import Timeouts
 from ..client.response import ClientResponse
 from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestAborted, TxFCGIError
 from ..streams import InputStream
-from .headers import SENDFILE, ResponseHeaders
+from .headers import ResponseHeaders
 from .options import GatewayOptions
 from .params import RequestParams
 from .redirect import followRedirect, isLocalRedirect
+from .request import StreamingRequest, bodyOf, limited
 from .sendfile import sendFile
-from .streaming import bodyOf, limited
 
 _RETRY_AFTER: Final = b"1"
 
@@ -119,7 +119,11 @@ class Passage:
         Wait for the back end, and for the browser to go away.
         """
         self._asked = asked
-        self.request.notifyFinish().addErrback(self._clientGone)
+        request = self.request
+        if isinstance(request, StreamingRequest):
+            request.whenLost(self._clientGone)
+        else:
+            request.notifyFinish().addErrback(self._clientGone)
         asked.addCallback(answered)
         asked.addErrback(self.failed)
 
@@ -147,7 +151,7 @@ class Passage:
                 raise BodyTooLarge(f"the body has {length} bytes, and at most {most} are taken")
             if length is None and isinstance(body, InputStream):
                 body = limited(body, most)
-        if length or (length == 0 and self.request.requestHeaders.hasHeader(b"content-length")):
+        if length or (length == 0 and self.request.getHeader(b"content-length") is not None):
             params["CONTENT_LENGTH"] = str(length)
         return body
 
@@ -174,12 +178,12 @@ class Passage:
             self._log.info("{what}: the back end said {code}", what=self, code=response.code)
             self.showError(response.code)
             return
-        self.sendHead(response)
-        request = self.request
         whole = response.whole()
         if whole is not None:
-            self._finishWith(whole)
+            self._finishWith(response, whole)
             return
+        self.sendHead(response)
+        request = self.request
         # The head now, so that nobody waits for it as long as the body takes.
         request.write(b"")
         response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(self._finish, self._cutOff)
@@ -192,12 +196,15 @@ class Passage:
         # What has no type gets none: a guess could make a script of it (CVE-2020-24553).
         request.defaultContentType = None
         request.setResponseCode(response.code, response.phrase)
-        if self._gateway.options.sendfileRoot is not None:
-            without += SENDFILE
         self._gateway.responseHeaders.copy(response.head.headers, request.responseHeaders, without)
 
-    def _finishWith(self, body: bytes) -> None:
+    def _finishWith(self, response: ClientResponse, body: bytes) -> None:
         request = self.request
+        if isinstance(request, StreamingRequest) and request.isUntouched(response.code):
+            lines, names = self._gateway.responseHeaders.lines(response.head)
+            request.respond(response.code, response.phrase, lines, names, body)
+            return
+        self.sendHead(response)
         if (
             body
             and request.method != b"HEAD"

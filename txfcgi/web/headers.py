@@ -5,13 +5,13 @@ Which headers pass a gateway, either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from twisted.web.http_headers import Headers
 
 from ..errors import InvalidRequest
-from ..wire.cgi import HOP_BY_HOP, paramOfHeader
+from ..wire.cgi import HOP_BY_HOP, ResponseHead, paramOfHeader
 from .options import GatewayOptions
 
 _nameIsClear: Final = re.compile(rb"[0-9A-Za-z-]+").fullmatch
@@ -51,25 +51,29 @@ class RequestHeaders:
         # What was found for a name; names come from browsers, so there is an end to it.
         self._known: dict[bytes, str | None] = {}
 
-    def params(self, headers: Headers) -> dict[str, str]:
+    def params(self, headers: Headers | dict[bytes, bytes]) -> dict[str, str]:
         """
         The params for the headers of a request.
 
+        @param headers: All of them; as a dictionary those of a plain head (see
+            L{plainHead<txfcgi.web.heads.plainHead>}), where Connection names no others.
         @raise InvalidRequest: If one of them is refused.
         """
+        pairs: Iterable[tuple[bytes, bytes | Sequence[bytes]]]
+        named: frozenset[bytes] = frozenset()
+        if isinstance(headers, dict):
+            pairs = headers.items()
+        else:
+            pairs = headers.getAllRawHeaders()
+            named = connectionHeaders(headers.getRawHeaders(b"connection"))
         params: dict[str, str] = {}
         known = self._known
-        named = connectionHeaders(headers.getRawHeaders(b"connection"))
-        for name, values in headers.getAllRawHeaders():
+        for name, value in pairs:
             param = known[name] if name in known else self._paramFor(name)
             if param is None or (named and name.lower() in named):
                 continue
-            if len(values) == 1:
-                value = values[0]
-            elif param == "HTTP_HOST":
-                raise InvalidRequest("several Host headers")
-            else:
-                value = (b"; " if param == "HTTP_COOKIE" else b", ").join(values)
+            if not isinstance(value, bytes):
+                value = _joined(param, value)
             params[param] = value.decode("utf-8", "surrogateescape")
         return params
 
@@ -93,12 +97,26 @@ class RequestHeaders:
         return found
 
 
+def _joined(param: str, values: Sequence[bytes]) -> bytes:
+    """
+    The values of all headers of a name.
+    """
+    if len(values) == 1:
+        return values[0]
+    if param == "HTTP_HOST":
+        raise InvalidRequest("several Host headers")
+    return (b"; " if param == "HTTP_COOKIE" else b", ").join(values)
+
+
 def _lowered(name: str) -> bytes:
     return name.lower().encode("latin-1")
 
 
 # X-Sendfile and X-Accel-Redirect are for the gateway, if it knows a folder for them.
-SENDFILE: Final = (b"x-sendfile", b"x-accel-redirect")
+SENDFILE: Final = frozenset((b"x-sendfile", b"x-accel-redirect"))
+
+# How many heads of responses are remembered.
+_HEADS: Final = 256
 
 
 class ResponseHeaders:
@@ -108,6 +126,31 @@ class ResponseHeaders:
 
     def __init__(self, options: GatewayOptions) -> None:
         self._never = HOP_BY_HOP | {_lowered(name) for name in options.dropResponseHeaders}
+        if options.sendfileRoot is not None:
+            self._never |= SENDFILE
+        # The client gives the heads of many responses as the same one.
+        self._known: dict[ResponseHead, tuple[bytes, frozenset[bytes]]] = {}
+
+    def lines(self, head: ResponseHead) -> tuple[bytes, frozenset[bytes]]:
+        """
+        A response's headers, as they pass.
+
+        @return: They, as lines, and their names in lower case.
+        """
+        known = self._known.get(head)
+        if known is None:
+            headers = Headers()
+            self.copy(head.headers, headers)
+            pairs = list(headers.getAllRawHeaders())
+            lines = [b"%s: %s\r\n" % (name, value) for name, values in pairs for value in values]
+            names = frozenset(name.lower() for name, _ in pairs)
+            known = b"".join(lines), names
+            # A cookie is nobody else's.
+            if b"set-cookie" not in names:
+                if len(self._known) >= _HEADS:
+                    self._known.clear()
+                self._known[head] = known
+        return known
 
     def copy(
         self,

@@ -52,27 +52,27 @@ class RequestParams:
         @raise InvalidRequest: If it is none that may be passed on.
         """
         options = self._options
-        headers = self._headers.params(request.requestHeaders)
+        plain = getattr(request, "plainHeaders", None)
+        headers = self._headers.params(request.requestHeaders if plain is None else plain)
         secure = request.isSecure()
         peerHost, peerPort = numbers(request.getClientAddress())
-        host, port = numbers(request.getHost())
+        address, port = numbers(request.getHost())
         params = cgiParams(
             request.method.decode("latin-1"),
             request.uri.decode("utf-8", "surrogateescape"),
-            # For SERVER_NAME and SERVER_PORT, where nothing else tells.
-            headers={"Host": headers["HTTP_HOST"]} if "HTTP_HOST" in headers else (),
             scriptName=scriptName,
             pathInfo=pathInfo,
             scheme="https" if secure else "http",
             serverName=options.serverName,
             serverPort=port or None,
-            serverAddress=host,
+            serverAddress=address,
             serverProtocol=request.clientproto.decode("latin-1"),
             remoteAddress=peerHost,
             remotePort=peerPort,
+            headers=(),  # they are params already
+            **headers,
             **more,
         )
-        params |= headers
         if secure:
             params |= _tlsParams(request)
         params |= options.params

@@ -22,8 +22,8 @@ from ..errors import InvalidPath
 from .gateway import Gateway, IsClient
 from .options import GatewayOptions
 from .params import mountedAt
+from .request import IStreamsBody
 from .sendfile import renderFile, within
-from .streaming import IStreamsBody
 
 
 @dataclass(frozen=True, kw_only=True)

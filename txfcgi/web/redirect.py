@@ -12,7 +12,7 @@ from twisted.web.http import parse_qs
 
 from ..errors import BadResponse, RemoteProtocolError
 from ..wire.cgi import ResponseHead
-from .streaming import dropBody
+from .request import dropBody
 
 # Libraries add these to every response.
 _IGNORED: Final = frozenset((b"location", b"content-type", b"content-length"))

@@ -12,7 +12,7 @@ from ..errors import InvalidPath
 from .gateway import Gateway, IsClient
 from .options import GatewayOptions
 from .params import mountedAt
-from .streaming import IStreamsBody
+from .request import IStreamsBody
 
 
 @implementer(IStreamsBody)

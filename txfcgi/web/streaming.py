@@ -2,222 +2,32 @@
 L{StreamingSite}: a twisted.web site whose resources can have a request's body while it arrives.
 
 twisted.web collects the whole body, in memory or in a file, before a resource hears of the request.
-Here a resource that provides L{IStreamsBody} hears of it as soon as its head is there; all others
-are served as ever. Such a resource works on any other site too, where its body is collected first.
+Here a resource that provides L{IStreamsBody<txfcgi.web.request.IStreamsBody>} hears of it as soon
+as its head is there; all others are served as ever. Such a resource works on any other site too,
+where its body is collected first.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import IO, Any, Final, cast
-from urllib.parse import unquote_to_bytes
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, ITCPTransport
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString, parse_qs
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
-from twisted.web.server import version as SERVER
-from zope.interface import Interface
+from twisted.web.server import Site
 
-from ..errors import BodyTooLarge, ConnectionClosed, RequestAborted
-from ..streams import InputStream
+from .accesslog import accessLine
+from .heads import plainHead
+from .request import StreamingRequest
 
-# A collected body that is not longer goes on in one piece.
-_SMALL: Final = 65_536
-
-# How much more of a body is read after its request was answered, before the connection is closed.
-LINGER_BYTES: Final = 1_048_576
-
-
-class IStreamsBody(Interface):
-    """
-    Marks a resource that reads the body by L{bodyOf}, and not from C{request.content}.
-    """
-
-
-class StreamingRequest(Request):
-    """
-    A request that may be served before its body is there.
-
-    @ivar body: The body, if this request is: a stream, or bytes if all of it came with the head.
-        Otherwise it is in C{content}, as ever.
-    """
-
-    body: InputStream | bytes | None = None
-    channel: Any
-    # What came of the body until it is decided who takes it.
-    _early: list[bytes] | None = None
-    _excess = 0
-    _taker: IResource | None = None
-
-    # What the channel says
-
-    def gotLength(self, length: int | None) -> None:
-        """
-        Get ready for a body.
-        """
-        if length != 0 and isinstance(self.channel, StreamingChannel):
-            self._early = []
-        else:
-            super().gotLength(length)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """
-        Take a piece of the body.
-        """
-        if self._early is not None:
-            self._early.append(bytes(data))
-        elif self.body is None:
-            super().handleContentChunk(data)
-        elif isinstance(self.body, InputStream):
-            if self.finished:
-                self._excess += len(data)
-                if self._excess > LINGER_BYTES:
-                    self.loseConnection()
-            else:
-                self.body.receive(bytes(data))
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """
-        Take the end of the request.
-        """
-        if self._early is not None and self._begin(command, path, version, None, True):
-            return
-        if not isinstance(self.body, InputStream):
-            super().requestReceived(command, path, version)
-            return
-        self.queued = False
-        if self.finished:
-            self._cleanup()
-        else:
-            self.body.finish()
-            self.body.flush()
-
-    def proceed(self) -> None:
-        """
-        All that the channel received was taken.
-        """
-        if self._early is not None:
-            command, path, version = self.channel.requestLine
-            self._begin(command, path, version, self.channel.length, False)
-        elif isinstance(self.body, InputStream):
-            self.body.flush()
-
-    def finish(self) -> None:
-        """
-        End the response. The rest of a body that nobody read is dropped as it comes.
-        """
-        if isinstance(self.body, InputStream):
-            self.body.discard()
-        super().finish()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Take the end of the connection.
-        """
-        self._early = None
-        super().connectionLost(reason)
-        if isinstance(self.body, InputStream):
-            self.body.close(ConnectionClosed("the client closed the connection"))
-
-    # Who takes the body
-
-    def _begin(
-        self, command: bytes, path: bytes, version: bytes, length: int | None, complete: bool
-    ) -> bool:
-        """
-        Serve the request if its resource takes a body that streams; have it collected if not.
-
-        @param complete: Whether the whole body is there.
-        @return: Whether it is served.
-        """
-        early, self._early = self._early or [], None
-        self.method, self.uri, self.clientproto = command, path, version
-        resource = None if path == b"*" else self._locate()
-        if resource is None or not IStreamsBody.providedBy(resource):
-            # It is looked for again when the body is there; a form may be in it.
-            super().gotLength(length)
-            for chunk in early:
-                super().handleContentChunk(chunk)
-            return False
-        if complete:
-            self.body = b"".join(early)
-        else:
-            self.body = stream = InputStream(self, length)
-            for chunk in early:
-                stream.receive(chunk)
-            # finish() leaves the request with the channel as long as its body arrives.
-            self.queued = True
-        try:
-            self.render(resource)
-        except BaseException:
-            self.processingFailed(Failure())
-        return True
-
-    def _locate(self) -> IResource | None:
-        """
-        Find the resource, as C{Request.process} does.
-
-        @return: It, or L{None} if that failed: it will fail again, in the usual way.
-        """
-        self.path, _, query = self.uri.partition(b"?")
-        self.args = parse_qs(query, True)
-        self.site = self.channel.site
-        self.setHeader(b"Server", SERVER)
-        self.setHeader(b"Date", datetimeToString())
-        self.prepath = []
-        self.postpath = [unquote_to_bytes(segment) for segment in self.path[1:].split(b"/")]
-        try:
-            return cast(IResource, self.channel.site.getResourceFor(self))
-        except Exception:
-            return None
-
-    def process(self) -> None:
-        """
-        Serve a request whose body is in C{content}.
-        """
-        if self._taker is None:
-            super().process()
-        else:
-            self.render(self._taker)
-
-    async def collect(self, taker: IResource) -> None:
-        """
-        Collect the body after all, for a resource that wants it so, and let that serve the request.
-        """
-        body, self._taker = self.body, taker
-        if isinstance(body, bytes):
-            super().gotLength(len(body))
-            super().handleContentChunk(body)
-        elif body is not None:
-            super().gotLength(body.length)
-            try:
-                async for piece in body:
-                    super().handleContentChunk(piece)
-            except RequestAborted:
-                return
-        self.body = None
-        super().requestReceived(self.method, self.uri, self.clientproto)
-
-    # The source of the stream
-
-    def inputFull(self, stream: InputStream) -> None:
-        """
-        Too much of the body waits to be read.
-        """
-        if self.channel is not None:
-            self.channel.hold()
-
-    def inputDrained(self, stream: InputStream) -> None:
-        """
-        The body is being read again.
-        """
-        if self.channel is not None:
-            self.channel.go()
+# How many bytes of a body are written at once; fewer may be joined with others.
+_LEAST: Final = 16_384
 
 
 class StreamingChannel(HTTPChannel):
@@ -228,17 +38,64 @@ class StreamingChannel(HTTPChannel):
     """
 
     requestLine: tuple[bytes, bytes, bytes]
+    #: Bodies may go on to resources while they arrive.
+    streams: Final = True
+    site: Any = None
     _held = False
+    _heldTimeOut: float | None = None
     _outputFull = False
+    _direct: Connection | None = None
+    _plain = False
+    _host: IAddress | None = None
+    _peer: IAddress | None = None
+    _secure: bool | None = None
+    _alarm: IDelayedCall | None = None
+    _due: float | None = None
+
+    def connectionMade(self) -> None:
+        """
+        The connection is there.
+        """
+        super().connectionMade()
+        if isinstance(self.transport, Connection) and not getattr(self.transport, "TLS", False):
+            self._direct = self.transport
+        factory = self.requestFactory
+        self._plain = isinstance(factory, type) and issubclass(factory, StreamingRequest)
 
     def dataReceived(self, data: bytes) -> None:
         """
         Take bytes, and only then let resources see what they mean.
         """
+        this: Any = self
+        if (
+            self._plain
+            and not self.requests
+            and self.line_mode
+            and self.persistent
+            and not this._buffer
+            and not this._busyReceiving
+            and not this.transport.disconnecting
+            and len(data) <= min(self.totalHeadersSize, self.MAX_LENGTH)
+        ):
+            head = plainHead(data)
+            if head is not None and len(head[2]) <= self.maxHeaders:
+                self._plainHeadReceived(*head)
+                return
         super().dataReceived(data)
         for request in list(self.requests):
             if isinstance(request, StreamingRequest):
                 request.proceed()
+
+    def _plainHeadReceived(self, method: bytes, uri: bytes, headers: dict[bytes, bytes]) -> None:
+        """
+        A whole request came, with nothing special about it.
+        """
+        this: Any = self
+        request = this.requestFactory(self, 0)
+        self.requests.append(request)
+        this._command, this._path, this._version = method, uri, b"HTTP/1.1"
+        request.gotPlainHeaders(headers)
+        self.allContentReceived()
 
     def allHeadersReceived(self) -> None:
         """
@@ -253,10 +110,115 @@ class StreamingChannel(HTTPChannel):
         Let the site forget this connection.
         """
         super().connectionLost(reason)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if isinstance(self.site, StreamingSite):
             self.site.lost(self)
 
-    site: Any = None
+    # What stays the same
+
+    def getHost(self) -> IAddress:
+        """
+        The address that the client connected to.
+        """
+        if self._host is None:
+            self._host = cast(IAddress, super().getHost())
+        return self._host
+
+    def getPeer(self) -> IAddress:
+        """
+        The address of the client.
+        """
+        if self._peer is None:
+            self._peer = cast(IAddress, super().getPeer())
+        return self._peer
+
+    def isSecure(self) -> bool:
+        """
+        Whether this is TLS.
+        """
+        if self._secure is None:
+            self._secure = super().isSecure()
+        return self._secure
+
+    # The time that the client has
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """
+        Set the time in which something has to come, or none.
+
+        It changes with each request and is hardly ever over, so the delayed call stays as it is
+        when there is more time: it looks again then.
+
+        @return: What it was.
+        """
+        before, self.timeOut = self.timeOut, cast("int | None", period)
+        self._due = None if period is None else self._seconds() + period
+        if period is not None:
+            if self._alarm is None:
+                self._alarm = self.callLater(period, self._look)
+            elif self._alarm.getTime() > cast(float, self._due):
+                self._alarm.reset(period)
+        return before
+
+    def resetTimeout(self) -> None:
+        """
+        Something came.
+        """
+        if self._due is not None and self.timeOut is not None:
+            self._due = self._seconds() + self.timeOut
+
+    def _look(self) -> None:
+        self._alarm = None
+        if self._due is not None:
+            left = self._due - self._seconds()
+            if left > 0:
+                self._alarm = self.callLater(left, self._look)
+            else:
+                self._due = None
+                self.timeoutConnection()
+
+    def _seconds(self) -> float:
+        return cast(float, self.site.reactor.seconds())
+
+    # Writing: at once, if nothing waits to be written
+
+    def send(self, parts: tuple[bytes, bytes]) -> None:
+        """
+        Write a whole response.
+        """
+        self._send(b"".join(parts))
+
+    def write(self, data: bytes) -> None:
+        """
+        Write a piece of a response.
+        """
+        if len(data) < _LEAST:
+            super().write(data)
+        else:
+            self._send(data)
+
+    def writeSequence(self, iovec: Sequence[bytes]) -> None:
+        """
+        Write a piece of a response, with what belongs to it.
+        """
+        if sum(map(len, iovec)) < _LEAST:
+            super().writeSequence(iovec)
+        else:
+            self._send(b"".join(iovec))
+
+    def _send(self, data: bytes) -> None:
+        transport = self._direct
+        if transport is None:
+            super().write(data)
+            return
+        if transport.connected and not transport.dataBuffer and not transport._tempDataBuffer:
+            sent = transport.writeSomeData(data)
+            # What went wrong is found again, and dealt with, by the transport.
+            if isinstance(sent, int):
+                data = data[sent:]
+        transport.write(data)
 
     # Reading
 
@@ -265,6 +227,7 @@ class StreamingChannel(HTTPChannel):
         Read no more. The client is not to blame, so its time does not run.
         """
         self._held = True
+        self._heldTimeOut = self.timeOut
         self.setTimeout(None)
         cast(IPushProducer, self.transport).pauseProducing()
 
@@ -274,7 +237,7 @@ class StreamingChannel(HTTPChannel):
         """
         if self._held:
             self._held = False
-            self.setTimeout(self.timeOut)
+            self.setTimeout(self._heldTimeOut)
             if not self._outputFull:
                 cast(IPushProducer, self.transport).resumeProducing()
 
@@ -318,6 +281,8 @@ class StreamingSite(Site):
         @param args: As for C{Site}.
         @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
         """
+        if len(args) < 4:
+            kwargs["logFormatter"] = kwargs.get("logFormatter") or accessLine
         super().__init__(resource, *args, **kwargs)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
@@ -380,58 +345,3 @@ class StreamingSite(Site):
             drained, self._drained = self._drained, []
             for waiting in drained:
                 waiting.callback(None)
-
-
-def bodyOf(request: Any) -> tuple[InputStream | bytes | Iterator[bytes] | None, int | None]:
-    """
-    The body of a request to a resource that provides L{IStreamsBody}, on whatever site.
-
-    @return: It and its length in bytes; L{None} as the body if there is none, and as the length if
-        only its end will tell.
-    """
-    body = getattr(request, "body", None)
-    if getattr(request, "bodyDropped", False):
-        return None, 0
-    if isinstance(body, InputStream):
-        return body, body.length
-    if isinstance(body, bytes):
-        return body or None, len(body)
-    content: IO[bytes] = request.content
-    length = content.seek(0, 2)
-    content.seek(0)
-    if length > _SMALL:
-        return iter(lambda: content.read(_SMALL), b""), length
-    return content.read() or None, length
-
-
-def renderOn(request: Any, resource: IResource) -> None:
-    """
-    Let a resource serve a request whose body nobody has read, as that resource wants to have it.
-    """
-    if getattr(request, "body", None) is None or IStreamsBody.providedBy(resource):
-        request.render(resource)
-    else:
-        Deferred.fromCoroutine(request.collect(resource)).addErrback(request.processingFailed)
-
-
-def dropBody(request: Any) -> None:
-    """
-    Do without the body of a request: who asks for it from now on finds none.
-    """
-    if isinstance(getattr(request, "body", None), InputStream):
-        request.body.discard()
-    request.bodyDropped = True
-
-
-async def limited(stream: InputStream, most: int) -> AsyncGenerator[bytes, None]:
-    """
-    A body whose length is not known, up to a limit.
-
-    @raise BodyTooLarge: When it passes that.
-    """
-    size = 0
-    async for piece in stream:
-        size += len(piece)
-        if size > most:
-            raise BodyTooLarge(f"the body has more than {most} bytes")
-        yield piece
