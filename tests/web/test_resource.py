@@ -247,8 +247,8 @@ class ResponseTests(SiteCase):
 
     async def test_heads(self) -> None:
         """
-        The heads of responses are remembered; those with cookies are not, and there is an end to
-        it.
+        The heads of responses are remembered; those with cookies and long ones are not, and there
+        is an end to it.
         """
 
         async def app(request: Request) -> Response:
@@ -258,7 +258,7 @@ class ResponseTests(SiteCase):
         self.patch(headers, "_HEADS", 2)
         site: Any = await self.gateway(app)
         known = site.resource._gateway.responseHeaders._known
-        for query in ("1", "cookie", "1", "2", "3", "cookie"):
+        for query in ("1", "cookie", "1", "2", "3", "x" * 600, "cookie"):
             answer = await self.fetch(f"/?{query}")
             name = "Set-Cookie" if query == "cookie" else "X-Is"
             self.assertEqual((answer.get(name), answer.body), ([query], b"body"))

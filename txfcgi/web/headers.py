@@ -115,8 +115,9 @@ def _lowered(name: str) -> bytes:
 # X-Sendfile and X-Accel-Redirect are for the gateway, if it knows a folder for them.
 SENDFILE: Final = frozenset((b"x-sendfile", b"x-accel-redirect"))
 
-# How many heads of responses are remembered.
+# How many heads of responses are remembered, and how long they are at the most.
 _HEADS: Final = 256
+_HEAD_LENGTH: Final = 512
 
 
 class ResponseHeaders:
@@ -146,7 +147,7 @@ class ResponseHeaders:
             names = frozenset(name.lower() for name, _ in pairs)
             known = b"".join(lines), names
             # A cookie is nobody else's.
-            if b"set-cookie" not in names:
+            if b"set-cookie" not in names and len(known[0]) <= _HEAD_LENGTH:
                 if len(self._known) >= _HEADS:
                     self._known.clear()
                 self._known[head] = known

@@ -32,8 +32,10 @@ def plainHead(data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]] | None:
     @return: The method, the URI, and the headers; L{None} if this is not one whole request that has
         nothing special about it.
     """
+    if data.find(b"\r\n\r\n") != len(data) - 4:
+        return None
     # There is no space that does not belong to a value.
-    if not data.endswith(b"\r\n\r\n") or b" \r\n" in data or b":  " in data:
+    if b" \r\n" in data or b":  " in data:
         return None
     lines = data.split(b"\r\n")
     # There is no other control character than the line ends.
