@@ -26,6 +26,13 @@ STATIC = "twisted.web, static"
 GATEWAY = "txfcgi gateway"
 COLUMNS = (Column("cpu", "CPU us", ",.1f"), Column("rate", "answers/s", ",.0f"))
 
+# Whether the C library gives the memory of a large answer back to the system, and has to get it
+# anew for the next, hangs on what else lies there. It is to keep it, so that no figure does.
+KEEPS_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
+
 # What a browser sends, more or less.
 REQUEST = (
     b"GET /hello HTTP/1.1\r\nHost: www.example.net\r\nUser-Agent: Mozilla/5.0 (X11; Linux)\r\n"
@@ -154,7 +161,7 @@ def contestant(name: str, answer: Answer) -> Contestant:
                     running(other, "the back end", [*floor, *answer.arguments()], {})
                 )
                 command += ["--backend", str(backend.address)]
-            process = stack.enter_context(running(settings, name, command, {}))
+            process = stack.enter_context(running(settings, name, command, KEEPS_MEMORY))
             port = int(Path(f"{process.address}.port").read_text("ascii"))
 
             def sample() -> Sample:

@@ -520,8 +520,9 @@ class GoneTests(SiteCase):
         """
         client = await self.canned(b"Status: 200 OK\nContent-Length: 20\n\nthe beg", whole=False)
         await self.site(GatewayResource(client))
-        received = await self.raw(b"GET / HTTP/1.1\r\n\r\n")
-        self.assertTrue(received.endswith(b"Content-Length: 20\r\n\r\nthe beg"), received)
+        for header in (b"", b"Connection: close\r\n"):
+            received = await self.raw(b"GET / HTTP/1.1\r\n%s\r\n" % header)
+            self.assertTrue(received.endswith(b"Content-Length: 20\r\n\r\nthe beg"), received)
 
     async def test_cutOffWithoutLength(self) -> None:
         """

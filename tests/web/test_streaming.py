@@ -4,6 +4,7 @@ Tests of L{txfcgi.web.streaming}: bodies while they arrive.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -22,7 +23,7 @@ from txfcgi.web import GatewayOptions, GatewayResource, StreamingSite
 from txfcgi.web.request import LINGER_BYTES
 from txfcgi.web.streaming import StreamingChannel
 
-from .site import CHUNKED, Gate, SiteCase, Waiting, answersIn
+from .site import CHUNKED, Gate, SiteCase, Waiting, answersIn, isAnswer
 
 
 async def echo(request: Request) -> Response:
@@ -195,6 +196,49 @@ class BodyTests(SiteCase):
         transport.resumeProducing()
         answer = await wire.answer("POST")
         self.assertEqual(len(answer.body), size)
+
+    async def test_slowBrowserOfALargeAnswer(self) -> None:
+        """
+        Little waits on the way to a browser that does not read, whether or not the length of the
+        answer is told.
+        """
+        size = 32 * 1024 * 1024
+        sent: list[int] = []
+
+        async def app(request: Request) -> Response:
+            async def pieces() -> AsyncIterator[bytes]:
+                sent.append(0)
+                while sent[-1] < size:
+                    yield b"x" * 65_536
+                    sent[-1] += 65_536
+
+            length = {"Content-Length": str(size)} if request.queryString else {}
+            return Response(200, length, pieces())
+
+        await self.gateway(app)
+        full: list[Deferred[StreamingChannel]] = []
+        pause = StreamingChannel.pauseProducing
+
+        def pausing(channel: StreamingChannel) -> None:
+            pause(channel)
+            if full:
+                full.pop().callback(channel)
+
+        self.patch(StreamingChannel, "pauseProducing", pausing)
+        for query in (b"", b"?length"):
+            wire = await self.connect()
+            transport: Any = wire.transport
+            transport.pauseProducing()
+            filled: Deferred[StreamingChannel] = Deferred()
+            full.append(filled)
+            wire.send(b"GET /%s HTTP/1.1\r\n\r\n" % query)
+            out: Any = (await filled).transport
+            self.assertLess(len(out.dataBuffer) + out._tempDataLen, 1024 * 1024)
+            self.assertLess(sent[-1], size)
+            transport.resumeProducing()
+            await wire.when(lambda received: len(received) > size and isAnswer(received, "GET"))
+            [answer] = answersIn(wire.received, "GET")
+            self.assertEqual(len(answer.body), size)
 
     async def test_answeredEarly(self) -> None:
         """

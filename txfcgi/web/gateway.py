@@ -97,6 +97,8 @@ class Passage:
         self._asked: Deferred[Any] | None = None
         self._response: ClientResponse | None = None
         self._gone = False
+        # Whether the length of the body was told in a head that did not go through the request.
+        self._declared = False
 
     def start(self, scriptName: str, pathInfo: str | None, more: dict[str, str]) -> None:
         """
@@ -179,13 +181,22 @@ class Passage:
             self.showError(response.code)
             return
         whole = response.whole()
-        if whole is not None:
-            self._finishWith(response, whole)
-            return
-        self.sendHead(response)
         request = self.request
-        # The head now, so that nobody waits for it as long as the body takes.
-        request.write(b"")
+        if isinstance(request, StreamingRequest) and request.isUntouched(response.code):
+            lines, names = self._gateway.responseHeaders.lines(response.head)
+            if whole is not None:
+                request.respond(response.code, response.phrase, lines, names, whole)
+                return
+            self._declared = b"content-length" in names
+        if self._declared:
+            request.begin(response.code, response.phrase, lines, names)
+        else:
+            self.sendHead(response)
+            if whole is not None:
+                self._finishWith(whole)
+                return
+            # The head now, so that nobody waits for it as long as the body takes.
+            request.write(b"")
         response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(self._finish, self._cutOff)
 
     def sendHead(self, response: ClientResponse, without: tuple[bytes, ...] = ()) -> None:
@@ -198,13 +209,8 @@ class Passage:
         request.setResponseCode(response.code, response.phrase)
         self._gateway.responseHeaders.copy(response.head.headers, request.responseHeaders, without)
 
-    def _finishWith(self, response: ClientResponse, body: bytes) -> None:
+    def _finishWith(self, body: bytes) -> None:
         request = self.request
-        if isinstance(request, StreamingRequest) and request.isUntouched(response.code):
-            lines, names = self._gateway.responseHeaders.lines(response.head)
-            request.respond(response.code, response.phrase, lines, names, body)
-            return
-        self.sendHead(response)
         if (
             body
             and request.method != b"HEAD"
@@ -232,9 +238,9 @@ class Passage:
             return
         self._report(failure, "the answer was cut off")
         request = self.request
-        declared = request.chunked or request.responseHeaders.hasHeader(b"content-length")
+        declared = self._declared or request.responseHeaders.hasHeader(b"content-length")
         transport = request.transport
-        if declared or not hasattr(transport, "abortConnection"):
+        if declared or request.chunked or not hasattr(transport, "abortConnection"):
             request.loseConnection()
         else:
             # The end of the connection would be the end of the answer.

@@ -152,7 +152,7 @@ class StreamingRequest(Request):
         """
         Take the end of the request.
         """
-        if self._early is not None and self._begin(command, path, version, None, True):
+        if self._early is not None and self._serve(command, path, version, None, True):
             return
         if not isinstance(self.body, InputStream):
             super().requestReceived(command, path, version)
@@ -170,7 +170,7 @@ class StreamingRequest(Request):
         """
         if self._early is not None:
             command, path, version = self.channel.requestLine
-            self._begin(command, path, version, self.channel.length, False)
+            self._serve(command, path, version, self.channel.length, False)
         elif isinstance(self.body, InputStream):
             self.body.flush()
 
@@ -197,7 +197,7 @@ class StreamingRequest(Request):
 
     # Who takes the body
 
-    def _begin(
+    def _serve(
         self, command: bytes, path: bytes, version: bytes, length: int | None, complete: bool
     ) -> bool:
         """
@@ -291,8 +291,7 @@ class StreamingRequest(Request):
 
     def isUntouched(self, code: int) -> bool:
         """
-        Whether all there is to say can be said at once, by L{respond}, for nobody else has had a
-        say in it.
+        Whether nobody else has had a say in the answer: L{respond} and L{begin} are for those.
 
         @param code: The status of the response.
         """
@@ -321,15 +320,27 @@ class StreamingRequest(Request):
         """
         if b"content-length" not in names:
             lines += b"Content-Length: %d\r\n" % len(body)
+        self.sentLength = len(body)
+        self.channel.send(self._begin(code, phrase, lines, names) + body)
+        self.finish()
+
+    def begin(self, code: int, phrase: bytes, lines: bytes, names: Collection[bytes]) -> None:
+        """
+        Begin an answer; its body is written then.
+
+        @param lines: The headers; Content-Length is one of them.
+        @param names: Their names, in lower case. Server and Date, if they are not there, join them.
+        """
+        self.channel.send(self._begin(code, phrase, lines, names))
+
+    def _begin(self, code: int, phrase: bytes, lines: bytes, names: Collection[bytes]) -> bytes:
         if b"server" not in names:
             lines = _SERVER_LINE + lines
         if b"date" not in names:
             lines = _dateLine(int(time())) + lines
         self.setResponseCode(code, phrase)
         self.startedWriting = 1
-        self.sentLength = len(body)
-        self.channel.send((b"HTTP/1.1 %d %s\r\n%s\r\n" % (code, phrase, lines), body))
-        self.finish()
+        return b"HTTP/1.1 %d %s\r\n%s\r\n" % (code, phrase, lines)
 
     # The source of the stream
 

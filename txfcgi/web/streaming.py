@@ -184,12 +184,6 @@ class StreamingChannel(HTTPChannel):
 
     # Writing: at once, if nothing waits to be written
 
-    def send(self, parts: tuple[bytes, bytes]) -> None:
-        """
-        Write a whole response.
-        """
-        self._send(b"".join(parts))
-
     def write(self, data: bytes) -> None:
         """
         Write a piece of a response.
@@ -197,7 +191,7 @@ class StreamingChannel(HTTPChannel):
         if len(data) < _LEAST:
             super().write(data)
         else:
-            self._send(data)
+            self.send(data)
 
     def writeSequence(self, iovec: Sequence[bytes]) -> None:
         """
@@ -206,9 +200,12 @@ class StreamingChannel(HTTPChannel):
         if sum(map(len, iovec)) < _LEAST:
             super().writeSequence(iovec)
         else:
-            self._send(b"".join(iovec))
+            self.send(b"".join(iovec))
 
-    def _send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """
+        Write what is to go out now.
+        """
         transport = self._direct
         if transport is None:
             super().write(data)
@@ -216,6 +213,8 @@ class StreamingChannel(HTTPChannel):
         if transport.connected and not transport.dataBuffer and not transport._tempDataBuffer:
             sent = transport.writeSomeData(data)
             # What went wrong is found again, and dealt with, by the transport.
+            if sent == len(data):
+                return
             if isinstance(sent, int):
                 data = data[sent:]
         transport.write(data)
