@@ -154,6 +154,8 @@ class TestCGI:
         Paths keep every byte.
         """
         assert decodedPath("/%c3%bc/%fc/%2f") == "/\xfc/\udcfc//"
+        assert decodedPath("/\xfc/\udcfc") == "/\xfc/\udcfc"
+        assert decodedPath("/\xfc/\udcfc/%20") == "/\xfc/\udcfc/ "
 
 
 class TestSplit:

@@ -87,6 +87,8 @@ class ParamsTests(SiteCase):
         await self.gateway(app)
         answer = await self.raw(b"GET /%FF%fe HTTP/1.0\r\nX: \xc3\x28\xff\r\n\r\n")
         self.assertTrue(answer.endswith(b"/\xff\xfe\xc3\x28\xff"), answer)
+        answer = await self.raw(b"GET /\x81%20\x82 HTTP/1.0\r\n\r\n")
+        self.assertTrue(answer.endswith(b"/\x81 \x82"), answer)
 
     async def test_anyMethod(self) -> None:
         """
