@@ -66,7 +66,8 @@ class ServerConnection(Answering):
     An application's end of a connection.
 
     After each C{receive}, send what L{takeReplies} returns. Answer each request that was reported
-    with L{respond}, or with any number of L{send} and one L{end}; close when L{closing} is true.
+    with C{respond}, or with any number of C{send} and one C{end} (see
+    L{Answering<txfcgi.wire.answering.Answering>}); close when C{closing} is true.
 
     @ivar replies: The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE).
     @ivar ignored: How many records came for ids that are not active (they cost nothing else). The
