@@ -108,7 +108,7 @@ class Pool:
                 if target.idle:
                     target.idle.pop().start(call)
                     return True
-                shared = self._shared(target)
+                shared = self._shared(target) if target.multiplex else None
                 if shared is not None:
                     shared.start(call)
                     return True
