@@ -49,6 +49,7 @@ from .stderr import Stderr
 from .timers import NEVER
 
 _STDERR: Final = Stream.STDERR
+_NONE: Final[frozenset[object]] = frozenset()
 
 _REFUSALS: Final[dict[int, Exception]] = {
     ProtocolStatus.CANT_MPX_CONN: CantMultiplex("the back end takes one request at a time"),
@@ -69,27 +70,33 @@ class Call(Deadlines):
     @ivar fresh: Whether it has to go over a new connection.
     """
 
-    # What most calls never set stays with the class: a call is made with each request.
-    owner: Owner | None = None
-    carrier: Carrier | None = None
-    requestID = 0
-    attempts = 0
-    fresh = False
-    fired = False
-    ended = False
-    held = False
-    delivering = False
-    tried: frozenset[object] = frozenset()
-    error: Exception | None = None
-    head: ResponseHead | None = None
-    appStatus: int | None = None
-    protocolStatus: int | None = None
-    bodyLength: int | None = None
-    _received = 0
-    _context: Context | None = None
-    _heads: Heads | None = None
-    _stderr: Stderr | None = None
-    _stream: InputStream | None = None
+    __slots__ = (
+        "_chunks",
+        "_context",
+        "_heads",
+        "_raw",
+        "_received",
+        "_stderr",
+        "_stream",
+        "appStatus",
+        "attempts",
+        "bodyLength",
+        "carrier",
+        "deferred",
+        "delivering",
+        "ended",
+        "error",
+        "fired",
+        "fresh",
+        "head",
+        "held",
+        "options",
+        "owner",
+        "prepared",
+        "protocolStatus",
+        "requestID",
+        "tried",
+    )
 
     def __init__(
         self,
@@ -102,14 +109,28 @@ class Call(Deadlines):
         """
         @param raw: Whether the caller wants a L{Result} in place of a response.
         """
+        super().__init__(timeouts)
         self.prepared = prepared
         self.options = options
-        self.timeouts = timeouts
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
-        if context is not None:
-            self._context = context
+        self.owner: Owner | None = None
+        self.carrier: Carrier | None = None
+        self.requestID = 0
+        self.attempts = 0
+        self.tried: frozenset[object] = _NONE
+        self.fresh = self.fired = self.ended = self.held = self.delivering = False
+        self.error: Exception | None = None
+        self.head: ResponseHead | None = None
+        self.appStatus: int | None = None
+        self.protocolStatus: int | None = None
+        self.bodyLength: int | None = None
         self._raw = raw
+        self._context = context
+        self._received = 0
         self._chunks: list[bytes] = []
+        self._heads: Heads | None = None
+        self._stderr: Stderr | None = None
+        self._stream: InputStream | None = None
 
     def reset(self) -> None:
         """

@@ -30,12 +30,14 @@ class Deadlines:
     @ivar seen: Whether anything of a response came, be it on stderr.
     """
 
-    timeouts: Timeouts
-    expires = NEVER
-    due = NEVER
-    phase = WAITING
-    progress = -1
-    seen = False
+    __slots__ = ("due", "expires", "phase", "progress", "seen", "timeouts")
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
+        self.expires = self.due = NEVER
+        self.phase = WAITING
+        self.progress = -1
+        self.seen = False
 
     def setDue(self, now: float, outlet: Outlet) -> float:
         """
