@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -253,6 +253,8 @@ class BackendKind:
         keep it to themselves; L{None} if it can't have one.
     @ivar digest: what ?count answers.
     @ivar uploadBytes: how large an upload may be.
+    @ivar unread: the statuses that an answer may have when the program does not read its body.
+        fcgiwrap may hear of that before it hears the answer.
     @ivar client: what calls it.
     """
 
@@ -264,6 +266,7 @@ class BackendKind:
     exitStatus: int | None = None
     digest: Callable[[bytes], bytes] = sha256
     uploadBytes: int = 20 * 1024 * 1024
+    unread: Container[int] = frozenset({200})
     client: type[Client] = FastCGIClient
 
     @contextmanager
@@ -279,7 +282,7 @@ PHP = BackendKind("php-fpm", phpFPM, connections=4, exitStatus=0)
 
 BACKENDS = [
     PHP,
-    BackendKind("fcgiwrap", fcgiwrap, connections=4, exitStatus=0),
+    BackendKind("fcgiwrap", fcgiwrap, connections=4, exitStatus=0, unread=frozenset({200, 502})),
     BackendKind(
         "libfcgi",
         libfcgi,

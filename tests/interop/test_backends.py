@@ -87,6 +87,22 @@ class CommonTests:
             response = await calling.request(self.backend.params("count", "POST"), sent)
             self.assertEqual(await response.content(), self.kind.digest(body))
 
+    async def test_unread(self) -> None:
+        """
+        A program that does not read its body: the answer comes, whatever the back end does with the
+        rest, and so does that to the next request.
+        """
+        body = BIG[: self.kind.uploadBytes]
+        for options in ({}, {"keepConnections": False}):
+            calling = self.client(**options)
+            for _ in range(5):
+                response = await calling.request(self.backend.params("hello", "POST"), body)
+                self.assertIn(response.code, self.kind.unread)
+                content = await response.content()
+                self.assertEqual(content == b"hello\n", response.code == 200)
+                response = await calling.request(self.backend.params("hello"))
+                self.assertEqual((response.code, await response.content()), (200, b"hello\n"))
+
     async def test_uploads(self) -> None:
         """
         Uploads about the sizes at which records are divided.
