@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
@@ -168,6 +169,22 @@ class AnswerTests(SCGIClientTests):
                 response = self.successResultOf(asking)
                 self.assertEqual(response.code, code)
                 self.assertEqual(self.successResultOf(response.content()), b"the body")
+
+    def test_closedUnread(self) -> None:
+        """
+        A Unix socket that is closed before all is read from it says so behind all that came from
+        it. Where that was not read either, it is no end.
+        """
+        for size, whole in ((5, True), (20, False)):
+            asking, connection = self.ask(streamBytes=10)
+            connection.transport.peerAddr = UNIXAddress(b"app.sock")
+            connection.send(HEAD + bytes(size))
+            response = self.successResultOf(asking)
+            connection.close(ConnectionLost)
+            if whole:
+                self.assertEqual(self.successResultOf(response.content()), bytes(size))
+            else:
+                self.failureResultOf(response.content(), ResponseCutOff)
 
     def test_streamed(self) -> None:
         """

@@ -394,6 +394,28 @@ class TestHolding:
         backend.last.end()
         assert content == [bytes(16)]
 
+    def test_pausedBothWays(self) -> None:
+        """
+        A back end that does not take the request while it is held back is not to blame for it.
+        """
+        clock = Clock()
+        backend = Backend()
+        calling = client(backend, clock=clock, streamBytes=10, timeouts={**OFF, "write": 5})
+        producer = Producer(10)
+        result = outcome(calling.request(POST, producer))
+        backend.last.read()
+        backend.last.transport.producer.pauseProducing()
+        producer.consumer.write(b"abc")
+        backend.last.stdout(HEAD + bytes(20))
+        assert backend.last.transport.producerState == "paused"
+        clock.advance(100)
+        content = outcome(result[0].content())
+        assert backend.last.transport.producerState == "producing"
+        clock.advance(4)
+        assert content == []
+        clock.advance(1)
+        assertTimedOut(content[0], ResponseCutOff, "write")
+
     def test_endedUnread(self) -> None:
         """
         A response that is whole does not hold the next one on its connection back.

@@ -66,13 +66,14 @@ class Deadlines:
             return BackendTimedOut("total", timeouts.total)
         if now < self.due:
             return None
-        if self.progress >= 0:
-            if outlet.queued and outlet.progress == self.progress and timeouts.write is not None:
-                return BackendTimedOut("write", timeouts.write)
-        elif not paused:
-            if not self.seen and timeouts.firstByte is not None:
+        if not paused:  # who is held back may be unable to take anything, too
+            if self.progress >= 0:
+                taken = not outlet.queued or outlet.progress != self.progress
+                if not taken and timeouts.write is not None:
+                    return BackendTimedOut("write", timeouts.write)
+            elif not self.seen and timeouts.firstByte is not None:
                 return BackendTimedOut("firstByte", timeouts.firstByte)
-            if self.seen and timeouts.betweenBytes is not None:
+            elif self.seen and timeouts.betweenBytes is not None:
                 return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
         self.setDue(now, outlet)
         return None

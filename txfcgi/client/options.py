@@ -22,7 +22,8 @@ class Timeouts:
 
     @ivar connect: For a new connection, for each endpoint that is tried.
     @ivar poolWait: For a connection to become free when all are busy.
-    @ivar write: Without the back end taking any of what waits to be sent.
+    @ivar write: Without the back end taking any of what waits to be sent, while it is not held
+        back itself.
     @ivar firstByte: From the end of the request to the first byte of the answer.
     @ivar betweenBytes: From one piece of the answer to the next, while somebody reads it.
     @ivar total: From the call to the end of the answer, whatever happens in between.
