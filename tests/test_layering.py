@@ -23,6 +23,7 @@ LAYERS: tuple[set[str], ...] = (
     {"errors"},
     {"wire"},
     {"interfaces"},
+    {"inlet"},
     {"transport"},
     {"streams"},
     {"bodies"},

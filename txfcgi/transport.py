@@ -26,6 +26,7 @@ from twisted.internet.unix import Client as UNIXClient
 from twisted.internet.unix import Server as UNIXServer
 from zope.interface import implementer
 
+from .inlet import Taker, readAsEver, readInto
 from .wire.framing import Buffer
 
 # The size of a read: just under that from which the C library gives the memory of each one back.
@@ -82,11 +83,14 @@ class Outlet:
         transport: ITransport,
         clock: IReactorTime,
         broken: Callable[[OSError], None] | None = None,
+        take: Taker | None = None,
     ) -> None:
         """
         @param broken: Is told when the peer turns out to take nothing any more. What it has sent
             can still be read then, and what waits to be sent does so for good. Without it, the
             connection is cut.
+        @param take: Takes long reads as they lie in a buffer; they are bytes, and shorter, without
+            it.
         """
         self._transport = transport
         self._clock = clock
@@ -108,11 +112,13 @@ class Outlet:
             self._handle = transport.getHandle()
             transport.bufferSize = _READ_BYTES
             transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
-            if isinstance(transport, (UNIXServer, UNIXClient)):
+            if take is not None:
+                readInto(transport, take)
+            elif isinstance(transport, (UNIXServer, UNIXClient)):
                 # What a Unix socket reads costs more there, for the sake of file descriptors that
                 # may come with it. None is wanted here, and a plain read refuses them.
                 transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
-            elif self._handle.family in (AF_INET, AF_INET6):
+            if self._handle.family in (AF_INET, AF_INET6):
                 transport.setTcpNoDelay(True)  # what is small is to go out at once, too
         else:
             self._registered = True
@@ -400,7 +406,7 @@ class Outlet:
         self._lost = True
         if self._handle is not None:
             # These would keep the transport alive.
-            vars(self._transport).pop("doRead", None)
+            readAsEver(cast(Connection, self._transport))
             vars(self._transport).pop("writeSomeData", None)
         if self._resting is not None:
             self._resting.cancel()

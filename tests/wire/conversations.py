@@ -200,6 +200,33 @@ def byteByByte(connection: RecordLayer, data: bytes) -> list[Event]:
     return receiveAll(connection, [data[at : at + 1] for at in range(len(data))])
 
 
+def viewed(connection: RecordLayer | scgi.ServerConnection, pieces: Iterable[bytes]) -> list[Event]:
+    """
+    Deliver pieces as views of a buffer that is used again for the next one.
+    """
+    events: list[Event] = []
+    for piece in pieces:
+        if connection.failed is None:
+            buffer = bytearray(piece)
+            events += connection.receive(memoryview(buffer))
+            buffer[:] = bytes(len(buffer))
+    return merged(events)
+
+
+def inABuffer(connection: RecordLayer, data: bytes) -> list[Event]:
+    """
+    In one read, as it lies in a buffer.
+    """
+    return viewed(connection, [data])
+
+
+def inABufferAgain(connection: RecordLayer, data: bytes) -> list[Event]:
+    """
+    In several reads into the same buffer, which begin and end anywhere.
+    """
+    return viewed(connection, [data[at : at + 21] for at in range(0, len(data), 21)])
+
+
 def withMoreBehind(connection: RecordLayer, data: bytes) -> list[Event]:
     """
     In one read, with the start of a record that nobody waits for behind it; the rest comes later.
@@ -216,7 +243,14 @@ def cutInHeaders(connection: RecordLayer, data: bytes) -> list[Event]:
     return receiveAll(connection, [data[a:b] for a, b in pairwise(cuts)])
 
 
-WAYS: list[Deliver] = [whole, byteByByte, withMoreBehind, cutInHeaders]
+WAYS: list[Deliver] = [
+    whole,
+    byteByByte,
+    withMoreBehind,
+    cutInHeaders,
+    inABuffer,
+    inABufferAgain,
+]
 everyWay = pytest.mark.parametrize("deliver", WAYS, ids=lambda way: way.__name__)
 
 

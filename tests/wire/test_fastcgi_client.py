@@ -72,6 +72,7 @@ from .conversations import (
     record,
     split,
     stream,
+    viewed,
     whole,
 )
 
@@ -118,6 +119,7 @@ def answers(data: bytes, *roles: int) -> tuple[list[Event], type[RemoteProtocolE
     """
     results = [receiveAll(asking(*roles), pieces) for pieces in everyCut(data)]
     assert all(result == results[0] for result in results)
+    assert all(viewed(asking(*roles), pieces) == results[0] for pieces in everyCut(data))
     assert atOnce(asking(*roles), data) == results[0]
     return split(results[0])
 

@@ -40,7 +40,7 @@ from txfcgi.wire.params import SCGIParams
 from txfcgi.wire.records import Role, Stream
 from txfcgi.wire.scgi import ServerConnection
 
-from .conversations import merged, receiveAll
+from .conversations import merged, receiveAll, viewed
 
 # Section 4 of the specification, to the letter.
 EXAMPLE = (
@@ -455,6 +455,16 @@ class TestBody:
         connection = ServerConnection()
         connection.receive(data)
         assert connection.bodiless is bodiless
+
+    def test_views(self) -> None:
+        """
+        Nothing is kept of a buffer that is used again.
+        """
+        for at in range(len(EXAMPLE)):
+            connection = ServerConnection()
+            assert viewed(connection, [EXAMPLE[:at], EXAMPLE[at:]]) == receiveAll(
+                ServerConnection(), [EXAMPLE]
+            )
 
     def test_pieces(self) -> None:
         """

@@ -205,6 +205,16 @@ class TestAnswers:
             assert connection.active == 0
             assert connection.receiveEnd() == []
 
+    def test_views(self) -> None:
+        """
+        Nothing is kept of a buffer that is used again.
+        """
+        connection = self.connection()
+        buffer = bytearray(b"42")
+        events = connection.receive(memoryview(buffer))
+        buffer[:] = b"43"
+        assert events == [output(b"42")]
+
     def test_notAtOnce(self) -> None:
         """
         No read is a whole answer, for that ends with the connection.

@@ -43,6 +43,7 @@ from ..wire.events import (
     UnknownTypeReceived,
     ValuesReceived,
 )
+from ..wire.framing import Buffer
 from .call import Call
 from .deadlines import SENDING, SENT
 from .flow import Flow
@@ -67,7 +68,8 @@ class ClientProtocol(Flow):
         assert self.transport is not None
         self._transport = self.transport
         self._shaking = ISSLTransport.providedBy(self._transport)
-        self._outlet = Outlet(self._transport, self._timers.clock, self._broken)
+        take = self.dataReceived if self._connection.takesViews else None
+        self._outlet = Outlet(self._transport, self._timers.clock, self._broken, take)
         self.openedAt = self.idleSince = self._seconds()
         self._timers.watch(self)
 
@@ -201,14 +203,14 @@ class ClientProtocol(Flow):
 
     # What comes back
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: Buffer) -> None:
         """
         Bytes came.
         """
         if self._closing:
             return
         try:
-            answer = self._connection.receiveResponse(data)
+            answer = self._connection.receiveResponse(data) if type(data) is bytes else None
             events = self._connection.receive(data) if answer is None else []
         except Exception as error:
             self._log.failure("a mistake of ours while reading from {peer}", peer=self)

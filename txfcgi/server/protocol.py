@@ -18,6 +18,7 @@ from ..streams import InputStream
 from ..transport import Outlet
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
+from ..wire.framing import Buffer
 from .application import Application
 from .limits import Limits
 from .request import REQUESTS, Request, ServerWire
@@ -97,10 +98,11 @@ class ServerProtocol(Protocol):
         """
         A web server connected.
         """
-        self.outlet = Outlet(self.tcp, self.server.clock)
+        take = self.dataReceived if self.wire.takesViews else None
+        self.outlet = Outlet(self.tcp, self.server.clock, take=take)
         self.server.opened(self)
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: Buffer) -> None:
         """
         Take what came.
         """
@@ -109,7 +111,7 @@ class ServerProtocol(Protocol):
             self._drop(len(data))
             return
         try:
-            one = self.wire.receiveRequest(data)
+            one = self.wire.receiveRequest(data) if type(data) is bytes else None
             if one is not None:
                 if self._begin(one):
                     request = self.requests[one.requestID]

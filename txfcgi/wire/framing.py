@@ -98,6 +98,9 @@ class RecordLayer(Connection):
         "_seen",
     )
 
+    #: Whether long reads are better given to L{receive} as views of a buffer.
+    takesViews: Final = True
+
     def __init__(self) -> None:
         super().__init__()
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
@@ -116,10 +119,11 @@ class RecordLayer(Connection):
         """
         return self._left >= 0 or bool(self._held)
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: Buffer) -> list[Event]:
         """
         Take what the transport brought.
 
+        @param data: Bytes; or, if it is long, a view of a buffer, of which nothing is kept.
         @return: What it meant, in order. When the peer broke a rule,
             L{ConnectionFailed<txfcgi.wire.events.ConnectionFailed>} is the last of it.
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
@@ -129,6 +133,8 @@ class RecordLayer(Connection):
         events: list[Event] = []
         self._events = events
         try:
+            if type(data) is not bytes:
+                data = self._takeLong(memoryview(data))
             if (
                 self._left < 0
                 and not self._held
@@ -140,7 +146,7 @@ class RecordLayer(Connection):
                     self._seen = True
                 if position != len(data):
                     self._walk(data, position)
-            else:
+            elif data:
                 self._walk(data, 0)
         except RemoteProtocolError as error:
             self._error = error.with_traceback(None)
@@ -191,7 +197,24 @@ class RecordLayer(Connection):
         if position < end:
             self._held = data[position:]
 
-    def _gather(self, data: bytes, position: int) -> int:
+    def _takeLong(self, view: memoryview) -> bytes:
+        """
+        Take the stream with which a long read begins, without copying it twice.
+
+        @return: What comes behind it.
+        """
+        position = 0
+        if self._left < 0 and not self._held and len(view) >= HEADER_LENGTH:
+            version, kind, requestID, length, padding = HEADER.unpack_from(view)
+            if version == VERSION and length and kind in _GATHERED:
+                self._seen = True
+                self._open(kind, requestID, length, padding)
+                position = HEADER_LENGTH
+        if self._left > 0 and self._kind in _GATHERED:
+            position = self._gather(view, position)
+        return view[position:].tobytes()
+
+    def _gather(self, data: Buffer, position: int) -> int:
         """
         Take the content of a stream that lies in a read, of the open record and of all records of
         the stream that follow it at once: in one piece, copied once.

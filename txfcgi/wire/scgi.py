@@ -91,6 +91,8 @@ class ServerConnection(Connection):
     )
 
     hasStderr: Final = False
+    #: Whether long reads are better given to C{receive} as views of a buffer: all of them is kept.
+    takesViews: Final = False
     #: Whether the end of a request can tell more than what its output says.
     hasStatus: Final = False
     #: The answers that the protocol itself gives.
@@ -253,7 +255,7 @@ class ServerConnection(Connection):
         """
         return None
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: Buffer) -> list[Event]:
         """
         Take what the transport brought.
 
@@ -263,6 +265,7 @@ class ServerConnection(Connection):
         """
         if self._error is not None:
             self._raiseAgain()
+        data = bytes(data)
         if self._state is _BODY:
             return self._body(data)
         if not data:

@@ -84,6 +84,8 @@ class ClientConnection(Connection):
     #: Whether several requests may be active at once, and one follow another.
     multiplexes: Final = False
     hasStderr: Final = False
+    #: Whether long reads are better given to C{receive} as views of a buffer: all of them is kept.
+    takesViews: Final = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -202,7 +204,7 @@ class ClientConnection(Connection):
         """
         return None
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: Buffer) -> list[Event]:
         """
         Take what the transport brought: output, whatever it is.
 
@@ -213,7 +215,7 @@ class ClientConnection(Connection):
             self._error = InactiveRequestID("an answer, and nothing was asked")
             return [ConnectionFailed(self._error)]
         self._answered = True
-        return [DataReceived(REQUEST_ID, Stream.STDOUT, data)] if data else []
+        return [DataReceived(REQUEST_ID, Stream.STDOUT, bytes(data))] if data else []
 
     def receiveEnd(self) -> list[Event]:
         """
