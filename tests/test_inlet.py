@@ -78,14 +78,22 @@ class InletTests(SynchronousTestCase):
 
     def test_long(self) -> None:
         """
-        What is long comes in the buffer: as much as there is.
+        Behind a read that had a lot, all that there is comes in the buffer; until
+        there is little again.
         """
         line, reader = self.line()
         for byte in (b"a", b"b"):
-            sent = line.far.send(byte * 100_000)
-            self.assertGreater(sent, 20_000)
+            line.far.send(byte * 65_536)
             self.assertTrue(line.read())
-            self.assertEqual(reader.long.pop(), byte * sent)
+            self.assertEqual(reader.short.pop(), byte * 65_536)
+            for _ in range(2):
+                sent = line.far.send(byte * 150_000)
+                self.assertGreater(sent, 65_536)
+                self.assertTrue(line.read())
+                self.assertEqual(reader.long.pop(), byte * sent)
+            line.far.send(b"the end")
+            self.assertTrue(line.read())
+            self.assertEqual(reader.short.pop(), b"the end")
         self.assertEqual((reader.short, reader.long), ([], []))
 
     def test_nothing(self) -> None:
@@ -94,7 +102,10 @@ class InletTests(SynchronousTestCase):
         """
         line, reader = self.line()
         self.assertIsNone(line.near.doRead())
-        self.assertEqual((reader.short, reader.lost), ([], None))
+        line.far.send(bytes(65_536))
+        self.assertTrue(line.read())
+        self.assertIsNone(line.near.doRead())
+        self.assertEqual((reader.long, reader.lost), ([], None))
 
     def test_end(self) -> None:
         """

@@ -1,8 +1,8 @@
 """
-Reading from plain sockets into one buffer, which all connections have in common.
+Reading from plain sockets: what is long goes into one buffer, which all connections have in common.
 
-What is long is handed over as it lies there, so that it is copied once, to where it stays, and as
-much is read at once as the operating system has.
+From there it is copied once, to where it stays, and as much is read at once as the operating system
+has.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ Taker = Callable[[memoryview], None]
 
 _buffer: Final = memoryview(bytearray(262_144))
 
-# What is not longer is handed over as bytes.
-_SHORT: Final = 16_384
+# What a read takes as bytes. Who sends a lot is read into the buffer, until there is little again.
+_SHORT: Final = 65_536
+_LITTLE: Final = 16_384
 
 
 def readInto(transport: Connection, take: Taker) -> None:
@@ -30,7 +31,7 @@ def readInto(transport: Connection, take: Taker) -> None:
 
     @param take: Is called with each long read, in the place of the protocol's C{dataReceived}.
     """
-    transport.doRead = partial(_read, transport, take)  # type: ignore[method-assign]
+    transport.doRead = partial(_readShort, transport, take)  # type: ignore[method-assign]
 
 
 def readAsEver(transport: Connection) -> None:
@@ -40,11 +41,26 @@ def readAsEver(transport: Connection) -> None:
     vars(transport).pop("doRead", None)
 
 
-def _read(transport: Connection, take: Taker) -> Any:
+def _readShort(transport: Connection, take: Taker) -> Any:
+    try:
+        data = transport.socket.recv(_SHORT)
+    except OSError as error:
+        return _failed(error)
+    if len(data) > _LITTLE:
+        transport.doRead = partial(_readLong, transport, take)  # type: ignore[method-assign]
+    return transport._dataReceived(data)
+
+
+def _readLong(transport: Connection, take: Taker) -> Any:
     try:
         size = transport.socket.recv_into(_buffer)
     except OSError as error:
-        return None if error.errno == EWOULDBLOCK else CONNECTION_LOST
-    if size > _SHORT:
+        return _failed(error)
+    if size > _LITTLE:
         return take(_buffer[:size])
+    readInto(transport, take)
     return transport._dataReceived(_buffer[:size].tobytes())
+
+
+def _failed(error: OSError) -> Exception | None:
+    return None if error.errno == EWOULDBLOCK else CONNECTION_LOST
