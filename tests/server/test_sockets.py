@@ -235,9 +235,10 @@ class ClosingTests(SocketTests):
         server = self.serve(app)
         link = server.connect()
         link.send(*beginning(1, keep=False))
-        record = Stdin(1, bytes(60_000)).encode()
-        while link.sendBytes(record) or link.line.read():
-            pass
+        data = memoryview(Stdin(1, bytes(60_000)).encode() * 50)
+        while (sent := link.sendBytes(data)) or link.line.read():
+            data = data[sent:]
+        self.assertTrue(data)
         self.assertTrue(link.protocol.paused)
         app.answer(b"early")
         self.assertFalse(link.protocol.paused)
