@@ -6,8 +6,8 @@ SCGI with no reactor, no sockets and no threads: both ends of a conversation, as
 
 from txfcgi.wire.events import RequestReceived
 from txfcgi.wire.records import Stream
-from txfcgi.wire.scgi import ServerConnection
 from txfcgi.wire.scgiclient import ClientConnection
+from txfcgi.wire.scgiserver import ServerConnection
 
 client, server = ClientConnection(), ServerConnection()
 question = b"What is the answer to life?"

@@ -22,13 +22,12 @@ CHECKOUT = Path(__file__).parent.parent
 LAYERS: tuple[set[str], ...] = (
     {"errors"},
     {"wire"},
-    {"interfaces"},
-    {"inlet"},
+    {"cgiparams", "masking"},
     {"transport"},
     {"streams"},
-    {"bodies"},
     {"server", "client"},
-    {"web", "xmlrpc"},
+    {"adapters", "web", "xmlrpc"},
+    {"workers", "monitor"},
     {"service", "testing"},
     {"cli"},
     {"__main__"},
@@ -99,7 +98,7 @@ def importsIn(path: Path) -> Iterator[Import]:
 def partOf(path: Path) -> str:
     """
     The part of the package that a module belongs to: C{wire} for C{txfcgi/wire/records.py},
-    C{streams} for C{txfcgi/streams.py}.
+    C{masking} for C{txfcgi/masking.py}.
     """
     return path.with_suffix("").parts[1]
 
@@ -112,7 +111,8 @@ class TestImports:
 
     def test_direction(self, path: Path) -> None:
         """
-        C{service, testing, cli, web -> server, client -> streams -> transport -> wire -> errors}.
+        C{cli, service, testing -> workers, monitor -> adapters, web -> server, client -> streams ->
+        transport -> wire -> errors}.
         """
         part = partOf(path)
         if part == "__init__":

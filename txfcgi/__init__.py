@@ -5,15 +5,15 @@ stands where they are defined.
 
 from importlib.metadata import version
 
+from .cgiparams import PHPFPM, cgiParams
+from .client.bare import FastCGIClientFactory, FastCGIClientProtocol
 from .client.client import FastCGIClient
 from .client.options import ClientOptions, RetryPolicy, Timeouts
-from .client.params import PHPFPM, cgiParams
-from .client.protocol import FastCGIClientFactory, FastCGIClientProtocol
 from .client.response import ClientResponse, Result
 from .client.scgi import SCGIClient, SCGIClientProtocol
 from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
 from .server.application import roles
-from .server.factory import FastCGIServerFactory, FastCGIServerProtocol
+from .server.fastcgi import FastCGIServerFactory, FastCGIServerProtocol
 from .server.limits import Limits
 from .server.request import (
     AuthorizerRequest,

@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from .cgiparams import cgiParams
 from .client.options import ClientOptions
-from .client.params import cgiParams
 from .client.scgi import SCGIClient
 from .errors import BadResponse, InvalidRequest, MalformedValue, RemoteProtocolError
 

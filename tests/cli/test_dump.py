@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.fastcgi} and L{txfcgi.cli.tap}: records shown.
+Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.fastcgi} and L{txfcgi.cli.relay}: records shown.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.cli.fastcgi import RecordPrinter
 from txfcgi.cli.printer import Listing
-from txfcgi.cli.secrets import masked
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions
 from txfcgi.errors import RequestFailed
+from txfcgi.masking import masked
 from txfcgi.wire.pairs import encodePair
 from txfcgi.wire.records import (
     AbortRequest,

@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.scgi} and L{txfcgi.cli.tap}: SCGI shown.
+Tests of L{txfcgi.cli.dump}, L{txfcgi.cli.scgi} and L{txfcgi.cli.relay}: SCGI shown.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from zope.interface import directlyProvides, implementer
 
 from txfcgi import Request, Response
 from txfcgi.cli.printer import Listing, Printer
+from txfcgi.cli.relay import Half, TapFactory
 from txfcgi.cli.scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
-from txfcgi.cli.tap import Half, TapFactory
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.scgi import SCGIClient
 from txfcgi.errors import RequestFailed

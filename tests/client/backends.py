@@ -26,7 +26,7 @@ from tests.wire.conversations import END_REQUEST, STDERR, STDOUT, record
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions, RetryPolicy, Timeouts
 from txfcgi.wire.events import DataReceived, Event, RequestAborted, RequestReceived, StreamEnded
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.records import Stream
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 9000)

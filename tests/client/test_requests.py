@@ -23,8 +23,8 @@ from zope.interface.verify import verifyObject
 
 from tests.producers import Producer
 from tests.wire.conversations import STDOUT, endRequest, record
+from txfcgi.client.bare import FastCGIClientFactory, FastCGIClientProtocol
 from txfcgi.client.options import ClientOptions
-from txfcgi.client.protocol import FastCGIClientFactory, FastCGIClientProtocol
 from txfcgi.errors import (
     AlreadyReading,
     BadResponse,

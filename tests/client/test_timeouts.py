@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from tests.lines import Hands, Line
 from tests.producers import Producer
 from tests.wire.conversations import STDOUT, endRequest, record
+from txfcgi.client.bare import FastCGIClientProtocol
 from txfcgi.client.options import ClientOptions, Timeouts
-from txfcgi.client.protocol import FastCGIClientProtocol
 from txfcgi.client.timers import NEVER, Timers
 from txfcgi.errors import (
     BackendTimedOut,

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from txfcgi.cgiparams import PHPFPM, cgiParams
 from txfcgi.client.client import Client, FastCGIClient
-from txfcgi.client.params import PHPFPM, cgiParams
 from txfcgi.client.scgi import SCGIClient
 
 from .processes import SEARCH_PATH, Child, Workspace, find, folder, freePort, running

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import FastCGIServerFactory, Limits, Request, Response
 from txfcgi.server.application import Application
-from txfcgi.server.factory import FastCGIServerProtocol
+from txfcgi.server.fastcgi import FastCGIServerProtocol
 from txfcgi.wire.pairs import encodePair
 from txfcgi.wire.records import (
     AbortRequest,

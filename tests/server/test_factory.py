@@ -11,7 +11,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txfcgi import FastCGIServerFactory, Limits
-from txfcgi.server.factory import FastCGIServerProtocol, ServerFactory
+from txfcgi.server.factory import ServerFactory
+from txfcgi.server.fastcgi import FastCGIServerProtocol
 from txfcgi.wire.records import BeginRequest, EndRequest, Params, Role, Stdin
 
 from .conversation import Held, ServerTests, WebServer, ok

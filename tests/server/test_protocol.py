@@ -16,7 +16,7 @@ from txfcgi.errors import (
     UnsupportedVersion,
 )
 from txfcgi.server.protocol import ServerProtocol
-from txfcgi.transport import HIGH_WATER
+from txfcgi.transport.outlet import HIGH_WATER
 from txfcgi.wire.records import (
     AbortRequest,
     BeginRequest,

@@ -36,7 +36,7 @@ from txfcgi import (
 )
 from txfcgi.errors import BodyTooShort, ConnectionClosed
 
-from ..wire.test_scgi import EXAMPLE, asked
+from ..wire.test_scgiserver import EXAMPLE, asked
 from .conversation import HOST, PEER, Held, ServerTests, ok
 
 reactor: Any = _reactor

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import FastCGIServerFactory, Limits, Request, Response
 from txfcgi.errors import ConnectionClosed
-from txfcgi.server.factory import FastCGIServerProtocol
+from txfcgi.server.fastcgi import FastCGIServerProtocol
 from txfcgi.wire.records import AnyRecord, RecordReader, Role, Stdin, interpret
 
 from ..lines import Hands, Line

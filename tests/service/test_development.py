@@ -18,10 +18,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.service.development import Development
 from txfcgi.service.errors import CannotStart
+from txfcgi.service.fcgitap import Options
 from txfcgi.service.options import ServerOptions
 from txfcgi.service.scgitap import Options as SCGIOptions
 from txfcgi.service.serving import Serving
-from txfcgi.service.tap import Options
 from txfcgi.service.welcome import Welcome
 
 from .processes import STDIN, Program, ProgramTests, beginning, record

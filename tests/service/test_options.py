@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.service.options} and L{txfcgi.service.tap}.
+Tests of L{txfcgi.service.options} and L{txfcgi.service.fcgitap}.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 import txfcgi
-from txfcgi.server.factory import FastCGIServerFactory
+from txfcgi.server.admission import AllowList
+from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.limits import Limits
-from txfcgi.service.allow import AllowList
 from txfcgi.service.errors import CannotStart
+from txfcgi.service.fcgitap import Options, makeService
 from txfcgi.service.listen import UNIXSocketEndpoint
 from txfcgi.service.options import ServerOptions
 from txfcgi.service.serving import Serving
-from txfcgi.service.tap import Options, makeService
 
 from .processes import ProgramTests
 

@@ -23,8 +23,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txfcgi.service.allow import AllowList
-from txfcgi.service.errors import CannotListen, CannotServe, CannotStart
+from txfcgi.errors import CannotServe
+from txfcgi.server.admission import AllowList
+from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
 from txfcgi.service.signals import STOP_SIGNALS, StopSignals

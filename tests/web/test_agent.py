@@ -23,7 +23,7 @@ from twisted.web.iweb import IAgent, IClientRequest
 from zope.interface.verify import verifyObject
 
 from txfcgi import Request, RequestAborted, Response
-from txfcgi.client.params import PHPFPM
+from txfcgi.cgiparams import PHPFPM
 from txfcgi.errors import InvalidPath
 from txfcgi.web import FastCGIAgent
 

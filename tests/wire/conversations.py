@@ -14,8 +14,8 @@ from itertools import pairwise
 import pytest
 
 from txfcgi.errors import RemoteProtocolError
-from txfcgi.wire import scgi
-from txfcgi.wire.active import ActiveRequest
+from txfcgi.wire import scgiserver
+from txfcgi.wire.answering import ActiveRequest
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -23,7 +23,7 @@ from txfcgi.wire.events import (
     RequestReceived,
     StreamEnded,
 )
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.framing import RecordLayer
 from txfcgi.wire.params import NameValueParams
 from txfcgi.wire.records import Role, Stream
@@ -174,7 +174,7 @@ def merged(events: Iterable[Event]) -> list[Event]:
 
 
 def receiveAll(
-    connection: RecordLayer | scgi.ServerConnection, pieces: Iterable[bytes]
+    connection: RecordLayer | scgiserver.ServerConnection, pieces: Iterable[bytes]
 ) -> list[Event]:
     """
     Deliver pieces until the connection fails or all are delivered.
@@ -200,7 +200,9 @@ def byteByByte(connection: RecordLayer, data: bytes) -> list[Event]:
     return receiveAll(connection, [data[at : at + 1] for at in range(len(data))])
 
 
-def viewed(connection: RecordLayer | scgi.ServerConnection, pieces: Iterable[bytes]) -> list[Event]:
+def viewed(
+    connection: RecordLayer | scgiserver.ServerConnection, pieces: Iterable[bytes]
+) -> list[Event]:
     """
     Deliver pieces as views of a buffer that is used again for the next one.
     """

@@ -8,7 +8,7 @@ import pytest
 
 from txfcgi.errors import RemoteProtocolError
 from txfcgi.wire.events import RequestReceived, StreamEnded
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.params import NameValueParams
 from txfcgi.wire.records import BeginRequest, Params, Role, Stdin, Stream
 

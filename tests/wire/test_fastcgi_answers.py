@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from txfcgi.errors import LocalProtocolError
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.framing import FULL
 from txfcgi.wire.records import EndRequest, ProtocolStatus, Record, RecordReader, Stream, interpret
 

@@ -9,7 +9,7 @@ Records from the web server are padded here as nginx pads them, to a multiple of
 from __future__ import annotations
 
 from txfcgi.wire.events import DataReceived, RequestReceived, StreamEnded
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.params import NameValueParams
 from txfcgi.wire.records import Role, Stream
 

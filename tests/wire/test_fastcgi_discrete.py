@@ -14,7 +14,7 @@ from txfcgi.errors import (
     UnexpectedRecord,
 )
 from txfcgi.wire.events import RequestAborted, ValuesRequested
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 
 from .conversations import (
     A1,

@@ -21,7 +21,7 @@ from txfcgi.wire.events import (
     StreamEnded,
     ValuesRequested,
 )
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.records import Stream
 
 from .conversations import (

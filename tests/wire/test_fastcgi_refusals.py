@@ -8,7 +8,7 @@ import pytest
 
 from txfcgi.errors import CantMultiplex, Overloaded, ParamsTooLarge, UnknownRole
 from txfcgi.wire.events import Event, RequestAborted, RequestRefused, StreamEnded
-from txfcgi.wire.fastcgi import ServerConnection
+from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.records import BeginRequest, Params, Stream
 
 from .conversations import (

@@ -9,14 +9,14 @@ from twisted.application.service import ServiceMaker
 
 fcgi = ServiceMaker(
     "txfcgi FastCGI server",
-    "txfcgi.service.tap",
+    "txfcgi.service.fcgitap",
     "Serve an app over FastCGI, behind a web server.",
     "fcgi",
 )
 
 gateway = ServiceMaker(
     "txfcgi HTTP gateway",
-    "txfcgi.service.gateway",
+    "txfcgi.service.gatewaytap",
     "Answer HTTP by asking php-fpm or any other FastCGI back end.",
     "fcgi-gateway",
 )

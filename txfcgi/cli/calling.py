@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 from typing import Any, Final
 
-from txfcgi.client.params import PHPFPM, cgiParams, decodedPath
+from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath
 from txfcgi.client.response import ClientResponse
 from txfcgi.errors import InvalidRequest, RequestFailed, TxFCGIError
 from txfcgi.wire.records import Role

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IListeningPort
 
-from txfcgi.service.errors import CannotServe
+from txfcgi.errors import CannotServe
 from txfcgi.service.listen import endpointFromText, explainListenFailure
 from txfcgi.service.serving import EXPECTED_FAILURES
 
@@ -22,8 +22,8 @@ from .arguments import endpoint
 from .console import FAILED, OK, USAGE, Console
 from .fastcgi import RecordPrinter
 from .printer import Listing, Printer
+from .relay import TapFactory
 from .scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
-from .tap import TapFactory
 
 _ABOUT: Final = """show FastCGI records, or SCGI requests and responses: those in a file, or,
 between a web server and an app, each as it passes. > goes to the app, < to the web server; the

@@ -9,7 +9,7 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from typing import Any, Final
 
-from txfcgi.client.params import cgiParams, decodedPath
+from txfcgi.cgiparams import cgiParams, decodedPath
 from txfcgi.errors import InvalidRequest, TxFCGIError
 
 from .arguments import addEndpoint, addParams, addSCGI, addTimeout, clientFor

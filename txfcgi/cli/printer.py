@@ -10,8 +10,8 @@ from typing import Final
 from txfcgi.errors import MalformedHead, TxFCGIError
 from txfcgi.wire.cgi import HeadReader, ResponseHead
 
+from ..masking import masked
 from .console import readable
-from .secrets import masked
 
 # What is held of params, and of a response's head, to show them whole.
 HELD: Final = 262_144

@@ -15,7 +15,7 @@ from txfcgi.wire.events import (
 )
 from txfcgi.wire.params import Params, SCGIParams
 from txfcgi.wire.records import VERSION
-from txfcgi.wire.scgi import ServerConnection
+from txfcgi.wire.scgiserver import ServerConnection
 
 from .printer import Listing, OutputPrinter, Printer
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from typing import Any, Final
 
+from txfcgi.client.bare import VALUES
 from txfcgi.client.client import FastCGIClient
-from txfcgi.client.protocol import VALUES
 from txfcgi.errors import TxFCGIError
 
 from .arguments import addEndpoint, addTimeout, clientOptions

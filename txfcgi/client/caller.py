@@ -10,15 +10,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from ..bodies import Body
 from ..errors import TxFCGIError
+from ..streams.bodies import Body
+from ..streams.spool import Spools
 from ..wire.encoding import Params
 from ..wire.records import Role
 from .call import Call
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared, prepare, prepareWithoutBody
 from .response import ClientResponse, Result
-from .spool import Spools
 from .timers import NEVER, Timers
 
 

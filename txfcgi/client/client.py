@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
+from ..streams.spool import Spools
+from .bare import VALUES
 from .call import Call
 from .caller import Caller
-from .carrier import ClientProtocol
+from .connection import ClientProtocol
 from .options import ClientOptions, Timeouts
 from .pool import Pool
-from .protocol import VALUES
-from .spool import Spools
 from .timers import Timers
 
 Endpoint = IStreamClientEndpoint | str
@@ -49,7 +49,11 @@ class Client(Caller):
         """
         self.options = ClientOptions() if options is None else options
         self._timers = Timers(reactor if clock is None else clock)
-        self._spools = Spools(self._timers.clock, self.options)
+        self._spools = Spools(
+            self._timers.clock,
+            memoryBytes=self.options.spoolMemory,
+            maxBytes=self.options.spoolBytes,
+        )
         several = list(endpoint) if isinstance(endpoint, (list, tuple)) else [endpoint]
         endpoints = [
             clientFromString(reactor, one) if isinstance(one, str) else one for one in several

@@ -10,7 +10,7 @@ from ..errors import RequestFailed
 
 if TYPE_CHECKING:
     from .call import Call
-    from .carrier import ClientProtocol
+    from .connection import ClientProtocol
 
 
 class Carrier(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import BackendTimedOut
-from ..transport import Outlet
+from ..transport.outlet import Outlet
 from .options import Timeouts
 from .timers import NEVER
 

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.internet.protocol import Protocol as BaseProtocol
 
-from ..transport import Outlet
+from ..transport.outlet import Outlet
 from ..wire.fastcgiclient import ClientConnection
 from .call import Call
 from .contracts import Keeper
@@ -23,7 +23,7 @@ from .wire import ClientWire
 class Flow(BaseProtocol):
     """
     The calls that are on one connection. What is done with them is
-    L{ClientProtocol<txfcgi.client.carrier.ClientProtocol>}'s.
+    L{ClientProtocol<txfcgi.client.connection.ClientProtocol>}'s.
 
     @ivar keeper: The pool that the connection belongs to, if any.
     @ivar lost: Whether the connection is gone.

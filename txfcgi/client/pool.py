@@ -25,7 +25,7 @@ from ..errors import (
     RequestNotSent,
 )
 from .call import Call
-from .carrier import ClientProtocol
+from .connection import ClientProtocol
 from .deadlines import WAITING
 from .options import ClientOptions, Timeouts
 from .target import Target

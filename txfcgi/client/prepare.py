@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
-from ..bodies import Body, knownLength
 from ..errors import (
     InvalidParam,
     InvalidRequest,
@@ -16,11 +15,12 @@ from ..errors import (
     LengthRequired,
     RequestBodyMismatch,
 )
+from ..streams.bodies import Body, knownLength
+from ..streams.spool import SpooledBody
 from ..wire.cgi import readContentLength
 from ..wire.encoding import Params, Text
 from ..wire.records import Role
 from .options import UnknownLength
-from .spool import SpooledBody
 
 Spool = Callable[[Body], Awaitable[bytes | SpooledBody]]
 

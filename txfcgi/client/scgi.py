@@ -5,11 +5,11 @@ L{SCGIClient}: requests to SCGI back ends, asked for as those to FastCGI back en
 from __future__ import annotations
 
 from ..wire.events import Event
-from ..wire.scgi import REQUEST_ID
 from ..wire.scgiclient import ClientConnection
+from ..wire.scgiserver import REQUEST_ID
 from .call import Call
-from .carrier import ClientProtocol
 from .client import Client
+from .connection import ClientProtocol
 
 
 class SCGIClientProtocol(ClientProtocol):

@@ -10,10 +10,10 @@ from typing import Final, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..bodies import Body, sendBody
 from ..errors import RequestAborted, RequestBodyMismatch
 from ..streams import OutputStream
-from ..transport import Outlet
+from ..streams.bodies import Body, sendBody
+from ..transport.outlet import Outlet
 from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .prepare import Prepared

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
 from .call import Call
-from .carrier import ClientProtocol
+from .connection import ClientProtocol
 from .options import ClientOptions
 from .timers import Timers
 

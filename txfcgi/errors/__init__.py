@@ -12,7 +12,6 @@ becomes.
 
 from __future__ import annotations
 
-from .base import TxFCGIError
 from .calls import (
     BackendTimedOut,
     BadResponse,
@@ -25,30 +24,34 @@ from .calls import (
     RequestSentInPart,
     ResponseCutOff,
 )
-from .endings import CantMultiplex, ConnectionClosed, Overloaded, RequestAborted, UnknownRole
-from .limits import (
-    BodyTooLarge,
-    BufferTooLarge,
-    HeadTooLarge,
-    LimitExceeded,
-    OutputTooLarge,
-    ParamsTooLarge,
-    ReadTooLarge,
-    TimedOut,
-)
 from .local import (
     AlreadyReading,
+    BodyTooLarge,
+    BufferTooLarge,
+    CannotServe,
+    CantMultiplex,
+    ConnectionClosed,
     ContentLengthMismatch,
+    HeadTooLarge,
     InvalidHeader,
     InvalidParam,
     InvalidPath,
     InvalidRequest,
     InvalidResponse,
     LengthRequired,
+    LimitExceeded,
     LocalProtocolError,
+    OutputTooLarge,
+    Overloaded,
+    ParamsTooLarge,
     ParamTooLarge,
+    ReadTooLarge,
+    RequestAborted,
     RequestBodyMismatch,
     StreamClosed,
+    TimedOut,
+    TxFCGIError,
+    UnknownRole,
 )
 from .remote import (
     BodyTooLong,
@@ -89,6 +92,7 @@ __all__ = [
     "BodyTooLong",
     "BodyTooShort",
     "BufferTooLarge",
+    "CannotServe",
     "CantMultiplex",
     "ClientClosed",
     "ConnectionClosed",

@@ -4,9 +4,7 @@ What a caller hears: how far its request came, L{RequestFailed}, and why it stop
 
 from __future__ import annotations
 
-from .base import TxFCGIError
-from .endings import Overloaded
-from .limits import LimitExceeded, TimedOut
+from .local import LimitExceeded, Overloaded, TimedOut, TxFCGIError
 
 
 class RequestFailed(TxFCGIError):

@@ -1,10 +1,16 @@
 """
-Our own program's mistakes: L{LocalProtocolError}.
+The root of the tree, and what this end decides: our own program's mistakes
+(L{LocalProtocolError}), the limits that are reached (L{LimitExceeded}), and requests that end
+other than by their answer.
 """
 
 from __future__ import annotations
 
-from .base import TxFCGIError
+
+class TxFCGIError(Exception):
+    """
+    The root of the tree: whatever goes wrong in this project is one of these.
+    """
 
 
 class LocalProtocolError(TxFCGIError):
@@ -78,4 +84,120 @@ class LengthRequired(InvalidRequest):
 class RequestBodyMismatch(InvalidRequest):
     """
     A request body that is longer or shorter than its declared length.
+    """
+
+
+class LimitExceeded(TxFCGIError):
+    """
+    One of the limits was reached; the message names it.
+
+    @cvar code: The HTTP status that the request gets if it can still be answered.
+    """
+
+    code: int = 400
+
+
+class ParamsTooLarge(LimitExceeded):
+    """
+    The params have more bytes, or more pairs, than is allowed.
+    """
+
+    code = 431
+
+
+class BodyTooLarge(LimitExceeded):
+    """
+    The request's body is longer than the server accepts.
+    """
+
+    code = 413
+
+
+class ReadTooLarge(LimitExceeded):
+    """
+    A read that collects (C{read()}, C{readline()}) met more bytes than its limit.
+    """
+
+    code = 413
+
+
+class HeadTooLarge(LimitExceeded):
+    """
+    A response head is longer than is allowed.
+    """
+
+    code = 502
+
+
+class OutputTooLarge(LimitExceeded):
+    """
+    More output waits to be taken by the peer than is allowed: the writer did not wait for it.
+    """
+
+    code = 500
+
+
+class BufferTooLarge(LimitExceeded):
+    """
+    The input that the apps of one connection have not read yet is more than is allowed.
+    """
+
+    code = 503
+
+
+class TimedOut(LimitExceeded):
+    """
+    Something took longer than its timer allows; the message says what.
+    """
+
+    code = 408
+
+    def __init__(self, message: str = "", code: int = 408) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RequestAborted(TxFCGIError):
+    """
+    The request is over before it was answered: the web server aborted it, the connection was
+    lost, or this end gave it up. The message says which.
+    """
+
+
+class ConnectionClosed(RequestAborted):
+    """
+    The connection that carried the request is gone.
+    """
+
+
+class Overloaded(TxFCGIError):
+    """
+    No request is taken now (FCGI_OVERLOADED, section 5.5). An app raises it; a browser sees 503.
+
+    @ivar retryAfter: Seconds after which the client may try again, or L{None} to not say.
+    """
+
+    code = 503
+
+    def __init__(self, message: str = "overloaded", retryAfter: int | None = 1) -> None:
+        super().__init__(message)
+        self.retryAfter = retryAfter
+
+
+class UnknownRole(TxFCGIError):
+    """
+    The application does not serve this role (FCGI_UNKNOWN_ROLE, section 5.5).
+    """
+
+
+class CantMultiplex(TxFCGIError):
+    """
+    The application serves one request at a time on a connection (FCGI_CANT_MPX_CONN, section
+    5.5).
+    """
+
+
+class CannotServe(TxFCGIError):
+    """
+    The server can't be started as it was asked for.
     """

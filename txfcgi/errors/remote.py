@@ -4,7 +4,7 @@ The peer's mistakes: L{RemoteProtocolError}.
 
 from __future__ import annotations
 
-from .base import TxFCGIError
+from .local import TxFCGIError
 
 
 class RemoteProtocolError(TxFCGIError):

@@ -17,7 +17,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..errors import (
     CantMultiplex,
     InvalidResponse,
@@ -29,6 +28,7 @@ from ..errors import (
     TxFCGIError,
     UnknownRole,
 )
+from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..wire.cgi import Text, formatHead
 from ..wire.framing import FULL
 from ..wire.records import ProtocolStatus, Role, Stream

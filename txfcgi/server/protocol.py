@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
 from ..streams import InputStream
-from ..transport import Outlet
+from ..transport.outlet import Outlet
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
 from ..wire.framing import Buffer

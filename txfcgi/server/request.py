@@ -14,8 +14,8 @@ from twisted.web.http_headers import Headers
 
 from ..errors import BodyTooLarge, RemoteProtocolError, RequestAborted, StreamClosed
 from ..streams import InputStream, OutputStream, Source
-from ..transport import Outlet
-from ..wire import fastcgi, scgi
+from ..transport.outlet import Outlet
+from ..wire import fastcgiserver, scgiserver
 from ..wire.cgi import headerOfParam, readContentLength
 from ..wire.params import Params
 from ..wire.records import Role, Stream
@@ -23,7 +23,7 @@ from .limits import Limits
 from .output import CGIOutput
 
 # What can be served. They have in common what this package uses of them.
-ServerWire = fastcgi.ServerConnection | scgi.ServerConnection
+ServerWire = fastcgiserver.ServerConnection | scgiserver.ServerConnection
 
 
 class Channel(Source, Protocol):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from ..bodies import Body
 from ..errors import InvalidResponse
+from ..streams.bodies import Body
 from ..wire.cgi import Text
 
 

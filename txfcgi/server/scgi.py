@@ -13,7 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
-from ..wire import scgi
+from ..wire import scgiserver
 from .application import App
 from .factory import ServerFactory
 from .limits import Limits
@@ -28,7 +28,7 @@ class SCGIServerProtocol(ServerProtocol):
     """
 
     server: SCGIServerFactory
-    wire: scgi.ServerConnection
+    wire: scgiserver.ServerConnection
     halfCloses = True
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class SCGIServerFactory(ServerFactory):
         limits = self.limits
         protocol = SCGIServerProtocol(
             self,
-            scgi.ServerConnection(
+            scgiserver.ServerConnection(
                 paramsBytes=limits.paramsBytes,
                 paramsCount=limits.paramsCount,
                 lenient=self._lenient,

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from twisted.python.usage import Options, UsageError
 
 from txfcgi import __version__
-from txfcgi.service.errors import CannotServe, CannotStart
+from txfcgi.errors import CannotServe
+from txfcgi.service.errors import CannotStart
 
 
 def optionName(name: str) -> str:

@@ -4,13 +4,7 @@ What keeps a server from starting. Each message is written for the person who re
 
 from __future__ import annotations
 
-from txfcgi.errors import TxFCGIError
-
-
-class CannotServe(TxFCGIError):
-    """
-    The server can't be started as it was asked for.
-    """
+from txfcgi.errors import CannotServe
 
 
 class CannotLoad(CannotServe):
@@ -22,12 +16,6 @@ class CannotLoad(CannotServe):
 class BadEndpoint(CannotServe, ValueError):
     """
     The description of an endpoint can't be understood.
-    """
-
-
-class BadAllowList(CannotServe, ValueError):
-    """
-    A list of addresses has an entry that is none.
     """
 
 

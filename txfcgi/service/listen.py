@@ -27,7 +27,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from txfcgi.service.allow import isPublic
+from txfcgi.server.admission import isPublic
 from txfcgi.service.errors import BadEndpoint, CannotListen
 from txfcgi.service.sockets import (
     BACKLOG,

@@ -17,10 +17,11 @@ from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from txfcgi.client.client import Client
+from txfcgi.errors import CannotServe
+from txfcgi.server.admission import AllowList, BadAllowList, peerCheck
 from txfcgi.server.limits import Limits
-from txfcgi.service.allow import AllowList, peerCheck
 from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, numberOption, optionName
-from txfcgi.service.errors import BadAllowList, BadEndpoint, CannotLoad, CannotServe
+from txfcgi.service.errors import BadEndpoint, CannotLoad
 from txfcgi.service.listen import Description, endpointFromText
 from txfcgi.service.loading import loadApplication
 from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving

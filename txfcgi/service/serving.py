@@ -20,8 +20,9 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txfcgi.service.allow import isPublic
-from txfcgi.service.errors import CannotListen, CannotServe, CannotStart
+from txfcgi.errors import CannotServe
+from txfcgi.server.admission import isPublic
+from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import explainListenFailure
 from txfcgi.service.signals import StopSignals
 from txfcgi.service.sockets import UNIXListener

@@ -13,10 +13,11 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txfcgi.server.factory import FastCGIServerFactory
+from txfcgi.errors import CannotServe
+from txfcgi.server.admission import AllowList, peerCheck
+from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.limits import Limits
-from txfcgi.service.allow import AllowList, peerCheck
-from txfcgi.service.errors import CannotServe, CannotStart
+from txfcgi.service.errors import CannotStart
 from txfcgi.service.listen import InheritedSocketEndpoint
 from txfcgi.service.serving import Serving
 from txfcgi.service.sockets import fillStandardDescriptors, inheritedListener

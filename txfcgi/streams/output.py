@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..errors import InvalidResponse, OutputTooLarge, RequestAborted, StreamClosed
-from ..transport import Outlet
+from ..transport.outlet import Outlet
 from ..wire.framing import Buffer
 
 # How much one writer may send before the others get a turn, however fast the peer takes it.

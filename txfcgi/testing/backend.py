@@ -22,7 +22,7 @@ from zope.interface import implementer
 from ..client.client import Client
 from ..client.options import ClientOptions
 from ..server.response import Response
-from ..wire import fastcgi, scgi
+from ..wire import fastcgiserver, scgiserver
 from ..wire.records import RecordType, Stream, encodeRecord
 from .answers import Answer, CanAnswer, asAnswer
 from .backlink import ADDRESS, BackLink, Called
@@ -167,18 +167,18 @@ class MemoryBackEnd(Closing):
 
     # For the connections
 
-    def makeWire(self) -> fastcgi.ServerConnection | scgi.ServerConnection:
+    def makeWire(self) -> fastcgiserver.ServerConnection | scgiserver.ServerConnection:
         """
         The wire for a connection.
         """
         if self._protocol == "scgi":
-            return scgi.ServerConnection()
+            return scgiserver.ServerConnection()
         values = {
             b"FCGI_MAX_CONNS": b"100",
             b"FCGI_MAX_REQS": b"1000",
             b"FCGI_MPXS_CONNS": b"1" if self._multiplex else b"0",
         }
-        return fastcgi.ServerConnection(requests=1000, values=values)
+        return fastcgiserver.ServerConnection(requests=1000, values=values)
 
     def begun(self, connection: BackLink, called: Called) -> None:
         """

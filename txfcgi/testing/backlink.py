@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from ..wire import fastcgi, scgi
+from ..wire import fastcgiserver, scgiserver
 from ..wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -84,7 +84,7 @@ class BackLink:
         self.number = number
         self.protocol = cast(Protocol, protocol)
         self.transport = MemoryTransport(self, _CLIENT, ADDRESS)
-        self.wire: fastcgi.ServerConnection | scgi.ServerConnection = backEnd.makeWire()
+        self.wire: fastcgiserver.ServerConnection | scgiserver.ServerConnection = backEnd.makeWire()
         self.calls: dict[int, Called] = {}
         self.served = 0
         self.lost = False
@@ -101,7 +101,9 @@ class BackLink:
             return
         self._take(self.wire.receive(data))
         replies = (
-            self.wire.takeReplies() if isinstance(self.wire, fastcgi.ServerConnection) else b""
+            self.wire.takeReplies()
+            if isinstance(self.wire, fastcgiserver.ServerConnection)
+            else b""
         )
         if replies and self.backEnd.answersValues:
             self.send(replies)

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 from twisted.python.failure import Failure
 
-from ..bodies import Body
 from ..client.call import Call
 from ..errors import RequestAborted, StreamClosed, TxFCGIError
 from ..server.application import App, Application
 from ..server.request import Request
 from ..server.response import Response
+from ..streams.bodies import Body
 from ..wire.cgi import Text
 
 

@@ -11,7 +11,8 @@ from ..client.call import Call
 from ..client.client import Client, FastCGIClient
 from ..client.options import ClientOptions
 from ..client.scgi import SCGIClient
-from ..server.factory import FastCGIServerFactory, ServerFactory
+from ..server.factory import ServerFactory
+from ..server.fastcgi import FastCGIServerFactory
 from ..server.scgi import SCGIServerFactory
 from .leftovers import WatchedCalls
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from ..client.params import cgiParams
+from ..cgiparams import cgiParams
 from ..wire.records import Role
 
 Pair = tuple[str, str]

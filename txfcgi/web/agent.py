@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IClientRequest, IResponse
 from zope.interface import implementer
 
-from ..client.params import cgiParams
+from ..cgiparams import cgiParams
 from ..client.response import ClientResponse
 from ..errors import InvalidRequest
 from .gateway import IsClient
@@ -23,8 +23,8 @@ from .options import GatewayOptions
 
 class MakesParams(Protocol):
     """
-    Makes the params of a request: L{cgiParams<txfcgi.client.params.cgiParams>} does, and the
-    C{params} method of a L{PHPFPM<txfcgi.client.params.PHPFPM>}.
+    Makes the params of a request: L{cgiParams<txfcgi.cgiparams.cgiParams>} does, and the
+    C{params} method of a L{PHPFPM<txfcgi.cgiparams.PHPFPM>}.
     """
 
     def __call__(self, method: str, uri: str, **more: Any) -> dict[str, str]:

@@ -19,11 +19,11 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.server import NOT_DONE_YET
 
-from ..bodies import Body
 from ..client.options import Timeouts
 from ..client.response import ClientResponse
 from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestAborted, TxFCGIError
 from ..streams import InputStream
+from ..streams.bodies import Body
 from .headers import ResponseHeaders
 from .options import GatewayOptions
 from .params import RequestParams

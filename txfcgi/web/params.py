@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, ISSLTransport
 from zope.interface import Interface
 
-from ..client.params import cgiParams, decodedPath
+from ..cgiparams import cgiParams, decodedPath
 from ..errors import InvalidPath
 from .headers import RequestHeaders
 from .options import GatewayOptions

@@ -17,7 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..client.params import splitPath
+from ..cgiparams import splitPath
 from ..errors import InvalidPath
 from .gateway import Gateway, IsClient
 from .options import GatewayOptions

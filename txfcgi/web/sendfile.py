@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.web.static import File
 
-from ..client.params import decodedPath
+from ..cgiparams import decodedPath
 from ..client.response import ClientResponse
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ..errors import (
     RemoteProtocolError,
     UnexpectedRecord,
 )
-from .active import TAILS, outputEnd
+from .answering import TAILS, outputEnd
 from .encoding import Params, encodeParams
 from .events import (
     DataReceived,

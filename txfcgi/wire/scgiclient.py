@@ -28,7 +28,7 @@ from .events import (
 )
 from .framing import Buffer
 from .records import Role, Stream
-from .scgi import REQUEST_ID
+from .scgiserver import REQUEST_ID
 
 _OUTPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDOUT)
 

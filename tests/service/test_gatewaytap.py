@@ -1,0 +1,168 @@
+"""
+Tests of L{txfcgi.service.gatewaytap}: C{twistd fcgi-gateway}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.plugin import getPlugins
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+import txfcgi
+from txfcgi.client.client import FastCGIClient
+from txfcgi.client.options import Timeouts
+from txfcgi.client.scgi import SCGIClient
+from txfcgi.service.errors import CannotStart
+from txfcgi.service.gatewaytap import GatewayService, Options, makeService
+from txfcgi.web import GatewayResource, PHPResource
+
+from .processes import ProgramTests
+
+HTTP = ("--http", "tcp:0:interface=127.0.0.1")
+WHERE = (*HTTP, "--backend", "unix:/run/php/php-fpm.sock")
+
+
+class OptionTests(ProgramTests):
+    """
+    The command line.
+    """
+
+    def options(self, *words: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options()
+        options.parseOptions(words)
+        return options
+
+    def refused(self, *words: str) -> str:
+        """
+        The reason for which a command line is refused.
+        """
+        return str(self.assertRaises(UsageError, self.options, *words))
+
+    def test_missing(self) -> None:
+        """
+        It takes a front and a back, and PHP a folder.
+        """
+        self.assertIn("--http is missing, as in: --http tcp:8080", self.refused())
+        self.assertIn("--backend is missing", self.refused(*HTTP))
+        self.assertIn("--root", self.refused(*WHERE, "--php"))
+
+    def test_wrong(self) -> None:
+        """
+        What makes no sense is said to.
+        """
+        for words, said in (
+            (("--root", "/no/such/folder"), "there is no such folder"),
+            (("--sendfile-root", "/no/such/folder"), "there is no such folder"),
+            (("--front-controller", "index.php"), "is for --php"),
+            (("--script-root", "/srv"), "is for --php"),
+            (("--backend", "nonsense"), "--backend nonsense: "),
+            (("--http", "nonsense"), "is no endpoint"),
+            (("--param", "nonsense"), "--param takes NAME=VALUE"),
+            (("--unknown-length", "x"), "takes spool, stream or refuse"),
+            (("--connect-timeout", "x"), "takes a number of seconds or none"),
+            (("word",), "'word' is not an option"),
+        ):
+            self.assertIn(said, self.refused(*WHERE, *words))
+
+    def test_underTwistd(self) -> None:
+        """
+        C{twistd} ends with the reason, and not with a page of its own options.
+        """
+
+        class Twistd(UsageOptions):
+            subCommands = [["fcgi-gateway", None, Options, "Serve"]]
+
+        error = self.assertRaises(CannotStart, Twistd().parseOptions, ["fcgi-gateway"])
+        self.assertIn("--http is missing", str(error))
+
+    def test_client(self) -> None:
+        """
+        The client is told what was asked for.
+        """
+        options = self.options(
+            *(*WHERE, "--max-connections", "3", "--no-keep", "--unknown-length", "stream"),
+            *("--first-byte-timeout", "none", "--total-timeout", "7"),
+        ).clientOptions()
+        self.assertEqual((options.maxConnections, options.keepConnections), (3, False))
+        self.assertEqual(options.unknownLength, "stream")
+        self.assertEqual(options.timeouts, Timeouts(firstByte=None, total=7.0))
+
+    def test_resources(self) -> None:
+        """
+        What answers: the back end alone, or a folder with it.
+        """
+        client: Any = None
+        resource = self.options(*WHERE).resource(client)
+        self.assertIsInstance(resource, GatewayResource)
+        options = self.options(*WHERE, "--root", self.folder, "--param", "A=b=c")
+        plain: Any = options.resource(client)
+        self.assertEqual(plain._gateway.options.params, {"DOCUMENT_ROOT": self.folder, "A": "b=c"})
+        options = self.options(
+            *(*WHERE, "--php", "--root", self.folder, "--front-controller", "a.php"),
+            *("--index", "x.php,y.html", "--script-root", "/srv", "--pass-authorization"),
+            *("--max-body-bytes", "5", "--server-name", "me", "--sendfile-root", self.folder),
+        )
+        php: Any = options.resource(client)
+        self.assertIsInstance(php, PHPResource)
+        self.assertEqual((php._root, php._scriptRoot), (self.folder, "/srv"))
+        self.assertEqual(list(php._site.index), ["x.php", "y.html"])
+        gateway = php._gateway.options
+        self.assertEqual((gateway.bodyBytes, gateway.serverName), (5, "me"))
+        self.assertTrue(gateway.passAuthorization)
+
+    def test_service(self) -> None:
+        """
+        It is what C{twistd} calls fcgi-gateway; a public port is what it is for.
+        """
+        [maker] = [each for each in getPlugins(IServiceMaker) if each.tapname == "fcgi-gateway"]
+        self.assertIs(maker.options, Options)
+        service: Any = makeService(self.options("--http", "tcp:8080", "-b", "tcp:127.0.0.1:9000"))
+        self.assertIsInstance(service, GatewayService)
+        self.assertIsInstance(service._client, FastCGIClient)
+        service = makeService(self.options(*WHERE, "--scgi"))
+        self.assertIsInstance(service._client, SCGIClient)
+
+    def test_version(self) -> None:
+        """
+        It tells its version.
+        """
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            self.assertRaises(SystemExit, self.options, "--version")
+        self.assertEqual(said.getvalue(), f"txfcgi {txfcgi.__version__}\n")
+
+
+class ProgramsTests(ProgramTests):
+    """
+    The program as it is run.
+    """
+
+    def test_before(self) -> None:
+        """
+        It stands before an app, and ends when it is told to.
+        """
+        app = self.start(
+            *("twistd", "-n", "--pidfile=", "fcgi", "--port", f"unix:{self.socketPath}"),
+            *("--app", "sample.hello", "--app-dir", self.folder),
+        )
+        app.waitFor("Listens on ")
+        path = self.path("http.sock")
+        gateway = self.start(
+            *("twistd", "-n", "--pidfile=", "fcgi-gateway", "--http", f"unix:{path}"),
+            *("--backend", f"unix:{self.socketPath}", "--param", "WHO=me"),
+        )
+        gateway.waitFor("Listens on ")
+        connection = self.connect(path)
+        connection.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        with connection.makefile("rb") as stream:
+            self.assertTrue(stream.read().endswith(b"hello me"))
+        self.assertEnds(gateway)
+        self.assertEnds(app)

@@ -1,0 +1,253 @@
+"""
+Params made of what a program knows about a request.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.web.http_headers import Headers
+
+from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath, headerParams, splitPath
+from txfcgi.errors import InvalidPath
+
+
+class TestHeaders:
+    """
+    HTTP headers as params.
+    """
+
+    def test_kinds(self) -> None:
+        """
+        Headers of twisted.web, a mapping, or pairs.
+        """
+        expected = {"HTTP_X_A": "1", "CONTENT_TYPE": "text/plain"}
+        headers = Headers({"X-A": ["1"], "Content-Type": ["text/plain"]})
+        pairs: list[tuple[str | bytes, str | bytes]]
+        pairs = [("X-A", b"1"), (b"CONTENT-TYPE", "text/plain")]
+        for kind in (headers, {"x-a": "1", "content-type": "text/plain"}, pairs):
+            assert headerParams(kind) == expected
+
+    def test_several(self) -> None:
+        """
+        Several of one name become one (row H14).
+        """
+        headers = Headers({"X-A": ["1", "2"], "Cookie": ["a=1", "b=2"]})
+        assert headerParams(headers) == {"HTTP_X_A": "1, 2", "HTTP_COOKIE": "a=1; b=2"}
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("Proxy", "PROXY", "Redirect-Status", "redirect-status"),
+            *("X_A", "X.A", "X A", "", "X-\xfc", "X-\u20ac", "X\n"),
+        ],
+    )
+    def test_refused(self, name: str) -> None:
+        """
+        Headers that programs take for their own settings, and names that could be taken for others
+        (rows H12 and H13).
+        """
+        assert headerParams([(name, "x")]) == {}
+
+    @given(st.text(), st.text())
+    def test_nothingElse(self, name: str, value: str) -> None:
+        """
+        No header becomes a param of another kind: not PHP_VALUE, not SCRIPT_FILENAME (row L10).
+        """
+        for param in headerParams([(name, value)]):
+            assert param.startswith("HTTP_") or param in ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+    def test_bytes(self) -> None:
+        """
+        Values keep every byte.
+        """
+        assert headerParams([("X", b"\xfc")]) == {"HTTP_X": "\udcfc"}
+
+
+class TestCGI:
+    """
+    The params of RFC 3875.
+    """
+
+    def test_least(self) -> None:
+        """
+        A request of which next to nothing is known.
+        """
+        assert cgiParams() == {
+            "GATEWAY_INTERFACE": "CGI/1.1",
+            "REQUEST_METHOD": "GET",
+            "REQUEST_URI": "/",
+            "SCRIPT_NAME": "/",
+            "QUERY_STRING": "",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_SOFTWARE": "txfcgi",
+            "SERVER_ADDR": "127.0.0.1",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_PORT": "0",
+            "REQUEST_SCHEME": "http",
+        }
+
+    def test_most(self) -> None:
+        """
+        A request of which much is known.
+        """
+        params = cgiParams(
+            "POST",
+            "/a%20b/c?d=%20e",
+            headers={"Host": "example.net:8080"},
+            scriptName="/a b",
+            pathInfo="/c",
+            scriptFilename="/srv/a b",
+            documentRoot="/srv",
+            scheme="https",
+            remoteUser="me",
+            authType="Basic",
+            CONTENT_TYPE="text/plain",
+        )
+        assert params["REQUEST_URI"] == "/a%20b/c?d=%20e"
+        assert params["QUERY_STRING"] == "d=%20e"
+        assert params["HTTP_HOST"] == "example.net:8080"
+        assert (params["SERVER_NAME"], params["SERVER_PORT"]) == ("example.net", "8080")
+        assert (params["HTTPS"], params["REQUEST_SCHEME"]) == ("on", "https")
+        assert (params["PATH_INFO"], params["PATH_TRANSLATED"]) == ("/c", "/srv/c")
+        assert (params["SCRIPT_FILENAME"], params["DOCUMENT_ROOT"]) == ("/srv/a b", "/srv")
+        assert (params["REMOTE_USER"], params["AUTH_TYPE"]) == ("me", "Basic")
+        assert params["CONTENT_TYPE"] == "text/plain"
+
+    @pytest.mark.parametrize(
+        ("host", "scheme", "name", "port"),
+        [
+            ("a.example", "https", "a.example", "443"),
+            ("[::1]:81", "http", "[::1]", "81"),
+            ("[::1]", "http", "[::1]", "80"),
+            ("a:b:c", "http", "a:b:c", "80"),
+            ("a:", "http", "a", "80"),
+        ],
+    )
+    def test_host(self, host: str, scheme: str, name: str, port: str) -> None:
+        """
+        Name and port are those of the Host header.
+        """
+        params = cgiParams(headers={"Host": host}, scheme=scheme)
+        assert (params["SERVER_NAME"], params["SERVER_PORT"]) == (name, port)
+
+    def test_given(self) -> None:
+        """
+        Name and port may be given.
+        """
+        params = cgiParams(headers={"Host": "a:1"}, serverName="b", serverPort=2)
+        assert (params["SERVER_NAME"], params["SERVER_PORT"]) == ("b", "2")
+
+    @pytest.mark.parametrize("path", ["/a%00b", "/a%0ab", "/a%0d", "/%1b", "/%7f", "/a\nb"])
+    def test_controlCharacters(self, path: str) -> None:
+        """
+        A path with control characters is refused before anything is made of it.
+        """
+        with pytest.raises(InvalidPath):
+            cgiParams("GET", path)
+
+    def test_decoded(self) -> None:
+        """
+        Paths keep every byte.
+        """
+        assert decodedPath("/%c3%bc/%fc/%2f") == "/\xfc/\udcfc//"
+        assert decodedPath("/\xfc/\udcfc") == "/\xfc/\udcfc"
+        assert decodedPath("/\xfc/\udcfc/%20") == "/\xfc/\udcfc/ "
+
+
+class TestSplit:
+    """
+    Where a script ends.
+    """
+
+    @pytest.mark.parametrize(
+        ("path", "script", "rest"),
+        [
+            ("/a.php", "/a.php", ""),
+            ("/a.php/b", "/a.php", "/b"),
+            ("/a.php/b.php", "/a.php", "/b.php"),
+            ("/a.phpx", "", "/a.phpx"),
+            ("/a.phpx/b.php/c", "/a.phpx/b.php", "/c"),
+            ("/a.php.jpg", "", "/a.php.jpg"),
+            ("/a.PHP", "", "/a.PHP"),
+            ("/a.p\u212ahp", "", "/a.p\u212ahp"),
+            ("/a", "", "/a"),
+            ("", "", ""),
+        ],
+    )
+    def test_php(self, path: str, script: str, rest: str) -> None:
+        """
+        At the first suffix that is followed by a slash or by nothing; letters are not folded.
+        """
+        assert splitPath(path) == (script, rest)
+
+    def test_severalSuffixes(self) -> None:
+        """
+        The first of any of them.
+        """
+        assert splitPath("/a.cgi/b.php/c", (".php", ".cgi")) == ("/a.cgi", "/b.php/c")
+
+    @pytest.mark.parametrize("suffix", ["", ".ph\xfc"])
+    def test_wrongSuffix(self, suffix: str) -> None:
+        """
+        Suffixes are ASCII.
+        """
+        with pytest.raises(InvalidPath):
+            splitPath("/a.php", (suffix,))
+
+
+class TestPHP:
+    """
+    What php-fpm wants to know.
+    """
+
+    site = PHPFPM("/srv/www/")
+
+    def test_script(self) -> None:
+        """
+        A script and what follows it.
+        """
+        params = self.site.params("POST", "/a/b.php/c%20d?e", headers={"Redirect-Status": "404"})
+        assert params["SCRIPT_FILENAME"] == "/srv/www/a/b.php"
+        assert params["SCRIPT_NAME"] == "/a/b.php"
+        assert params["DOCUMENT_ROOT"] == "/srv/www"
+        assert params["PATH_INFO"] == "/c d"
+        assert params["PATH_TRANSLATED"] == "/srv/www/c d"
+        assert params["REDIRECT_STATUS"] == "200"
+        assert params["REQUEST_METHOD"] == "POST"
+
+    def test_index(self) -> None:
+        """
+        A folder's script.
+        """
+        params = self.site.params(uri="/a/")
+        assert params["SCRIPT_NAME"] == "/a/index.php"
+        assert "PATH_INFO" not in params
+
+    def test_frontController(self) -> None:
+        """
+        One script for all that is none.
+        """
+        site = PHPFPM("/srv", frontController="index.php")
+        assert site.params(uri="/a/b")["SCRIPT_FILENAME"] == "/srv/index.php"
+        assert site.params(uri="/a/b.php")["SCRIPT_FILENAME"] == "/srv/a/b.php"
+
+    def test_more(self) -> None:
+        """
+        Anything can be said otherwise.
+        """
+        params = self.site.params(uri="/a.php", REDIRECT_STATUS="404", PHP_VALUE="a=b")
+        assert (params["REDIRECT_STATUS"], params["PHP_VALUE"]) == ("404", "a=b")
+
+    @pytest.mark.parametrize(
+        "uri", ["/../a.php", "/a/%2e%2e/b.php", "/a/..", "a.php", "", "/a", "/a%00.php"]
+    )
+    def test_refused(self, uri: str) -> None:
+        """
+        What does not stay below the root, or is no script.
+        """
+        with pytest.raises(InvalidPath):
+            self.site.params(uri=uri)

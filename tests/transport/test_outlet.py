@@ -1,0 +1,537 @@
+"""
+Tests of L{txfcgi.transport}.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+from twisted.internet.tcp import Connection
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from txfcgi.transport.outlet import HIGH_WATER, Outlet
+
+from ..lines import Hands, Line
+
+
+class Simple(Protocol):
+    """
+    A protocol that tells its outlet when the connection is gone.
+    """
+
+    outlet: Outlet | None = None
+    lost = False
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """
+        Tell it.
+        """
+        self.lost = True
+        if self.outlet is not None:
+            self.outlet.lost()
+
+
+class SocketTests(SynchronousTestCase):
+    """
+    Tests over a plain socket.
+    """
+
+    def connect(self, **options: Any) -> None:
+        """
+        Make a connection.
+        """
+        self.protocol = Simple()
+        self.line = Line(self.protocol, **options)
+        self.addCleanup(self.line.close)
+        self.outlet = Outlet(self.line.near, self.line.reactor)
+        self.protocol.outlet = self.outlet
+
+    def setUp(self) -> None:
+        self.connect()
+
+    def fill(self) -> bytes:
+        """
+        Write more than the socket takes.
+        """
+        data = bytes(range(256)) * 4096
+        self.outlet.write(data)
+        self.assertGreater(self.outlet.queued, HIGH_WATER)
+        return data
+
+
+class WritingTests(SocketTests):
+    """
+    Writing.
+    """
+
+    def test_atOnce(self) -> None:
+        """
+        What the socket takes is there at once, without a turn of the reactor.
+        """
+        self.outlet.write(b"abc")
+        self.outlet.write(memoryview(b"def"))
+        self.outlet.write(b"")
+        self.assertEqual(self.line.take(), b"abcdef")
+        self.assertEqual((self.outlet.queued, self.outlet.full), (0, False))
+        self.assertEqual(self.line.reactor.writers, set())
+
+    def test_waits(self) -> None:
+        """
+        The rest waits, counted, and goes out in order as the peer takes it.
+        """
+        data = self.fill()
+        self.assertTrue(self.outlet.full)
+        self.outlet.write(b"more")
+        self.outlet.writeSequence([b"x" * 10_000, b"y" * 10_000])
+        taken = self.line.takeAll()
+        self.assertEqual(taken, data + b"more" + b"x" * 10_000 + b"y" * 10_000)
+        self.assertEqual((self.outlet.queued, self.outlet.full), (0, False))
+        self.assertEqual(self.line.reactor.writers, set())
+        self.outlet.write(b"at once again")
+        self.assertEqual(self.line.take(), b"at once again")
+
+    def test_progress(self) -> None:
+        """
+        It can be seen whether the peer took something.
+        """
+        self.fill()
+        before = self.outlet.progress
+        self.line.write()
+        self.assertEqual(self.outlet.progress, before)
+        self.line.take(200_000)
+        self.line.write()
+        self.assertEqual(self.outlet.progress, before + 1)
+
+    def test_nothingIsCopied(self) -> None:
+        """
+        What waits does so as it came, and not in the transport's own buffer.
+        """
+        self.fill()
+        self.assertEqual((len(self.line.near.dataBuffer), self.line.near._tempDataLen), (0, 0))
+
+    def test_sequence(self) -> None:
+        """
+        Buffers go out one behind the other: few, many, small, large, and none.
+        """
+        sequences: tuple[list[bytes | memoryview], ...] = (
+            [b"a", b"", b"b"],
+            [],
+            [b""],
+            [b"x" * 20_000, memoryview(b"y" * 10), b"z" * 20_000],
+            [b"%04d" % number * 10 for number in range(2000)],
+            [b"x" * 300_000, b"y" * 300_000],
+        )
+        for parts in sequences:
+            self.outlet.writeSequence(list(parts))
+            self.assertEqual(self.line.takeAll(), b"".join(parts))
+
+    def test_sequenceBehind(self) -> None:
+        """
+        A sequence waits behind what waits.
+        """
+        data = self.fill()
+        for size in (10, 20_000):
+            self.outlet.writeSequence([b"x" * size, b"y" * size])
+            data += b"x" * size + b"y" * size
+        self.assertEqual(self.line.takeAll(), data)
+
+    def test_broken(self) -> None:
+        """
+        When the socket turns out to be broken, the connection is lost, and nothing waits.
+        """
+        for parts in ([b"abc"], [b"x" * 20_000, b"y" * 20_000]):
+            self.connect()
+            self.line.far.close()
+            self.outlet.writeSequence(list(parts))
+            self.assertEqual(self.outlet.queued, 0)
+            self.assertFalse(self.protocol.lost)
+            self.line.settle()
+            self.assertTrue(self.protocol.lost)
+
+    def test_brokenWhileWaiting(self) -> None:
+        """
+        So it is when something waits already.
+        """
+        self.fill()
+        self.line.far.close()
+        self.line.settle()
+        self.assertTrue(self.protocol.lost)
+        self.assertEqual(self.outlet.queued, 0)
+        self.outlet.write(b"nobody is there")
+        self.outlet.writeSequence([bytes(20_000)])
+        self.assertEqual(self.outlet.queued, 0)
+
+    def test_brokenWhenItGoesOn(self) -> None:
+        """
+        So it is when that is found as more is to be sent.
+        """
+        self.fill()
+        self.line.far.close()
+        self.outlet.resumeProducing()
+        self.assertEqual(self.outlet.queued, 0)
+        self.line.settle()
+        self.assertTrue(self.protocol.lost)
+
+    def test_brokenAndRead(self) -> None:
+        """
+        Whoever wants to hears of that, and can read what the peer has sent; then there is no room
+        any more.
+        """
+        for waiting in (False, True):
+            self.connect()
+            received: list[bytes] = []
+            errors: list[OSError] = []
+            self.protocol.dataReceived = received.append  # type: ignore[method-assign,assignment]
+            self.outlet = Outlet(self.line.near, self.line.reactor, errors.append)
+            self.protocol.outlet = self.outlet
+            if waiting:
+                self.fill()
+            self.line.far.send(b"x" * 200_000)
+            self.line.far.close()
+            if waiting:
+                self.line.settle()
+            else:
+                self.outlet.write(b"abc")
+            self.assertEqual(len(errors), 1)
+            self.assertTrue(self.outlet.full)
+            self.outlet.write(b"nobody is there")
+            self.assertEqual(self.outlet.queued, HIGH_WATER)
+            self.assertEqual(self.line.reactor.writers, set())
+            while not self.protocol.lost:
+                self.line.read()
+            self.assertEqual(b"".join(received), b"x" * 200_000)
+            self.assertEqual(self.outlet.queued, 0)
+            self.assertEqual(set(vars(self.line.near)) & {"doRead", "writeSomeData"}, set())
+
+    def test_unixServer(self) -> None:
+        """
+        A Unix socket that was accepted is read as any other, and nothing keeps it alive afterwards.
+        """
+        self.connect(accepted=True)
+        received: list[bytes] = []
+        self.protocol.dataReceived = received.append  # type: ignore[method-assign,assignment]
+        self.line.far.send(b"hello")
+        self.line.read()
+        self.assertEqual(received, [b"hello"])
+        self.assertIn("doRead", vars(self.line.near))
+        self.outlet.lost()
+        self.assertNotIn("doRead", vars(self.line.near))
+
+
+class CorkTests(SocketTests):
+    """
+    Keeping together what is written.
+    """
+
+    def test_together(self) -> None:
+        """
+        What is written in between goes out when it ends.
+        """
+        self.outlet.cork()
+        self.outlet.cork()
+        self.outlet.write(b"a")
+        self.outlet.writeSequence([b"b", b"c"])
+        self.outlet.writeSequence([b"d" * 10_000, b"e" * 10_000])
+        self.assertEqual(self.line.take(), b"")
+        self.outlet.uncork()
+        self.assertEqual(self.line.takeAll(), b"abc" + b"d" * 10_000 + b"e" * 10_000)
+        self.outlet.uncork()
+        self.outlet.write(b"f")
+        self.assertEqual(self.line.take(), b"f")
+
+    def test_one(self) -> None:
+        """
+        So does a single piece, and nothing.
+        """
+        for piece in (b"one", b""):
+            self.outlet.cork()
+            if piece:
+                self.outlet.write(piece)
+            self.outlet.uncork()
+            self.assertEqual(self.line.take(), piece)
+
+    def test_bounded(self) -> None:
+        """
+        What is much goes out before.
+        """
+        self.outlet.cork()
+        for piece in (b"x" * 40_000, b"y" * 40_000):
+            self.outlet.write(piece)
+        self.assertNotEqual(self.line.take(1), b"")
+        self.outlet.writeSequence([b"z" * 70_000])
+        self.outlet.uncork()
+        self.assertEqual(len(self.line.takeAll()), 149_999)
+
+    def test_boundedSequence(self) -> None:
+        """
+        So does a sequence that is much by itself.
+        """
+        self.outlet.cork()
+        self.outlet.writeSequence([b"x" * 40_000, b"y" * 40_000])
+        self.assertNotEqual(self.line.take(1), b"")
+
+    def test_notWhileWaiting(self) -> None:
+        """
+        There is nothing to keep while something waits.
+        """
+        data = self.fill()
+        self.outlet.cork()
+        self.outlet.write(b"more")
+        self.assertEqual(self.line.takeAll(), data + b"more")
+
+    def test_closed(self) -> None:
+        """
+        To close is the end of it.
+        """
+        self.outlet.cork()
+        self.outlet.write(b"last words")
+        self.outlet.close()
+        self.assertEqual(self.line.takeAll(), b"last words")
+        self.assertTrue(self.line.ended)
+
+
+class RoomTests(SocketTests):
+    """
+    Waiting for room.
+    """
+
+    def test_called(self) -> None:
+        """
+        Who waits is called once, when there is room.
+        """
+        calls: list[str] = []
+        self.fill()
+
+        def called() -> None:
+            calls.append("called")
+
+        self.outlet.whenDrained(called)
+        self.outlet.whenDrained(called)
+        self.line.write()
+        self.assertEqual(calls, [])
+        self.line.takeAll()
+        self.assertEqual(calls, ["called"])
+        self.fill()
+        self.line.takeAll()
+        self.assertEqual(calls, ["called"])
+
+    def test_inTurn(self) -> None:
+        """
+        When one fills it up again, the others wait, and come first the next time.
+        """
+        calls: list[str] = []
+
+        def writer(name: str) -> Any:
+            def write() -> None:
+                calls.append(name)
+                if len(calls) < 6:
+                    self.fill()
+                    self.outlet.whenDrained(write)
+
+            return write
+
+        self.fill()
+        for name in "abc":
+            self.outlet.whenDrained(writer(name))
+        for _ in range(20):
+            self.line.takeAll()
+        self.assertEqual("".join(calls), "abcabcab"[: len(calls)])
+        self.assertGreaterEqual(len(calls), 6)
+
+    def test_forgotten(self) -> None:
+        """
+        Who does not want to wait any more is not called.
+        """
+        calls: list[int] = []
+        self.outlet.forget(calls.clear)
+        self.fill()
+
+        def called() -> None:
+            calls.append(1)
+
+        self.outlet.whenDrained(called)
+        self.outlet.forget(called)
+        self.outlet.forget(called)
+        self.line.takeAll()
+        self.assertEqual(calls, [])
+
+    def test_rest(self) -> None:
+        """
+        A writer may leave the others the next turn of the reactor.
+        """
+        calls: list[int] = []
+        self.outlet.whenDrained(lambda: calls.append(1))
+        self.outlet.rest()
+        self.outlet.rest()
+        self.assertTrue(self.outlet.full)
+        self.assertEqual(calls, [])
+        self.line.reactor.advance(0)
+        self.assertEqual((calls, self.outlet.full), ([1], False))
+
+    def test_restOfTheLost(self) -> None:
+        """
+        No timer stays when the connection is gone.
+        """
+        self.outlet.rest()
+        self.outlet.lost()
+        self.outlet.rest()
+        self.assertEqual(self.line.reactor.getDelayedCalls(), [])
+
+
+class ClosingTests(SocketTests):
+    """
+    Closing.
+    """
+
+    def test_atOnce(self) -> None:
+        """
+        Where nothing waits the connection is closed at once.
+        """
+        self.outlet.write(b"last words")
+        self.outlet.close()
+        self.assertTrue(self.outlet.closed)
+        self.line.write()
+        self.assertTrue(self.protocol.lost)
+        self.assertEqual(self.line.take(), b"last words")
+        self.assertTrue(self.line.ended)
+
+    def test_afterAll(self) -> None:
+        """
+        Else when all is out.
+        """
+        data = self.fill()
+        self.outlet.close()
+        self.assertFalse(self.outlet.closed)
+        self.assertFalse(self.protocol.lost)
+        self.assertEqual(self.line.takeAll(), data)
+        self.assertTrue(self.protocol.lost)
+
+    def test_half(self) -> None:
+        """
+        One direction may be closed, and the other later.
+        """
+        data = self.fill()
+        received: list[bytes] = []
+        self.protocol.dataReceived = received.append  # type: ignore[method-assign,assignment]
+        self.outlet.close(half=True)
+        self.assertEqual(self.line.takeAll(), data)
+        self.assertTrue(self.line.ended)
+        self.assertFalse(self.protocol.lost)
+        self.line.far.send(b"and you?")
+        self.line.read()
+        self.assertEqual(received, [b"and you?"])
+        self.outlet.close()
+        self.line.write()
+        self.assertTrue(self.protocol.lost)
+
+    def test_halfOfTheBroken(self) -> None:
+        """
+        A connection that was reset can't be closed by halves.
+        """
+        self.connect(tcp=True)
+        self.line.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.line.far.close()
+        self.outlet.close(half=True)
+        self.line.write()
+        self.assertTrue(self.protocol.lost)
+
+    def test_lost(self) -> None:
+        """
+        When the connection is gone, there is nothing to close.
+        """
+        self.fill()
+        self.outlet.close()
+        self.outlet.lost()
+        self.assertEqual((self.outlet.queued, self.outlet.full), (0, False))
+        self.assertFalse(self.outlet.direct)
+
+    def test_stopped(self) -> None:
+        """
+        The transport may be the one that says so.
+        """
+        self.fill()
+        self.outlet.stopProducing()
+        self.assertEqual(self.outlet.queued, 0)
+
+
+class OtherTransportTests(SynchronousTestCase):
+    """
+    Tests over a transport that is no plain socket: it is written to, and asks for pauses.
+    """
+
+    def setUp(self) -> None:
+        self.transport = StringTransport()
+        self.clock = Hands()
+        self.outlet = Outlet(self.transport, self.clock)
+
+    def test_registered(self) -> None:
+        """
+        It is a streaming producer of its transport.
+        """
+        self.assertIs(self.transport.producer, self.outlet)
+        self.assertTrue(self.transport.streaming)
+        self.assertFalse(self.outlet.direct)
+
+    def test_writes(self) -> None:
+        """
+        All is handed over as it is written.
+        """
+        self.outlet.write(b"a")
+        self.outlet.writeSequence([b"b", b"c"])
+        self.outlet.writeSequence([b"d" * 20_000, b"e"])
+        self.assertEqual(self.transport.value(), b"abc" + b"d" * 20_000 + b"e")
+        self.assertEqual(self.outlet.queued, 0)
+
+    def test_pauses(self) -> None:
+        """
+        While it asks for a pause there is no room, and what is written is counted.
+        """
+        calls: list[int] = []
+        self.outlet.pauseProducing()
+        self.assertTrue(self.outlet.full)
+        self.assertEqual(self.outlet.queued, HIGH_WATER)
+        self.outlet.write(b"abc")
+        self.assertEqual(self.outlet.queued, HIGH_WATER + 3)
+        self.outlet.whenDrained(lambda: calls.append(1))
+        self.outlet.cork()
+        progress = self.outlet.progress
+        self.outlet.resumeProducing()
+        self.assertEqual((calls, self.outlet.full, self.outlet.queued), ([1], False, 0))
+        self.assertEqual(self.outlet.progress, progress + 1)
+
+    def test_closes(self) -> None:
+        """
+        It is closed whole, when it has taken all; its producer is unregistered first, or it never
+        would.
+        """
+        self.outlet.pauseProducing()
+        self.outlet.close(half=True)
+        self.assertFalse(self.transport.disconnecting)
+        self.outlet.resumeProducing()
+        self.assertTrue(self.transport.disconnecting)
+        self.assertIsNone(self.transport.producer)
+
+    def test_lost(self) -> None:
+        """
+        When it is gone, nothing is handed over.
+        """
+        self.outlet.lost()
+        self.outlet.write(b"abc")
+        self.outlet.writeSequence([b"x" * 20_000])
+        self.outlet.resumeProducing()
+        self.assertEqual(self.transport.value(), b"")
+
+    def test_startTLS(self) -> None:
+        """
+        A socket on which TLS was started is no plain socket.
+        """
+        line = Line(Simple())
+        self.addCleanup(line.close)
+        self.patch(line.near, "TLS", True)
+        self.patch(line.near, "registerProducer", lambda producer, streaming: None)
+        self.assertFalse(Outlet(line.near, line.reactor).direct)
+        self.assertIsInstance(line.near, Connection)

@@ -1,0 +1,231 @@
+"""
+Params for a request (RFC 3875, section 4.1), made of what a program knows about it: method, URI and
+headers; and those that php-fpm wants in addition.
+
+Nothing that a browser sends becomes a param other than C{HTTP_*}, CONTENT_TYPE and CONTENT_LENGTH,
+so none of its headers can set PHP_VALUE or SCRIPT_FILENAME.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from twisted.web.http_headers import Headers
+
+from .errors import InvalidPath
+from .wire.cgi import paramOfHeader
+
+Text = str | bytes
+AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]
+
+_control: Final = re.compile(r"[\x00-\x1f\x7f]").search
+
+
+def headerParams(headers: AnyHeaders) -> dict[str, str]:
+    """
+    The params that carry HTTP headers. Left out are Proxy (CVE-2016-5385), Redirect-Status, which
+    PHP could be made to take for REDIRECT_STATUS (CVE-2024-8927), and names that have other
+    characters than letters, digits and hyphens, for two of them could become one param.
+
+    Several headers of one name are joined with a comma; cookies with a semicolon.
+    """
+    if isinstance(headers, Headers):
+        pairs: Iterable[tuple[Text, Text]] = (
+            (name, value) for name, values in headers.getAllRawHeaders() for value in values
+        )
+    else:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+    params: dict[str, str] = {}
+    for name, value in pairs:
+        param = paramOfHeader(name.encode("latin-1", "replace") if isinstance(name, str) else name)
+        if param is None or param == b"HTTP_REDIRECT_STATUS":
+            continue
+        key = param.decode("ascii")
+        text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+        if key in params:
+            text = params[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
+        params[key] = text
+    return params
+
+
+def cgiParams(
+    method: str = "GET",
+    uri: str = "/",
+    *,
+    headers: AnyHeaders = (),
+    scriptName: str | None = None,
+    pathInfo: str | None = None,
+    scriptFilename: str | None = None,
+    documentRoot: str | None = None,
+    scheme: str = "http",
+    serverName: str | None = None,
+    serverPort: int | None = None,
+    serverAddress: str = "127.0.0.1",
+    serverProtocol: str = "HTTP/1.1",
+    serverSoftware: str = "txfcgi",
+    remoteAddress: str = "127.0.0.1",
+    remotePort: int = 0,
+    remoteUser: str | None = None,
+    authType: str | None = None,
+    **more: str,
+) -> dict[str, str]:
+    """
+    The params of a request.
+
+    @param uri: Path and query as they stand in an HTTP request, percent-encoded.
+    @param scriptName: SCRIPT_NAME; without it, the decoded path.
+    @param pathInfo: PATH_INFO, if there is one.
+    @param serverName: SERVER_NAME; without it, the host of the Host header.
+    @param serverPort: SERVER_PORT; without it, that of the Host header, or the usual one.
+    @param more: Any other params, by name. They replace what is made here.
+    @raise InvalidPath: If the path has control characters in it.
+    """
+    path, _, query = uri.partition("?")
+    params = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "REQUEST_METHOD": method,
+        "REQUEST_URI": uri,
+        "SCRIPT_NAME": decodedPath(path) if scriptName is None else scriptName,
+        "QUERY_STRING": query,
+        "SERVER_PROTOCOL": serverProtocol,
+        "SERVER_SOFTWARE": serverSoftware,
+        "SERVER_ADDR": serverAddress,
+        "REMOTE_ADDR": remoteAddress,
+        "REMOTE_PORT": str(remotePort),
+        "REQUEST_SCHEME": scheme,
+    }
+    if headers:
+        params |= headerParams(headers)
+    host, port = _splitHost(more.get("HTTP_HOST") or params.get("HTTP_HOST", "localhost"))
+    params["SERVER_NAME"] = host if serverName is None else serverName
+    usual = "443" if scheme == "https" else "80"
+    params["SERVER_PORT"] = (port or usual) if serverPort is None else str(serverPort)
+    if pathInfo is not None:
+        params["PATH_INFO"] = pathInfo
+        if documentRoot is not None:
+            params["PATH_TRANSLATED"] = documentRoot + pathInfo
+    if scriptFilename is not None:
+        params["SCRIPT_FILENAME"] = scriptFilename
+    if documentRoot is not None:
+        params["DOCUMENT_ROOT"] = documentRoot
+    if remoteUser is not None:
+        params["REMOTE_USER"] = remoteUser
+    if authType is not None:
+        params["AUTH_TYPE"] = authType
+    if scheme == "https":
+        params["HTTPS"] = "on"
+    params |= more
+    return params
+
+
+@lru_cache(256)
+def _splitHost(host: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?", host)
+    return (match[1], match[2] or "") if match else (host, "")
+
+
+def decodedPath(path: str) -> str:
+    """
+    A path without percent-encoding, as text that keeps every byte.
+
+    @raise InvalidPath: If it has control characters in it.
+    """
+    decoded = path
+    if "%" in path:
+        encoded = path.encode("utf-8", "surrogateescape")
+        decoded = unquote_to_bytes(encoded).decode("utf-8", "surrogateescape")
+    if _control(decoded):
+        raise InvalidPath(f"a control character in the path {path!r:.200}")
+    return decoded
+
+
+def splitPath(path: str, suffixes: Iterable[str] = (".php",)) -> tuple[str, str]:
+    """
+    Divide a decoded path into the script and what follows it. The script ends at the first place
+    where one of the suffixes is followed by a slash or by nothing; letters count as they are, so
+    nothing but the suffix itself ends a script.
+
+    @return: Both; the second is empty if the script is all, the first if there is none.
+    @raise InvalidPath: If a suffix is not ASCII.
+    """
+    end = -1
+    for suffix in suffixes:
+        if not suffix.isascii() or not suffix:
+            raise InvalidPath(f"{suffix!r} is no suffix of scripts: those are ASCII")
+        at = path.find(suffix)
+        while at >= 0 and path[at + len(suffix) : at + len(suffix) + 1] not in ("", "/"):
+            at = path.find(suffix, at + 1)
+        if at >= 0 and (end < 0 or at + len(suffix) < end):
+            end = at + len(suffix)
+    return ("", path) if end < 0 else (path[:end], path[end:])
+
+
+@dataclass(frozen=True)
+class PHPFPM:
+    """
+    What php-fpm wants to know: which file it runs, and where the site is.
+
+    It does not look whether the file exists; php-fpm answers 404 if it does not.
+
+    @ivar root: The absolute path of the site's folder, as php-fpm sees it.
+    @ivar index: The script for a path that ends in a slash.
+    @ivar frontController: The script, from the root, for every path that names none.
+    @ivar suffixes: What scripts end in.
+    """
+
+    root: str
+    index: str = "index.php"
+    frontController: str | None = None
+    suffixes: tuple[str, ...] = (".php",)
+
+    def params(
+        self,
+        method: str = "GET",
+        uri: str = "/",
+        *,
+        headers: AnyHeaders = (),
+        scheme: str = "http",
+        remoteAddress: str = "127.0.0.1",
+        remotePort: int = 0,
+        **more: str,
+    ) -> dict[str, str]:
+        """
+        The params of a request.
+
+        @param uri: Path and query as they stand in an HTTP request.
+        @param more: Any other params, by name.
+        @raise InvalidPath: If the path has control characters, goes up with C{..}, or names no
+            script and there is no front controller.
+        """
+        path = decodedPath(uri.partition("?")[0])
+        if not path.startswith("/") or ".." in path.split("/"):
+            raise InvalidPath(f"{path!r:.200} does not stay below the root")
+        script, pathInfo = splitPath(path, self.suffixes)
+        if not script:
+            pathInfo = ""
+            if self.frontController is not None:
+                script = "/" + self.frontController.lstrip("/")
+            elif path.endswith("/"):
+                script = path + self.index
+            else:
+                raise InvalidPath(f"{path!r:.200} names no script")
+        root = self.root.rstrip("/")
+        params = cgiParams(
+            method,
+            uri,
+            headers=headers,
+            scriptName=script,
+            pathInfo=pathInfo or None,
+            scriptFilename=root + script,
+            documentRoot=root,
+            scheme=scheme,
+            remoteAddress=remoteAddress,
+            remotePort=remotePort,
+        )
+        # php-fpm's cgi.force_redirect wants the second; no browser's header can set it.
+        return params | {"REDIRECT_STATUS": "200"} | more

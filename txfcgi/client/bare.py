@@ -1,0 +1,81 @@
+"""
+L{FastCGIClientProtocol}: a connection to a back end for those who make it themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.python.failure import Failure
+
+from ..errors import ClientClosed, PoolFull
+from ..streams.spool import Spools
+from .call import Call
+from .caller import Caller
+from .connection import ClientProtocol
+from .options import ClientOptions
+from .timers import Timers
+
+# What an application may be asked (section 4.1).
+VALUES: Final = ("FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS")
+
+
+class FastCGIClientProtocol(ClientProtocol, Caller):
+    """
+    A connection to a FastCGI back end, for those who make it themselves. All requests go over this
+    one; those that find it busy share it, or fail if C{options.multiplex} is not true.
+    """
+
+    def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
+        super().__init__(Timers(reactor), ClientOptions() if options is None else options)
+        self._spools = Spools(
+            reactor, memoryBytes=self.options.spoolMemory, maxBytes=self.options.spoolBytes
+        )
+
+    def getValues(self, names: Iterable[str] = VALUES) -> Deferred[dict[str, str]]:
+        """
+        Ask for variables of the application (GET_VALUES, section 4.1). Some close the connection
+        instead of answering.
+
+        @return: Fires with those that it knows.
+        """
+        return self.askValues(names, self.options.timeouts.firstByte)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self._spools.close()
+        super().connectionLost(reason)
+
+    def _submit(self, call: Call) -> None:
+        if self._closing or not self.usable:
+            call.lost(ClientClosed("the connection takes no more requests"))
+        elif self.active and not self.options.multiplex:
+            call.lost(PoolFull("the connection is busy, and multiplex is not set"))
+        else:
+            self.start(call)
+            return
+        call.deliver()
+
+
+class FastCGIClientFactory(ClientFactory):
+    """
+    Makes L{FastCGIClientProtocol}s, for C{endpoint.connect}.
+    """
+
+    noisy = False
+
+    def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
+        self._reactor = reactor
+        self._options = options
+
+    def buildProtocol(self, addr: IAddress | None) -> FastCGIClientProtocol:
+        """
+        A protocol for one connection.
+        """
+        return FastCGIClientProtocol(self._reactor, self._options)

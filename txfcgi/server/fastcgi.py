@@ -1,0 +1,77 @@
+"""
+FastCGI for an app: the factory, and what its connections tell a web server that asks for values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from ..wire import fastcgiserver
+from .application import App, Overload
+from .factory import ServerFactory
+from .limits import Limits
+from .protocol import ServerProtocol
+
+
+class FastCGIServerProtocol(ServerProtocol):
+    """
+    One FastCGI connection from a web server.
+    """
+
+
+class FastCGIServerFactory(ServerFactory):
+    """
+    Serves an app over FastCGI, in all three roles: C{endpoint.listen(FastCGIServerFactory(app))}.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits | None = None,
+        *,
+        clock: IReactorTime | None = None,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        overload: Overload = "http",
+        multiplex: bool = True,
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        @param app: Called with each request; see L{txfcgi.server.application}.
+        @param limits: What is taken at the most.
+        @param clock: Where the time comes from; the reactor, if not given.
+        @param allowFrom: Tells whether an address may connect.
+        @param overload: How a Responder's overload is told: C{"http"}, by a 503, which every web
+            server passes on; C{"protocol"}, by FCGI_OVERLOADED. A Filter gets the latter, an
+            Authorizer both.
+        @param multiplex: Whether a web server may send several requests at once on a connection.
+        @param values: More variables to answer GET_VALUES with.
+        """
+        super().__init__(app, limits, clock=clock, allowFrom=allowFrom, overload=overload)
+        self._multiplex = multiplex
+        # The specification has the application's number (section 4.1), and HAProxy puts as many on
+        # one connection: the smaller one holds either way.
+        requests = min(self.limits.requests, self.limits.requestsPerConnection)
+        self._values = {
+            b"FCGI_MAX_CONNS": b"%d" % self.limits.connections,
+            b"FCGI_MAX_REQS": b"%d" % requests,
+            b"FCGI_MPXS_CONNS": b"1" if multiplex else b"0",
+        }
+        for name, value in (values or {}).items():
+            self._values[name.encode("utf-8")] = value.encode("utf-8")
+
+    def makeProtocol(self) -> FastCGIServerProtocol:
+        """
+        FastCGI for one connection.
+        """
+        limits = self.limits
+        wire = fastcgiserver.ServerConnection(
+            multiplex=self._multiplex,
+            requests=limits.requestsPerConnection,
+            paramsBytes=limits.paramsBytes,
+            paramsCount=limits.paramsCount,
+            collectingBytes=max(limits.connectionBytes, limits.paramsBytes),
+            values=self._values,
+        )
+        return FastCGIServerProtocol(self, wire)

@@ -1,0 +1,420 @@
+"""
+L{Outlet}: everything that a connection writes goes through one.
+
+It writes at once when nothing is waiting, without a copy and without a turn of the reactor; what
+the socket does not take waits here, counted, and the writers hear when there is room again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from errno import ENOBUFS, EWOULDBLOCK
+from functools import partial
+from socket import AF_INET, AF_INET6, SHUT_WR, socket
+from typing import Any, Final, cast
+
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.tcp import Connection
+from twisted.internet.unix import Client as UNIXClient
+from twisted.internet.unix import Server as UNIXServer
+from zope.interface import implementer
+
+from ..wire.framing import Buffer
+from .inlet import Taker, readAsEver, readInto
+
+# The size of a read: just under that from which the C library gives the memory of each one back.
+_READ_BYTES: Final = 131_072 - 64
+# A writer is asked to wait when this many bytes do.
+HIGH_WATER: Final = 65_536
+# A sequence that is not longer than this is joined: cheaper than handing over the pieces.
+_JOINED: Final = 16_384
+# The pieces that one call may hand to the operating system (IOV_MAX is 1024 on Linux).
+_PIECES: Final = 512
+
+
+def _writeSomeData(transport: Connection, data: bytes) -> Any:
+    """
+    Send what is in the transport's own buffer: mostly nothing. That takes no system call, which
+    would fail where the peer takes nothing any more, before all that came from it is read.
+    """
+    return Connection.writeSomeData(transport, data) if data else 0
+
+
+@implementer(IPushProducer, IPullProducer)
+class Outlet:
+    """
+    The way out of one connection.
+
+    A plain socket is written to directly while nothing waits. Any other transport (TLS, a test's)
+    is written to by C{transport.write} and asks for pauses as the producer interfaces have it.
+
+    @ivar queued: Bytes that were written and that the socket did not take yet.
+    @ivar progress: Counts up each time the peer took something of what waited.
+    """
+
+    __slots__ = (
+        "_broken",
+        "_clock",
+        "_closing",
+        "_consumer",
+        "_corked",
+        "_handle",
+        "_lost",
+        "_paused",
+        "_queue",
+        "_registered",
+        "_registering",
+        "_resting",
+        "_transport",
+        "_waiting",
+        "progress",
+        "queued",
+    )
+
+    def __init__(
+        self,
+        transport: ITransport,
+        clock: IReactorTime,
+        broken: Callable[[OSError], None] | None = None,
+        take: Taker | None = None,
+    ) -> None:
+        """
+        @param broken: Is told when the peer turns out to take nothing any more. What it has sent
+            can still be read then, and what waits to be sent does so for good. Without it, the
+            connection is cut.
+        @param take: Takes long reads as they lie in a buffer; they are bytes, and shorter, without
+            it.
+        """
+        self._transport = transport
+        self._clock = clock
+        self._broken = broken
+        self._resting: IDelayedCall | None = None
+        self._consumer = cast(IConsumer, transport)
+        self._queue: list[Buffer] | None = None
+        self._waiting: dict[Callable[[], None], None] | None = None
+        self._corked: list[Buffer] | None = None
+        self._registered = False
+        self._registering = False
+        self._paused = False
+        self._closing: Callable[[], None] | None = None
+        self._lost = False
+        self.queued = 0
+        self.progress = 0
+        self._handle: socket | None = None
+        if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
+            self._handle = transport.getHandle()
+            transport.bufferSize = _READ_BYTES
+            transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
+            if take is not None:
+                readInto(transport, take)
+            elif isinstance(transport, (UNIXServer, UNIXClient)):
+                # What a Unix socket reads costs more there, for the sake of file descriptors that
+                # may come with it. None is wanted here, and a plain read refuses them.
+                transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
+            if self._handle.family in (AF_INET, AF_INET6):
+                transport.setTcpNoDelay(True)  # what is small is to go out at once, too
+        else:
+            self._registered = True
+            self._consumer.registerProducer(self, True)
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether writers should wait now.
+        """
+        return self._paused or self.queued >= HIGH_WATER or self._resting is not None
+
+    @property
+    def direct(self) -> bool:
+        """
+        Whether this is a plain socket, open: it can be written to at once, and closed by halves.
+        """
+        return self._handle is not None
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether all that was written is with the operating system, if L{close} was called.
+        """
+        return self._closing is None
+
+    # Writing
+
+    def write(self, data: Buffer) -> None:
+        """
+        Write bytes, behind all that was written before. After the connection is gone, nothing
+        happens.
+        """
+        if not data:
+            # Writing nothing would fail where the peer, which has all it wants, is gone.
+            return
+        if self._corked is not None:
+            self._corked.append(data)
+            self.queued += len(data)
+            if self.queued >= HIGH_WATER:
+                self._push()
+        elif self._handle is None or self._registered or self._lost:
+            self._enqueue((data,))
+        else:
+            try:
+                sent = self._handle.send(data)
+            except OSError as error:
+                self._blocked(error)
+                sent = 0
+            if sent != len(data):
+                self._enqueue((memoryview(data)[sent:],))
+
+    def writeSequence(self, parts: list[Buffer]) -> None:
+        """
+        Write buffers one behind the other, without joining them when they are large.
+        """
+        size = sum(map(len, parts))
+        if size <= _JOINED:
+            if size:
+                self.write(b"".join(parts))
+        elif self._corked is not None:
+            self._corked += parts
+            self.queued += size
+            if self.queued >= HIGH_WATER:
+                self._push()
+        elif self._handle is None or self._registered or self._lost:
+            self._enqueue(parts)
+        else:
+            self._enqueue(self._sendNow(parts))
+
+    def cork(self) -> None:
+        """
+        Keep what is written together until L{uncork}, so that it goes out at once.
+        """
+        if self._queue is None and self._corked is None and not self._paused:
+            self._corked = []
+
+    def uncork(self) -> None:
+        """
+        Let go what was kept since L{cork}.
+        """
+        if self._corked is not None:
+            if self._corked:
+                self._push()
+            self._corked = None
+
+    def _push(self) -> None:
+        """
+        Write what is corked; stay corked if the socket took all of it.
+        """
+        parts, self._corked = self._corked or [], None
+        self.queued = 0
+        if len(parts) == 1:
+            self.write(parts[0])
+        else:
+            self.writeSequence(parts)
+        self.cork()
+
+    def _sendNow(self, parts: list[Buffer]) -> list[Buffer]:
+        """
+        Give buffers to the socket until it takes no more.
+
+        @return: What it did not take.
+        """
+        assert self._handle is not None
+        start = 0
+        while start < len(parts):
+            pieces = parts[start : start + _PIECES]
+            try:
+                sent = self._handle.sendmsg(pieces)
+            except OSError as error:
+                self._blocked(error)
+                break
+            for piece in pieces:
+                if sent < len(piece):
+                    parts[start] = memoryview(piece)[sent:]
+                    return parts[start:]
+                sent -= len(piece)
+                start += 1
+        return parts[start:]
+
+    def _blocked(self, error: OSError) -> None:
+        """
+        The socket took nothing: it is full, or it is broken, and then there is no room any more
+        until the loss of the connection is known.
+        """
+        if error.errno in (EWOULDBLOCK, ENOBUFS):
+            return
+        if self._registered:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        self.lost()
+        self._paused = True
+        if self._broken is None:
+            cast(Connection, self._transport).abortConnection()
+        else:
+            self.queued = HIGH_WATER
+            self._broken(error)
+
+    def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
+        """
+        Keep what could not be written.
+        """
+        if self._lost or not parts:
+            return
+        if self._handle is None:
+            if self._paused:
+                self.queued += sum(map(len, parts))
+            self._transport.write(b"".join(parts))
+            return
+        if self._queue is None:
+            self._queue = []
+        self._queue += parts
+        self.queued += sum(map(len, parts))
+        if not self._registered:
+            self._registered = self._registering = True
+            self._consumer.registerProducer(self, False)
+            self._registering = False
+            self._await()
+
+    # What waits: the transport, whose own buffer stays empty, says when the socket takes more
+
+    def resumeProducing(self) -> None:
+        """
+        The socket may take more, or a transport of another kind has taken all.
+        """
+        if self._registering:
+            return
+        if self._handle is None:
+            self.progress += 1
+            self._paused = False
+            self.queued = 0
+            self._drained()
+            return
+        assert self._queue is not None
+        before = self.queued
+        rest = self._sendNow(self._queue)
+        if self._lost:
+            return
+        self._queue = rest or None
+        self.queued = sum(map(len, self._queue or ()))
+        if self.queued < before:
+            self.progress += 1
+        if self._queue is None:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        else:
+            self._await()
+        if self.queued < HIGH_WATER:
+            self._drained()
+
+    def _await(self) -> None:
+        """
+        Ask to be told when the socket takes more.
+        """
+        cast(Connection, self._transport).startWriting()
+
+    def pauseProducing(self) -> None:
+        """
+        The transport's buffer is full.
+        """
+        self._paused = True
+        self.queued = max(self.queued, HIGH_WATER)
+
+    def stopProducing(self) -> None:
+        """
+        The connection is gone.
+        """
+        self.lost()
+
+    def _drained(self) -> None:
+        """
+        Tell the writers in turn, as long as there is room; those that fill it wait behind the
+        others the next time.
+        """
+        waiting = self._waiting
+        while waiting and not self.full:
+            callback = next(iter(waiting))
+            del waiting[callback]
+            callback()
+        self._closeIfDone()
+
+    # Waiting for room, and the end
+
+    def rest(self) -> None:
+        """
+        Let others go first: there is no room before the next turn of the reactor.
+        """
+        if self._resting is None and not self._lost:
+            self._resting = self._clock.callLater(0, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._drained()
+
+    def whenDrained(self, callback: Callable[[], None]) -> None:
+        """
+        Call this once when there is room again. Asked for twice, it is called once.
+        """
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """
+        Do not call this any more.
+        """
+        if self._waiting is not None:
+            self._waiting.pop(callback, None)
+
+    def close(self, half: bool = False) -> None:
+        """
+        Close the connection when all that was written is with the operating system.
+
+        @param half: Whether only this direction is to be closed, where that is possible. It can
+            be closed whole later.
+        """
+        self._closing = self._closeWriting if half and self.direct else self._closeAll
+        self.uncork()
+        self._closeIfDone()
+
+    def _closeAll(self) -> None:
+        self._transport.loseConnection()
+
+    def _closeWriting(self) -> None:
+        assert self._handle is not None
+        try:
+            self._handle.shutdown(SHUT_WR)
+        except OSError:
+            self._closeAll()
+
+    def _closeIfDone(self) -> None:
+        if self._closing is None or self._lost or self._paused or self._queue is not None:
+            return
+        close, self._closing = self._closing, None
+        if self._registered:
+            self._registered = False
+            self._consumer.unregisterProducer()
+        close()
+
+    def lost(self) -> None:
+        """
+        Forget all that waits: there is nobody to take it.
+        """
+        self._lost = True
+        if self._handle is not None:
+            # These would keep the transport alive.
+            readAsEver(cast(Connection, self._transport))
+            vars(self._transport).pop("writeSomeData", None)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        self._handle = None
+        self._queue = None
+        self._waiting = None
+        self._corked = None
+        self._closing = None
+        self._paused = False
+        self.queued = 0
