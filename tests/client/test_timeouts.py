@@ -15,7 +15,6 @@ from tests.producers import Producer
 from tests.wire.conversations import STDOUT, endRequest, record
 from txfcgi.client.bare import FastCGIClientProtocol
 from txfcgi.client.options import ClientOptions, Timeouts
-from txfcgi.client.timers import NEVER, Timers
 from txfcgi.errors import (
     BackendTimedOut,
     NoResponse,
@@ -24,6 +23,7 @@ from txfcgi.errors import (
     RequestSentInPart,
     ResponseCutOff,
 )
+from txfcgi.transport.timers import NEVER, Timers
 from txfcgi.wire.records import Role
 
 from .backends import GET, HEAD, POST, Backend, client, outcome

@@ -14,11 +14,11 @@ from twisted.python.failure import Failure
 
 from ..errors import ClientClosed, PoolFull
 from ..streams.spool import Spools
+from ..transport.timers import Timers
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
 from .options import ClientOptions
-from .timers import Timers
 
 # What an application may be asked (section 4.1).
 VALUES: Final = ("FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS")

@@ -37,6 +37,7 @@ from ..errors import (
     UnknownRole,
 )
 from ..streams import InputStream
+from ..transport.timers import NEVER
 from ..wire.cgi import ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
 from .contracts import Carrier, Owner
@@ -46,7 +47,6 @@ from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
 from .response import ClientResponse, Result
 from .stderr import Stderr
-from .timers import NEVER
 
 _STDERR: Final = Stream.STDERR
 _NONE: Final[frozenset[object]] = frozenset()

@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred, fail
 from ..errors import TxFCGIError
 from ..streams.bodies import Body
 from ..streams.spool import Spools
+from ..transport.timers import NEVER, Timers
 from ..wire.encoding import Params
 from ..wire.records import Role
 from .call import Call
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared, prepare, prepareWithoutBody
 from .response import ClientResponse, Result
-from .timers import NEVER, Timers
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from ..streams.spool import Spools
+from ..transport.timers import Timers
 from .bare import VALUES
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
 from .options import ClientOptions, Timeouts
 from .pool import Pool
-from .timers import Timers
 
 Endpoint = IStreamClientEndpoint | str
 

@@ -35,6 +35,7 @@ from ..errors import (
     RequestRefused,
 )
 from ..transport.outlet import Outlet
+from ..transport.timers import NEVER
 from ..wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -48,7 +49,6 @@ from .call import Call
 from .deadlines import SENDING, SENT
 from .flow import Flow
 from .sending import Sending, smallBody
-from .timers import NEVER
 
 
 @implementer(IHandshakeListener)

@@ -8,8 +8,8 @@ from typing import Final
 
 from ..errors import BackendTimedOut
 from ..transport.outlet import Outlet
+from ..transport.timers import NEVER
 from .options import Timeouts
-from .timers import NEVER
 
 # How far the request is on its way out.
 WAITING: Final = 0

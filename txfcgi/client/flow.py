@@ -10,13 +10,13 @@ from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.internet.protocol import Protocol as BaseProtocol
 
 from ..transport.outlet import Outlet
+from ..transport.timers import NEVER, Timers
 from ..wire.fastcgiclient import ClientConnection
 from .call import Call
 from .contracts import Keeper
 from .options import ClientOptions
 from .questions import Questions
 from .sending import Sending
-from .timers import NEVER, Timers
 from .wire import ClientWire
 
 

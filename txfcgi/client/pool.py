@@ -24,12 +24,12 @@ from ..errors import (
     RequestFailed,
     RequestNotSent,
 )
+from ..transport.timers import NEVER, Timers
 from .call import Call
 from .connection import ClientProtocol
 from .deadlines import WAITING
 from .options import ClientOptions, Timeouts
 from .target import Target
-from .timers import NEVER, Timers
 
 
 class Pool:

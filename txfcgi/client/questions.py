@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
+from ..transport.timers import NEVER
 from ..wire.events import UnknownTypeReceived, ValuesReceived
-from .timers import NEVER
 
 Values = dict[str, str]
 

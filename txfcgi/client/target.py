@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
+from ..transport.timers import Timers
 from .call import Call
 from .connection import ClientProtocol
 from .options import ClientOptions
-from .timers import Timers
 
 
 class TargetPool(Protocol):
