@@ -206,11 +206,19 @@ class OptionsTests(CommandLineTests):
         The help names each option in the words of the command line.
         """
         said = " ".join(str(self.options()).split())
-        self.assertIn("Bytes of body of one request, or none for any number.", said)
+        self.assertIn("--max-body-bytes= Bytes of body of one request. More get a 413; none", said)
         self.assertIn("--max-requests= Requests at once, over all connections.", said)
         self.assertIn("[default: 1024]", said)
         self.assertIn("Serves an app over FastCGI: fcgi --port", said)
         self.assertNotIn("{", said)
+
+    def test_everyFieldHasItsHelp(self) -> None:
+        """
+        The help of an option that sets a field stands in that field, so both say the same.
+        """
+        said = " ".join(str(self.options()).split())
+        for field in dataclasses.fields(Limits):
+            self.assertIn(field.metadata["help"], said)
 
     def test_version(self) -> None:
         """

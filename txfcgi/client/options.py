@@ -20,21 +20,39 @@ class Timeouts:
     """
     How long each part of a request may take, in seconds; L{None} waits forever.
 
-    @ivar connect: For a new connection, for each endpoint that is tried.
-    @ivar poolWait: For a connection to become free when all are busy.
-    @ivar write: Without the back end taking any of what waits to be sent, while it is not held
-        back itself.
-    @ivar firstByte: From the end of the request to the first byte of the answer.
-    @ivar betweenBytes: From one piece of the answer to the next, while somebody reads it.
-    @ivar total: From the call to the end of the answer, whatever happens in between.
+    The C{help} in the metadata of each field says what it bounds; the options of the gateway's
+    command line are made of it.
     """
 
-    connect: float | None = 10.0
-    poolWait: float | None = 30.0
-    write: float | None = 60.0
-    firstByte: float | None = 60.0
-    betweenBytes: float | None = 60.0
-    total: float | None = 300.0
+    connect: float | None = field(
+        default=10.0,
+        metadata={
+            "help": "Seconds for a connection to the back end to be made, for each endpoint that "
+            "is tried"
+        },
+    )
+    poolWait: float | None = field(
+        default=30.0, metadata={"help": "Seconds to wait for a connection when all are busy"}
+    )
+    write: float | None = field(
+        default=60.0,
+        metadata={
+            "help": "Seconds in which the back end takes none of what waits to be sent, unless it "
+            "is held back itself"
+        },
+    )
+    firstByte: float | None = field(
+        default=60.0,
+        metadata={"help": "Seconds from the end of a request to the first byte of the response"},
+    )
+    betweenBytes: float | None = field(
+        default=60.0,
+        metadata={"help": "Seconds between two pieces of a response, while it is being read"},
+    )
+    total: float | None = field(
+        default=300.0,
+        metadata={"help": "Seconds for a request, from the call to the end of the response"},
+    )
 
 
 def whenStale(error: RequestFailed) -> bool:
@@ -63,12 +81,11 @@ class RetryPolicy:
 @dataclass(frozen=True, kw_only=True)
 class ClientOptions:
     """
-    The limits of a client.
+    The limits of a client. What has an option on a command line says so in its metadata (C{help}).
 
     @ivar timeouts: Where a request does not bring its own.
     @ivar retry: When a failed request is made again.
     @ivar keepConnections: Whether connections are used for more than one request.
-    @ivar maxConnections: How many connections there may be to each endpoint.
     @ivar maxWaiting: How many requests may wait for a connection.
     @ivar idleTimeout: Seconds after which a connection that nobody uses is closed. Each one keeps
         a child of php-fpm from serving others.
@@ -101,7 +118,9 @@ class ClientOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     keepConnections: bool = True
-    maxConnections: int = 10
+    maxConnections: int = field(
+        default=10, metadata={"help": "Connections at once to each back end"}
+    )
     maxWaiting: int = 1_000
     idleTimeout: float = 4.0
     maxAge: float = 600.0

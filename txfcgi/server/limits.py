@@ -4,7 +4,18 @@ L{Limits}: every bound of a server, in one place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def _limit(default: T, help: str) -> T:
+    """
+    A field, and what its option is for.
+    """
+    made: T = field(default=default, metadata={"help": help})
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,57 +24,59 @@ class Limits:
     What a server takes at the most, and how long it waits. All of it is on by default; L{None}
     switches off where it is allowed. What GET_VALUES tells a web server is what is enforced.
 
-    @ivar connections: Connections at once. What comes on one more is answered with 503, and the
-        connection is closed; at twice as many, it is closed at once.
-    @ivar requests: Requests at once, over all connections. One more is answered with 503.
-    @ivar requestsPerConnection: Requests at once on one connection. One more is answered with 503.
-    @ivar requestsPerConnectionTotal: Requests that a connection may bring in its life. After the
-        last, it is closed as soon as nothing is active on it.
-    @ivar paramsBytes: Bytes of params of one request. More are answered with 431.
-    @ivar paramsCount: Params of one request. More are answered with 431.
-    @ivar bodyBytes: Bytes of body of one request, or L{None} for any number. More are answered
-        with 413.
-    @ivar collectBytes: Bytes that C{stdin.read()} and C{stdin.readline()} collect.
-    @ivar streamBytes: Bytes of a stream that may wait to be read before its connection is paused.
-    @ivar connectionBytes: Bytes that may wait to be read on a connection that several requests
-        share, before it is paused in spite of the others.
-    @ivar abortSlowReaders: Whether, on a connection that several requests share, the one that
-        holds most unread bytes fails at C{connectionBytes} instead of holding up the others.
-    @ivar outputBytes: Bytes that one request may write while the web server takes none.
-    @ivar headBytes: Bytes of a response head that an app writes by itself.
-    @ivar lingerBytes: Bytes of unread input that are taken, and dropped, before a connection is
-        closed; without that, the answer could be lost.
-    @ivar paramsTimeout: Seconds for a request to bring its params.
-    @ivar bodyTimeout: Seconds in which some of a body that is wanted has to arrive.
-    @ivar idleTimeout: Seconds that a connection may be open with no request.
-    @ivar writeTimeout: Seconds in which the web server has to take some of what waits for it.
-    @ivar requestTimeout: Seconds for an app to answer, or L{None} for any time. Over it, the app
-        is cancelled and the request answered with 504.
-    @ivar lingerTimeout: Seconds to wait for the rest of unread input before closing.
-    @ivar closeTimeout: Seconds after which a connection that does not close is cut.
+    The C{help} in the metadata of each field says what it bounds, in bytes, seconds or numbers; the
+    options of the command line are made of it.
     """
 
-    connections: int = 1_024
-    requests: int = 1_024
-    requestsPerConnection: int = 64
-    requestsPerConnectionTotal: int = 100_000
-    paramsBytes: int = 262_144
-    paramsCount: int = 1_000
-    bodyBytes: int | None = None
-    collectBytes: int = 16_777_216
-    streamBytes: int = 65_536
-    connectionBytes: int = 1_048_576
-    abortSlowReaders: bool = False
-    outputBytes: int = 8_388_608
-    headBytes: int = 65_535
-    lingerBytes: int = 67_108_864
-    paramsTimeout: float = 30.0
-    bodyTimeout: float = 60.0
-    idleTimeout: float = 300.0
-    writeTimeout: float = 60.0
-    requestTimeout: float | None = None
-    lingerTimeout: float = 5.0
-    closeTimeout: float = 5.0
+    connections: int = _limit(
+        1_024,
+        "Connections at once. A request on one more gets a 503; at twice as many, a connection "
+        "is closed at once",
+    )
+    requests: int = _limit(1_024, "Requests at once, over all connections. One more gets a 503")
+    requestsPerConnection: int = _limit(
+        64, "Requests at once on one connection. One more gets a 503"
+    )
+    requestsPerConnectionTotal: int = _limit(
+        100_000, "Requests that one connection may bring in its life. It is closed after the last"
+    )
+    paramsBytes: int = _limit(262_144, "Bytes of params of one request. More get a 431")
+    paramsCount: int = _limit(1_000, "Params of one request. More get a 431")
+    bodyBytes: int | None = _limit(None, "Bytes of body of one request. More get a 413")
+    collectBytes: int = _limit(16_777_216, "Bytes that stdin.read() and stdin.readline() collect")
+    streamBytes: int = _limit(65_536, "Unread bytes of one stream, before its connection is paused")
+    connectionBytes: int = _limit(
+        1_048_576, "Unread bytes of all requests that share a connection, before it is paused"
+    )
+    abortSlowReaders: bool = _limit(
+        False,
+        "Where requests that share a connection leave too many bytes unread, fail the one that "
+        "holds the most, so that the others need not wait for it",
+    )
+    outputBytes: int = _limit(
+        8_388_608, "Bytes that one request may write while the web server takes none"
+    )
+    headBytes: int = _limit(65_535, "Bytes of a response head that an app writes by itself")
+    lingerBytes: int = _limit(
+        67_108_864,
+        "Bytes of unread input that are taken, and dropped, before a connection is closed, so "
+        "that the answer is not lost",
+    )
+    paramsTimeout: float = _limit(30.0, "Seconds for a request to bring its params")
+    bodyTimeout: float = _limit(60.0, "Seconds without a byte of a body that the app waits for")
+    idleTimeout: float = _limit(300.0, "Seconds without a request on an open connection")
+    writeTimeout: float = _limit(
+        60.0, "Seconds in which the web server takes nothing of what waits for it"
+    )
+    requestTimeout: float | None = _limit(
+        None,
+        "Seconds for an app to answer. Request handling stops when they are over, and the "
+        "request gets a 504",
+    )
+    lingerTimeout: float = _limit(
+        5.0, "Seconds to wait for the rest of unread input before a connection is closed"
+    )
+    closeTimeout: float = _limit(5.0, "Seconds for a connection to close, before it is cut")
 
     def __post_init__(self) -> None:
         """

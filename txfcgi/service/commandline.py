@@ -4,12 +4,14 @@ What the command lines of all commands under C{twistd} and C{twist} have in comm
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import sys
 from collections.abc import Sequence
 from math import inf
-from typing import Any, ClassVar
+from types import NoneType
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from twisted.python.usage import Options, UsageError
 
@@ -52,8 +54,25 @@ def numberOption(
             raise UsageError(f"--{option} takes {what}{' or none' if none else ''}, not {text!r}")
         return value
 
-    shown = f"{text} [default: none]" if default is None else text
-    return [option, None, default, shown, read]
+    shown = f"{text}; none for no limit" if none else text
+    return [option, None, default, f"{shown} [default: none]" if default is None else shown, read]
+
+
+def fieldOption(options: type, name: str, option: str) -> list[Any]:
+    """
+    An option that sets a number.
+
+    @param options: A dataclass, such as L{Limits<txfcgi.server.limits.Limits>}.
+    @param name: The name of a field of it. The C{help} in its metadata says what it is for.
+    @param option: The name of the option.
+
+    @return: The option, as C{optParameters} has it.
+    """
+    [field] = [field for field in dataclasses.fields(options) if field.name == name]
+    hint = get_type_hints(options)[name]
+    kinds = get_args(hint) or (hint,)
+    kind = float if float in kinds else int
+    return numberOption(option, field.default, field.metadata["help"], kind, NoneType in kinds)
 
 
 DRAIN_TIMEOUT = numberOption(

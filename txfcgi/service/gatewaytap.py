@@ -19,20 +19,11 @@ from twisted.web.resource import IResource
 from txfcgi.client.client import Client, FastCGIClient
 from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
 from txfcgi.client.scgi import SCGIClient
-from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, numberOption, optionName
+from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
 from txfcgi.service.errors import BadEndpoint
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
 from txfcgi.web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
-
-_TIMEOUT_HELP = {
-    "connect": "Seconds for a connection to the back end to be made",
-    "poolWait": "Seconds to wait for a connection when all are busy",
-    "write": "Seconds without the back end taking any of a request",
-    "firstByte": "Seconds from the end of a request to the first byte of the answer",
-    "betweenBytes": "Seconds between two pieces of an answer",
-    "total": "Seconds for a request, whatever happens",
-}
 
 
 def timeoutOption(name: str) -> str:
@@ -45,13 +36,7 @@ def timeoutOption(name: str) -> str:
 
 
 TIMEOUT_PARAMETERS = [
-    numberOption(
-        timeoutOption(field.name),
-        getattr(Timeouts(), field.name),
-        _TIMEOUT_HELP[field.name],
-        float,
-        none=True,
-    )
+    fieldOption(Timeouts, field.name, timeoutOption(field.name))
     for field in dataclasses.fields(Timeouts)
 ]
 
@@ -79,9 +64,7 @@ class Options(CommandOptions):
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
         ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
-        numberOption(
-            "max-body-bytes", None, "The bytes that a request body may have", int, none=True
-        ),
+        fieldOption(GatewayOptions, "bodyBytes", "max-body-bytes"),
         [
             "unknown-length",
             None,
@@ -89,12 +72,7 @@ class Options(CommandOptions):
             "What to do with a body of unknown length: spool, stream or refuse it",
             _unknownLength,
         ],
-        numberOption(
-            "max-connections",
-            ClientOptions().maxConnections,
-            "Connections to each back end",
-            int,
-        ),
+        fieldOption(ClientOptions, "maxConnections", "max-connections"),
         DRAIN_TIMEOUT,
         *TIMEOUT_PARAMETERS,
     ]

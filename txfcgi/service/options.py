@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -20,7 +19,7 @@ from txfcgi.client.client import Client
 from txfcgi.errors import CannotServe
 from txfcgi.server.admission import AllowList, BadAllowList, peerCheck
 from txfcgi.server.limits import Limits
-from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, numberOption, optionName
+from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
 from txfcgi.service.errors import BadEndpoint, CannotLoad
 from txfcgi.service.listen import Description, endpointFromText
 from txfcgi.service.loading import loadApplication
@@ -47,42 +46,17 @@ def _isFlag(field: dataclasses.Field[Any]) -> bool:
     return isinstance(field.default, bool)
 
 
-def _explanations() -> dict[str, str]:
-    """
-    @return: What the documentation of L{Limits} says of each field, in the words of a command line.
-    """
-    names = {field.name: f"--{_optionName(field)}" for field in dataclasses.fields(Limits)}
-
-    def plain(found: re.Match[str]) -> str:
-        return names.get(found[1], found[1]).replace("None", "none")
-
-    found = re.findall(r"@ivar (\w+): (.*?)(?=\n\s*(?:@|\n|$))", Limits.__doc__ or "", re.DOTALL)
-    return {
-        name: re.sub(r"[A-Z]\{(.*?)\}", plain, " ".join(text.split())).rstrip(".")
-        for name, text in found
-    }
-
-
-def _limitOptions() -> tuple[list[list[Any]], list[list[Any]]]:
-    """
-    @return: An option for each field of L{Limits}: those with a number, and those without.
-    """
-    explanations = _explanations()
-    parameters: list[list[Any]] = []
-    flags: list[list[Any]] = []
-    for field in dataclasses.fields(Limits):
-        name = _optionName(field)
-        text = explanations.get(field.name, field.name)
-        if _isFlag(field):
-            flags.append([name, None, text])
-        else:
-            none = "None" in str(field.type)
-            kind = float if "float" in str(field.type) else int
-            parameters.append(numberOption(name, field.default, text, kind, none))
-    return parameters, flags
-
-
-LIMIT_PARAMETERS, LIMIT_FLAGS = _limitOptions()
+#: An option for each field of L{Limits}: those with a number, and those without.
+LIMIT_PARAMETERS = [
+    fieldOption(Limits, field.name, _optionName(field))
+    for field in dataclasses.fields(Limits)
+    if not _isFlag(field)
+]
+LIMIT_FLAGS = [
+    [_optionName(field), None, field.metadata["help"]]
+    for field in dataclasses.fields(Limits)
+    if _isFlag(field)
+]
 
 
 class ServerOptions(CommandOptions):

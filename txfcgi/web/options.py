@@ -35,7 +35,7 @@ class ErrorPage(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class GatewayOptions:
     """
-    The options of a gateway.
+    The options of a gateway. What bounds something says so in its metadata (C{help}).
 
     @ivar params: Params that every request gets. They win over those that are made of the request.
     @ivar addParams: Called with each request and its params, which it may change. Use it to pass
@@ -51,8 +51,6 @@ class GatewayOptions:
     @ivar passHeaders: Names of the only request headers that are passed on; L{None} for all.
         Content-Type and Host are, in any case.
     @ivar dropResponseHeaders: Names of response headers that no browser gets to see.
-    @ivar bodyBytes: How many bytes a request body may have; a longer one is refused with status
-        413.
     @ivar sendfileRoot: A folder. A response with the header X-Sendfile (the path of a file) or
         X-Accel-Redirect (its path from this folder) is answered with that file, if it is in there.
         Without it, these headers mean nothing.
@@ -71,7 +69,9 @@ class GatewayOptions:
     dropHeaders: Collection[str] = ()
     passHeaders: Collection[str] | None = None
     dropResponseHeaders: Collection[str] = ()
-    bodyBytes: int | None = None
+    bodyBytes: int | None = field(
+        default=None, metadata={"help": "Bytes of a request body. A longer one gets a 413"}
+    )
     sendfileRoot: str | None = None
     localRedirects: int = 10
     interceptErrors: Collection[int] = ()
