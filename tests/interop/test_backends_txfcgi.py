@@ -71,7 +71,7 @@ class TestOurselves(BackendCase):
 
     async def test_interleaved(self) -> None:
         """
-        The answer begins while the request is still being sent (row F9).
+        The answer begins while the request is still being sent.
         """
         queue: DeferredQueue[bytes] = DeferredQueue()
 

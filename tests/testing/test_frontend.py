@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -17,47 +17,16 @@ from txfcgi import (
     Limits,
     Overloaded,
     Request,
-    RequestAborted,
     Response,
     Role,
     SCGIServerFactory,
     roles,
 )
-from txfcgi.errors import BadResponse, ConnectionClosed, ParamTooLarge
-from txfcgi.testing import CutOff, MemoryFrontEnd, MemoryResponse
-from txfcgi.wire.records import (
-    AbortRequest,
-    EndRequest,
-    GetValues,
-    GetValuesResult,
-    ProtocolStatus,
-    Stdin,
-)
+from txfcgi.errors import ConnectionClosed, ParamTooLarge
+from txfcgi.testing import MemoryFrontEnd
+from txfcgi.wire.records import GetValues, GetValuesResult, ProtocolStatus
 
-
-async def echo(request: Request) -> Response:
-    """
-    Say what was asked.
-    """
-    body = await request.stdin.read()
-    return Response(200, {"X-Path": request.pathInfo}, request.method.encode() + b" " + body)
-
-
-class Held:
-    """
-    An app that answers when it is told to.
-    """
-
-    def __init__(self) -> None:
-        self.requests: list[Any] = []
-        self.results: list[Deferred[Any]] = []
-        self.cancelled: list[str] = []
-
-    def __call__(self, request: Request) -> Deferred[Any]:
-        self.requests.append(request)
-        result: Deferred[Any] = Deferred(lambda _: self.cancelled.append(request.uri))
-        self.results.append(result)
-        return result
+from .apps import Held, echo
 
 
 class AnswerTests(SynchronousTestCase):
@@ -243,74 +212,6 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(frontEnd.clock.getDelayedCalls(), [])
 
 
-class FailureTests(SynchronousTestCase):
-    """
-    Answers that are none.
-    """
-
-    def test_brokenOff(self) -> None:
-        """
-        An app that fails in the middle of its answer.
-        """
-
-        def body() -> Any:
-            yield b"so far"
-            raise RuntimeError("broken")
-
-        for protocol in ("fastcgi", "scgi"):
-            frontEnd = MemoryFrontEnd(
-                lambda request: Response(200, {}, body()),
-                protocol,
-                testCase=self,
-            )
-            failure = self.failureResultOf(frontEnd.get(), CutOff)
-            self.assertTrue(failure.value.stdout.endswith(b"so far"))
-            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-
-    def test_closedByApp(self) -> None:
-        """
-        An app's server that closes without an answer.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, testCase=self)
-        asked = frontEnd.get()
-        frontEnd.links[0].transport.abortConnection()
-        frontEnd.pump()
-        self.failureResultOf(asked, BadResponse)
-        self.assertEqual(app.cancelled, ["/"])
-
-    def test_notFastCGI(self) -> None:
-        """
-        An app's server that breaks the protocol.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, testCase=self)
-        asked = frontEnd.get()
-        frontEnd.links[0].transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        frontEnd.clock.advance(0)
-        self.failureResultOf(asked, BadResponse)
-
-    def test_badAnswers(self) -> None:
-        """
-        Answers without a head, with half of one, and with less than they declare.
-        """
-        for output, kind in (
-            (b"", BadResponse),
-            (b"Status: 200\r\n", BadResponse),
-            (b"\r\n", BadResponse),
-            (b"Content-Length: 9\r\n\r\nhello", CutOff),
-        ):
-            app = Held()
-            frontEnd = MemoryFrontEnd(app)
-            asked = frontEnd.get()
-            link = frontEnd.links[0]
-            for part in link.protocol.wire.send(1, 6, output):  # type: ignore[arg-type]
-                link.transport.write(bytes(part))
-            link.transport.write(link.protocol.wire.end(1))
-            frontEnd.clock.advance(0)
-            self.failureResultOf(asked, kind)
-
-
 class OrderTests(SynchronousTestCase):
     """
     Who is called when.
@@ -397,160 +298,6 @@ class OrderTests(SynchronousTestCase):
         self.assertNoResult(asked)
         frontEnd.clock.advance(1)
         self.assertEqual(len(self.successResultOf(asked).body), 100_000)
-
-
-class LeavingTests(SynchronousTestCase):
-    """
-    Browsers that leave, and connections that break.
-    """
-
-    def left(self, server: Any, **options: Any) -> tuple[MemoryFrontEnd, Held]:
-        """
-        A browser that leaves as soon as its request is out.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server=server, testCase=self, **options)
-        self.failureResultOf(frontEnd.get("/left", abortAfter=0), RequestAborted)
-        return frontEnd, app
-
-    def test_closes(self) -> None:
-        """
-        nginx closes the connection.
-        """
-        frontEnd, app = self.left("nginx")
-        self.assertEqual(app.cancelled, ["/left"])
-        self.assertTrue(frontEnd.links[0].lost)
-
-    def test_closesOnOutput(self) -> None:
-        """
-        Apache closes it when the app writes.
-        """
-        frontEnd, app = self.left("apache")
-        self.assertEqual(app.cancelled, [])
-        app.requests[0].stdout.write(b"Content-Type: text/plain\r\n\r\nhello")
-        frontEnd.clock.advance(0)
-        self.assertEqual(app.cancelled, ["/left"])
-        self.assertTrue(frontEnd.links[0].lost)
-
-    def test_aborts(self) -> None:
-        """
-        A plain web server sends ABORT_REQUEST, and keeps the connection.
-        """
-        frontEnd, app = self.left("plain")
-        self.assertEqual(app.cancelled, ["/left"])
-        self.assertFalse(frontEnd.links[0].lost)
-        passed = frontEnd.links[0].passed(1, 0)
-        self.assertEqual(
-            [each.record for each in passed][-3:],
-            [AbortRequest(1), *[each.record for each in passed][-2:]],
-        )
-        self.assertEqual(passed[-1].record, EndRequest(1))
-
-    def test_cancel(self) -> None:
-        """
-        Cancelling the Deferred is leaving.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
-        asked = frontEnd.get()
-        asked.cancel()
-        frontEnd.pump()
-        self.failureResultOf(asked, CancelledError)
-        self.assertEqual(app.cancelled, ["/"])
-
-    def test_afterSomeBytes(self) -> None:
-        """
-        A browser that leaves in the middle of an answer.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
-        asked = frontEnd.get(abortAfter=40)
-        app.requests[0].stdout.write(b"Content-Type: text/plain\r\n\r\n")
-        self.assertNoResult(asked)
-        app.requests[0].stdout.write(b"enough of it")
-        frontEnd.clock.advance(0)
-        self.failureResultOf(asked, RequestAborted)
-        self.assertEqual(app.cancelled, ["/"])
-
-    def test_afterAllBytes(self) -> None:
-        """
-        A browser that was to leave later than the answer came gets it.
-        """
-        frontEnd = MemoryFrontEnd(echo, testCase=self)
-        self.assertEqual(self.successResultOf(frontEnd.get(abortAfter=1000)).code, 200)
-
-    def test_leave(self) -> None:
-        """
-        A browser that leaves in the middle of its upload; nothing is sent for it any more.
-        """
-        frontEnd = MemoryFrontEnd(Held(), testCase=self)
-        upload = frontEnd.start(length=10)
-        upload.send(b"12345")
-        upload.leave()
-        upload.leave()
-        frontEnd.pump()
-        upload.send(b"67890")
-        upload.close()
-        self.failureResultOf(upload.response, RequestAborted)
-        passed = [each.record for each in frontEnd.links[0].passed(1, 0) if each.toApp]
-        self.assertEqual(passed[-2:], [Stdin(1, b"12345"), AbortRequest(1)])
-
-    def test_loses(self) -> None:
-        """
-        A connection that breaks anywhere in a request.
-        """
-        for size in (0, 1, 8, 100, 1000):
-            frontEnd = MemoryFrontEnd(Held(), testCase=self)
-            asked = frontEnd.post("/", bytes(2000), loseAfter=size)
-            self.failureResultOf(asked, ConnectionClosed)
-
-    def test_losesAll(self) -> None:
-        """
-        A web server that crashes.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
-        asked = [frontEnd.get("/1"), frontEnd.get("/2")]
-        frontEnd.lose()
-        for one in asked:
-            self.failureResultOf(one, ConnectionClosed)
-        self.assertEqual(app.cancelled, ["/1", "/2"])
-
-    def test_disconnects(self) -> None:
-        """
-        A web server that closes what it does not use.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
-        first, second = frontEnd.get("/1"), frontEnd.get("/2")
-        app.results[0].callback(Response())
-        self.successResultOf(first)
-        frontEnd.disconnect()
-        self.assertEqual([link.lost for link in frontEnd.links], [True, False])
-        app.results[1].callback(Response())
-        self.successResultOf(second)
-        self.successResultOf(self.asked(frontEnd, app))
-
-    def asked(self, frontEnd: MemoryFrontEnd, app: Held) -> Deferred[MemoryResponse]:
-        """
-        A request that is answered at once.
-        """
-        asked = frontEnd.get()
-        app.results[-1].callback(Response())
-        return asked
-
-    def test_oneOfSeveral(self) -> None:
-        """
-        HAProxy drops what comes for a browser that left while others use the connection.
-        """
-        app = Held()
-        frontEnd = MemoryFrontEnd(app, server="haproxy", multiplex=True, testCase=self)
-        stays, leaves = frontEnd.get("/stays"), frontEnd.get("/leaves")
-        leaves.cancel()
-        self.failureResultOf(leaves, CancelledError)
-        app.results[1].callback(Response(200, {}, b"for nobody"))
-        app.results[0].callback(Response(200, {}, b"hello"))
-        self.assertEqual(self.successResultOf(stays).body, b"hello")
 
 
 class SettingsTests(SynchronousTestCase):
