@@ -4,16 +4,19 @@ What every test is held to, a plain function no less than a trial C{TestCase}.
 Trial's asynchronous C{TestCase} fails a test that leaves a delayed call or a socket in the reactor,
 or that lets an error be logged unseen. Plain functions, and in part C{SynchronousTestCase}, would
 pass over the same mistakes; here they do not. And no test can be skipped: what can't run has
-failed, and says what it lacks.
+failed, and says what it lacks. A run that leaves files in the checkout has failed, too.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Final
 from unittest import TestCase
 
 import pytest
@@ -25,6 +28,28 @@ from zope.interface import implementer
 # Nothing depends on how fast a machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# What tools keep in a checkout from one run to the next.
+KEPT: Final = (
+    ".coverage*",
+    ".git",
+    ".hypothesis",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".venv",
+    "__pycache__",
+    "*.egg-info",
+    "_build",
+    "build",
+    "dist",
+    "dropin.cache",
+    "htmlcov",
+    "venv",
+)
+BEFORE: Final = pytest.StashKey[set[Path]]()
+LEFT: Final = pytest.StashKey[list[Path]]()
 
 
 @implementer(ILogObserver)
@@ -159,3 +184,77 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"no test is skipped here: {collector.nodeid}: {report.longrepr}"
     return report
+
+
+def inCheckout(config: pytest.Config) -> set[Path]:
+    """
+    All files and folders of the checkout, without those that tools keep there, and without pytest's
+    own temporary folder if somebody put it there.
+    """
+    basetemp = config.getoption("basetemp")
+    temporary = None if basetemp is None else Path(basetemp).resolve()
+    found: set[Path] = set()
+    for name, folders, files in os.walk(config.rootpath):
+        folder = Path(name)
+        folders[:] = [each for each in folders if not kept(each) and folder / each != temporary]
+        found.update(folder / each for each in folders)
+        found.update(folder / each for each in files if not kept(each))
+    return found
+
+
+def kept(name: str) -> bool:
+    """
+    Whether a file or folder is one that tools keep in a checkout.
+    """
+    return any(fnmatch(name, pattern) for pattern in KEPT)
+
+
+def tracked(folder: Path) -> set[Path]:
+    """
+    What git knows of: a file that came with a change of branch was not left by a test.
+    """
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    files = {folder / name for name in done.stdout.split("\0") if name}
+    return files.union(*(file.parents for file in files))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """
+    Look at the checkout before the first test; where tests run in several processes, once for all.
+    """
+    if not hasattr(session.config, "workerinput"):
+        session.config.stash[BEFORE] = inCheckout(session.config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """
+    Fail the run if something is in the checkout now that was not there before.
+    """
+    before = session.config.stash.get(BEFORE, None)
+    if before is None:
+        return
+    left = inCheckout(session.config) - before
+    if left:
+        left -= tracked(session.config.rootpath)
+    # Of a folder with all that is in it, the folder is enough.
+    session.config.stash[LEFT] = sorted(path for path in left if path.parent not in left)
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """
+    Name what was left in the checkout.
+    """
+    left = config.stash.get(LEFT, [])
+    if left:
+        terminalreporter.section("left in the checkout", red=True)
+        for path in left:
+            terminalreporter.line(
+                f"{path.relative_to(config.rootpath)} is new; tests write to temporary folders "
+                "only (tmp_path, or folderFor of tests/folders.py)"
+            )

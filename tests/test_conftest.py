@@ -4,6 +4,7 @@ What conftest.py holds every test to, shown with tests that fall short of it.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,13 +96,14 @@ class Two(One): pass
 """
 
 
-def run(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
+def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     """
     Run a test file under our conftest.py, in a process of its own.
     """
     pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text("utf-8"))
     pytester.makepyfile(HEAD + source)
-    return pytester.runpytest_subprocess("-p", "no:twisted", "-p", "no:cacheprovider", "-Werror")
+    chosen = ["-p", "no:twisted", "-p", "no:cacheprovider", "-Werror", *options]
+    return pytester.runpytest_subprocess(*chosen)
 
 
 @pytest.mark.parametrize("source", WRONG.values(), ids=WRONG.keys())
@@ -120,3 +122,48 @@ def test_passes(pytester: pytest.Pytester) -> None:
     What is right passes.
     """
     run(pytester, RIGHT).assert_outcomes(passed=5)
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "distributed"])
+def test_leftInCheckout(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """
+    A run fails when a test leaves a file in the checkout, though all tests pass; it names the
+    folder that trial's C{mktemp} makes, and the file.
+    """
+    source = """
+class Some(TestCase):
+    def test_it(self): self.mktemp()
+def test_plain():
+    with open("left.txt", "w"): pass
+"""
+    result = run(pytester, source, *options)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines_random(["left.txt is new; *", "test_leftInCheckout is new; *"])
+
+
+def test_changedInCheckout(pytester: pytest.Pytester) -> None:
+    """
+    What git has, what tools keep, and what is gone again was not left.
+    """
+    source = """
+import subprocess
+def test_it(tmp_path):
+    subprocess.run(["git", "init", "-q"], check=True)
+    with open("tracked.txt", "w"): pass
+    subprocess.run(["git", "add", "tracked.txt"], check=True)
+    os.mkdir("__pycache__")
+    with open(".coverage.1", "w"), open("gone.txt", "w"): pass
+    os.remove("gone.txt")
+"""
+    assert run(pytester, source).ret == pytest.ExitCode.OK
+
+
+def test_trialsFoldersAreIgnored() -> None:
+    """
+    A folder that trial's C{mktemp} made, perhaps with a key in it, is never committed by mistake.
+    """
+    folder = "tests.client.test_tls/TLSTests/test_it/key.pem"
+    checkout = Path(__file__).parent.parent
+    command = ["git", "check-ignore", "--no-index", "-q", folder]
+    assert subprocess.run(command, cwd=checkout, check=False).returncode == 0
