@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import Interface
 
 from ..errors import (
     CantMultiplex,
@@ -38,6 +39,27 @@ from .response import Allow, Deny, Response
 # A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
 # coroutine of one of them.
 App = Callable[[Any], Any]
+
+
+class IStartsAndStops(Interface):
+    """
+    An app that has to do something before its first request, and after its last one. C{twistd},
+    L{serve<txfcgi.serve>} and the test kit call both; a program that listens by itself does so too.
+    """
+
+    def startup() -> object:
+        """
+        Get ready. Nothing is accepted before this has ended; where it fails, the start fails.
+
+        @return: Anything, or a Deferred or coroutine that ends when the app is ready.
+        """
+
+    def shutdown() -> object:
+        """
+        Let go of everything. No request is running any more, and none will come.
+
+        @return: Anything, or a Deferred or coroutine that ends when that is done.
+        """
 
 
 def roles(
