@@ -128,6 +128,20 @@ class TestImports:
         ]
         assert wrong == []
 
+    def test_relative(self, path: Path) -> None:
+        """
+        Modules of ours are imported by where they are from here, all in one style.
+        """
+        tree = ast.parse((CHECKOUT / path).read_text("utf-8"))
+        wrong = [
+            f"{path}:{node.lineno} imports from {node.module}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            and node.level == 0
+            and f"{node.module}.".startswith("txfcgi.")
+        ]
+        assert wrong == []
+
     def test_noReactorAtTheTop(self, path: Path) -> None:
         """
         Importing txfcgi never installs a reactor: the reactor is an argument, or imported when it

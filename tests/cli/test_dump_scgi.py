@@ -18,7 +18,7 @@ from zope.interface import directlyProvides, implementer
 
 from txfcgi import Request, Response
 from txfcgi.cli.printer import Listing, Printer
-from txfcgi.cli.relay import Half, TapFactory
+from txfcgi.cli.relay import Half, RelayFactory
 from txfcgi.cli.scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.scgi import SCGIClient
@@ -282,7 +282,7 @@ class EndTests(SynchronousTestCase):
                 made.append(factory)
                 return connected
 
-        factory = TapFactory(Endpoint(), lambda number, toApp: Printer(Listing(print)), print)
+        factory = RelayFactory(Endpoint(), lambda number, toApp: Printer(Listing(print)), print)
         half: Any = factory.buildProtocol(None)
         half.makeConnection(StringTransport())
         other = made[0].buildProtocol(None)

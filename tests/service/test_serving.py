@@ -20,15 +20,20 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txfcgi.errors import CannotServe
 from txfcgi.server.admission import AllowList
+from txfcgi.server.fastcgi import FastCGIServerFactory
+from txfcgi.server.interfaces import IDrains
+from txfcgi.server.scgi import SCGIServerFactory
 from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
 from txfcgi.service.signals import STOP_SIGNALS, StopSignals
+from txfcgi.web.streaming import StreamingSite
 
 
 class Reactor(MemoryReactorClock):
@@ -88,6 +93,7 @@ class Endpoint:
         return self.result
 
 
+@implementer(IDrains)
 class DrainingFactory(Factory):
     """
     A factory that remembers how it was drained.
@@ -144,6 +150,18 @@ class ServingTests(SynchronousTestCase):
         It is a service.
         """
         verifyObject(IService, self.serving())
+
+    def test_whatIsServed(self) -> None:
+        """
+        All that it is given to serve can be drained.
+        """
+        for factory in (
+            self.factory,
+            FastCGIServerFactory(print, clock=self.reactor),
+            SCGIServerFactory(print, clock=self.reactor),
+            StreamingSite(Resource(), reactor=self.reactor),
+        ):
+            verifyObject(IDrains, factory)
 
     def test_bothStarts(self) -> None:
         """

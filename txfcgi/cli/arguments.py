@@ -6,20 +6,65 @@ from __future__ import annotations
 
 import json
 import re
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from argparse import (
+    Action,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from txfcgi.client.client import Client, FastCGIClient
-from txfcgi.client.options import ClientOptions, RetryPolicy, Timeouts
-from txfcgi.client.scgi import SCGIClient
+from ..client.client import Client, FastCGIClient
+from ..client.options import ClientOptions, RetryPolicy, Timeouts
+from ..client.scgi import SCGIClient
+from .console import Console
 
 # What a person is likely to type for an endpoint.
 ENDPOINT_HELP = (
     "where the back end is: host:port, the path of a Unix socket, or any Twisted endpoint such as "
     "unix:/run/php/php-fpm.sock"
 )
+
+
+#: Runs a command in the reactor, and gives back the exit status.
+Run = Callable[[Any, Namespace, Console], Coroutine[Any, Any, int]]
+
+
+class Commands:
+    """
+    The commands of a program. Each of them has a parser of its own.
+    """
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        """
+        @param parser: That of the program.
+        """
+        self._parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(self, name: str, run: Run, *, help: str, about: str, examples: str) -> ArgumentParser:
+        """
+        Add a command.
+
+        @param run: Runs it.
+        @param help: What it does, in one line.
+        @param about: The same at length, for its own C{--help}.
+        @param examples: What stands below the options there.
+
+        @return: What reads its arguments.
+        """
+        parser = self._parsers.add_parser(
+            name,
+            help=help,
+            description=about,
+            epilog=examples,
+            formatter_class=RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        parser.set_defaults(run=run)
+        return parser
 
 
 def endpoint(text: str) -> str:

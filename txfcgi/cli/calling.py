@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath
-from txfcgi.client.response import ClientResponse
-from txfcgi.errors import InvalidRequest, RequestFailed, TxFCGIError
-from txfcgi.wire.records import Role
-
-from .arguments import addEndpoint, addParams, addSCGI, addTimeout, clientFor, header
+from ..cgiparams import PHPFPM, cgiParams, decodedPath
+from ..client.response import ClientResponse
+from ..errors import InvalidRequest, RequestFailed, TxFCGIError
+from ..wire.records import Role
+from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor, header
 from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
 
 _ROLES: Final = {role.name.lower(): role for role in Role}
@@ -43,7 +42,7 @@ _CALL: Final = """examples:
 """
 
 
-def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+def add(commands: Commands) -> None:
     """
     Add the three commands.
     """
@@ -52,10 +51,10 @@ def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> 
         ("post", "make a POST request", _POST),
         ("call", "make any request, of just the params given", _CALL),
     ):
-        parser = commands.add_parser(
-            name, help=summary, description=summary + "." + _EXIT, epilog=examples, **common
+        parser = commands.add(
+            name, run, help=summary, about=f"{summary}.{_EXIT}", examples=examples
         )
-        parser.set_defaults(run=run, method=name.upper())
+        parser.set_defaults(method=name.upper())
         addEndpoint(parser)
         if name == "call":
             parser.add_argument(

@@ -5,7 +5,7 @@ C{txfcgi dump}: what goes over the wire, recorded or as it goes.
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,15 +14,14 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IListeningPort
 
-from txfcgi.errors import CannotServe
-from txfcgi.service.listen import endpointFromText, explainListenFailure
-from txfcgi.service.serving import EXPECTED_FAILURES
-
-from .arguments import endpoint
+from ..errors import CannotServe
+from ..service.listen import endpointFromText, explainListenFailure
+from ..service.serving import EXPECTED_FAILURES
+from .arguments import Commands, endpoint
 from .console import FAILED, OK, USAGE, Console
 from .fastcgi import RecordPrinter
 from .printer import Listing, Printer
-from .relay import TapFactory
+from .relay import RelayFactory
 from .scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
 
 _ABOUT: Final = """show FastCGI records, or SCGI requests and responses: those in a file, or,
@@ -43,18 +42,17 @@ _EXAMPLES: Final = """examples:
 _PIECE: Final = 65_536
 
 
-def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+def add(commands: Commands) -> None:
     """
     Add the command.
     """
-    parser = commands.add_parser(
+    parser = commands.add(
         "dump",
+        run,
         help="show what goes over the wire, recorded or as it passes",
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-        **common,
+        about=_ABOUT,
+        examples=_EXAMPLES,
     )
-    parser.set_defaults(run=run)
     parser.add_argument("file", nargs="?", help="a recorded byte stream of one way; - for stdin")
     parser.add_argument("--hex", action="store_true", help="the file is in hexadecimal")
     parser.add_argument(
@@ -129,7 +127,7 @@ async def _pass(
     """
     Stand between a web server and an app, until the process is told to end.
     """
-    factory = TapFactory(clientFromString(reactor, args.connect), printer, console.say)
+    factory = RelayFactory(clientFromString(reactor, args.connect), printer, console.say)
     try:
         listening = endpointFromText(reactor, args.listen)
         port: IListeningPort = await maybeDeferred(listening.listen, factory)

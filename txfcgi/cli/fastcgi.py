@@ -4,9 +4,9 @@ L{RecordPrinter}: FastCGI records as lines of text.
 
 from __future__ import annotations
 
-from txfcgi.errors import TxFCGIError
-from txfcgi.wire.pairs import decodePairs
-from txfcgi.wire.records import (
+from ..errors import TxFCGIError
+from ..wire.pairs import decodePairs
+from ..wire.records import (
     AbortRequest,
     AnyRecord,
     BeginRequest,
@@ -23,7 +23,6 @@ from txfcgi.wire.records import (
     interpret,
     nameOfType,
 )
-
 from .console import readable
 from .printer import HELD, Listing, OutputPrinter, Printer
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from txfcgi import __version__
-
+from .. import __version__
 from . import calling, dump, ping, values
+from .arguments import Commands
 from .console import FAILED, Console
 
 _EXAMPLES = """examples:
@@ -39,10 +39,9 @@ def makeParser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"txfcgi {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    common = {"formatter_class": RawDescriptionHelpFormatter, "allow_abbrev": False}
+    commands = Commands(parser)
     for module in (calling, ping, values, dump):
-        module.add(commands, common)
+        module.add(commands)
     return parser
 
 

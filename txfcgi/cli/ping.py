@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import json
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
+from argparse import ArgumentTypeError, Namespace
 from typing import Any, Final
 
-from txfcgi.cgiparams import cgiParams, decodedPath
-from txfcgi.errors import InvalidRequest, TxFCGIError
-
-from .arguments import addEndpoint, addParams, addSCGI, addTimeout, clientFor
+from ..cgiparams import cgiParams, decodedPath
+from ..errors import InvalidRequest, TxFCGIError
+from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor
 from .console import FAILED, OK, Console, readable
 
 _ABOUT: Final = """ask a back end for something, and say whether it is well.
@@ -37,18 +36,13 @@ def statuses(text: str) -> range:
     return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
-def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+def add(commands: Commands) -> None:
     """
     Add the command.
     """
-    parser = commands.add_parser(
-        "ping",
-        help="ask whether a back end is well",
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-        **common,
+    parser = commands.add(
+        "ping", run, help="ask whether a back end is well", about=_ABOUT, examples=_EXAMPLES
     )
-    parser.set_defaults(run=run)
     addEndpoint(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--uri", default="/", help="what to ask for (default: /)")

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from txfcgi.errors import MalformedHead, TxFCGIError
-from txfcgi.wire.cgi import HeadReader, ResponseHead
-
+from ..errors import MalformedHead, TxFCGIError
 from ..masking import masked
+from ..wire.cgi import HeadReader, ResponseHead
 from .console import readable
 
 # What is held of params, and of a response's head, to show them whole.

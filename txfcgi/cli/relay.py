@@ -10,14 +10,12 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import (
     IAddress,
-    IConsumer,
     IHalfCloseableProtocol,
     INegotiated,
-    IPushProducer,
     IStreamClientEndpoint,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -39,19 +37,26 @@ class Half(Protocol):
         self._printer = printer
         self.closed: Deferred[None] = Deferred()
 
+    @property
+    def tcp(self) -> Connection:
+        """
+        The transport. Whatever its kind, it has what a TCP connection has.
+        """
+        return cast(Connection, self.transport)
+
     def joinTo(self, other: Half) -> None:
         """
         Send what comes here there, no faster than it is taken.
         """
         self.other = other
-        cast(IConsumer, other.transport).registerProducer(cast(IPushProducer, self.transport), True)
+        other.tcp.registerProducer(self.tcp, True)
 
     def dataReceived(self, data: bytes) -> None:
         """
         Pass bytes on, and show them.
         """
-        assert self.other is not None and self.other.transport is not None
-        self.other.transport.write(data)
+        assert self.other is not None
+        self.other.tcp.write(data)
         self._printer.receive(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -60,13 +65,12 @@ class Half(Protocol):
         """
         self._printer.end()
         if self.other is not None:
-            other: Any = self.other.transport
-            other.unregisterProducer()
-            other.loseConnection()
+            self.other.tcp.unregisterProducer()
+            self.other.tcp.loseConnection()
         self.closed.callback(None)
 
 
-class TapFactory(Factory):
+class RelayFactory(Factory):
     """
     Passes each connection on to an endpoint.
     """
@@ -119,11 +123,11 @@ class TapFactory(Factory):
         def connected(other: Half) -> None:
             other.joinTo(half)
             half.joinTo(other)
-            cast(IPushProducer, half.transport).resumeProducing()
+            half.tcp.resumeProducing()
 
         def failed(failure: Failure) -> None:
             self._say(f"{half.number}: no connection to the app: {readable(str(failure.value))}")
-            cast(ITCPTransport, half.transport).abortConnection()
+            half.tcp.abortConnection()
 
         connecting.addCallbacks(connected, failed)
         connecting.addBoth(lambda _: self._connecting.discard(connecting))
@@ -137,7 +141,7 @@ class TapFactory(Factory):
         halves = list(self._open)
         for half in halves:
             if half.transport is not None:
-                cast(ITCPTransport, half.transport).abortConnection()
+                half.tcp.abortConnection()
         await DeferredList([half.closed for half in halves])
 
 
@@ -149,7 +153,7 @@ class Accepted(Half):
 
     connecting: Deferred[Any] | None = None
 
-    def __init__(self, factory: TapFactory, printer: Printer, number: int) -> None:
+    def __init__(self, factory: RelayFactory, printer: Printer, number: int) -> None:
         super().__init__(printer)
         self._factory = factory
         self.number = number
@@ -158,7 +162,7 @@ class Accepted(Half):
         """
         Read nothing before there is somebody to take it.
         """
-        cast(IPushProducer, self.transport).pauseProducing()
+        self.tcp.pauseProducing()
         self._factory.connect(self)
 
     def readConnectionLost(self) -> None:
@@ -168,10 +172,10 @@ class Accepted(Half):
         assert self.other is not None
         if self.other.closed.called:
             return
-        other: Any = self.other.transport
+        other = self.other.tcp
         other.unregisterProducer()
-        if INegotiated.providedBy(other):
-            other.loseConnection()
+        if INegotiated.providedBy(self.other.transport):
+            self.other.tcp.loseConnection()
         else:
             other.loseWriteConnection()
 

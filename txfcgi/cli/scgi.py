@@ -4,8 +4,8 @@ L{RequestPrinter} and L{ResponsePrinter}: an SCGI request, and its answer, as li
 
 from __future__ import annotations
 
-from txfcgi.errors import MalformedParams
-from txfcgi.wire.events import (
+from ..errors import MalformedParams
+from ..wire.events import (
     ConnectionFailed,
     DataReceived,
     Event,
@@ -13,10 +13,9 @@ from txfcgi.wire.events import (
     RequestRefused,
     StreamEnded,
 )
-from txfcgi.wire.params import Params, SCGIParams
-from txfcgi.wire.records import VERSION
-from txfcgi.wire.scgiserver import ServerConnection
-
+from ..wire.params import Params, SCGIParams
+from ..wire.records import VERSION
+from ..wire.scgiserver import ServerConnection
 from .printer import Listing, OutputPrinter, Printer
 
 

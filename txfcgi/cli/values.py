@@ -4,14 +4,13 @@ C{txfcgi values}: what an application says of itself (GET_VALUES, FastCGI 1.0, s
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from typing import Any, Final
 
-from txfcgi.client.bare import VALUES
-from txfcgi.client.client import FastCGIClient
-from txfcgi.errors import TxFCGIError
-
-from .arguments import addEndpoint, addTimeout, clientOptions
+from ..client.bare import VALUES
+from ..client.client import FastCGIClient
+from ..errors import TxFCGIError
+from .arguments import Commands, addEndpoint, addTimeout, clientOptions
 from .console import FAILED, OK, Console, readable
 
 _ABOUT: Final = """ask an application for its variables (FCGI_GET_VALUES), and print those that it
@@ -23,18 +22,13 @@ _EXAMPLES: Final = """examples:
 """
 
 
-def add(commands: _SubParsersAction[ArgumentParser], common: dict[str, Any]) -> None:
+def add(commands: Commands) -> None:
     """
     Add the command.
     """
-    parser = commands.add_parser(
-        "values",
-        help="ask an application for its variables",
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-        **common,
+    parser = commands.add(
+        "values", run, help="ask an application for its variables", about=_ABOUT, examples=_EXAMPLES
     )
-    parser.set_defaults(run=run)
     addEndpoint(parser)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"the variables (default: {' '.join(VALUES)})"

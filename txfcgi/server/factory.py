@@ -12,8 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from .application import App, Application, Overload
+from .interfaces import IDrains
 from .limits import Limits
 from .protocol import ServerProtocol
 from .watch import TICK
@@ -21,6 +23,7 @@ from .watch import TICK
 T = TypeVar("T")
 
 
+@implementer(IDrains)
 class ServerFactory(Factory):
     """
     Serves an app to web servers, whatever the protocol.

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, get_args, get_type_hints
 
 from twisted.python.usage import Options, UsageError
 
-from txfcgi import __version__
-from txfcgi.errors import CannotServe
-from txfcgi.service.errors import CannotStart
+from .. import __version__
+from ..errors import CannotServe
+from .errors import CannotStart
 
 
 def optionName(name: str) -> str:

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 
-from txfcgi.client.client import Client
-from txfcgi.service.errors import CannotListen, CannotStart
-from txfcgi.service.serving import PUBLIC_HTTP, Serving
-from txfcgi.service.sockets import UNIXListener, UNIXSocketOptions, listenUNIX
-from txfcgi.web import GatewayOptions, GatewayResource, StreamingSite
+from ..client.client import Client
+from ..server.interfaces import IDrains
+from ..web import GatewayOptions, GatewayResource, StreamingSite
+from .errors import CannotListen, CannotStart
+from .serving import PUBLIC_HTTP, Serving
+from .sockets import UNIXListener, UNIXSocketOptions, listenUNIX
 
 
 class Development(Serving):
@@ -36,9 +41,9 @@ class Development(Serving):
     def __init__(
         self,
         reactor: Any,
-        factory: Any,
+        factory: IDrains,
         makeClient: Callable[[Any, IStreamClientEndpoint], Client],
-        endpoints: Any,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         **options: Any,
     ) -> None:
         """

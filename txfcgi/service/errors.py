@@ -4,7 +4,7 @@ What keeps a server from starting. Each message is written for the person who re
 
 from __future__ import annotations
 
-from txfcgi.errors import CannotServe
+from ..errors import CannotServe
 
 
 class CannotLoad(CannotServe):

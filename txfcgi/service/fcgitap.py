@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from txfcgi.client.client import FastCGIClient
-from txfcgi.server.fastcgi import FastCGIServerFactory
-from txfcgi.service.options import ServerOptions, makeService
+from ..client.client import FastCGIClient
+from ..server.fastcgi import FastCGIServerFactory
+from .options import ServerOptions, makeService
 
 __all__ = ["Options", "makeService"]
 

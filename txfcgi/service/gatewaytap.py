@@ -16,14 +16,14 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import UsageError
 from twisted.web.resource import IResource
 
-from txfcgi.client.client import Client, FastCGIClient
-from txfcgi.client.options import ClientOptions, Timeouts, UnknownLength
-from txfcgi.client.scgi import SCGIClient
-from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
-from txfcgi.service.errors import BadEndpoint
-from txfcgi.service.listen import endpointFromText
-from txfcgi.service.serving import Serving
-from txfcgi.web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
+from ..client.client import Client, FastCGIClient
+from ..client.options import ClientOptions, Timeouts, UnknownLength
+from ..client.scgi import SCGIClient
+from ..web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
+from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
+from .errors import BadEndpoint
+from .listen import endpointFromText
+from .serving import Serving
 
 
 def timeoutOption(name: str) -> str:

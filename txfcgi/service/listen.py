@@ -27,9 +27,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from txfcgi.server.admission import isPublic
-from txfcgi.service.errors import BadEndpoint, CannotListen
-from txfcgi.service.sockets import (
+from ..server.admission import isPublic
+from .errors import BadEndpoint, CannotListen
+from .sockets import (
     BACKLOG,
     UNIXListener,
     UNIXSocketOptions,

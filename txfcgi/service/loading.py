@@ -16,7 +16,7 @@ from traceback import StackSummary, TracebackException
 from types import ModuleType
 from typing import Any
 
-from txfcgi.service.errors import CannotLoad
+from .errors import CannotLoad
 
 
 def loadApplication(name: str, directory: str) -> Callable[..., Any]:

@@ -15,16 +15,17 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
-from txfcgi.client.client import Client
-from txfcgi.errors import CannotServe
-from txfcgi.server.admission import AllowList, BadAllowList, peerCheck
-from txfcgi.server.limits import Limits
-from txfcgi.service.commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
-from txfcgi.service.errors import BadEndpoint, CannotLoad
-from txfcgi.service.listen import Description, endpointFromText
-from txfcgi.service.loading import loadApplication
-from txfcgi.service.serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
-from txfcgi.service.welcome import Welcome
+from ..client.client import Client
+from ..errors import CannotServe
+from ..server.admission import AllowList, BadAllowList, peerCheck
+from ..server.interfaces import IDrains
+from ..server.limits import Limits
+from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
+from .errors import BadEndpoint, CannotLoad
+from .listen import Description, endpointFromText
+from .loading import loadApplication
+from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
+from .welcome import Welcome
 
 
 def _optionName(field: dataclasses.Field[Any]) -> str:
@@ -70,7 +71,7 @@ class ServerOptions(CommandOptions):
 
     protocol: ClassVar[str]
     clientFactory: ClassVar[type[Client] | None] = None
-    serverFactory: ClassVar[Callable[..., Any]]
+    serverFactory: ClassVar[Callable[..., IDrains]]
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
@@ -166,7 +167,7 @@ class ServerOptions(CommandOptions):
         except CannotServe as error:
             raise UsageError(str(error)) from error
 
-    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> Any:
+    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> IDrains:
         """
         @param allowFrom: Says whether a peer may connect, or L{None} if all may.
 
@@ -195,7 +196,7 @@ class ServerOptions(CommandOptions):
         services: list[IService] = []
         if self.clientFactory is not None and self["http"]:
             # It brings most of twisted.web with it, which a server does not need.
-            from txfcgi.service.development import Development
+            from .development import Development
 
             services.append(
                 Development(

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from txfcgi.client.scgi import SCGIClient
-from txfcgi.server.scgi import SCGIServerFactory
-from txfcgi.service.options import ServerOptions, makeService
+from ..client.scgi import SCGIClient
+from ..server.scgi import SCGIServerFactory
+from .options import ServerOptions, makeService
 
 __all__ = ["Options", "makeService"]
 

@@ -5,7 +5,7 @@ The service that listens for web servers, and lets what has begun finish when it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -14,18 +14,18 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
-    IProtocolFactory,
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txfcgi.errors import CannotServe
-from txfcgi.server.admission import isPublic
-from txfcgi.service.errors import CannotListen, CannotStart
-from txfcgi.service.listen import explainListenFailure
-from txfcgi.service.signals import StopSignals
-from txfcgi.service.sockets import UNIXListener
+from ..errors import CannotServe
+from ..server.admission import isPublic
+from ..server.interfaces import IDrains
+from .errors import CannotListen, CannotStart
+from .listen import explainListenFailure
+from .signals import StopSignals
+from .sockets import UNIXListener
 
 PUBLIC_PORT = (
     "{address} is open to other machines, and whoever connects is believed in all they say: "
@@ -44,21 +44,6 @@ PUBLIC_HTTP = (
 EXPECTED_FAILURES = (CannotServe, CannotListenError, OSError, ValueError, OverflowError)
 
 
-class IsDrained(Protocol):
-    """
-    What the service needs of a factory besides C{buildProtocol}.
-    """
-
-    def drain(self, deadline: float) -> Deferred[None]:
-        """
-        Take no new requests, close the connections that have none, and let the others end.
-
-        @param deadline: Seconds after which what is left is aborted.
-
-        @return: Fires when there are no requests.
-        """
-
-
 class Serving(Service):
     """
     Serves one factory on any number of endpoints, all or none.
@@ -72,7 +57,7 @@ class Serving(Service):
     def __init__(
         self,
         reactor: Any,
-        factory: Any,
+        factory: IDrains,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         *,
         drainTimeout: float = 30.0,
@@ -82,7 +67,7 @@ class Serving(Service):
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
-        @param factory: Builds a protocol for each connection; see L{IsDrained}.
+        @param factory: Builds a protocol for each connection.
         @param endpoints: Where to listen, each with the text that describes it.
         @param drainTimeout: Seconds that requests get to end in when the service stops.
         @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
@@ -91,8 +76,7 @@ class Serving(Service):
         @param refusal: What is said when they may not, but could.
         """
         self._reactor = reactor
-        self._factory: IProtocolFactory = factory
-        self._drainable: IsDrained = factory
+        self._factory = factory
         self._endpoints = list(endpoints)
         self._begun = False
         self._drainTimeout = drainTimeout
@@ -145,7 +129,7 @@ class Serving(Service):
         for port in ports:
             self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
         ends: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
-        ends.append(self._drainable.drain(self._drainTimeout))
+        ends.append(self._factory.drain(self._drainTimeout))
         for end in ends:
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
 
@@ -232,7 +216,7 @@ class Serving(Service):
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
         for service in beside:
             if isinstance(service, Serving):
-                service._drainable.drain(0.0)
+                service._factory.drain(0.0)
 
 
 def _addressText(host: IAddress) -> str:

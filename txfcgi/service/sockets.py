@@ -25,7 +25,7 @@ from twisted.internet.tcp import _reservedFD
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txfcgi.service.errors import CannotListen
+from .errors import CannotListen
 
 #: Connections that may wait to be accepted, as for php-fpm. Twisted's own default of 50 makes web
 #: servers fail in a burst.

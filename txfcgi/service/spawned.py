@@ -13,14 +13,14 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txfcgi.errors import CannotServe
-from txfcgi.server.admission import AllowList, peerCheck
-from txfcgi.server.fastcgi import FastCGIServerFactory
-from txfcgi.server.limits import Limits
-from txfcgi.service.errors import CannotStart
-from txfcgi.service.listen import InheritedSocketEndpoint
-from txfcgi.service.serving import Serving
-from txfcgi.service.sockets import fillStandardDescriptors, inheritedListener
+from ..errors import CannotServe
+from ..server.admission import AllowList, peerCheck
+from ..server.fastcgi import FastCGIServerFactory
+from ..server.limits import Limits
+from .errors import CannotStart
+from .listen import InheritedSocketEndpoint
+from .serving import Serving
+from .sockets import fillStandardDescriptors, inheritedListener
 
 HOW_TO_START = """\
 A FastCGI program is started by what listens for it, and passes it the socket as descriptor {fd}:

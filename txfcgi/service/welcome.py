@@ -11,8 +11,8 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from txfcgi.server.request import Request
-from txfcgi.server.response import Response
+from ..server.request import Request
+from ..server.response import Response
 
 # How much of a body is shown.
 _SHOWN: Final = 1_000

@@ -21,7 +21,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Site
+from zope.interface import implementer
 
+from ..server.interfaces import IDrains
 from .accesslog import accessLine
 from .heads import plainHead
 from .request import StreamingRequest
@@ -257,6 +259,7 @@ class StreamingChannel(HTTPChannel):
             cast(IPushProducer, self.transport).pauseProducing()
 
 
+@implementer(IDrains)
 class StreamingSite(Site):
     """
     A site where request bodies stream. It speaks HTTP/1.1, also over TLS.
