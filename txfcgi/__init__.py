@@ -15,13 +15,9 @@ from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
 from .server.application import roles
 from .server.fastcgi import FastCGIServerFactory, FastCGIServerProtocol
 from .server.limits import Limits
-from .server.request import (
-    AuthorizerRequest,
-    FilterRequest,
-    Request,
-    ResponderRequest,
-)
+from .server.request import Request
 from .server.response import Allow, Deny, Response
+from .server.roles import AuthorizerRequest, FilterRequest, ResponderRequest
 from .server.scgi import SCGIServerFactory, SCGIServerProtocol
 from .service.spawned import serve
 from .streams import InputStream, OutputStream

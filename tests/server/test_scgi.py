@@ -489,7 +489,7 @@ class SocketTests(TestCase):
             peer, transport = await self.connect(app, kind)
             transport.write(GET)
             transport.loseWriteConnection()
-            while not app.requests or not app.requests[0]._channel.inputLost:
+            while not app.requests or not app.requests[0].channel.halfClosed:
                 await self.turns(1)
             app.answer()
             self.assertIsInstance(await peer.lost, ConnectionDone)
@@ -565,7 +565,7 @@ class SocketTests(TestCase):
         peer, transport = await self.connect(app, "unix")
         transport.write(GET)
         transport.loseWriteConnection()
-        while not app.requests or not app.requests[0]._channel.inputLost:
+        while not app.requests or not app.requests[0].channel.halfClosed:
             await self.turns(1)
         finished = app.requests[0].notifyFinish()
         transport.loseConnection()

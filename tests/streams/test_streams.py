@@ -673,7 +673,7 @@ class Way:
         if callback in self.waiting:
             self.waiting.remove(callback)
 
-    def rest(self) -> None:
+    def giveTurn(self) -> None:
         """
         Be full.
         """

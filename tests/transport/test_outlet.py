@@ -365,8 +365,8 @@ class RoomTests(SocketTests):
         """
         calls: list[int] = []
         self.outlet.whenDrained(lambda: calls.append(1))
-        self.outlet.rest()
-        self.outlet.rest()
+        self.outlet.giveTurn()
+        self.outlet.giveTurn()
         self.assertTrue(self.outlet.full)
         self.assertEqual(calls, [])
         self.line.reactor.advance(0)
@@ -376,9 +376,9 @@ class RoomTests(SocketTests):
         """
         No timer stays when the connection is gone.
         """
-        self.outlet.rest()
+        self.outlet.giveTurn()
         self.outlet.lost()
-        self.outlet.rest()
+        self.outlet.giveTurn()
         self.assertEqual(self.line.reactor.getDelayedCalls(), [])
 
 

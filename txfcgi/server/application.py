@@ -33,8 +33,10 @@ from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..wire.cgi import Text, formatHead
 from ..wire.framing import FULL
 from ..wire.records import ProtocolStatus, Role, Stream
-from .request import Channel, FilterRequest, Request
+from .channel import Channel
+from .request import Request
 from .response import Allow, Deny, Response
+from .roles import FilterRequest
 
 # A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
 # coroutine of one of them.
@@ -98,9 +100,6 @@ Overload = Literal["http", "protocol"]
 # The most characters of a method and a URI that are logged.
 _TARGET: Final = 1000
 
-# The statuses whose responses have a body.
-_WITH_BODY: Final = frozenset(range(200, 600)) - {204, 304}
-
 
 class Application:
     """
@@ -116,8 +115,8 @@ class Application:
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
             FCGI_OVERLOADED.
         """
-        self._app = app
-        self._overload = overload
+        self.app = app
+        self.overload = overload
         self.name = _nameOf(app)
 
     def run(self, request: Request) -> None:
@@ -125,23 +124,8 @@ class Application:
         Call the app, and see to its result.
         """
         try:
-            result = self._app(request)
+            result = self.app(request)
             if type(result) is Response:
-                body = result.body
-                if (
-                    type(body) is bytes
-                    and result.code in _WITH_BODY
-                    and request._plain
-                    and request._output is None
-                    and not request.params.mayHold(b"REQUEST_METHODHEAD")
-                ):
-                    head, _ = formatHead(result.code, result.pairs(), len(body))
-                    if len(head) + len(body) <= FULL:
-                        channel = request._channel
-                        channel.outlet.write(channel.wire.respond(request.requestID, head, body))
-                        request._finish(None)
-                        channel.requestEnded(request)
-                        return
                 self._respond(request, result)
             elif type(result) is CoroutineType:
                 self._step(request, result)
@@ -163,7 +147,7 @@ class Application:
         elif isinstance(result, Deferred):
             self._wait(request, result, self._outcome)
         elif result is None or (isinstance(result, int) and not isinstance(result, bool)):
-            request._cgiOutput().finish()
+            request.openOutput().finish()
             self._end(request, result or 0)
         elif isinstance(result, Allow):
             self._allow(request, result)
@@ -201,7 +185,7 @@ class Application:
         deferred: Deferred[Any],
         then: Callable[[Any, Request], None] | None = None,
     ) -> None:
-        request._pending = deferred
+        request.pending = deferred
         if then is not None:
             deferred.addCallback(then, request)
         deferred.addErrback(self.failed, request)
@@ -210,7 +194,7 @@ class Application:
         """
         A result that was waited for is there.
         """
-        if not request._ended:
+        if not request.ended:
             self._settle(request, result)
         elif isinstance(result, Response):
             releaseBody(result.body)
@@ -222,7 +206,7 @@ class Application:
                 "or Deny"
             )
         try:
-            self._send(request, response.code, response.pairs(), response.body)
+            self.send(request, response.code, response.pairs(), response.body)
         except Exception:
             releaseBody(response.body)
             raise
@@ -231,7 +215,7 @@ class Application:
         if request.role is not Role.AUTHORIZER:
             raise InvalidResponse(f"{self.name} returned Allow, and the request is no Authorizer's")
         headers = [(f"Variable-{name}", value) for name, value in decision.variables.items()]
-        self._send(request, 200, headers, b"")
+        self.send(request, 200, headers, b"")
 
     def _deny(self, request: Request, decision: Deny) -> None:
         if request.role is not Role.AUTHORIZER:
@@ -242,18 +226,18 @@ class Application:
 
     # Output
 
-    def _send(
+    def send(
         self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
     ) -> None:
         """
         Send a response: at once, and in one piece, if it is small and whole.
         """
-        output = request._output
+        output = request.output
         if output is not None and not output.untouched:
             raise InvalidResponse(
                 f"{self.name} returned a response after it had written to stdout: one or the other"
             )
-        isHead = request._isHead()
+        isHead = request.isHead()
         head, declared = formatHead(
             code, headers, len(body) if type(body) is bytes else knownLength(body), isHead
         )
@@ -261,8 +245,8 @@ class Application:
         if suppressed:
             releaseBody(body)
             body = b""
-        if type(body) is bytes and len(body) <= SLICE and request._mayWrite():
-            channel = request._channel
+        if type(body) is bytes and len(body) <= SLICE and request.mayWrite():
+            channel = request.channel
             wire, requestID = channel.wire, request.requestID
             if len(head) + len(body) <= FULL:
                 channel.outlet.write(wire.respond(requestID, head, body))
@@ -271,7 +255,7 @@ class Application:
                 parts += wire.send(requestID, Stream.STDOUT, body)
                 parts.append(wire.end(requestID))
                 channel.outlet.writeSequence(parts)
-            self._over(request)
+            self.answered(request)
         else:
             sending = self._stream(request, head, declared, suppressed, body)
             self._wait(request, Deferred.fromCoroutine(sending))
@@ -290,20 +274,23 @@ class Application:
             except BaseException:
                 releaseBody(body)
                 raise
-        output = request._cgiOutput()
+        output = request.openOutput()
         output.begin(head, declared, suppressed)
         await sendBody(body, output.stream)
         output.finish()
         self._end(request, 0)
 
     def _end(self, request: Request, appStatus: int) -> None:
-        channel = request._channel
+        channel = request.channel
         channel.outlet.write(channel.wire.end(request.requestID, appStatus))
-        self._over(request)
+        self.answered(request)
 
-    def _over(self, request: Request) -> None:
-        request._finish(None)
-        request._channel.requestEnded(request)
+    def answered(self, request: Request) -> None:
+        """
+        A request was answered, and the web server told so.
+        """
+        request.conclude(None)
+        request.channel.requestEnded(request)
 
     # Failure
 
@@ -313,7 +300,7 @@ class Application:
         log the rest.
         """
         error = failure.value
-        if request._ended:
+        if request.ended:
             # What was too much output was said already, when it was written.
             if not isinstance(error, (CancelledError, RequestAborted, OutputTooLarge)):
                 self.log.failure(
@@ -321,20 +308,19 @@ class Application:
                 )
             return
         self._report(failure, request)
-        pending, request._pending = request._pending, None
-        headSent = request._output is not None and request._output.headSent
-        request._ended = True
-        channel = request._channel
-        if not headSent and not request._mayWrite():
+        pending = request.giveUp()
+        headSent = request.headSent
+        channel = request.channel
+        if not headSent and not request.mayWrite():
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         elif not headSent:
-            self.refuse(channel, request.requestID, request.role, error, request._isHead)
+            self.refuse(channel, request.requestID, request.role, error, request.isHead)
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:
             channel.breakOff(request.requestID)
         self._cancel(pending)
-        request._finish(RequestAborted(f"{self.name} failed") if headSent else None)
+        request.conclude(RequestAborted(f"{self.name} failed") if headSent else None)
         channel.requestEnded(request)
 
     def abort(self, request: Request, error: RequestAborted) -> None:
@@ -342,11 +328,8 @@ class Application:
         The request is over before it was answered. Whatever must be said to the web server was
         said.
         """
-        request._ended = True
-        request._over = error
-        pending, request._pending = request._pending, None
-        self._cancel(pending)
-        request._finish(error)
+        self._cancel(request.giveUp(error))
+        request.conclude(error)
 
     def refuse(
         self,
@@ -371,7 +354,7 @@ class Application:
         elif isinstance(error, UnknownRole):
             status = ProtocolStatus.UNKNOWN_ROLE
         elif isinstance(error, Overloaded) and (
-            self._overload == "protocol" or role != Role.RESPONDER or not wire.mayOutput(requestID)
+            self.overload == "protocol" or role != Role.RESPONDER or not wire.mayOutput(requestID)
         ):
             status = ProtocolStatus.OVERLOADED
         if not wire.hasStatus:

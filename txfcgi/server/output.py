@@ -13,7 +13,8 @@ from ..wire.framing import Buffer
 from ..wire.records import Role, Stream
 
 if TYPE_CHECKING:
-    from .request import Channel, Request
+    from .channel import Channel
+    from .served import ServedRequest
 
 
 class CGIOutput:
@@ -41,7 +42,7 @@ class CGIOutput:
         "stream",
     )
 
-    def __init__(self, request: Request, channel: Channel) -> None:
+    def __init__(self, request: ServedRequest, channel: Channel) -> None:
         self._request = request
         self._channel = channel
         self._reader = HeadReader(channel.limits.headBytes)
@@ -51,7 +52,7 @@ class CGIOutput:
         self._yes: bytes | None = None
         self.headSent = False
         self.stream = OutputStream(
-            channel.outlet, self._write, request._fail, channel.limits.outputBytes
+            channel.outlet, self._write, request.fail, channel.limits.outputBytes
         )
 
     @property
@@ -103,7 +104,7 @@ class CGIOutput:
         if self._yes is not None:
             return
         try:
-            if not self._request._mayWrite():
+            if not self._request.mayWrite():
                 raise InvalidResponse("a Filter writes when its stdin is complete, not before")
             self._writeHead(bytes(data))
         except (MalformedHead, HeadTooLarge) as error:
@@ -121,7 +122,7 @@ class CGIOutput:
         if self._request.role is Role.AUTHORIZER and head.code == 200:
             self._yes = head.encode()
             return
-        suppressed = not bodyAllowed(head.code) or self._request._isHead()
+        suppressed = not bodyAllowed(head.code) or self._request.isHead()
         self.begin(head.encode(), head.contentLength, suppressed)
         if self._reader.rest:
             self._writeBody(self._reader.rest)

@@ -20,8 +20,10 @@ from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
 from ..wire.framing import Buffer
 from .application import Application
+from .channel import ServerWire
 from .limits import Limits
-from .request import REQUESTS, Request, ServerWire
+from .request import Request
+from .roles import REQUESTS
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -39,14 +41,14 @@ class ServerProtocol(Protocol):
     @ivar total: How many requests it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
-    @ivar inputLost: Whether it has done so.
+    @ivar halfClosed: Whether it has done so.
     """
 
     log: ClassVar[Logger] = Logger()
 
     outlet: Outlet
     halfCloses = False
-    inputLost = False
+    halfClosed = False
 
     def __init__(self, server: ServerFactory, wire: ServerWire) -> None:
         self.server = server
@@ -111,13 +113,6 @@ class ServerProtocol(Protocol):
             self._drop(len(data))
             return
         try:
-            one = self.wire.receiveRequest(data) if type(data) is bytes else None
-            if one is not None:
-                if self._begin(one):
-                    request = self.requests[one.requestID]
-                    request._inputEnded = True
-                    self.application.run(request)
-                return
             arrived = self.wire.receive(data)
             if len(arrived) > 2:
                 self.outlet.cork()
@@ -158,21 +153,21 @@ class ServerProtocol(Protocol):
             elif type(event) is StreamEnded:
                 if event.requestID in requests:
                     request = requests[event.requestID]
-                    if request._complete(event.stream):
+                    if request.endInput(event.stream):
                         fed.append(request)
             elif type(event) is DataReceived:
                 if event.requestID in requests:
                     request = requests[event.requestID]
-                    request._receive(event.stream, event.data)
+                    request.receive(event.stream, event.data)
                     if not fed or fed[-1] is not request:
                         fed.append(request)
             else:
                 others.append(event)
         for request in begun:
-            if not request._ended:
+            if not request.ended:
                 self.application.run(request)
         for request in fed:
-            request._flush()
+            request.flush()
         if self._full:
             self._regulate()
         for event in others:
@@ -247,7 +242,7 @@ class ServerProtocol(Protocol):
         # All of them are over before the first app hears of it: it could end another's request.
         for requestID, request in requests.items():
             self.wire.forget(requestID)
-            request._ended = True
+            request.ended = True
         for request in requests.values():
             self.application.abort(request, error)
 
@@ -321,7 +316,7 @@ class ServerProtocol(Protocol):
         pause = bool(self._full)
         if pause and len(self.requests) > 1:
             held = {
-                request: sum(stream.buffered for stream in request._streams())
+                request: sum(stream.buffered for stream in request.inputStreams())
                 for request in self.requests.values()
             }
             pause = sum(held.values()) > self.limits.connectionBytes
@@ -361,7 +356,7 @@ class ServerProtocol(Protocol):
         linger = (
             self.limits.lingerBytes > 0
             and self.outlet.direct
-            and not self.inputLost
+            and not self.halfClosed
             and (self.wire.inputOpen or not self.server.draining)
         )
         self.watch.lingering = linger

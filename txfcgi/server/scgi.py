@@ -51,7 +51,7 @@ class SCGIServerProtocol(ServerProtocol):
         The web server sends no more. If that was all of its request, it gets its answer; unless
         it is known to be gone.
         """
-        self.inputLost = True
+        self.halfClosed = True
         if self._closing:
             if self.watch.lingering and self.outlet.closed:
                 self.tcp.connectionLost(connectionDone)
@@ -101,7 +101,7 @@ class SCGIServerFactory(ServerFactory):
         @param allowFrom: Tells whether an address may connect.
         """
         super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
-        self._over: list[Connection] = []
+        self._ending: list[Connection] = []
         self._lenient = lenient
         self._statusLine = statusLine
         self._halfCloses = not abortOnEOF
@@ -130,11 +130,11 @@ class SCGIServerFactory(ServerFactory):
         that end in one turn are closed together: with a connection for each request, that is a
         large part of the work.
         """
-        if not self._over:
+        if not self._ending:
             cast(IReactorTime, transport.reactor).callLater(0, self._hangUpAll)
-        self._over.append(transport)
+        self._ending.append(transport)
 
     def _hangUpAll(self) -> None:
-        over, self._over = self._over, []
-        for transport in over:
+        ending, self._ending = self._ending, []
+        for transport in ending:
             transport.connectionLost(connectionDone)

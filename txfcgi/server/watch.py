@@ -76,7 +76,7 @@ class Watch:
         elif not protocol.wire.active:
             if now - max(self.heard, self._busy) > limits.idleTimeout:
                 protocol.close()
-        elif (protocol.paused or protocol.inputLost) and isGone(protocol):
+        elif (protocol.paused or protocol.halfClosed) and isGone(protocol):
             protocol.tcp.abortConnection()
         else:
             self._checkRequests(protocol, now)
@@ -109,13 +109,13 @@ class Watch:
         limits = protocol.limits
         silent = self._silentBodies(protocol, now)
         for request in list(protocol.requests.values()):
-            if limits.requestTimeout is not None and now - request._started > limits.requestTimeout:
+            if limits.requestTimeout is not None and now - request.started > limits.requestTimeout:
                 error = TimedOut(f"the app did not answer in {limits.requestTimeout} s", 504)
                 protocol.application.failed(Failure(error), request)
             elif request in silent:
-                for stream in request._streams():
+                for stream in request.inputStreams():
                     stream.fail(TimedOut(f"no more of the body came in {limits.bodyTimeout} s"))
-                request._flush()
+                request.flush()
 
     def _silentBodies(self, protocol: ServerProtocol, now: float) -> list[Request]:
         """
@@ -125,7 +125,7 @@ class Watch:
         before = self._bodies or {}
         bodies: dict[Request, tuple[int, float]] = {}
         for request in protocol.requests.values():
-            streams = request._streams()
+            streams = request.inputStreams()
             if streams and protocol.wire.receivesInput(request.requestID):
                 received = sum(stream.received for stream in streams)
                 last, since = before.get(request, (-1, now))

@@ -116,7 +116,7 @@ class OutputStream:
         self._wrote += len(data)
         if self._wrote - self._turn > TURN:
             self._turn = self._wrote
-            self._outlet.rest()
+            self._outlet.giveTurn()
         if self._producer is not None:
             if not self._streaming:
                 self._pull()

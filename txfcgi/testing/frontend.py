@@ -394,7 +394,7 @@ class MemoryFrontEnd(Closing):
 
     def _mayLeave(self, request: Request) -> bool:
         for link in self.links:
-            if link.protocol is request._channel:
+            if link.protocol is request.channel:
                 exchange = link.exchanges.get(request.requestID) or link.last
                 return exchange is not None and exchange.mayLeaveBody
         return False

@@ -24,6 +24,7 @@ from ..server.request import Request
 from ..server.response import Response
 from ..streams.bodies import Body
 from ..wire.cgi import Text
+from ..wire.records import Stream
 
 
 class Leftovers(AssertionError):
@@ -96,7 +97,7 @@ class WatchedApplication(Application):
         @param settled: Called when a request is over and its connection has done its part.
         @param mayLeave: Tells whether a request's body may stay unread.
         """
-        super().__init__(self._noting(application._app), application._overload)
+        super().__init__(self._noting(application.app), application.overload)
         self.name = application.name
         self._settled = settled
         self._mayLeave = mayLeave
@@ -109,7 +110,7 @@ class WatchedApplication(Application):
         """
         self.requests[request] = None
         super().run(request)
-        if request._ended:
+        if request.ended:
             self._sort(request)
 
     def _noting(self, app: App) -> App:
@@ -125,15 +126,21 @@ class WatchedApplication(Application):
 
         return noting
 
-    def _send(
+    def send(
         self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
     ) -> None:
+        """
+        Send a response, and excuse what is an error.
+        """
         if code is not None and code >= 400:
             self._excused.add(request)
-        super()._send(request, code, headers, body)
+        super().send(request, code, headers, body)
 
-    def _over(self, request: Request) -> None:
-        super()._over(request)
+    def answered(self, request: Request) -> None:
+        """
+        A request was answered.
+        """
+        super().answered(request)
         self._sort(request)
         self._settled()
 
@@ -141,7 +148,7 @@ class WatchedApplication(Application):
         """
         Forget a request that was answered if nothing of it can be left.
         """
-        if not request._streams() or request in self._excused or self._mayLeave(request):
+        if not request.inputStreams() or request in self._excused or self._mayLeave(request):
             self._excused.discard(request)
             self.requests.pop(request, None)
 
@@ -169,11 +176,14 @@ class WatchedApplication(Application):
 
     def _leftOf(self, request: Request) -> str:
         name = nameOf(request)
-        if not request._ended:
-            if request._output is not None and request._output.headSent:
+        if not request.ended:
+            if request.headSent:
                 return f"{name}: the answer of {self.name} was begun, and its stream is not closed"
             return f"{name}: {self.name} has not answered: the Deferred for its result never fired"
-        for what, stream in (("body", request._stdin), ("data", getattr(request, "_data", None))):
+        for what, stream in (
+            ("body", request.opened(Stream.STDIN)),
+            ("data", request.opened(Stream.DATA)),
+        ):
             if stream is not None and isinstance(stream.error, StreamClosed):
                 return (
                     f"{name}: {self.name} did not read the {what} to its end, of which "

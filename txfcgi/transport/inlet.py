@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from errno import EWOULDBLOCK
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
 
 #: Takes what was read, before it returns: the bytes are others afterwards.
 Taker = Callable[[memoryview], None]
+
+# Why a read was the last one; None, if it was not.
+Reason = ConnectionDone | ConnectionLost | None
 
 _buffer: Final = memoryview(bytearray(262_144))
 
@@ -41,26 +45,37 @@ def readAsEver(transport: Connection) -> None:
     vars(transport).pop("doRead", None)
 
 
-def _readShort(transport: Connection, take: Taker) -> Any:
+def _readShort(transport: Connection, take: Taker) -> Reason:
     try:
         data = transport.socket.recv(_SHORT)
     except OSError as error:
         return _failed(error)
     if len(data) > _LITTLE:
         transport.doRead = partial(_readLong, transport, take)  # type: ignore[method-assign]
-    return transport._dataReceived(data)
+    return _give(transport, data)
 
 
-def _readLong(transport: Connection, take: Taker) -> Any:
+def _readLong(transport: Connection, take: Taker) -> Reason:
     try:
         size = transport.socket.recv_into(_buffer)
     except OSError as error:
         return _failed(error)
     if size > _LITTLE:
-        return take(_buffer[:size])
+        take(_buffer[:size])
+        return None
     readInto(transport, take)
-    return transport._dataReceived(_buffer[:size].tobytes())
+    return _give(transport, _buffer[:size].tobytes())
 
 
-def _failed(error: OSError) -> Exception | None:
+def _give(transport: Connection, data: bytes) -> Reason:
+    """
+    Give the protocol what was read: nothing is the end.
+    """
+    if not data:
+        return CONNECTION_DONE
+    transport.protocol.dataReceived(data)
+    return None
+
+
+def _failed(error: OSError) -> Reason:
     return None if error.errno == EWOULDBLOCK else CONNECTION_LOST

@@ -71,8 +71,8 @@ class Outlet:
         "_queue",
         "_registered",
         "_registering",
-        "_resting",
         "_transport",
+        "_turn",
         "_waiting",
         "progress",
         "queued",
@@ -95,7 +95,7 @@ class Outlet:
         self._transport = transport
         self._clock = clock
         self._broken = broken
-        self._resting: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
         self._consumer = cast(IConsumer, transport)
         self._queue: list[Buffer] | None = None
         self._waiting: dict[Callable[[], None], None] | None = None
@@ -129,7 +129,7 @@ class Outlet:
         """
         Whether writers should wait now.
         """
-        return self._paused or self.queued >= HIGH_WATER or self._resting is not None
+        return self._paused or self.queued >= HIGH_WATER or self._turn is not None
 
     @property
     def direct(self) -> bool:
@@ -343,15 +343,15 @@ class Outlet:
 
     # Waiting for room, and the end
 
-    def rest(self) -> None:
+    def giveTurn(self) -> None:
         """
         Let others go first: there is no room before the next turn of the reactor.
         """
-        if self._resting is None and not self._lost:
-            self._resting = self._clock.callLater(0, self._rested)
+        if self._turn is None and not self._lost:
+            self._turn = self._clock.callLater(0, self._turnGiven)
 
-    def _rested(self) -> None:
-        self._resting = None
+    def _turnGiven(self) -> None:
+        self._turn = None
         self._drained()
 
     def whenDrained(self, callback: Callable[[], None]) -> None:
@@ -408,9 +408,9 @@ class Outlet:
             # These would keep the transport alive.
             readAsEver(cast(Connection, self._transport))
             vars(self._transport).pop("writeSomeData", None)
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         self._handle = None
         self._queue = None
         self._waiting = None

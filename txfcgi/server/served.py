@@ -1,0 +1,265 @@
+"""
+What the connection that brought a request and the application that answers it need of it: its
+streams, its state, its end. None of this is for apps; what they see is
+L{Request<txfcgi.server.request.Request>}.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+
+from ..errors import BodyTooLarge, RemoteProtocolError, RequestAborted, StreamClosed
+from ..streams import InputStream, OutputStream
+from ..wire.cgi import readContentLength
+from ..wire.params import Params
+from ..wire.records import Role, Stream
+from .channel import Channel
+from .output import CGIOutput
+
+if TYPE_CHECKING:
+    from .request import Request
+
+
+class ServedRequest:
+    """
+    A request that is served. Nothing here runs the app's code but L{flush} and L{conclude}.
+
+    @ivar channel: The connection.
+    @ivar requestID: Its id on the connection, 1 to 65535.
+    @ivar keepConnection: Whether the connection stays open after the answer.
+    @ivar params: The variables that the web server sent.
+    @ivar started: When it came, in seconds of the factory's clock.
+    @ivar ended: Whether it was answered or given up: nothing of it may be sent any more.
+    @ivar pending: What its result is waited for in, to be cancelled with it.
+    @ivar output: Its STDOUT, if anyone has taken hold of it.
+    """
+
+    __slots__ = (
+        "_inputEnded",
+        "_outcome",
+        "_stderr",
+        "_stdin",
+        "_touched",
+        "_waiters",
+        "channel",
+        "ended",
+        "keepConnection",
+        "output",
+        "params",
+        "pending",
+        "requestID",
+        "started",
+    )
+
+    role: ClassVar[Role]
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        channel: Channel,
+        requestID: int,
+        keepConnection: bool,
+        params: Params,
+        started: float,
+    ) -> None:
+        self.channel = channel
+        self.requestID = requestID
+        self.keepConnection = keepConnection
+        self.params = params
+        self.started = started
+        self.ended = False
+        self.pending: Deferred[Any] | None = None
+        self.output: CGIOutput | None = None
+        self._outcome: RequestAborted | bool = False  # True for a good end
+        self._touched = False  # whether there is anything of it that someone may still hold
+        self._inputEnded = False
+        self._waiters: list[Deferred[None]] | None = None
+        self._stdin: InputStream | None = None
+        self._stderr: OutputStream | None = None
+
+    # Input
+
+    def receive(self, stream: Stream, data: bytes) -> None:
+        """
+        Take input. A role that has no such stream does not see it.
+        """
+
+    def endInput(self, stream: Stream) -> bool:
+        """
+        A stream of input is complete.
+
+        @return: Whether anyone has taken hold of it.
+        """
+        self._inputEnded = True
+        return False
+
+    def opened(self, stream: Stream) -> InputStream | None:
+        """
+        A stream of input, if anyone has taken hold of it.
+        """
+        return self._stdin if stream is Stream.STDIN else None
+
+    def inputStreams(self) -> list[InputStream]:
+        """
+        All streams of input that anyone has taken hold of.
+        """
+        return [] if self._stdin is None else [self._stdin]
+
+    def flush(self) -> None:
+        """
+        Let the app go on with the input that arrived.
+        """
+        for stream in self.inputStreams():
+            stream.flush()
+            if isinstance(stream.error, BodyTooLarge) and not self.ended:
+                self.fail(stream.error)
+
+    def openInput(self, lengthParam: str) -> InputStream:
+        """
+        Make a stream of input, as long as a param says.
+        """
+        self._touched = True
+        limits = self.channel.limits
+        error: Exception | None = None
+        length: int | None = None
+        try:
+            length = readContentLength(self.params.getBytes(lengthParam), lengthParam)
+        except RemoteProtocolError as mistake:
+            error = mistake
+        stream = InputStream(
+            self.channel,
+            length,
+            streamBytes=limits.streamBytes,
+            collectBytes=limits.collectBytes,
+            limit=limits.bodyBytes,
+        )
+        if error is not None:
+            stream.fail(error)
+        if self.ended:
+            stream.close(self._reason())
+        return stream
+
+    # Output
+
+    @property
+    def headSent(self) -> bool:
+        """
+        Whether the head of an answer is out, so that it can't be another any more.
+        """
+        return self.output is not None and self.output.headSent
+
+    def mayWrite(self) -> bool:
+        """
+        Whether the protocol allows output now.
+        """
+        return True
+
+    def isHead(self) -> bool:
+        """
+        Whether the method is HEAD: the answer has no body.
+        """
+        params = self.params
+        return params.mayHold(b"REQUEST_METHODHEAD") and params.find(b"REQUEST_METHOD") == b"HEAD"
+
+    def openOutput(self) -> CGIOutput:
+        """
+        Take hold of STDOUT.
+        """
+        if self.output is None:
+            self._touched = True
+            self.output = CGIOutput(self, self.channel)
+            if self.ended:
+                self.output.stream.fail(self._reason())
+        return self.output
+
+    def openError(self) -> OutputStream:
+        """
+        Take hold of STDERR.
+        """
+        if self._stderr is None:
+            self._touched = True
+            channel = self.channel
+            self._stderr = OutputStream(
+                channel.outlet, self._writeError, self.fail, channel.limits.outputBytes
+            )
+            if self.ended:
+                self._stderr.fail(self._reason())
+        return self._stderr
+
+    def _writeError(self, data: bytes | memoryview) -> None:
+        channel = self.channel
+        if channel.wire.hasStderr:
+            channel.outlet.writeSequence(channel.wire.send(self.requestID, Stream.STDERR, data))
+        else:
+            self.log.error("{request}: {text!r}", request=self, text=bytes(data))
+
+    # The end
+
+    def fail(self, error: Exception) -> None:
+        """
+        It can't go on, whatever its app does.
+        """
+        self.channel.requestFailed(cast("Request", self), error)
+
+    def giveUp(self, error: RequestAborted | None = None) -> Deferred[Any] | None:
+        """
+        Let nothing more of it be sent. Those who hold something of it hear of that when it is
+        concluded.
+
+        @param error: What it ends with, where that is known by now.
+        @return: What its result is waited for in, to be cancelled.
+        """
+        self.ended = True
+        if error is not None:
+            self._outcome = error
+        pending, self.pending = self.pending, None
+        return pending
+
+    def conclude(self, error: RequestAborted | None) -> None:
+        """
+        It is over: close what the app may still hold, and tell those who wait.
+        """
+        self.ended = True
+        self._outcome = error or True
+        if not self._touched:
+            return
+        reason = self._reason()
+        if self.output is not None:
+            self.output.stream.fail(reason)
+        if self._stderr is not None:
+            self._stderr.fail(reason)
+        for stream in self.inputStreams():
+            stream.close(reason)
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if error is None:
+                waiter.callback(None)
+            else:
+                waiter.errback(error)
+
+    def whenConcluded(self) -> Deferred[None]:
+        """
+        Wait for its end.
+
+        @return: Fires with L{None} after an answer; fails with what kept it from one.
+        """
+        if self._outcome is not False:
+            return succeed(None) if self._outcome is True else fail(self._outcome)
+        if self._waiters is None:
+            self._touched = True
+            self._waiters = []
+        waiter: Deferred[None] = Deferred(self._waiters.remove)
+        self._waiters.append(waiter)
+        return waiter
+
+    def _reason(self) -> RequestAborted | StreamClosed:
+        """
+        Why nothing can be read or written any more.
+        """
+        outcome = self._outcome
+        return (
+            outcome if isinstance(outcome, RequestAborted) else StreamClosed("the request is over")
+        )
