@@ -556,7 +556,7 @@ class TestBadBackends:
         backend.last.send(record(STDOUT, 1, HEAD + b"x") + endRequest(1) * 2)
         assert outcome(result[0].content()) == [b"x"]
         assert backend.last.transport.aborted
-        assert isinstance(backend.last.protocol._connection.failed, EndedTwice)  # type: ignore[attr-defined]
+        assert isinstance(backend.last.protocol._wire.failed, EndedTwice)  # type: ignore[attr-defined]
         assert calling.pool.idle == 0
 
     def test_unasked(self) -> None:
@@ -633,8 +633,8 @@ class TestBadBackends:
             raise ZeroDivisionError
 
         connection: Any = backend.last.protocol
-        connection._connection = type(
-            "Broken", (type(connection._connection),), {"receive": staticmethod(broken)}
+        connection._wire = type(
+            "Broken", (type(connection._wire),), {"receive": staticmethod(broken)}
         )()
         backend.last.send(b"x")
         assert isinstance(result[0], BadResponse)

@@ -7,18 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 
-from ..errors import ClientClosed, PoolFull
-from ..streams.spool import Spools
+from ..errors import ClientClosed, InvalidRequest, PoolFull
 from ..transport.timers import Timers
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
 from .options import ClientOptions
+from .questions import encodedNames
 
 # What an application may be asked (section 4.1).
 VALUES: Final = ("FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS")
@@ -31,10 +31,9 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
     """
 
     def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
-        super().__init__(Timers(reactor), ClientOptions() if options is None else options)
-        self._spools = Spools(
-            reactor, memoryBytes=self.options.spoolMemory, maxBytes=self.options.spoolBytes
-        )
+        options = ClientOptions() if options is None else options
+        ClientProtocol.__init__(self, Timers(reactor), options)
+        Caller.__init__(self, reactor, options)
 
     def getValues(self, names: Iterable[str] = VALUES) -> Deferred[dict[str, str]]:
         """
@@ -43,20 +42,27 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
 
         @return: Fires with those that it knows.
         """
-        return self.askValues(names, self.options.timeouts.firstByte)
+        try:
+            encoded = encodedNames(names)
+        except InvalidRequest:
+            return fail()
+        return self.askValues(encoded, self.options.timeouts.firstByte)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         The connection is gone.
         """
-        self._spools.close()
+        self.stopCollecting()
         super().connectionLost(reason)
 
-    def _submit(self, call: Call) -> None:
-        if self._closing or not self.usable:
-            call.lost(ClientClosed("the connection takes no more requests"))
+    def submit(self, call: Call) -> None:
+        """
+        Make a call over this connection, or let it fail.
+        """
+        if not self.usable:
+            call.interrupt(ClientClosed("the connection takes no more requests"))
         elif self.active and not self.options.multiplex:
-            call.lost(PoolFull("the connection is busy, and multiplex is not set"))
+            call.interrupt(PoolFull("the connection is busy, and multiplex is not set"))
         else:
             self.start(call)
             return

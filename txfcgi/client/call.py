@@ -2,14 +2,13 @@
 L{Call}: one request from the moment it is asked for to the last byte of its answer, over as many
 attempts as that takes.
 
-It knows nothing of transports and pools: a L{Carrier<txfcgi.client.contracts.Carrier>} sends it
-and feeds it what comes back, and an L{Owner<txfcgi.client.contracts.Owner>} decides what becomes
-of it when an attempt fails.
+It knows nothing of transports: a connection sends it and feeds it what comes back, and a pool
+decides what becomes of it when an attempt fails.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -40,13 +39,16 @@ from ..streams import InputStream
 from ..transport.timers import NEVER
 from ..wire.cgi import ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
-from .contracts import Carrier, Owner
 from .deadlines import SENDING, WAITING, Deadlines
 from .heads import Heads, knownHead
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
 from .response import ClientResponse, Result
 from .stderr import Stderr
+
+if TYPE_CHECKING:
+    from .connection import ClientProtocol
+    from .pool import Pool
 
 _STDERR: Final = Stream.STDERR
 _NONE: Final[frozenset[object]] = frozenset()
@@ -62,7 +64,8 @@ class Call(Deadlines):
     """
     One request.
 
-    @ivar owner: Who looks after it between attempts; without one there is one attempt.
+    @ivar pool: Looks after it between attempts; without one there is one attempt.
+    @ivar connection: The connection that it is on.
     @ivar deferred: What the caller waits for.
     @ivar tried: The endpoints that could not be reached.
     @ivar ended: Whether nothing more is to come.
@@ -81,7 +84,7 @@ class Call(Deadlines):
         "appStatus",
         "attempts",
         "bodyLength",
-        "carrier",
+        "connection",
         "deferred",
         "delivering",
         "ended",
@@ -91,7 +94,7 @@ class Call(Deadlines):
         "head",
         "held",
         "options",
-        "owner",
+        "pool",
         "prepared",
         "protocolStatus",
         "requestID",
@@ -113,8 +116,8 @@ class Call(Deadlines):
         self.prepared = prepared
         self.options = options
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
-        self.owner: Owner | None = None
-        self.carrier: Carrier | None = None
+        self.pool: Pool | None = None
+        self.connection: ClientProtocol | None = None
         self.requestID = 0
         self.attempts = 0
         self.tried: frozenset[object] = _NONE
@@ -136,7 +139,7 @@ class Call(Deadlines):
         """
         Be ready for another attempt: nothing of a response was seen.
         """
-        self.carrier = None
+        self.connection = None
         self.requestID = 0
         self.phase = WAITING
         self.ended = False
@@ -154,7 +157,7 @@ class Call(Deadlines):
         return self._context
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.requestID} of {self.carrier!r}>"
+        return f"<{type(self).__name__} {self.requestID} of {self.connection!r}>"
 
     @property
     def stderr(self) -> bytes:
@@ -270,7 +273,7 @@ class Call(Deadlines):
         if self._stderr is not None:
             failed = self.head is not None and self.head.code >= 400
             failed = failed or bool(appStatus or protocolStatus)
-            self._stderr.log(self.requestID, self.carrier, failed)
+            self._stderr.log(self.requestID, self.connection, failed)
         if self.error is not None:
             return
         if protocolStatus:
@@ -299,20 +302,20 @@ class Call(Deadlines):
         elif self._stream is not None:
             self._stream.finish()
 
-    def lost(self, reason: Exception) -> None:
+    def interrupt(self, reason: Exception) -> None:
         """
-        The connection is of no use any more, or was never made.
+        The attempt ends here: the connection is of no use any more, or was never made.
         """
         if self.ended:
             return
         self.ended = True
         if isinstance(reason, (RemoteProtocolError, HeadTooLarge)):
             self.fail(BadResponse, reason)
-        elif self.carrier is None or self.phase == WAITING:
+        elif self.connection is None or self.phase == WAITING:
             self.fail(RequestNotSent, reason)
         elif self.seen:
             self.fail(ResponseCutOff, reason)
-        elif self.phase == SENDING or self.carrier.unsent:
+        elif self.phase == SENDING or self.connection.unsent:
             self.fail(RequestSentInPart, reason)
         else:
             self.fail(NoResponse, reason)
@@ -334,8 +337,8 @@ class Call(Deadlines):
             reason,
             stale=(
                 not self.seen
-                and self.carrier is not None
-                and self.carrier.kept
+                and self.connection is not None
+                and self.connection.kept
                 and isinstance(reason, (ConnectionDone, ConnectionLost))
             ),
             appStatus=self.appStatus,
@@ -358,9 +361,9 @@ class Call(Deadlines):
         elif self.error is not None:
             if (
                 self.seen
-                or self.owner is None
+                or self.pool is None
                 or not isinstance(self.error, RequestFailed)
-                or not self.owner.retries(self, self.error)
+                or not self.pool.retries(self, self.error)
             ):
                 self._fire().errback(Failure(self.error))
         elif self._raw:
@@ -430,17 +433,17 @@ class Call(Deadlines):
         """
         Too much of the response waits to be read.
         """
-        if not self.ended and self.carrier is not None:
+        if not self.ended and self.connection is not None:
             self.held = True
-            self.carrier.hold(self)
+            self.connection.hold(self)
 
     def inputDrained(self, stream: InputStream) -> None:
         """
         The response is being read again.
         """
-        if self.held and self.carrier is not None:
+        if self.held and self.connection is not None:
             self.held = False
-            self.carrier.go(self)
+            self.connection.resume(self)
 
     @property
     def buffered(self) -> int:
@@ -457,6 +460,14 @@ class Call(Deadlines):
         return self.bodyLength is not None and self._received >= self.bodyLength
 
     @property
+    def brokeRule(self) -> bool:
+        """
+        Whether the back end broke a rule in its answer: it is not asked for another then, not on
+        this connection. To refuse a request is no such thing.
+        """
+        return self.error is not None and type(self.error) is not RequestRefused
+
+    @property
     def unwanted(self) -> bool:
         """
         Whether whoever read the response has stopped.
@@ -471,10 +482,10 @@ class Call(Deadlines):
             return
         self.ended = True
         self.fail(ResponseCutOff, reason or RequestAborted("the caller gave the response up"))
-        if self.carrier is not None:
-            self.carrier.abandon(self)
-        elif self.owner is not None:
-            self.owner.withdraw(self)
+        if self.connection is not None:
+            self.connection.abandon(self)
+        elif self.pool is not None:
+            self.pool.withdraw(self)
         if self._stream is not None:
             self._stream.flush()
 

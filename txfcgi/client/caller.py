@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
 
 from ..errors import TxFCGIError
 from ..streams.bodies import Body
 from ..streams.spool import Spools
-from ..transport.timers import NEVER, Timers
+from ..transport.timers import NEVER
 from ..wire.encoding import Params
 from ..wire.records import Role
 from .call import Call
@@ -42,9 +43,22 @@ class Caller:
     Something that makes requests.
     """
 
-    options: ClientOptions
-    _timers: Timers
-    _spools: Spools
+    def __init__(self, clock: IReactorTime, options: ClientOptions) -> None:
+        self.options = options
+        self._clock = clock
+        self._spools = Spools(clock, memoryBytes=options.spoolMemory, maxBytes=options.spoolBytes)
+
+    def submit(self, call: Call) -> None:
+        """
+        See to it that a call is made.
+        """
+        raise NotImplementedError
+
+    def stopCollecting(self) -> None:
+        """
+        Give up the bodies that are being collected, and their requests with them.
+        """
+        self._spools.close()
 
     def request(
         self,
@@ -145,9 +159,9 @@ class Caller:
             timeouts = self.options.timeouts
         call = Call(prepared, self.options, timeouts, context)
         if timeouts.total is not None:
-            call.expires = self._timers.clock.seconds() + timeouts.total
+            call.expires = self._clock.seconds() + timeouts.total
         deferred = call.deferred
-        self._submit(call)
+        self.submit(call)
         return deferred
 
     async def _call(
@@ -165,7 +179,7 @@ class Caller:
             timeouts = self.options.timeouts
         # The body may take a while to prepare, and that counts.
         total = timeouts.total
-        expires = NEVER if total is None else self._timers.clock.seconds() + total
+        expires = NEVER if total is None else self._clock.seconds() + total
         prepared: Prepared = await prepare(
             params,
             role,
@@ -178,11 +192,5 @@ class Caller:
         call = Call(prepared, self.options, timeouts, context, raw)
         call.expires = expires
         deferred = call.deferred
-        self._submit(call)
+        self.submit(call)
         return await deferred
-
-    def _submit(self, call: Call) -> None:
-        """
-        See to it that a call is made.
-        """
-        raise NotImplementedError

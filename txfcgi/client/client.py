@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from ..streams.spool import Spools
 from ..transport.timers import Timers
 from .bare import VALUES
 from .call import Call
@@ -47,20 +46,18 @@ class Client(Caller):
         @param options: Its limits and timeouts.
         @param clock: Where the time comes from, if not from the reactor.
         """
-        self.options = ClientOptions() if options is None else options
-        self._timers = Timers(reactor if clock is None else clock)
-        self._spools = Spools(
-            self._timers.clock,
-            memoryBytes=self.options.spoolMemory,
-            maxBytes=self.options.spoolBytes,
-        )
+        timers = Timers(reactor if clock is None else clock)
+        super().__init__(timers.clock, ClientOptions() if options is None else options)
         several = list(endpoint) if isinstance(endpoint, (list, tuple)) else [endpoint]
         endpoints = [
             clientFromString(reactor, one) if isinstance(one, str) else one for one in several
         ]
-        self.pool = Pool(self._timers, self.options, endpoints, self.protocol)
+        self.pool = Pool(timers, self.options, endpoints, self.protocol)
 
-    def _submit(self, call: Call) -> None:
+    def submit(self, call: Call) -> None:
+        """
+        Give a call the next connection that there is for it.
+        """
         self.pool.submit(call)
 
     def close(self) -> Deferred[None]:
@@ -69,7 +66,7 @@ class Client(Caller):
 
         @return: Fires when they are closed. Nothing of the client is left in the reactor then.
         """
-        self._spools.close()
+        self.stopCollecting()
         return self.pool.close()
 
 

@@ -7,10 +7,9 @@ holds the peer back when nobody reads. A pool uses it; so can anybody who brings
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from errno import ECONNRESET
 from functools import partial
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
@@ -19,8 +18,9 @@ from twisted.internet.interfaces import (
     IHandshakeListener,
     ISSLTransport,
     ITCPTransport,
+    ITransport,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -32,10 +32,9 @@ from ..errors import (
     NoResponse,
     RemoteProtocolError,
     RequestNotSent,
-    RequestRefused,
 )
 from ..transport.outlet import Outlet
-from ..transport.timers import NEVER
+from ..transport.timers import NEVER, Timers
 from ..wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -44,20 +43,105 @@ from ..wire.events import (
     UnknownTypeReceived,
     ValuesReceived,
 )
+from ..wire.fastcgiclient import ClientConnection
 from ..wire.framing import Buffer
 from .call import Call
+from .calls import Calls
 from .deadlines import SENDING, SENT
-from .flow import Flow
-from .sending import Sending, smallBody
+from .lifetime import Life, Lifetime
+from .options import ClientOptions
+from .questions import Questions
+from .sending import Bodies
+from .wire import ClientWire
+
+if TYPE_CHECKING:
+    from .target import Target
+
+
+# To look a member of an enumeration up takes longer than to compare it.
+_CLOSING: Final = Life.CLOSING
 
 
 @implementer(IHandshakeListener)
-class ClientProtocol(Flow):
+class ClientProtocol(Protocol):
     """
     One connection to a back end.
+
+    @cvar wireFactory: Makes the protocol's end of the wire.
+    @cvar endsByLength: Whether an answer of a declared length is over when so much of it came,
+        whatever the back end does then.
     """
 
     _log: ClassVar[Logger] = Logger()
+
+    wireFactory: ClassVar[type[ClientWire]] = ClientConnection
+    endsByLength: ClassVar[bool] = False
+
+    def __init__(
+        self, timers: Timers, options: ClientOptions, target: Target | None = None
+    ) -> None:
+        """
+        @param target: Where in a pool it belongs to, if it is in one.
+        """
+        self.options = options
+        self._target = target
+        retired = None if target is None else partial(target.retired, self)
+        self._lifetime = Lifetime(options, retired)
+        self._timers = timers
+        self._seconds = timers.clock.seconds
+        self._wire = self.wireFactory()
+        self._calls = Calls(options.connectionBytes)
+        self._questions = Questions()
+        self._transport: ITransport
+        self._outlet: Outlet
+        self._bodies: Bodies
+        self._reason: Exception | None = None
+        self._unread = False
+        self._shaking = False
+
+    def __repr__(self) -> str:
+        peer = self._transport.getPeer() if hasattr(self, "_transport") else "nobody yet"
+        return f"<{type(self).__name__} to {peer} with {len(self._calls.byID)} requests>"
+
+    # What it can be asked
+
+    @property
+    def active(self) -> int:
+        """
+        How many requests it carries, those that were given up included.
+        """
+        return len(self._calls.byID)
+
+    @property
+    def life(self) -> Life:
+        """
+        How far its life has gone.
+        """
+        return self._lifetime.life
+
+    @property
+    def usable(self) -> bool:
+        """
+        Whether it may carry another request.
+        """
+        return self._usableAt(self._seconds())
+
+    def _usableAt(self, now: float) -> bool:
+        return self._lifetime.mayCarry(len(self._calls.byID), now) and self._wire.reusable
+
+    @property
+    def kept(self) -> bool:
+        """
+        Whether it has carried a whole request before.
+        """
+        return self._lifetime.served > 0
+
+    @property
+    def unsent(self) -> bool:
+        """
+        Whether some of what was written waits to be taken by the peer.
+        """
+        return self._outlet.queued > 0
 
     # Connecting
 
@@ -68,9 +152,13 @@ class ClientProtocol(Flow):
         assert self.transport is not None
         self._transport = self.transport
         self._shaking = ISSLTransport.providedBy(self._transport)
-        take = self.dataReceived if self._connection.takesViews else None
+        take = self.dataReceived if self._wire.takesViews else None
         self._outlet = Outlet(self._transport, self._timers.clock, self._broken, take)
-        self.openedAt = self.idleSince = self._seconds()
+        self._calls.begin(self._transport)
+        self._bodies = Bodies(
+            self._wire, self._outlet, self.options.outputBytes, self._sent, self._sendingFailed
+        )
+        self._lifetime.begin(self._seconds())
         self._timers.watch(self)
 
     def handshakeCompleted(self) -> None:
@@ -83,41 +171,33 @@ class ClientProtocol(Flow):
         """
         The connection is gone.
         """
-        self.lost = self._closing = True
+        self._lifetime.become(Life.LOST)
         self._timers.forget(self)
         error = self._reason or cast(Exception, reason.value)
         calls: list[Call] = []
-        if isinstance(error, ConnectionDone) or self._closedUnread(error):
-            calls += self._take(self._connection.receiveEnd())
+        # A peer that closes before it has read everything makes an error of it. Over a Unix socket,
+        # that comes behind all that was sent; over TCP, it may come in the place of a part of it.
+        closedUnread = type(error) is ConnectionLost and not self._calls.paused
+        closedUnread = closedUnread and isinstance(self._transport.getPeer(), UNIXAddress)
+        if isinstance(error, ConnectionDone) or closedUnread:
+            calls += self._take(self._wire.receiveEnd())
         calls += self._drop(error)
         self._outlet.lost()
-        if self.keeper is not None:
-            self.keeper.gone(self)
+        if self._target is not None:
+            self._target.gone(self)
         self._questions.fail(NoResponse(error))
         for call in calls:
-            self._stopSending(call)
+            self._bodies.stop(call)
             call.deliver()
 
     def _broken(self, error: OSError) -> None:
         """
         The peer takes nothing any more. Its answer may be here nevertheless.
         """
-        self._retired = True
+        self._lifetime.become(Life.RETIRED)
         if error.errno == ECONNRESET:
             # The system says so once. What is read from now on ends as if the peer had ended it.
             self._reason = ConnectionLost(str(error))
-
-    def _closedUnread(self, error: Exception) -> bool:
-        """
-        Whether the peer has closed the connection before it had read everything. Over a Unix
-        socket, that is an error which comes behind all that was sent; over TCP, it may come in the
-        place of a part of it.
-        """
-        return (
-            type(error) is ConnectionLost
-            and not self._paused
-            and isinstance(self._transport.getPeer(), UNIXAddress)
-        )
 
     # Asking
 
@@ -126,10 +206,10 @@ class ClientProtocol(Flow):
         Send a request.
         """
         prepared = call.prepared
-        connection = self._connection
+        wire = self._wire
         whole = prepared.body is None and prepared.data is None
         try:
-            requestID, data = (connection.request if whole else connection.begin)(
+            requestID, data = (wire.request if whole else wire.begin)(
                 prepared.params, prepared.role, self.options.keepConnections
             )
         except LocalProtocolError as error:
@@ -138,9 +218,9 @@ class ClientProtocol(Flow):
             self._settle()
             call.deliver()
             return
-        call.carrier = self
+        call.connection = self
         call.requestID = requestID
-        self._calls[requestID] = call
+        self._calls.byID[requestID] = call
         if whole:
             call.phase = SENT
             self._outlet.write(data)
@@ -148,58 +228,41 @@ class ClientProtocol(Flow):
         else:
             call.phase = SENDING
             self._setDue(call, self._seconds())
-            self._sendBodies(call, data)
+            self._bodies.send(call, data)
 
-    def askValues(self, names: Iterable[str], timeout: float | None) -> Deferred[dict[str, str]]:
+    def askValues(self, names: list[bytes], timeout: float | None) -> Deferred[dict[str, str]]:
         """
         Send GET_VALUES (section 4.1).
 
         @param timeout: Seconds to wait for the answer.
-        @return: Fires with the values that the peer knows.
         """
-        if self._closing:
+        if self._lifetime.life >= Life.CLOSING:
             return fail(RequestNotSent(ClientClosed("the connection is closed")))
         due = NEVER if timeout is None else self._seconds() + timeout
         self._timers.need(due)
-        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
-        self._outlet.write(self._connection.getValues(encoded))
+        self._outlet.write(self._wire.getValues(names))
         return self._questions.ask(due, self.abort)
 
-    def _sendBodies(self, call: Call, beginning: bytes) -> None:
-        parts = smallBody(self._connection, call.requestID, call.prepared)
-        if parts:
-            self._outlet.writeSequence([beginning, *parts])
-            self._sent(call)
-            return
-        self._outlet.write(beginning)
-        sending = self._sending[call] = Sending(
-            self._connection,
-            self._outlet,
-            call.requestID,
-            self.options.outputBytes,
-            partial(self._sent, call),
-            partial(self._sendingFailed, call),
-        )
-        sending.start(call.prepared)
-
     def _sent(self, call: Call) -> None:
-        self._sending.pop(call, None)
+        """
+        All of a request is sent, its bodies included.
+        """
         call.phase = SENT
         self._setDue(call, self._seconds())
+
+    def _setDue(self, call: Call, now: float) -> None:
+        due = call.setDue(now, self._outlet)
+        if due < self._timers.next:
+            self._timers.need(due)
 
     def _sendingFailed(self, call: Call, error: Exception) -> None:
         """
         The body could not be sent: its source failed.
         """
-        self._retired = True
-        call.lost(error)
+        self._lifetime.become(Life.RETIRED)
+        call.interrupt(error)
         self.abandon(call)
         call.deliver()
-
-    def _stopSending(self, call: Call) -> None:
-        sending = self._sending.pop(call, None)
-        if sending is not None:
-            sending.stop()
 
     # What comes back
 
@@ -207,11 +270,11 @@ class ClientProtocol(Flow):
         """
         Bytes came.
         """
-        if self._closing:
+        if self._lifetime.life >= _CLOSING:
             return
         try:
-            answer = self._connection.receiveResponse(data) if type(data) is bytes else None
-            events = self._connection.receive(data) if answer is None else []
+            answer = self._wire.receiveResponse(data) if type(data) is bytes else None
+            events = self._wire.receive(data) if answer is None else []
         except Exception as error:
             self._log.failure("a mistake of ours while reading from {peer}", peer=self)
             answer = None
@@ -219,7 +282,10 @@ class ClientProtocol(Flow):
         if answer is not None:
             self._takeWhole(*answer)
             return
-        for call in self._take(events):
+        touched = self._take(events)
+        if self.endsByLength and any(call.satisfied for call in self._calls.wanted()):
+            self._take(self._wire.receiveEnd())
+        for call in touched:
             call.deliver()
         if self._questions.answers:
             self._questions.deliver()
@@ -228,17 +294,16 @@ class ClientProtocol(Flow):
         """
         Give a call all of its answer: the same as L{_take}, for what is most common.
         """
-        call = self._calls.pop(requestID)
-        self.served += 1
+        call = self._calls.byID.pop(requestID)
+        self._lifetime.served += 1
         if call is None:
             self._settle()
             return
         call.receiveWhole(output)
-        if call.error is not None:
-            # Who breaks a rule in one answer is not asked for another.
-            self._retired = True
-        if self._sending or self._held:
-            self._over(call)
+        if call.brokeRule:
+            self._lifetime.become(Life.RETIRED)
+        if self._bodies.active or self._calls.held:
+            self._letGo(call)
         self._settle()
         call.deliver()
 
@@ -250,25 +315,16 @@ class ClientProtocol(Flow):
         """
         touched: list[Call] = []
         ended = False
-        calls = self._calls
         for event in events:
-            kind = type(event)
-            if kind is DataReceived:
-                call = calls[event.requestID]  # type: ignore[attr-defined]
-                if call is not None:
-                    call.receive(event.stream, event.data)  # type: ignore[attr-defined]
-                    if call not in touched:
-                        touched.append(call)
-            elif kind is RequestEnded:
-                ended = True
-                call = calls.pop(event.requestID)  # type: ignore[attr-defined]
-                self.served += 1
-                if call is not None:
-                    call.end(event.appStatus, event.protocolStatus)  # type: ignore[attr-defined]
-                    if call.error is not None and type(call.error) is not RequestRefused:
-                        self._retired = True
-                    if call not in touched:
-                        touched.append(call)
+            if isinstance(event, (DataReceived, RequestEnded)):
+                call = self._calls.take(event)
+                if type(event) is RequestEnded:
+                    ended = True
+                    self._lifetime.served += 1
+                    if call is not None and call.brokeRule:
+                        self._lifetime.become(Life.RETIRED)
+                if call is not None and call not in touched:
+                    touched.append(call)
             elif isinstance(event, ConnectionFailed):
                 self._log.warn("{peer} broke a rule: {error}", peer=self, error=event.error)
                 touched += [call for call in self._abort(event.error) if call not in touched]
@@ -276,15 +332,15 @@ class ClientProtocol(Flow):
                 self._questions.answer(event)
         for call in touched:
             if call.ended:
-                if self._sending or self._held:
-                    self._over(call)
+                if self._bodies.active or self._calls.held:
+                    self._letGo(call)
             elif call.error is not None or call.unwanted:
                 call.ended = ended = True
                 self._giveUp(call)
             else:
                 self._setDue(call, self._seconds())
-        if self._held:
-            self._balance()
+        if self._calls.held:
+            self._calls.balance()
         if ended:
             self._settle()
         return touched
@@ -295,7 +351,7 @@ class ClientProtocol(Flow):
         """
         Nobody wants the answer to a request any more.
         """
-        if self._calls.get(call.requestID) is call:
+        if self._calls.byID.get(call.requestID) is call:
             self._giveUp(call)
             self._settle()
 
@@ -304,52 +360,64 @@ class ClientProtocol(Flow):
         Let the peer know, if the others on this connection are to go on; else L{_settle} closes
         it.
         """
-        self._calls[call.requestID] = None
-        self._over(call)
-        if self._live():
-            self._outlet.write(self._connection.abort(call.requestID))
+        self._calls.byID[call.requestID] = None
+        self._letGo(call)
+        if self._calls.wanted():
+            self._outlet.write(self._wire.abort(call.requestID))
 
-    def _over(self, call: Call) -> None:
+    def _letGo(self, call: Call) -> None:
         """
         Let go of a call: it gets nothing more from here.
         """
-        sending = self._sending.get(call)
-        if sending is not None:
-            if not sending.whole:
-                # The peer will not read the rest, or read it as it likes.
-                self._retired = self._unread = True
-            self._stopSending(call)
-        if call in self._held:
-            self.go(call)
+        if not self._bodies.stop(call):
+            # The peer will not read the rest, or read it as it likes.
+            self._unread = True
+            self._lifetime.become(Life.RETIRED)
+        if call in self._calls.held:
+            self.resume(call)
+
+    # Holding the peer back
+
+    def hold(self, call: Call) -> None:
+        """
+        Too much of a call's response waits to be read.
+        """
+        if self._lifetime.life < Life.CLOSING:
+            self._calls.hold(call)
+
+    def resume(self, call: Call) -> None:
+        """
+        A call's response is being read again, or over.
+        """
+        if self._lifetime.life < Life.CLOSING and self._calls.resume(call):
+            now = self._seconds()
+            for waiting in self._calls.wanted():
+                self._setDue(waiting, now)
 
     def _settle(self) -> None:
         """
         See what becomes of the connection when a request has ended.
         """
-        if self._closing:
+        if self._lifetime.life >= _CLOSING:
             return
         now = self._seconds()
         usable = self._usableAt(now)
-        if not self._calls:
+        if not self._calls.byID:
             if not usable or self.unsent:
                 self.close()
                 return
-            self.idleSince = now
-            if self.keeper is not None:
-                due = now + self.options.idleTimeout
-                if due < self._timers.next:
-                    self._timers.need(due)
-        elif not self._live():
+            self._lifetime.rest(now, self._timers)
+        elif not self._calls.wanted():
             self.abort()
             return
-        if self.keeper is not None and usable:
-            self.keeper.released(self)
+        if usable and self._target is not None:
+            self._target.released(self)
 
     def retire(self) -> None:
         """
         Take no more requests, and close when there is none.
         """
-        self._retired = True
+        self._lifetime.become(Life.RETIRED)
 
     def close(self) -> None:
         """
@@ -358,12 +426,7 @@ class ClientProtocol(Flow):
         """
         if self._unread or self.unsent:
             self.abort()
-        elif not self._closing:
-            self._closing = True
-            if self.keeper is not None:
-                self.keeper.retired(self)
-            self._closeBy = self._seconds() + self.options.closeTimeout
-            self._timers.need(self._closeBy)
+        elif self._lifetime.close(self._seconds(), self._timers):
             self._outlet.close()
 
     def abort(self, reason: Exception | None = None) -> None:
@@ -373,7 +436,7 @@ class ClientProtocol(Flow):
         @param reason: What their callers are told.
         """
         for call in self._abort(reason or ClientClosed("the connection was given up")):
-            self._stopSending(call)
+            self._bodies.stop(call)
             call.deliver()
 
     def _abort(self, reason: Exception) -> list[Call]:
@@ -382,12 +445,10 @@ class ClientProtocol(Flow):
 
         @return: The calls that were on it, which now have failed.
         """
-        self._closing = True
+        self._lifetime.become(Life.CLOSING)
         self._reason = reason
-        if self.keeper is not None:
-            self.keeper.retired(self)
         calls = self._drop(reason)
-        if not self.lost:
+        if self._lifetime.life is not Life.LOST:
             cast(ITCPTransport, self._transport).abortConnection()
         return calls
 
@@ -395,13 +456,11 @@ class ClientProtocol(Flow):
         """
         Let all calls fail that are here.
         """
-        calls = [call for call in self._calls.values() if call is not None]
-        self._calls.clear()
-        self._held.clear()
+        calls = self._calls.drop()
         for call in calls:
             if self._shaking and not call.seen:
                 call.fail(RequestNotSent, reason)
-            call.lost(reason)
+            call.interrupt(reason)
         return calls
 
     # Deadlines
@@ -412,28 +471,24 @@ class ClientProtocol(Flow):
 
         @return: When the next deadline is.
         """
-        if self._closing:
-            if now >= self._closeBy:
-                self._closeBy = NEVER
+        lifetime = self._lifetime
+        if lifetime.life >= Life.CLOSING:
+            if lifetime.overdue(now):
                 cast(ITCPTransport, self._transport).abortConnection()
-            return self._closeBy
-        if now >= self._questions.due:
-            self.abort(BackendTimedOut("firstByte", now - self.idleSince))
+            return lifetime.closeBy
+        questions = self._questions.due
+        if now >= questions:
+            self.abort(BackendTimedOut("firstByte", now - lifetime.idleSince))
             return NEVER
-        calls = [call for call in self._calls.values() if call is not None]
-        if not calls and self._questions.due == NEVER and self.keeper is not None:
-            idleUntil = self.idleSince + self.options.idleTimeout
-            if now >= idleUntil:
+        late, soon = self._calls.overdue(now, self._outlet)
+        if questions == NEVER and not self._calls.wanted():
+            if now >= lifetime.idleUntil():
                 self.close()
-                return self._closeBy
-            return idleUntil
-        soon = self._questions.due
-        for call in calls:
-            overdue = call.overdue(now, self._outlet, self._paused)
-            if overdue is None:
-                soon = min(soon, call.due, call.expires)
-            elif self._calls.get(call.requestID) is call:
-                call.lost(overdue)
+                return lifetime.closeBy
+            return lifetime.idleUntil()
+        for call, reason in late:
+            if self._calls.byID.get(call.requestID) is call:
+                call.interrupt(reason)
                 self.abandon(call)
                 call.deliver()
-        return soon
+        return min(soon, questions)

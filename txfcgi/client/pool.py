@@ -28,7 +28,9 @@ from ..transport.timers import NEVER, Timers
 from .call import Call
 from .connection import ClientProtocol
 from .deadlines import WAITING
+from .lifetime import Life
 from .options import ClientOptions, Timeouts
+from .questions import encodedNames
 from .target import Target
 
 
@@ -88,7 +90,7 @@ class Pool:
         """
         Give a call the next connection that there is for it.
         """
-        call.owner = self
+        call.pool = self
         target = self._only
         if target is not None and target.idle and not self._waiting and not call.fresh:
             target.idle.pop().start(call)
@@ -163,7 +165,7 @@ class Pool:
         self._watch(call)
 
     def _fail(self, call: Call, reason: Exception) -> None:
-        call.lost(reason)
+        call.interrupt(reason)
         call.deliver()
 
     def withdraw(self, call: Call) -> None:
@@ -176,7 +178,7 @@ class Pool:
         for target in self._targets:
             if call in target.connecting:
                 target.connecting[call].cancel()
-        self._rest()
+        self._unwatch()
 
     # Trying again
 
@@ -221,7 +223,7 @@ class Pool:
         @return: Whether it was asked to.
         """
         for target in self._targets:
-            if call.carrier in target.open:
+            if call.connection in target.open:
                 if target.multiplex:
                     self._log.info("{endpoint} does not multiplex", endpoint=target.endpoint)
                     target.multiplex = False
@@ -246,14 +248,14 @@ class Pool:
         )
 
     def _connected(self, protocol: ClientProtocol, call: Call, target: Target) -> None:
-        if protocol.lost:
+        if protocol.life is Life.LOST:
             self._notConnected(Failure(ConnectionLost()), call, target)
             return
         target.connecting.pop(call, None)
         target.failedUntil = 0.0
         target.open.add(protocol)
         self._overdue.pop(call, None)
-        self._rest()
+        self._unwatch()
         if self._closing is not None:
             protocol.abort()
             if not call.ended:
@@ -269,7 +271,7 @@ class Pool:
         target.connecting.pop(call, None)
         overdue = self._overdue.pop(call, None)
         reason = cast(Exception, failure.value) if overdue is None else overdue
-        self._rest()
+        self._unwatch()
         if not call.ended:
             target.failedUntil = self.timers.clock.seconds() + self.options.failTime
             call.tried |= {target}
@@ -315,7 +317,7 @@ class Pool:
 
     def _next(self) -> Call:
         call = self._waiting.popleft()
-        self._rest()
+        self._unwatch()
         return call
 
     def _serve(self) -> None:
@@ -327,7 +329,7 @@ class Pool:
             if not self._place(call):
                 self._waiting.appendleft(call)
                 return
-        self._rest()
+        self._unwatch()
 
     def gone(self) -> None:
         """
@@ -342,7 +344,7 @@ class Pool:
         self.timers.watch(self)
         self.timers.need(min(call.due, call.expires))
 
-    def _rest(self) -> None:
+    def _unwatch(self) -> None:
         """
         Want no look at the clock when nothing waits.
         """
@@ -378,7 +380,7 @@ class Pool:
                 self.submit(call)
             else:
                 soon = min(soon, due)
-        self._rest()
+        self._unwatch()
         return soon
 
     @staticmethod
@@ -401,6 +403,7 @@ class Pool:
         Ask one endpoint, over a connection of its own that is closed afterwards: there are
         applications that close it instead of answering.
         """
+        encoded = encodedNames(names)
         target = self._targets[index]
         try:
             protocol = await self._connectToAsk(target, timeouts.connect)
@@ -411,7 +414,7 @@ class Pool:
             raise RequestNotSent(error) from error
         protocol.retire()
         target.open.add(protocol)
-        values = await protocol.askValues(names, timeouts.firstByte)
+        values = await protocol.askValues(encoded, timeouts.firstByte)
         protocol.close()
         if self.options.multiplex is None:
             target.multiplex = values.get("FCGI_MPXS_CONNS") == "1"
@@ -458,7 +461,7 @@ class Pool:
 
     def _finish(self) -> None:
         if self._closing and not self.connections:
-            self._rest()
+            self._unwatch()
             closing, self._closing = self._closing, []
             for closed in closing:
                 closed.callback(None)

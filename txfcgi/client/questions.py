@@ -4,14 +4,26 @@ L{Questions}: what was asked of an application itself, with GET_VALUES, and its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 
+from ..errors import InvalidRequest
 from ..transport.timers import NEVER
 from ..wire.events import UnknownTypeReceived, ValuesReceived
 
 Values = dict[str, str]
+
+
+def encodedNames(names: Iterable[str]) -> list[bytes]:
+    """
+    The names of variables, as they are asked for.
+
+    @raise InvalidRequest: If these are no names.
+    """
+    if isinstance(names, (str, bytes)):
+        raise InvalidRequest(f"names of variables come as a list, not as {names!r:.80}")
+    return [name.encode("utf-8", "surrogateescape") for name in names]
 
 
 class Questions:

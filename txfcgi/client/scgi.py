@@ -4,10 +4,7 @@ L{SCGIClient}: requests to SCGI back ends, asked for as those to FastCGI back en
 
 from __future__ import annotations
 
-from ..wire.events import Event
 from ..wire.scgiclient import ClientConnection
-from ..wire.scgiserver import REQUEST_ID
-from .call import Call
 from .client import Client
 from .connection import ClientProtocol
 
@@ -17,18 +14,9 @@ class SCGIClientProtocol(ClientProtocol):
     One connection to an SCGI back end, for one request.
     """
 
-    connectionFactory = ClientConnection
-
-    def _take(self, events: list[Event]) -> list[Call]:
-        """
-        Take what came; the end of the answer too, if its length was declared and is there. Not
-        every back end closes the connection then.
-        """
-        touched = super()._take(events)
-        call = self._calls.get(REQUEST_ID)
-        if call is not None and call.satisfied:
-            super()._take(self._connection.receiveEnd())
-        return touched
+    wireFactory = ClientConnection
+    # Not every back end closes the connection behind its answer.
+    endsByLength = True
 
 
 class SCGIClient(Client):

@@ -1,10 +1,11 @@
 """
-L{Sending}: the streams of one request on their way out.
+L{Bodies}: the bodies of requests on their way out of a connection, and L{Sending}: that of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 from twisted.internet.defer import Deferred
@@ -16,23 +17,12 @@ from ..streams.bodies import Body, sendBody
 from ..transport.outlet import Outlet
 from ..wire.framing import Buffer
 from ..wire.records import Stream
+from .call import Call
 from .prepare import Prepared
 from .wire import ClientWire
 
 # A body that is not longer is sent together with the params.
 _SMALL: Final = 16_384
-
-
-def smallBody(connection: ClientWire, requestID: int, prepared: Prepared) -> list[Buffer] | None:
-    """
-    A small body of bytes and its end, as records; L{None} if the body is something else.
-    """
-    body = prepared.body
-    if not isinstance(body, bytes) or len(body) > _SMALL or prepared.data is not None:
-        return None
-    parts = connection.send(requestID, Stream.STDIN, body)
-    parts.append(connection.endStream(requestID, Stream.STDIN))
-    return parts
 
 
 class Sending:
@@ -45,7 +35,7 @@ class Sending:
 
     def __init__(
         self,
-        connection: ClientWire,
+        wire: ClientWire,
         outlet: Outlet,
         requestID: int,
         limit: int,
@@ -57,7 +47,7 @@ class Sending:
         @param sent: Is called when everything is with the outlet.
         @param failed: Is told what is wrong with a source.
         """
-        self._connection = connection
+        self._wire = wire
         self._outlet = outlet
         self._requestID = requestID
         self._limit = limit
@@ -112,7 +102,7 @@ class Sending:
                 raise RequestBodyMismatch(
                     f"the {stream.name} of a request is longer than the {length} bytes declared"
                 )
-            self._outlet.writeSequence(self._connection.send(self._requestID, stream, data))
+            self._outlet.writeSequence(self._wire.send(self._requestID, stream, data))
             self.whole = isLast and size == length
 
         output = self._output = OutputStream(self._outlet, send, self._failed, self._limit)
@@ -122,4 +112,82 @@ class Sending:
             raise RequestBodyMismatch(
                 f"the {stream.name} of a request has {size} bytes, and {length} were declared"
             )
-        self._outlet.write(self._connection.endStream(self._requestID, stream))
+        self._outlet.write(self._wire.endStream(self._requestID, stream))
+
+
+class Bodies:
+    """
+    The bodies that are on their way out of one connection.
+
+    @ivar active: Those that take more than one write, by the calls that they belong to.
+    """
+
+    __slots__ = ("_failed", "_limit", "_outlet", "_sent", "_wire", "active")
+
+    def __init__(
+        self,
+        wire: ClientWire,
+        outlet: Outlet,
+        limit: int,
+        sent: Callable[[Call], None],
+        failed: Callable[[Call, Exception], None],
+    ) -> None:
+        """
+        @param limit: How many bytes a source may write while there is no room.
+        @param sent: Is called when everything of a call is with the outlet.
+        @param failed: Is told what is wrong with the source of a call.
+        """
+        self._wire = wire
+        self._outlet = outlet
+        self._limit = limit
+        self._sent = sent
+        self._failed = failed
+        self.active: dict[Call, Sending] = {}
+
+    def send(self, call: Call, beginning: bytes) -> None:
+        """
+        Send the beginning of a request, and all that follows it.
+        """
+        parts = self._small(call)
+        if parts:
+            self._outlet.writeSequence([beginning, *parts])
+            self._sent(call)
+            return
+        self._outlet.write(beginning)
+        sending = self.active[call] = Sending(
+            self._wire,
+            self._outlet,
+            call.requestID,
+            self._limit,
+            partial(self._whole, call),
+            partial(self._failed, call),
+        )
+        sending.start(call.prepared)
+
+    def _small(self, call: Call) -> list[Buffer] | None:
+        """
+        A small body of bytes and its end, as records; L{None} if the body is something else.
+        """
+        body = call.prepared.body
+        if not isinstance(body, bytes) or len(body) > _SMALL or call.prepared.data is not None:
+            return None
+        parts = self._wire.send(call.requestID, Stream.STDIN, body)
+        parts.append(self._wire.endStream(call.requestID, Stream.STDIN))
+        return parts
+
+    def _whole(self, call: Call) -> None:
+        self.active.pop(call, None)
+        self._sent(call)
+
+    def stop(self, call: Call) -> bool:
+        """
+        Send no more of a call.
+
+        @return: Whether the peer has all that was declared to it.
+        """
+        sending = self.active.pop(call, None)
+        if sending is None:
+            return True
+        whole = sending.whole
+        sending.stop()
+        return whole

@@ -47,7 +47,7 @@ class Stderr:
             except Exception:
                 self._log.failure("onStderr of the client failed")
 
-    def log(self, requestID: int, carrier: object, failed: bool) -> None:
+    def log(self, requestID: int, connection: object, failed: bool) -> None:
         """
         Log it, if that is wanted.
 
@@ -57,9 +57,9 @@ class Stderr:
             # repr escapes what could forge a line of the log, or drive the terminal of its reader.
             self._log.emit(
                 LogLevel.error if failed else LogLevel.info,
-                "stderr of request {requestID} to {carrier}: {stderr}{more}",
+                "stderr of request {requestID} to {connection}: {stderr}{more}",
                 requestID=requestID,
-                carrier=carrier,
+                connection=connection,
                 stderr=repr(self._kept.decode("utf-8", "backslashreplace")),
                 more=f" and {self.dropped} bytes more" if self.dropped else "",
             )

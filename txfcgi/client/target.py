@@ -4,35 +4,17 @@ L{Target}: one of the endpoints of a client.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
-from ..transport.timers import Timers
 from .call import Call
 from .connection import ClientProtocol
-from .options import ClientOptions
 
-
-class TargetPool(Protocol):
-    """
-    The pool, as far as a target has to do with it.
-    """
-
-    timers: Timers
-    options: ClientOptions
-
-    def released(self, protocol: ClientProtocol, target: Target) -> None:
-        """
-        A connection takes another request.
-        """
-
-    def gone(self) -> None:
-        """
-        There is one connection less.
-        """
+if TYPE_CHECKING:
+    from .pool import Pool
 
 
 class Target(ClientFactory):
@@ -50,7 +32,7 @@ class Target(ClientFactory):
 
     def __init__(
         self,
-        pool: TargetPool,
+        pool: Pool,
         endpoint: IStreamClientEndpoint,
         make: type[ClientProtocol],
         multiplex: bool | None,

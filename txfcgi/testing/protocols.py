@@ -25,9 +25,12 @@ class _WatchedClient(Client):
     watch: Callable[[Call], None]
     submitted: Callable[[], None]
 
-    def _submit(self, call: Call) -> None:
+    def submit(self, call: Call) -> None:
+        """
+        Make a call, and remember it.
+        """
         self.watch(call)
-        super()._submit(call)
+        super().submit(call)
         self.submitted()
 
 
