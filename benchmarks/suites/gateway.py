@@ -1,5 +1,5 @@
 """
-The gateway beside a static answer of twisted.web: what does it add to pass a request on?
+The gateway beside a static file of twisted.web: what does it add to pass a request on?
 
 Run as a program, this module is the servers that are measured. The back end is the Twisted floor, a
 process of its own that is not.
@@ -22,7 +22,7 @@ from ..model import Column, Contestant, Sample, Sampler, Settings, Suite, Target
 from ..process import cpuSeconds, pinned, running
 from ..servers.common import listen, serverArguments
 
-STATIC = "twisted.web, static"
+STATIC = "twisted.web, static file"
 GATEWAY = "txfcgi gateway"
 COLUMNS = (Column("cpu", "CPU us", ",.1f"), Column("rate", "answers/s", ",.0f"))
 
@@ -187,7 +187,7 @@ def work(name: str, title: str, answer: Answer) -> Work:
         columns=COLUMNS,
         base=STATIC,
         compared="cpu",
-        targets=(Target(GATEWAY, STATIC, 1.4, f"gateway, {title}"),),
+        targets=(Target(GATEWAY, STATIC, 1.8, f"gateway, {title}"),),
     )
 
 
@@ -211,7 +211,7 @@ def main() -> None:
     from twisted.internet import reactor
     from twisted.internet.protocol import Factory, Protocol
     from twisted.web.server import Site
-    from twisted.web.static import Data
+    from twisted.web.static import File
 
     from txfcgi.client.client import FastCGIClient
     from txfcgi.client.options import ClientOptions
@@ -219,7 +219,9 @@ def main() -> None:
 
     site: Any
     if options.backend is None:
-        resource: Any = Data(options.answer.encode() * options.times, "text/plain")
+        file = Path(f"{options.socket}.txt")
+        file.write_bytes(options.answer.encode() * options.times)
+        resource: Any = File(str(file))
         resource.isLeaf = True
         site = Site(resource)
     else:

@@ -9,7 +9,7 @@ from .options import GatewayOptions
 from .params import IAuthorizedVariables
 from .php import PHPResource, PHPSite
 from .resource import FastCGIResource, GatewayResource
-from .streaming import StreamingSite
+from .site import StreamingSite
 
 __all__ = [
     "AuthorizerResource",

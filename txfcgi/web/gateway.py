@@ -28,7 +28,7 @@ from .headers import ResponseHeaders
 from .options import GatewayOptions
 from .params import RequestParams
 from .redirect import followRedirect, isLocalRedirect
-from .request import StreamingRequest, bodyOf, limited
+from .request import bodyOf, limited
 from .sendfile import sendFile
 
 _RETRY_AFTER: Final = b"1"
@@ -97,8 +97,6 @@ class Passage:
         self._asked: Deferred[Any] | None = None
         self._response: ClientResponse | None = None
         self._gone = False
-        # Whether the length of the body was told in a head that did not go through the request.
-        self._declared = False
 
     def start(self, scriptName: str, pathInfo: str | None, more: dict[str, str]) -> None:
         """
@@ -121,11 +119,7 @@ class Passage:
         Wait for the back end, and for the browser to go away.
         """
         self._asked = asked
-        request = self.request
-        if isinstance(request, StreamingRequest):
-            request.whenLost(self._clientGone)
-        else:
-            request.notifyFinish().addErrback(self._clientGone)
+        self.request.notifyFinish().addErrback(self._clientGone)
         asked.addCallback(answered)
         asked.addErrback(self.failed)
 
@@ -180,24 +174,15 @@ class Passage:
             self._log.info("{what}: the back end said {code}", what=self, code=response.code)
             self.showError(response.code)
             return
+        self.sendHead(response)
         whole = response.whole()
-        request = self.request
-        if isinstance(request, StreamingRequest) and request.isUntouched(response.code):
-            lines, names = self._gateway.responseHeaders.lines(response.head)
-            if whole is not None:
-                request.respond(response.code, response.phrase, lines, names, whole)
-                return
-            self._declared = b"content-length" in names
-        if self._declared:
-            request.begin(response.code, response.phrase, lines, names)
-        else:
-            self.sendHead(response)
-            if whole is not None:
-                self._finishWith(whole)
-                return
-            # The head now, so that nobody waits for it as long as the body takes.
-            request.write(b"")
-        response.stdout.deliverTo(cast(IConsumer, request)).addCallbacks(self._finish, self._cutOff)
+        if whole is not None:
+            self._finishWith(whole)
+            return
+        # The head now, so that nobody waits for it as long as the body takes.
+        self.request.write(b"")
+        delivered = response.stdout.deliverTo(cast(IConsumer, self.request))
+        delivered.addCallbacks(self._finish, self._cutOff)
 
     def sendHead(self, response: ClientResponse, without: tuple[bytes, ...] = ()) -> None:
         """
@@ -238,7 +223,7 @@ class Passage:
             return
         self._report(failure, "the answer was cut off")
         request = self.request
-        declared = self._declared or request.responseHeaders.hasHeader(b"content-length")
+        declared = request.responseHeaders.hasHeader(b"content-length")
         transport = request.transport
         if declared or request.chunked or not hasattr(transport, "abortConnection"):
             request.loseConnection()

@@ -11,7 +11,7 @@ from typing import Final
 from twisted.web.http_headers import Headers
 
 from ..errors import InvalidRequest
-from ..wire.cgi import HOP_BY_HOP, ResponseHead, paramOfHeader
+from ..wire.cgi import HOP_BY_HOP, paramOfHeader
 from .options import GatewayOptions
 
 _nameIsClear: Final = re.compile(rb"[0-9A-Za-z-]+").fullmatch
@@ -48,38 +48,26 @@ class RequestHeaders:
             else {b"content-type", b"host", *map(_lowered, options.passHeaders)}
         )
         self._ambiguous = options.ambiguousHeaders
-        # What was found for a name; names come from browsers, so there is an end to it.
-        self._known: dict[bytes, str | None] = {}
 
-    def params(self, headers: Headers | dict[bytes, bytes]) -> dict[str, str]:
+    def params(self, headers: Headers) -> dict[str, str]:
         """
         The params for the headers of a request.
 
-        @param headers: All of them; as a dictionary those of a plain head (see
-            L{plainHead<txfcgi.web.heads.plainHead>}), where Connection names no others.
         @raise InvalidRequest: If one of them is refused.
         """
-        pairs: Iterable[tuple[bytes, bytes | Sequence[bytes]]]
-        named: frozenset[bytes] = frozenset()
-        if isinstance(headers, dict):
-            pairs = headers.items()
-        else:
-            pairs = headers.getAllRawHeaders()
-            named = connectionHeaders(headers.getRawHeaders(b"connection"))
+        named = connectionHeaders(headers.getRawHeaders(b"connection"))
         params: dict[str, str] = {}
-        known = self._known
-        for name, value in pairs:
-            param = known[name] if name in known else self._paramFor(name)
-            if param is None or (named and name.lower() in named):
-                continue
-            if not isinstance(value, bytes):
-                value = _joined(param, value)
-            params[param] = value.decode("utf-8", "surrogateescape")
+        for name, values in headers.getAllRawHeaders():
+            param = None if name.lower() in named else self._paramFor(name)
+            if param is not None:
+                params[param] = _joined(param, values).decode("utf-8", "surrogateescape")
         return params
 
     def _paramFor(self, name: bytes) -> str | None:
         """
         The param for a header, or L{None} if it does not pass.
+
+        @raise InvalidRequest: If its request is refused.
         """
         lowered = name.lower()
         param = paramOfHeader(name)
@@ -90,11 +78,8 @@ class RequestHeaders:
                 param = b"HTTP_" + name.upper().replace(b"-", b"_")
                 lowered = lowered.replace(b"_", b"-")
         if lowered in self._never or (self._only is not None and lowered not in self._only):
-            param = None
-        found = None if param is None else param.decode("ascii")
-        if len(self._known) < 1_000:
-            self._known[name] = found
-        return found
+            return None
+        return None if param is None else param.decode("ascii")
 
 
 def _joined(param: str, values: Sequence[bytes]) -> bytes:
@@ -115,10 +100,6 @@ def _lowered(name: str) -> bytes:
 # X-Sendfile and X-Accel-Redirect are for the gateway, if it knows a folder for them.
 SENDFILE: Final = frozenset((b"x-sendfile", b"x-accel-redirect"))
 
-# How many heads of responses are remembered, and how long they are at the most.
-_HEADS: Final = 256
-_HEAD_LENGTH: Final = 512
-
 
 class ResponseHeaders:
     """
@@ -129,33 +110,10 @@ class ResponseHeaders:
         self._never = HOP_BY_HOP | {_lowered(name) for name in options.dropResponseHeaders}
         if options.sendfileRoot is not None:
             self._never |= SENDFILE
-        # The client gives the heads of many responses as the same one.
-        self._known: dict[ResponseHead, tuple[bytes, frozenset[bytes]]] = {}
-
-    def lines(self, head: ResponseHead) -> tuple[bytes, frozenset[bytes]]:
-        """
-        A response's headers, as they pass.
-
-        @return: They, as lines, and their names in lower case.
-        """
-        known = self._known.get(head)
-        if known is None:
-            headers = Headers()
-            self.copy(head.headers, headers)
-            pairs = list(headers.getAllRawHeaders())
-            lines = [b"%s: %s\r\n" % (name, value) for name, values in pairs for value in values]
-            names = frozenset(name.lower() for name, _ in pairs)
-            known = b"".join(lines), names
-            # A cookie is nobody else's.
-            if b"set-cookie" not in names and len(known[0]) <= _HEAD_LENGTH:
-                if len(self._known) >= _HEADS:
-                    self._known.clear()
-                self._known[head] = known
-        return known
 
     def copy(
         self,
-        headers: list[tuple[bytes, bytes]],
+        headers: Sequence[tuple[bytes, bytes]],
         into: Headers,
         without: Iterable[bytes] = (),
     ) -> None:

@@ -52,8 +52,7 @@ class RequestParams:
         @raise InvalidRequest: If it is none that may be passed on.
         """
         options = self._options
-        plain = getattr(request, "plainHeaders", None)
-        headers = self._headers.params(request.requestHeaders if plain is None else plain)
+        headers = self._headers.params(request.requestHeaders)
         secure = request.isSecure()
         peerHost, peerPort = numbers(request.getClientAddress())
         address, port = numbers(request.getHost())

@@ -1,0 +1,259 @@
+"""
+Tests of L{txfcgi.web.channel}: backpressure, and the time that a browser has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from txfcgi import Request, Response
+from txfcgi.web import StreamingSite
+from txfcgi.web.channel import StreamingChannel
+
+from .site import Gate, SiteCase, answersIn, isAnswer
+
+
+async def echo(request: Request) -> Response:
+    """
+    An app that gives back what it gets.
+    """
+    return Response(200, {"X-Length": request.params.get("CONTENT_LENGTH", "none")}, request.stdin)
+
+
+class Form(Resource):
+    """
+    A resource that knows nothing of streams.
+    """
+
+    isLeaf = True
+
+    def render_POST(self, request: Any) -> bytes:
+        """
+        Show a field of a form.
+        """
+        return request.args[b"name"][0] + b"," + request.content.read()
+
+
+class BackpressureTests(SiteCase):
+    """
+    Those who do not read hold the others back.
+    """
+
+    async def test_backpressure(self) -> None:
+        """
+        An app that does not read holds the browser back; what is buffered on the way is little.
+        """
+        held, gate = Gate(), Gate()
+        hold = StreamingChannel.hold
+        reading: list[Any] = []
+
+        def holding(channel: StreamingChannel) -> None:
+            hold(channel)
+            reading.append(channel)
+            held.open()
+
+        self.patch(StreamingChannel, "hold", holding)
+
+        async def app(request: Request) -> Response:
+            await gate
+            size = 0
+            async for piece in request.stdin:
+                size += len(piece)
+            return Response(200, {}, b"%d" % size)
+
+        await self.gateway(app)
+        size = 64 * 1024 * 1024
+        wire = await self.connect()
+        wire.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size)
+        wire.send(bytes(size))
+        await held
+        body = reading[0].requests[0].body
+        self.assertLess(body.buffered, 1024 * 1024)
+        self.assertLess(body.received, size // 2)
+        # Its time does not run while it is not to blame.
+        self.assertIsNone(reading[0].timeOut)
+        gate.open()
+        answer = await wire.answer("POST")
+        self.assertEqual(answer.body, b"%d" % size)
+
+    async def test_slowBrowser(self) -> None:
+        """
+        A browser that does not read holds the app back, even if it goes on sending.
+        """
+        await self.gateway(echo)
+        size = 32 * 1024 * 1024
+        wire = await self.connect()
+        transport: Any = wire.transport
+        transport.pauseProducing()
+        wire.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size)
+        filled: Deferred[None] = Deferred()
+        pause = StreamingChannel.pauseProducing
+
+        def pausing(channel: StreamingChannel) -> None:
+            pause(channel)
+            if not filled.called:
+                filled.callback(None)
+
+        self.patch(StreamingChannel, "pauseProducing", pausing)
+        wire.send(b"x" * size)
+        await filled
+        transport.resumeProducing()
+        answer = await wire.answer("POST")
+        self.assertEqual(len(answer.body), size)
+
+    async def test_slowBrowserOfALargeAnswer(self) -> None:
+        """
+        Little waits on the way to a browser that does not read, whether or not the length of the
+        answer is told.
+        """
+        size = 32 * 1024 * 1024
+        sent: list[int] = []
+
+        async def app(request: Request) -> Response:
+            async def pieces() -> AsyncIterator[bytes]:
+                sent.append(0)
+                while sent[-1] < size:
+                    yield b"x" * 65_536
+                    sent[-1] += 65_536
+
+            length = {"Content-Length": str(size)} if request.queryString else {}
+            return Response(200, length, pieces())
+
+        await self.gateway(app)
+        full: list[Deferred[StreamingChannel]] = []
+        pause = StreamingChannel.pauseProducing
+
+        def pausing(channel: StreamingChannel) -> None:
+            pause(channel)
+            if full:
+                full.pop().callback(channel)
+
+        self.patch(StreamingChannel, "pauseProducing", pausing)
+        for query in (b"", b"?length"):
+            wire = await self.connect()
+            transport: Any = wire.transport
+            transport.pauseProducing()
+            filled: Deferred[StreamingChannel] = Deferred()
+            full.append(filled)
+            wire.send(b"GET /%s HTTP/1.1\r\n\r\n" % query)
+            out: Any = (await filled).transport
+            self.assertLess(len(out.dataBuffer) + out._tempDataLen, 1024 * 1024)
+            self.assertLess(sent[-1], size)
+            transport.resumeProducing()
+            await wire.when(lambda received: len(received) > size and isAnswer(received, "GET"))
+            [answer] = answersIn(wire.received, "GET")
+            self.assertEqual(len(answer.body), size)
+
+
+class TimeTests(SynchronousTestCase):
+    """
+    The time that a browser has.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        site = StreamingSite(Form(), reactor=self.clock, timeout=60)
+        self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        self.transport = StringTransportWithDisconnection()
+        self.transport.protocol = self.channel
+        self.channel.makeConnection(self.transport)
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+
+    def leave(self) -> None:
+        """
+        Hang up.
+        """
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def test_idle(self) -> None:
+        """
+        A connection on which nothing comes is closed.
+        """
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_onTheWay(self) -> None:
+        """
+        Each piece that comes gives it more time.
+        """
+        for piece in (b"GET / ", b"HTTP/1.1\r\n", b"A: b\r\n"):
+            self.clock.advance(40)
+            self.channel.dataReceived(piece)
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_answered(self) -> None:
+        """
+        Its time does not run while it is being answered, and begins anew then.
+        """
+        waiting: list[Any] = []
+
+        def render(request: Any) -> int:
+            waiting.append(request)
+            return NOT_DONE_YET
+
+        self.channel.site.resource.render_GET = render
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nA:b\r\n\r\n"):
+            self.channel.dataReceived(data)
+            self.clock.pump([50] * 10)
+            self.assertTrue(self.transport.connected)
+            waiting.pop().finish()
+            self.clock.advance(59)
+            self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_held(self) -> None:
+        """
+        Nor while it is held back.
+        """
+        self.channel.hold()
+        self.clock.pump([50] * 3)
+        self.assertTrue(self.transport.connected)
+        self.assertEqual(self.transport.producerState, "paused")
+        self.channel.go()
+        self.assertEqual(self.transport.producerState, "producing")
+        self.clock.advance(59)
+        self.assertTrue(self.transport.connected)
+        self.clock.advance(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_less(self) -> None:
+        """
+        It may be given less time.
+        """
+        self.assertEqual(self.channel.setTimeout(5), 60)
+        self.clock.advance(5)
+        self.assertFalse(self.transport.connected)
+
+    def test_none(self) -> None:
+        """
+        Or all there is.
+        """
+        self.channel.setTimeout(None)
+        self.channel.dataReceived(b"GET ")
+        self.clock.pump([50] * 3)
+        self.assertTrue(self.transport.connected)
+        self.leave()
+
+    def test_gone(self) -> None:
+        """
+        Nothing is left when it goes by itself.
+        """
+        self.clock.advance(1)
+        self.leave()

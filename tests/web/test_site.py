@@ -1,0 +1,90 @@
+"""
+Tests of L{txfcgi.web.site}: who may connect, and how it ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.web.resource import Resource
+
+from txfcgi import Request, Response
+from txfcgi.web import StreamingSite
+
+from .site import Gate, SiteCase, Waiting
+
+
+class Form(Resource):
+    """
+    A resource that knows nothing of streams.
+    """
+
+    isLeaf = True
+
+    def render_POST(self, request: Any) -> bytes:
+        """
+        Show a field of a form.
+        """
+        return request.args[b"name"][0] + b"," + request.content.read()
+
+
+class SiteTests(SiteCase):
+    """
+    The site itself.
+    """
+
+    async def test_allowFrom(self) -> None:
+        """
+        Others than those who may do not get a word.
+        """
+        allowed: list[Any] = []
+        site = StreamingSite(Form(), allowFrom=lambda peer: peer in allowed)
+        await self.serve(site)
+        self.assertEqual(await self.raw(b"GET / HTTP/1.0\r\n\r\n"), b"")
+        self.assertTrue(self.logged("may not connect"))
+        peer = IPv4Address("TCP", "127.0.0.1", 1)
+        allowed.append(peer)
+        self.assertIsNotNone(site.buildProtocol(peer))
+
+    async def test_drain(self) -> None:
+        """
+        Idle connections are closed; a request that runs is answered first.
+        """
+        asked, gate = Gate(), Gate()
+
+        async def app(request: Request) -> Response:
+            asked.open()
+            await gate
+            return Response(200, {}, b"done")
+
+        site = await self.gateway(app)
+        idle, busy = await self.connect(), await self.connect()
+        busy.send(b"GET / HTTP/1.1\r\n\r\n")
+        await asked
+        drained = site.drain(60.0)
+        await idle.closed
+        self.assertFalse(drained.called)
+        gate.open()
+        await drained
+        await busy.closed
+        self.assertTrue(busy.received.endswith(b"done"))
+
+    async def test_drainIsOver(self) -> None:
+        """
+        What still runs when the time is over is cut.
+        """
+        app = Waiting()
+        site = await self.gateway(app)
+        busy = await self.connect()
+        busy.send(b"GET / HTTP/1.1\r\n\r\n")
+        await app.asked
+        await site.drain(0.05)
+        await busy.closed
+        self.assertEqual(busy.received, b"")
+
+    def test_protocols(self) -> None:
+        """
+        Over TLS it offers what it speaks.
+        """
+        self.assertEqual(StreamingSite(Form()).acceptableProtocols(), [b"http/1.1"])

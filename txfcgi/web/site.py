@@ -1,0 +1,112 @@
+"""
+L{StreamingSite}: a twisted.web site whose resources can have a request's body while it arrives.
+
+twisted.web collects the whole body, in memory or in a file, before a resource hears of the request.
+Here a resource that provides L{IStreamsBody<txfcgi.web.request.IStreamsBody>} hears of it as soon
+as its head is there; all others are served as ever. Such a resource works on any other site too,
+where its body is collected first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from ..server.interfaces import IDrains
+from .channel import StreamingChannel
+from .request import StreamingRequest
+
+
+@implementer(IDrains)
+class StreamingSite(Site):
+    """
+    A site where request bodies stream. It speaks HTTP/1.1, also over TLS.
+
+    @ivar channels: The connections that are open.
+    """
+
+    _log = Logger()
+
+    requestFactory = StreamingRequest
+    protocol = StreamingChannel  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        resource: IResource,
+        *args: Any,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """
+        @param args: As for C{Site}.
+        @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
+        """
+        super().__init__(resource, *args, **kwargs)
+        self._allowFrom = allowFrom
+        self.channels: set[StreamingChannel] = set()
+        self._drained: list[Deferred[None]] = []
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        What is offered over TLS (ALPN).
+        """
+        return [b"http/1.1"]
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """
+        A channel for a connection, or L{None} if the peer may not connect.
+        """
+        if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
+            self._log.warn("{peer} may not connect", peer=addr)
+            return None
+        channel: Any = super().buildProtocol(addr)
+        self.channels.add(channel)
+        return channel
+
+    def lost(self, channel: StreamingChannel) -> None:
+        """
+        A connection is gone.
+        """
+        self.channels.discard(channel)
+        self._look()
+
+    def drain(self, deadline: float) -> Deferred[None]:
+        """
+        Close idle connections, and the others when their requests have been answered.
+
+        @param deadline: Seconds after which what is left is cut.
+        @return: Fires when all are closed.
+        """
+        for channel in list(self.channels):
+            if not channel.requests:
+                channel.loseConnection()
+            elif deadline > 0:
+                channel.persistent = False
+            else:
+                cast(ITCPTransport, channel.transport).abortConnection()
+        if not self.channels:
+            return succeed(None)
+        drained: Deferred[None] = Deferred()
+        self._drained.append(drained)
+        if deadline > 0:
+            cut = self.reactor.callLater(deadline, self.drain, 0.0)
+
+            def done(result: None) -> None:
+                if cut.active():
+                    cut.cancel()
+
+            drained.addCallback(done)
+        return drained
+
+    def _look(self) -> None:
+        if not self.channels:
+            drained, self._drained = self._drained, []
+            for waiting in drained:
+                waiting.callback(None)
