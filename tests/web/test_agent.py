@@ -93,7 +93,7 @@ class AgentTests(SiteCase):
 
     async def test_forms(self) -> None:
         """
-        treq posts forms and files, by any method (row F23).
+        treq posts forms and files, by any method.
         """
 
         async def app(request: Request) -> Response:
