@@ -33,7 +33,7 @@ from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
 from txfcgi.service.signals import STOP_SIGNALS, StopSignals
-from txfcgi.web.streaming import StreamingSite
+from txfcgi.web import StreamingSite
 
 
 class Reactor(MemoryReactorClock):
