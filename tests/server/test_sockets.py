@@ -190,7 +190,7 @@ class ServingTests(SocketTests):
 
 class ClosingTests(SocketTests):
     """
-    The end of a connection, at which nothing of an answer may get lost (statement 15).
+    The end of a connection, at which nothing of an answer may get lost.
     """
 
     def test_closed(self) -> None:

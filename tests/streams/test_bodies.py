@@ -19,7 +19,8 @@ from txfcgi.streams.bodies import SLICE, knownLength, releaseBody, sendBody
 from txfcgi.transport.outlet import Outlet
 
 from ..producers import Pieces, Producer
-from .test_streams import Tap, Way
+from .reading import Tap
+from .test_output import Way
 
 
 class AsyncPieces:
