@@ -4,6 +4,8 @@ Tests of L{txfcgi.server.application}: what an app returns, and what becomes of 
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, cast
@@ -11,6 +13,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Cooperator
 from twisted.web.client import FileBodyProducer
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
 from tests.producers import Pieces, Producer
 from txfcgi import (
@@ -23,6 +27,7 @@ from txfcgi import (
     UnknownRole,
     roles,
 )
+from txfcgi.server.application import IStartsAndStops
 from txfcgi.wire.records import EndRequest, Stdout
 
 from .apps import PAGE, Awaited, asynchronous, synchronous
@@ -228,6 +233,28 @@ class ResultTests(ServerTests):
             wait.callback(b"%d" % number)
         self.assertEqual(server.answer().body, b"012")
 
+    def test_neverContinued(self) -> None:
+        """
+        A coroutine that waits for something that nobody holds any more ends quietly, with what it
+        has to clean up.
+        """
+        ended: list[str] = []
+        unraisable: list[Any] = []
+        self.patch(sys, "unraisablehook", unraisable.append)
+
+        async def app(request: Request) -> Response:
+            try:
+                await Deferred()
+            finally:
+                ended.append("cleaned up")
+            return Response()
+
+        server = self.serve(app)
+        server.get()
+        server.protocol.requests.clear()
+        gc.collect()
+        self.assertEqual((ended, unraisable), (["cleaned up"], []))
+
     def test_subclass(self) -> None:
         """
         A class of one's own may be a response.
@@ -377,3 +404,44 @@ class RefusalTests(ServerTests):
         server = self.serve(roles(authorizer=ok))
         self.assertEqual(server.get(1).records, [EndRequest(1, 0, 3)])
         self.assertSaid("roles(authorizer=ok) did not take", "the app is no Responder")
+
+    def test_rolesThatStart(self) -> None:
+        """
+        L{roles} starts and stops those of its apps that do, each once, the first last.
+        """
+        done: list[str] = []
+        both, other = Starting("both", done), Starting("other", done)
+        app: Any = roles(responder=both, authorizer=other, filter=both)
+        verifyObject(IStartsAndStops, app)
+        self.successResultOf(Deferred.fromCoroutine(app.startup()))
+        self.assertEqual(done, ["both starts", "other starts"])
+        self.successResultOf(Deferred.fromCoroutine(app.shutdown()))
+        self.assertEqual(done[2:], ["other stops", "both stops"])
+        self.assertEqual(self.serve(app).get().body, b"both")
+
+
+@implementer(IStartsAndStops)
+class Starting:
+    """
+    An app that notes when it starts and stops.
+    """
+
+    def __init__(self, name: str, done: list[str]) -> None:
+        self.name = name
+        self.done = done
+
+    def startup(self) -> Deferred[None]:
+        """
+        Is noted.
+        """
+        self.done.append(f"{self.name} starts")
+        return succeed(None)
+
+    def shutdown(self) -> None:
+        """
+        Is noted.
+        """
+        self.done.append(f"{self.name} stops")
+
+    def __call__(self, request: Request) -> Response:
+        return Response(200, PAGE, self.name.encode())

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import Interface
+from zope.interface import Interface, implementer
 
 from ..errors import (
     CantMultiplex,
@@ -68,30 +68,58 @@ def roles(
     *, responder: App | None = None, authorizer: App | None = None, filter: App | None = None
 ) -> App:
     """
-    One app out of one for each role. A role that has none is refused with UNKNOWN_ROLE.
+    One app out of one for each role, which starts and stops those that do
+    (L{IStartsAndStops}). A role that has none is refused with UNKNOWN_ROLE.
     """
     apps = {
-        role: app
-        for role, app in (
-            (Role.RESPONDER, responder),
-            (Role.AUTHORIZER, authorizer),
-            (Role.FILTER, filter),
-        )
-        if app is not None
+        Role.RESPONDER: responder,
+        Role.AUTHORIZER: authorizer,
+        Role.FILTER: filter,
     }
+    return _Roles({role: app for role, app in apps.items() if app is not None})
 
-    def choose(request: Request) -> object:
-        app = apps.get(request.role)
+
+@implementer(IStartsAndStops)
+class _Roles:
+    """
+    An app for each role.
+    """
+
+    def __init__(self, apps: dict[Role, App]) -> None:
+        self._apps = apps
+        named = ", ".join(f"{role.name.lower()}={nameOf(app)}" for role, app in apps.items())
+        self.__qualname__ = f"roles({named})"
+
+    def __call__(self, request: Request) -> object:
+        app = self._apps.get(request.role)
         if app is None:
             raise UnknownRole(f"the app is no {request.role.name.capitalize()}")
         return app(request)
 
-    named = ", ".join(f"{role.name.lower()}={_nameOf(app)}" for role, app in apps.items())
-    choose.__qualname__ = f"roles({named})"
-    return choose
+    async def startup(self) -> None:
+        """
+        Let each app get ready, in turn.
+        """
+        for app in self._starting():
+            await _awaited(app.startup())
+
+    async def shutdown(self) -> None:
+        """
+        Let each app let go of everything; those that began first come last.
+        """
+        for app in reversed(self._starting()):
+            await _awaited(app.shutdown())
+
+    def _starting(self) -> list[IStartsAndStops]:
+        # An app that has several roles is there once.
+        apps: dict[int, Any] = {id(app): app for app in self._apps.values()}
+        return [app for app in apps.values() if IStartsAndStops.providedBy(app)]
 
 
-def _nameOf(app: App) -> str:
+def nameOf(app: App) -> str:
+    """
+    What an app is called in messages.
+    """
     return getattr(app, "__qualname__", None) or repr(app)
 
 
@@ -117,7 +145,7 @@ class Application:
         """
         self.app = app
         self.overload = overload
-        self.name = _nameOf(app)
+        self.name = nameOf(app)
 
     def run(self, request: Request) -> None:
         """
@@ -420,8 +448,11 @@ class Application:
             )
 
 
-async def _awaited(awaitable: Awaitable[object]) -> object:
-    return await awaitable
+async def _awaited(result: object) -> object:
+    """
+    A result, which may have to be waited for.
+    """
+    return await result if isinstance(result, Awaitable) else result
 
 
 def _continued(
@@ -433,6 +464,10 @@ def _continued(
     while True:
         try:
             value = yield awaited
+        except GeneratorExit:
+            # Nobody waits any more, and the coroutine may have been closed first.
+            coroutine.close()
+            raise
         except BaseException as error:
             awaited = None
             step: Callable[[], Any] = partial(coroutine.throw, error)

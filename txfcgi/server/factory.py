@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..transport.timers import Timers
 from .application import App, Application, Overload
 from .interfaces import IDrains
 from .limits import Limits
@@ -67,7 +68,7 @@ class ServerFactory(Factory):
         self.application = Application(app, overload)
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
-        self._tick: IDelayedCall | None = None
+        self._timers = Timers(clock)
         self.draining = False
         self._drainWaiters: list[Deferred[None]] = []
 
@@ -110,9 +111,10 @@ class ServerFactory(Factory):
         A connection is there.
         """
         self._open[protocol] = None
-        if self._tick is None:
+        if len(self._open) == 1:
             self.now = self.clock.seconds()
-            self._tick = self.clock.callLater(TICK, self._look)
+            self._timers.watch(self)
+            self._timers.need(self.now + TICK)
         protocol.watch.heard = self.now
 
     def closed(self, protocol: ServerProtocol) -> None:
@@ -121,20 +123,23 @@ class ServerFactory(Factory):
         """
         del self._open[protocol]
         if not self._open:
-            if self._tick is not None:
-                self._tick.cancel()
-                self._tick = None
+            self._timers.forget(self)
             self._drainedNow()
 
-    def _look(self) -> None:
-        self.now = self.clock.seconds()
-        self._tick = self.clock.callLater(TICK, self._look)
+    def check(self, now: float) -> float:
+        """
+        Look for connections that are over their time.
+
+        @return: When to look the next time.
+        """
+        self.now = now
         for protocol in list(self._open):
             try:
                 protocol.watch.check(protocol, self.now)
             except Exception:
                 self.log.failure("txfcgi failed on {peer}", peer=protocol.peer)
                 protocol.tcp.abortConnection()
+        return now + TICK
 
     # Draining
 

@@ -5,24 +5,18 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
+
+from twisted.web.http_headers import Headers as HTTPHeaders
 
 from ..errors import InvalidResponse
 from ..streams.bodies import Body
 from ..wire.cgi import Text
 
-
-@runtime_checkable
-class RawHeaders(Protocol):
-    """
-    What a L{twisted.web.http_headers.Headers} is read by.
-    """
-
-    def getAllRawHeaders(self) -> Iterable[tuple[bytes, Sequence[bytes]]]: ...
-
-
 _Values = Text | Sequence[str] | Sequence[bytes]
-Headers = Mapping[str, _Values] | Mapping[bytes, _Values] | Iterable[tuple[Text, Text]] | RawHeaders
+Headers = (
+    Mapping[str, _Values] | Mapping[bytes, _Values] | Iterable[tuple[Text, Text]] | HTTPHeaders
+)
 
 
 class Response:
@@ -83,7 +77,7 @@ class Response:
                 if type(value) is not str and type(value) is not bytes:
                     return _expand(items)
             return items
-        if isinstance(headers, RawHeaders):
+        if isinstance(headers, HTTPHeaders):
             return _expand(headers.getAllRawHeaders())
         return [(name, value) for name, value in headers]
 

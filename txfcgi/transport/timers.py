@@ -1,5 +1,5 @@
 """
-L{Timers}: one delayed call for the deadlines of a whole client.
+L{Timers}: one delayed call for all deadlines of a client or a server.
 
 A deadline is set with each request and hardly ever met, so setting one has to cost nothing: only
 the earliest of all is with the reactor, and the others are looked at when it fires.
