@@ -4,10 +4,10 @@ Bodies of which a test decides when they come, and sees what becomes of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
@@ -74,3 +74,32 @@ class Pieces:
         Is noted.
         """
         self.closed = True
+
+
+async def pieces(*data: bytes) -> AsyncIterator[bytes]:
+    """
+    An asynchronous iterable.
+    """
+    for piece in data:
+        yield await succeed(piece)
+
+
+class Silent:
+    """
+    A body that begins, and then has nothing more to say.
+
+    @ivar cancelled: Whether it was told that nobody waits for it.
+    """
+
+    cancelled = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """
+        Its pieces.
+        """
+        yield b"a"
+        try:
+            await Deferred()
+        except CancelledError:
+            self.cancelled = True
+            raise

@@ -1,5 +1,5 @@
 """
-The client with each reactor (row F28). There is one reactor in a process, so each has its own.
+The client with each reactor. There is one reactor in a process, so each has its own.
 """
 
 from __future__ import annotations

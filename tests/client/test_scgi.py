@@ -150,7 +150,7 @@ class AnswerTests(SCGIClientTests):
 
     def test_heads(self) -> None:
         """
-        A CGI head, or an HTTP status line (row G9); in any pieces.
+        A CGI head, or an HTTP status line; in any pieces.
         """
         for head, code in (
             (b"Status: 404 Not Found\r\n\r\n", 404),

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.lines import Hands, Line
-from tests.producers import Producer
+from tests.producers import Producer, Silent
 from tests.wire.conversations import STDOUT, endRequest, record
 from txfcgi.client.bare import FastCGIClientProtocol
 from txfcgi.client.options import ClientOptions, Timeouts
@@ -27,7 +27,6 @@ from txfcgi.transport.timers import NEVER, Timers
 from txfcgi.wire.records import Role
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
-from .test_requests import Silent
 
 OFF: dict[str, Any] = {
     "connect": None,
