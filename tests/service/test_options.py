@@ -74,6 +74,19 @@ class OptionsTests(CommandLineTests):
         """
         return str(self.assertRaises(UsageError, self.options, *words, where=where))
 
+    def test_mount(self) -> None:
+        """
+        The factory knows where the app is mounted, and where paths come from; what can't be is
+        refused.
+        """
+        factory: Any = self.options().makeFactory(None)
+        self.assertTrue(factory.paths.asSent)
+        factory = self.options("--mount", "/shop", "--path-from", "uri").makeFactory(None)
+        find = {b"REQUEST_URI": b"/shop/a", b"SCRIPT_NAME": b"/b"}.get
+        self.assertEqual(factory.paths.split(find), (b"/shop", b"/a"))
+        self.assertIn("--mount: a mount starts with a slash", self.mistake("--mount", "shop"))
+        self.assertIn("params or uri", self.mistake("--path-from", "header"))
+
     def test_least(self) -> None:
         """
         A place and an app are enough.

@@ -67,6 +67,20 @@ class MalformedValue(RemoteProtocolError):
     """
 
 
+class NotMounted(RemoteProtocolError):
+    """
+    A request whose path is not below the path where the app is mounted.
+    """
+
+    code = 404
+
+
+class PathOutsideRoot(RemoteProtocolError):
+    """
+    A REQUEST_URI whose dot segments lead beyond the root of the site (RFC 3986, section 5.2.4).
+    """
+
+
 class NotSCGI(RemoteProtocolError):
     """
     The first byte of a connection is no digit: an HTTP client, a FastCGI web server, a probe.

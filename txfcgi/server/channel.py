@@ -12,6 +12,7 @@ from ..streams import Source
 from ..transport.outlet import Outlet
 from ..wire import fastcgiserver, scgiserver
 from .limits import Limits
+from .paths import Paths
 
 if TYPE_CHECKING:
     from .request import Request
@@ -28,6 +29,7 @@ class Channel(Source, Protocol):
     outlet: Outlet
     wire: ServerWire
     limits: Limits
+    paths: Paths
 
     @property
     def peer(self) -> IAddress:

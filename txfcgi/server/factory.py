@@ -18,6 +18,7 @@ from ..transport.timers import Timers
 from .application import App, Application, Overload
 from .interfaces import IDrains
 from .limits import Limits
+from .paths import Paths, PathSource
 from .protocol import ServerProtocol
 from .watch import TICK
 
@@ -47,6 +48,8 @@ class ServerFactory(Factory):
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
         overload: Overload = "http",
+        mount: str | None = None,
+        pathFrom: PathSource = "params",
     ) -> None:
         """
         @param app: Called with each request.
@@ -56,6 +59,11 @@ class ServerFactory(Factory):
             once.
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
             FCGI_OVERLOADED.
+        @param mount: The path below which the app is, such as C{/shop}, or C{/} for a whole site;
+            see L{txfcgi.server.paths}. Without it, SCRIPT_NAME and PATH_INFO are taken as they are
+            sent.
+        @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
+        @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
         if clock is None:
             from twisted.internet import reactor
@@ -66,6 +74,7 @@ class ServerFactory(Factory):
         self.now = clock.seconds()
         self.requests = 0
         self.application = Application(app, overload)
+        self.paths = Paths(mount, pathFrom)
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._timers = Timers(clock)

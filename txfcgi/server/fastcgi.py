@@ -12,6 +12,7 @@ from ..wire import fastcgiserver
 from .application import App, Overload
 from .factory import ServerFactory
 from .limits import Limits
+from .paths import PathSource
 from .protocol import ServerProtocol
 
 
@@ -36,6 +37,8 @@ class FastCGIServerFactory(ServerFactory):
         overload: Overload = "http",
         multiplex: bool = True,
         values: Mapping[str, str] | None = None,
+        mount: str | None = None,
+        pathFrom: PathSource = "params",
     ) -> None:
         """
         @param app: Called with each request; see L{txfcgi.server.application}.
@@ -47,8 +50,18 @@ class FastCGIServerFactory(ServerFactory):
             Authorizer both.
         @param multiplex: Whether a web server may send several requests at once on a connection.
         @param values: More variables to answer GET_VALUES with.
+        @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+        @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         """
-        super().__init__(app, limits, clock=clock, allowFrom=allowFrom, overload=overload)
+        super().__init__(
+            app,
+            limits,
+            clock=clock,
+            allowFrom=allowFrom,
+            overload=overload,
+            mount=mount,
+            pathFrom=pathFrom,
+        )
         self._multiplex = multiplex
         # The specification has the application's number (section 4.1), and HAProxy puts as many on
         # one connection: the smaller one holds either way.

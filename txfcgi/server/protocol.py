@@ -22,6 +22,7 @@ from ..wire.framing import Buffer
 from .application import Application
 from .channel import ServerWire
 from .limits import Limits
+from .paths import Paths
 from .request import Request
 from .roles import REQUESTS
 from .watch import Watch
@@ -37,6 +38,7 @@ class ServerProtocol(Protocol):
     @ivar outlet: The way out.
     @ivar wire: The protocol, without I/O.
     @ivar limits: What is taken at the most.
+    @ivar paths: How the path of a request is found and divided.
     @ivar requests: The requests that are with the app, by their id.
     @ivar total: How many requests it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
@@ -55,6 +57,7 @@ class ServerProtocol(Protocol):
         self.wire = wire
         self.application: Application = server.application
         self.limits: Limits = server.limits
+        self.paths: Paths = server.paths
         self.requests: dict[int, Request] = {}
         self.overloaded = False
         self.watch = Watch()

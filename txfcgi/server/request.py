@@ -13,6 +13,7 @@ from ..streams import InputStream, OutputStream
 from ..wire.cgi import headerOfParam
 from ..wire.params import Params
 from .channel import Channel
+from .paths import Paths
 from .served import ServedRequest
 
 
@@ -74,22 +75,51 @@ class Request(ServedRequest):
         uri = self.params.get("REQUEST_URI")
         if uri is None:
             query = self.queryString
-            uri = self.scriptName + self.pathInfo + ("?" + query if query else "")
+            uri = self.params.get("SCRIPT_NAME", "") + self.params.get("PATH_INFO", "")
+            uri += "?" + query if query else ""
         return uri
+
+    @property
+    def paths(self) -> Paths:
+        """
+        How the path is found and divided, for all requests of this server.
+        """
+        return self.channel.paths
+
+    @property
+    def path(self) -> str:
+        """
+        The whole path, decoded: SCRIPT_NAME and PATH_INFO together; where neither was sent,
+        DOCUMENT_URI; where that is missing too, or the server takes paths from there, the path of
+        REQUEST_URI without dot segments.
+
+        @raise PathOutsideRoot: If that leads beyond the root of the site.
+        """
+        return self.paths.whole(self.params.find).decode("utf-8", "surrogateescape")
 
     @property
     def scriptName(self) -> str:
         """
-        SCRIPT_NAME as it came: the part of the path that led to the app, decoded.
+        The part of the path that led to the app, decoded: the mount of the server, if it has one,
+        or SCRIPT_NAME as it came.
+
+        @raise NotMounted: If the path is not below the mount.
         """
-        return self.params.get("SCRIPT_NAME", "")
+        if self.paths.asSent:
+            return self.params.get("SCRIPT_NAME", "")
+        return self.paths.split(self.params.find)[0].decode("utf-8", "surrogateescape")
 
     @property
     def pathInfo(self) -> str:
         """
-        PATH_INFO as it came: the part of the path behind the app's, decoded.
+        The part of the path behind the app's, decoded: what is below the mount of the server, if it
+        has one, or PATH_INFO as it came.
+
+        @raise NotMounted: If the path is not below the mount.
         """
-        return self.params.get("PATH_INFO", "")
+        if self.paths.asSent:
+            return self.params.get("PATH_INFO", "")
+        return self.paths.split(self.params.find)[1].decode("utf-8", "surrogateescape")
 
     @property
     def queryString(self) -> str:

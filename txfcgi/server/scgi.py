@@ -17,6 +17,7 @@ from ..wire import scgiserver
 from .application import App
 from .factory import ServerFactory
 from .limits import Limits
+from .paths import PathSource
 from .protocol import ServerProtocol
 from .watch import isGone
 
@@ -85,6 +86,8 @@ class SCGIServerFactory(ServerFactory):
         abortOnEOF: bool = False,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        mount: str | None = None,
+        pathFrom: PathSource = "params",
     ) -> None:
         """
         @param app: Called with each request.
@@ -99,8 +102,12 @@ class SCGIServerFactory(ServerFactory):
             for certain: at once on a Unix socket, when it writes over TCP.
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
+        @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+        @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         """
-        super().__init__(app, limits, clock=clock, allowFrom=allowFrom)
+        super().__init__(
+            app, limits, clock=clock, allowFrom=allowFrom, mount=mount, pathFrom=pathFrom
+        )
         self._ending: list[Connection] = []
         self._lenient = lenient
         self._statusLine = statusLine

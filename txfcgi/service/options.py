@@ -16,10 +16,11 @@ from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from ..client.client import Client
-from ..errors import CannotServe
+from ..errors import CannotServe, InvalidPath
 from ..server.admission import AllowList, BadAllowList, peerCheck
 from ..server.interfaces import IDrains
 from ..server.limits import Limits
+from ..server.paths import Paths
 from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
 from .errors import BadEndpoint, CannotLoad
 from .listen import Description, endpointFromText
@@ -60,6 +61,19 @@ LIMIT_FLAGS = [
 ]
 
 
+def _pathSource(text: str) -> str:
+    """
+    @param text: The value of C{--path-from}.
+
+    @return: The same.
+
+    @raise UsageError: There is no such source.
+    """
+    if text not in ("params", "uri"):
+        raise UsageError(f"--path-from takes params or uri, not {text!r}")
+    return text
+
+
 class ServerOptions(CommandOptions):
     """
     What every protocol's command takes.
@@ -76,6 +90,23 @@ class ServerOptions(CommandOptions):
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
         ["app-dir", "d", ".", "The directory that the module is looked for in first"],
+        [
+            "mount",
+            None,
+            None,
+            "The path that the app is served below: / for a whole site, or such as /shop. It "
+            "becomes SCRIPT_NAME, and the rest of the path PATH_INFO. Without it, both are what "
+            "the web server sends",
+        ],
+        [
+            "path-from",
+            None,
+            "params",
+            "Where the path comes from: params, what the web server's variables say, or uri, "
+            "REQUEST_URI decoded. The latter undoes rewriting, and what the web server's locations "
+            "guard is not guarded any more if they differ from it",
+            _pathSource,
+        ],
         DRAIN_TIMEOUT,
         *LIMIT_PARAMETERS,
     ]
@@ -154,6 +185,7 @@ class ServerOptions(CommandOptions):
             )
         try:
             self["limits"] = self._limits()
+            self._checkMount()
             self["allowFrom"] = self._allowFrom()
             self["endpoints"] = [
                 (text, self._endpoint("--port", text, PUBLIC_PORT)) for text in self["ports"]
@@ -174,7 +206,14 @@ class ServerOptions(CommandOptions):
         @return: A factory that serves the app.
         """
         own = self.ownOptions()
-        return self.serverFactory(self["application"], self["limits"], allowFrom=allowFrom, **own)
+        return self.serverFactory(
+            self["application"],
+            self["limits"],
+            allowFrom=allowFrom,
+            mount=self["mount"],
+            pathFrom=self["path-from"],
+            **own,
+        )
 
     def ownOptions(self) -> dict[str, bool]:
         """
@@ -245,6 +284,15 @@ class ServerOptions(CommandOptions):
         except ValueError as error:
             name, _, problem = str(error).partition(" ")
             raise UsageError(f"--{options.get(name, name)} {problem}") from error
+
+    def _checkMount(self) -> None:
+        """
+        @raise UsageError: The mount can't be the beginning of a path.
+        """
+        try:
+            Paths(self["mount"])
+        except InvalidPath as error:
+            raise UsageError(f"--mount: {error}") from error
 
     def _allowFrom(self) -> Callable[[IAddress], bool] | None:
         """
