@@ -1,5 +1,5 @@
 """
-Tests of what L{txfcgi.service.sockets} does with sockets that were inherited.
+Tests of L{txfcgi.service.inherited}.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.service.errors import CannotListen
-from txfcgi.service.sockets import (
+from txfcgi.service.inherited import (
     fillStandardDescriptors,
     inheritedListener,
     isService,

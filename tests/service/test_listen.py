@@ -31,7 +31,7 @@ from txfcgi.service.listen import (
     endpointFromText,
     explainListenFailure,
 )
-from txfcgi.service.sockets import UNIXListener
+from txfcgi.service.sockets import BACKLOG, UNIXListener
 
 
 class DescriptionTests(SynchronousTestCase):
@@ -131,17 +131,50 @@ class EndpointFromTextTests(SynchronousTestCase):
         More connections may wait than Twisted lets, unless it is said how many may.
         """
         for text, backlog in (
-            ("tcp:9000", 511),
-            ("tcp:9000:127.0.0.1", 511),
+            ("tcp:9000", BACKLOG),
+            ("tcp:9000:127.0.0.1", BACKLOG),
             ("tcp:9000:127.0.0.1:7", 7),
             ("tcp6:9000:backlog=7", 7),
             ("tcp6:9000:7", 7),
-            ("tcp6:9000:interface=\\:\\:1", 511),
-            ("unix:/a", 511),
+            ("tcp6:9000:interface=\\:\\:1", BACKLOG),
+            ("unix:/a", BACKLOG),
+            ("unix:/a:backlog=7", 7),
         ):
             endpoint = self.endpoint(text)
-            found = endpoint.options.backlog if text == "unix:/a" else endpoint._backlog
+            found = endpoint.options.backlog if "unix" in text else endpoint._backlog
             self.assertEqual(found, backlog, text)
+
+    def test_backlogOfOthers(self) -> None:
+        """
+        So it is for TLS, and behind a proxy that says who the peer is.
+        """
+        for text, expected in (
+            ("ssl:443:certKey=a.pem", f"ssl:443:certKey=a.pem:backlog={BACKLOG}"),
+            ("ssl:443:a.pem:a.pem:::9", "ssl:443:a.pem:a.pem:::9"),
+            ("haproxy:tcp:9000", f"haproxy:tcp:9000:backlog={BACKLOG}"),
+            ("haproxy:tcp6:9000:9", "haproxy:tcp6:9000:9"),
+            ("haproxy", "haproxy"),
+            ("systemd:domain=UNIX:index=0", "systemd:domain=UNIX:index=0"),
+        ):
+            self.assertEqual(Description.fromText(text).withBacklog(), expected)
+
+    def test_burst(self) -> None:
+        """
+        As many connections wait as the system allows: more than 512, the most there were.
+        """
+        folder = tempfile.mkdtemp(prefix="service-")
+        self.addCleanup(shutil.rmtree, folder)
+        reactor = MemoryReactor()
+        endpoint = endpointFromText(reactor, f"unix:{folder}/app.sock")
+        port: Any = self.successResultOf(endpoint.listen(Factory.forProtocol(Protocol)))
+        self.addCleanup(port.connectionLost, None)
+        with open("/proc/sys/net/core/somaxconn") as file:
+            most = min(int(file.read()), 600)
+        for _ in range(most):
+            client = socket.socket(socket.AF_UNIX)
+            self.addCleanup(client.close)
+            client.setblocking(False)
+            client.connect(f"{folder}/app.sock")
 
     def test_unix(self) -> None:
         """

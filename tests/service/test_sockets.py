@@ -12,6 +12,7 @@ import stat
 import tempfile
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor
 from twisted.logger import capturedLogs
@@ -119,8 +120,9 @@ class ListenUNIXTests(SocketTests):
         Where the owner can't be set there is no socket left.
         """
 
-        def chown(path: str, uid: int, gid: int) -> None:
-            self.assertEqual((path, uid, gid), (self.path, 4711, -1))
+        def chown(name: str, uid: int, gid: int, *, dir_fd: int, follow_symlinks: bool) -> None:
+            self.assertEqual((name, uid, gid), ("app.sock", 4711, -1))
+            self.assertFalse(follow_symlinks)
             raise PermissionError(1, "Operation not permitted")
 
         self.patch(os, "chown", chown)
@@ -132,20 +134,21 @@ class ListenUNIXTests(SocketTests):
 
     def test_notOpenBeforeItsModeIsSet(self) -> None:
         """
-        At no moment can others connect: the socket has no permissions, and does not listen, until
-        all is set.
+        At no moment can others connect: the socket is in a directory that nobody else can enter,
+        and does not listen, until all is set.
         """
         seen: list[int] = []
 
-        def chmod(path: str, mode: int) -> None:
-            seen.append(self.mode())
-            refused = self.assertRaises(OSError, self.connect, path)
-            # The permissions do not keep root out.
-            self.assertIsInstance(refused, (PermissionError, ConnectionRefusedError))
+        def chmod(name: str, mode: int, *, dir_fd: int) -> None:
+            self.assertFalse(os.path.exists(self.path))
+            seen.append(stat.S_IMODE(os.fstat(dir_fd).st_mode))
+            inside = f"/proc/self/fd/{dir_fd}/{name}"
+            self.assertRaises(ConnectionRefusedError, self.connect, inside)
 
         self.patch(os, "chmod", chmod)
         self.listen()
-        self.assertEqual(seen, [0])
+        self.assertEqual(seen, [0o700])
+        self.assertEqual(os.listdir(self.folder), ["app.sock"])
 
     def test_deadSocket(self) -> None:
         """
@@ -163,17 +166,44 @@ class ListenUNIXTests(SocketTests):
         """
         self.bound(self.path).close()
 
-        def unlink(path: str) -> None:
-            if path == self.path:
-                raise PermissionError(1, "Operation not permitted")
-            remove(path)
+        def rename(source: str, target: str, **directories: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
 
-        remove = os.remove
-        self.patch(os, "unlink", unlink)
+        self.patch(os, "rename", rename)
         self.assertEqual(
             self.mistake(),
             f"{self.path} is a socket of a server that is gone, but may not be removed",
         )
+
+    def test_placeThatMayNotBeTaken(self) -> None:
+        """
+        Where there is no socket that could be in the way, the reason is the system's.
+        """
+
+        def rename(source: str, target: str, **directories: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        self.patch(os, "rename", rename)
+        self.assertEqual(self.mistake(), f"can't listen on {self.path}: Operation not permitted")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_host(self) -> None:
+        """
+        The port, and each connection that it accepts, knows the path of the socket.
+        """
+        listening, file = self.listen()
+        factory = Factory.forProtocol(Protocol)
+        port = UNIXListener(listening, factory, MemoryReactor(), file)
+        self.assertEqual(port.getHost(), UNIXAddress(self.path))
+        port.startListening()
+        self.addCleanup(port.connectionLost, Failure(ConnectionError()))
+        made: Any = factory.buildProtocol(None)
+        self.patch(factory, "buildProtocol", lambda address: made)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.path)
+            port.doRead()
+            self.assertEqual(made.transport.getHost(), UNIXAddress(self.path))
+            made.transport.connectionLost(Failure(ConnectionError()))
 
     def test_liveSocket(self) -> None:
         """

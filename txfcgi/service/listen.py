@@ -29,20 +29,18 @@ from zope.interface import implementer
 
 from ..server.admission import isPublic
 from .errors import BadEndpoint, CannotListen
-from .sockets import (
-    BACKLOG,
-    UNIXListener,
-    UNIXSocketOptions,
-    inheritedListener,
-    listenUNIX,
-    releaseDescriptor,
-)
+from .inherited import inheritedListener, releaseDescriptor
+from .sockets import BACKLOG, UNIXListener, UNIXSocketOptions, listenUNIX
 
 #: The arguments of Twisted's TCP endpoints, in the order that they have without names.
 TCP_ARGUMENTS = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "backlog", "interface"),
+    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
 }
+
+# Stands before another endpoint.
+_PROXIED = "haproxy:"
 
 
 @implementer(IStreamServerEndpoint)
@@ -170,6 +168,8 @@ class Description:
         """
         @return: Whether it is already clear that other machines could connect.
         """
+        if self.kind == "haproxy" and self.args:
+            return Description.fromText(self.text[len(_PROXIED) :]).isPublic()
         if self.kind not in TCP_ARGUMENTS:
             return False
         return isPublic(self._argument("interface") or ("::" if self.kind == "tcp6" else ""))
@@ -179,6 +179,8 @@ class Description:
         @return: The description with room for more connections that wait than Twisted gives them,
             unless it says how many.
         """
+        if self.kind == "haproxy" and self.args:
+            return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).withBacklog()
         if self.kind not in TCP_ARGUMENTS or self._argument("backlog") is not None:
             return self.text
         return f"{self.text}:backlog={BACKLOG}"

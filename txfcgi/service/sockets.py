@@ -11,14 +11,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet import unix
+from twisted.internet.address import UNIXAddress
 from twisted.internet.base import BasePort
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.tcp import _reservedFD
@@ -27,12 +29,15 @@ from twisted.python.failure import Failure
 
 from .errors import CannotListen
 
-#: Connections that may wait to be accepted, as for php-fpm. Twisted's own default of 50 makes web
-#: servers fail in a burst.
-BACKLOG = 511
+#: Connections that may wait to be accepted: the system gives as many as it allows (on Linux,
+#: net.core.somaxconn). A web server fails each one that finds no room in a burst.
+BACKLOG = 65_535
 
-#: The families of sockets that can be served on.
-FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+#: The bytes that the path of a Unix socket may have, beside the one that ends it.
+PATH_BYTES = 107
+
+# A directory is opened to work in it, which does not take the right to list it.
+_DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,20 @@ class SocketFile:
         return True
 
 
+class _Accepted(unix.Server):
+    """
+    A connection that was accepted. It knows its host as its port does.
+    """
+
+    server: UNIXListener
+
+    def getHost(self) -> UNIXAddress:
+        """
+        @return: Where the port listens.
+        """
+        return self.server.getHost()
+
+
 class UNIXListener(unix.Port):
     """
     Accepts connections on a Unix socket that is bound and listens already.
@@ -72,6 +91,7 @@ class UNIXListener(unix.Port):
     """
 
     _log = Logger()
+    transport = _Accepted
 
     def __init__(
         self,
@@ -91,6 +111,13 @@ class UNIXListener(unix.Port):
         self._protocolFactory = factory
         self._listening = listening
         self.file = file
+
+    def getHost(self) -> UNIXAddress:
+        """
+        @return: Where the socket is, which is not the name that it was bound to if it was made in a
+            private directory.
+        """
+        return UNIXAddress(self._listening.getsockname() if self.file is None else self.file.path)
 
     def startListening(self) -> None:
         """
@@ -148,123 +175,96 @@ def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, So
     """
     Make a Unix socket that listens. Nobody can connect before its owner and mode are set.
 
-    A socket that a dead server left at the path is replaced. A live one, and anything that is no
+    It is made in a directory of its own, which nobody else can enter, and gets its place when it is
+    complete. So another user who may write to the directory of the socket can't have the owner or
+    the mode of any other file changed, by a symbolic link in its place.
+
+    A socket that a dead server left at the path is replaced. A live one, and anything that is not a
     socket, is left alone.
 
     @param path: Where; or C{"@name"} for a name in Linux's abstract namespace, which has no
         permissions.
     @param options: How.
 
-    @return: The socket, non-blocking, and its entry in the filesystem if it has one.
+    @return: The socket, non-blocking, and its entry in the filesystem if it has one. The name that
+        it is bound to is not its path.
 
     @raise CannotListen: It can't be had.
     """
     if path.startswith("@"):
         listening = _newSocket()
-        with _explained(path), _closedOnError(listening):
+        with _explained(path), closedOnError(listening):
             listening.bind("\0" + path[1:])
             listening.listen(options.backlog)
         return listening, None
     path = os.path.abspath(path)
-    _checkDirectory(os.path.dirname(path), options)
-    with _explained(path), _startingLock(path, options.lock):
-        _removeDead(path)
-        listening = _newSocket()
-        with _closedOnError(listening):
-            umask = os.umask(0o777)
-            try:
-                listening.bind(path)
-            finally:
-                os.umask(umask)
-            file = SocketFile(path, _identity(os.lstat(path)))
-            try:
-                if options.owner is not None or options.group is not None:
-                    os.chown(
-                        path,
-                        -1 if options.owner is None else options.owner,
-                        -1 if options.group is None else options.group,
-                    )
-                os.chmod(path, options.mode)
-                listening.listen(options.backlog)
-            except OSError:
-                file.remove()
-                raise
+    size = len(os.fsencode(path))
+    if size > PATH_BYTES:
+        raise CannotListen(
+            f"can't listen on {path}: path too long, {size} bytes; a Unix socket's path has "
+            f"{PATH_BYTES} at the most"
+        )
+    with _explained(path), _opened(os.path.dirname(path), options) as directory:
+        with _startingLock(path, options.lock):
+            _checkFree(path)
+            listening = _newSocket()
+            with closedOnError(listening):
+                file = _listenThere(listening, path, directory, options)
     return listening, file
 
 
-def inheritedListener(fd: int) -> socket.socket:
+def _listenThere(
+    listening: socket.socket, path: str, directory: int, options: UNIXSocketOptions
+) -> SocketFile:
     """
-    Take a listening socket that the parent process made: a web server, spawn-fcgi or systemd.
+    Let a socket listen at a path.
 
-    @param fd: Its file descriptor; FastCGI's is 0 (FCGI_LISTENSOCK_FILENO, section 2.2).
+    @param path: The path.
+    @param directory: A descriptor of the directory that it is in.
+    @param options: How.
 
-    @return: A socket of its own for the same listener, of the family that it has. C{fd} stays open.
-
-    @raise CannotListen: It is no listening stream socket. What it is instead is in the message.
+    @return: The entry in the filesystem.
     """
-    try:
-        kind = os.fstat(fd).st_mode
-    except OSError:
-        raise CannotListen(f"file descriptor {fd} is not open") from None
-    if not stat.S_ISSOCK(kind):
-        raise CannotListen(
-            f"file descriptor {fd} is {_kindOfFile(fd, kind)}, not a listening socket"
-        )
-    listening = socket.socket(fileno=os.dup(fd))
-    with _closedOnError(listening):
-        if listening.type != socket.SOCK_STREAM or listening.family not in FAMILIES:
-            raise CannotListen(
-                f"file descriptor {fd} is a socket that can't be served: {listening.family!r}, "
-                f"{listening.type!r}"
-            )
-        if not _accepts(listening):
-            raise CannotListen(f"file descriptor {fd} is a socket, but not one that listens")
-    return listening
-
-
-def isService(fd: int = 0) -> bool:
-    """
-    Was this program started as a FastCGI server, with a listening socket in place of standard input
-    (section 2.2)? If not, it may be a CGI program, or a person may have started it.
-
-    @param fd: The file descriptor to look at.
-
-    @return: Whether it is a socket that can be served.
-    """
-    try:
-        inheritedListener(fd).close()
-    except CannotListen:
-        return False
-    return True
-
-
-def releaseDescriptor(fd: int) -> None:
-    """
-    Let go of an inherited descriptor. Standard input, output and error become C{/dev/null} instead
-    of a number that the next socket would get.
-
-    @param fd: The descriptor.
-    """
-    if fd > 2:
-        os.close(fd)
-        return
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, fd)
-    if null != fd:
-        os.close(null)
-
-
-def fillStandardDescriptors() -> None:
-    """
-    Put C{/dev/null} where standard input, output or error is closed, as a web server may start a
-    program (section 2.2). Otherwise a socket could get the number, and a stray message would be
-    sent to a web server.
-    """
-    for fd in range(3):
+    name = os.path.basename(path)
+    with _privateDirectory(directory, os.path.dirname(path)) as private:
+        listening.bind(os.path.join(_pathOf(private.fd, private.path), name))
+        # If it is not in there, someone has moved the directory: then this fails.
+        file = SocketFile(path, _identity(os.lstat(name, dir_fd=private.fd)))
         try:
-            os.fstat(fd)
-        except OSError:
-            releaseDescriptor(fd)
+            os.chmod(name, options.mode, dir_fd=private.fd)
+            if options.owner is not None or options.group is not None:
+                os.chown(
+                    name,
+                    -1 if options.owner is None else options.owner,
+                    -1 if options.group is None else options.group,
+                    dir_fd=private.fd,
+                    follow_symlinks=False,
+                )
+            listening.listen(options.backlog)
+            _rename(name, private.fd, directory, path)
+        except BaseException:
+            os.unlink(name, dir_fd=private.fd)
+            raise
+    return file
+
+
+def _rename(name: str, private: int, directory: int, path: str) -> None:
+    """
+    Put a socket where it belongs, in the place of a dead one.
+
+    @param name: Its name, in both directories.
+    @param private: A descriptor of the directory that it is in.
+    @param directory: A descriptor of that where it belongs.
+    @param path: Its path there, for the message.
+    """
+    try:
+        os.rename(name, name, src_dir_fd=private, dst_dir_fd=directory)
+    except PermissionError:
+        if not os.path.lexists(path):
+            raise
+        raise CannotListen(
+            f"{path} is a socket of a server that is gone, but may not be removed"
+        ) from None
 
 
 def _newSocket() -> socket.socket:
@@ -276,23 +276,6 @@ def _newSocket() -> socket.socket:
     return new
 
 
-def _accepts(candidate: socket.socket) -> bool:
-    """
-    Is this a listening socket? One that is connected has a peer (section 2.2); one that is neither
-    is told apart by SO_ACCEPTCONN.
-
-    @param candidate: The socket.
-
-    @return: Whether connections can be accepted on it.
-    """
-    try:
-        candidate.getpeername()
-    except OSError as error:
-        accepts = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        return error.errno == errno.ENOTCONN and accepts != 0
-    return False
-
-
 def _identity(info: os.stat_result) -> tuple[int, int]:
     """
     @param info: What C{lstat} says.
@@ -302,34 +285,96 @@ def _identity(info: os.stat_result) -> tuple[int, int]:
     return info.st_dev, info.st_ino
 
 
-def _checkDirectory(directory: str, options: UNIXSocketOptions) -> None:
+@contextmanager
+def _opened(directory: str, options: UNIXSocketOptions) -> Iterator[int]:
     """
-    Refuse a directory that a socket can't be in, or is not safe in.
+    Open a directory, unless a socket can't be in it, or is not safe in it.
 
     @param directory: The directory.
     @param options: Says whether the second matters.
 
+    @return: A descriptor of it: whatever happens to its path, it stays the one that was looked at.
+
     @raise CannotListen: With the reason, and the cure.
     """
     try:
-        info = os.stat(directory)
+        fd = os.open(directory, _DIRECTORY)
     except FileNotFoundError:
         raise CannotListen(f"the directory {directory} does not exist") from None
+    except NotADirectoryError:
+        if os.path.exists(directory):
+            raise CannotListen(f"{directory} is not a directory") from None
+        raise CannotListen(f"the directory {directory} can't be used: Not a directory") from None
     except OSError as error:
         raise CannotListen(f"the directory {directory} can't be used: {error.strerror}") from error
-    if not stat.S_ISDIR(info.st_mode):
-        raise CannotListen(f"{directory} is not a directory")
-    if info.st_mode & stat.S_IWOTH and not info.st_mode & stat.S_ISVTX and not options.anyDirectory:
-        raise CannotListen(
-            f"the directory {directory} is writable by everyone: anyone could put a socket of "
-            "their own in place of this one. Use another directory, or chmod o-w it, or insist "
-            "with --insecure"
-        )
+    try:
+        mode = os.fstat(fd).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX and not options.anyDirectory:
+            raise CannotListen(
+                f"the directory {directory} is writable by everyone: anyone could put a socket of "
+                "their own in place of this one. Use another directory, or chmod o-w it, or insist "
+                "with --insecure"
+            )
+        yield fd
+    finally:
+        os.close(fd)
 
 
-def _removeDead(path: str) -> None:
+class _Private(NamedTuple):
     """
-    Remove the socket that a server which is gone left behind.
+    A directory that only this user can enter.
+    """
+
+    fd: int
+    path: str
+
+
+@contextmanager
+def _privateDirectory(parent: int, path: str) -> Iterator[_Private]:
+    """
+    Make a directory that only this user can enter, and remove it afterwards.
+
+    @param parent: A descriptor of the directory that it is made in, to which others may have the
+        right to write.
+    @param path: The path of that.
+
+    @return: The directory.
+
+    @raise CannotListen: Someone else put another one in its place.
+    """
+    name = f".txfcgi-{secrets.token_hex(8)}"
+    os.mkdir(name, 0o700, dir_fd=parent)
+    try:
+        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            info = os.fstat(fd)
+            if info.st_uid != os.geteuid() or info.st_mode & 0o777 != 0o700:
+                raise CannotListen(
+                    f"the directory {path}/{name} was made for this user alone, and is another "
+                    f"one now: look at who may write to {path}, and with which umask this starts"
+                )
+            yield _Private(fd, os.path.join(path, name))
+        finally:
+            os.close(fd)
+    finally:
+        with suppress(OSError):
+            os.rmdir(name, dir_fd=parent)
+
+
+def _pathOf(fd: int, path: str) -> str:
+    """
+    @param fd: A descriptor of a directory.
+    @param path: Its path, which another directory may have by now.
+
+    @return: A path that leads to what the descriptor is of, where the system has one.
+    """
+    sure = f"/proc/self/fd/{fd}"
+    return sure if os.path.exists(sure) else path
+
+
+def _checkFree(path: str) -> None:
+    """
+    See that nothing is at a path, or only the socket that a server which is gone left behind.
 
     @param path: Where it may be.
 
@@ -347,8 +392,6 @@ def _removeDead(path: str) -> None:
         raise CannotListen(f"{path} is in use: another server answers there")
     if outcome not in (errno.ECONNREFUSED, errno.ENOENT):
         raise CannotListen(f"{path} is left alone, as it may be in use: {os.strerror(outcome)}")
-    if not SocketFile(path, _identity(info)).remove():
-        raise CannotListen(f"{path} is a socket of a server that is gone, but may not be removed")
 
 
 @contextmanager
@@ -389,7 +432,7 @@ def _startingLock(path: str, wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _closedOnError(opened: socket.socket) -> Iterator[None]:
+def closedOnError(opened: socket.socket) -> Iterator[None]:
     """
     Close a socket if what is done with it fails.
 
@@ -415,21 +458,3 @@ def _explained(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise CannotListen(f"can't listen on {path}: {error.strerror or error}") from error
-
-
-def _kindOfFile(fd: int, mode: int) -> str:
-    """
-    Name what a file descriptor is.
-
-    @param fd: The descriptor.
-    @param mode: Its mode.
-
-    @return: Such as C{"a terminal"}.
-    """
-    if os.isatty(fd):
-        return "a terminal"
-    if stat.S_ISFIFO(mode):
-        return "a pipe"
-    if stat.S_ISREG(mode):
-        return "a file"
-    return "a device" if stat.S_ISCHR(mode) else "something else"

@@ -18,9 +18,9 @@ from ..server.admission import AllowList, peerCheck
 from ..server.fastcgi import FastCGIServerFactory
 from ..server.limits import Limits
 from .errors import CannotStart
+from .inherited import fillStandardDescriptors, inheritedListener
 from .listen import InheritedSocketEndpoint
 from .serving import Serving
-from .sockets import fillStandardDescriptors, inheritedListener
 
 HOW_TO_START = """\
 A FastCGI program is started by what listens for it, and passes it the socket as descriptor {fd}:

@@ -1,0 +1,126 @@
+"""
+Descriptors that this process was started with: listening sockets, and standard ones, open or not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+from .errors import CannotListen
+from .sockets import closedOnError
+
+#: The families of sockets that can be served on.
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+
+
+def inheritedListener(fd: int) -> socket.socket:
+    """
+    Take a listening socket that the parent process made: a web server, spawn-fcgi or systemd.
+
+    @param fd: Its file descriptor; FastCGI's is 0 (FCGI_LISTENSOCK_FILENO, section 2.2).
+
+    @return: A socket of its own for the same listener, of the family that it has. C{fd} stays open.
+
+    @raise CannotListen: It is no listening stream socket. What it is instead is in the message.
+    """
+    try:
+        kind = os.fstat(fd).st_mode
+    except OSError:
+        raise CannotListen(f"file descriptor {fd} is not open") from None
+    if not stat.S_ISSOCK(kind):
+        raise CannotListen(
+            f"file descriptor {fd} is {_kindOfFile(fd, kind)}, not a listening socket"
+        )
+    listening = socket.socket(fileno=os.dup(fd))
+    with closedOnError(listening):
+        if listening.type != socket.SOCK_STREAM or listening.family not in FAMILIES:
+            raise CannotListen(
+                f"file descriptor {fd} is a socket that can't be served: {listening.family!r}, "
+                f"{listening.type!r}"
+            )
+        if not _accepts(listening):
+            raise CannotListen(f"file descriptor {fd} is a socket, but not one that listens")
+    return listening
+
+
+def isService(fd: int = 0) -> bool:
+    """
+    Was this program started as a FastCGI server, with a listening socket in place of standard input
+    (section 2.2)? If not, it may be a CGI program, or a person may have started it.
+
+    @param fd: The file descriptor to look at.
+
+    @return: Whether it is a socket that can be served.
+    """
+    try:
+        inheritedListener(fd).close()
+    except CannotListen:
+        return False
+    return True
+
+
+def releaseDescriptor(fd: int) -> None:
+    """
+    Let go of an inherited descriptor. Standard input, output and error become C{/dev/null} instead
+    of a number that the next socket would get.
+
+    @param fd: The descriptor.
+    """
+    if fd > 2:
+        os.close(fd)
+        return
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, fd)
+    if null != fd:
+        os.close(null)
+
+
+def fillStandardDescriptors() -> None:
+    """
+    Put C{/dev/null} where standard input, output or error is closed, as a web server may start a
+    program (section 2.2). Otherwise a socket could get the number, and a stray message would be
+    sent to a web server.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            releaseDescriptor(fd)
+
+
+def _accepts(candidate: socket.socket) -> bool:
+    """
+    Is this a listening socket? One that is connected has a peer (section 2.2); one that is neither
+    is told apart by SO_ACCEPTCONN.
+
+    @param candidate: The socket.
+
+    @return: Whether connections can be accepted on it.
+    """
+    try:
+        candidate.getpeername()
+    except OSError as error:
+        accepts = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return error.errno == errno.ENOTCONN and accepts != 0
+    return False
+
+
+def _kindOfFile(fd: int, mode: int) -> str:
+    """
+    Name what a file descriptor is.
+
+    @param fd: The descriptor.
+    @param mode: Its mode.
+
+    @return: Such as C{"a terminal"}.
+    """
+    if os.isatty(fd):
+        return "a terminal"
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    if stat.S_ISREG(mode):
+        return "a file"
+    return "a device" if stat.S_ISCHR(mode) else "something else"
