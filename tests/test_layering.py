@@ -51,7 +51,6 @@ WIRE_MAY_IMPORT = {
 
 # Where a private name of another module's class is still used. Only ever made shorter.
 STILL_PRIVATE: dict[str, set[str]] = {
-    "txfcgi/testing/leftovers.py": {"_chunks", "_discarding", "_stream"},
     "txfcgi/web/streaming.py": {
         "_buffer",
         "_busyReceiving",

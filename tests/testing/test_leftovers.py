@@ -243,6 +243,18 @@ class CallerTests(SynchronousTestCase):
         backEnd.close()
 
 
+def caseWithCleanups() -> tuple[TestCase, list[Any]]:
+    """
+    A test case that never ends by itself.
+
+    @return: It, and what is to be called at its end.
+    """
+    cleanups: list[Any] = []
+    case = TestCase("run")
+    case.addCleanup = cleanups.append  # type: ignore[assignment,method-assign]
+    return case, cleanups
+
+
 class SocketTests(TestCase):
     """
     The same on real sockets.
@@ -252,13 +264,8 @@ class SocketTests(TestCase):
         """
         An app that leaves something fails the test when it is over.
         """
-        cleanups: list[Any] = []
-
-        class Case:
-            def addCleanup(self, function: Any, /, *args: Any, **kwargs: Any) -> None:
-                cleanups.append(function)
-
-        server = serve(Case(), careless)
+        case, cleanups = caseWithCleanups()
+        server = serve(case, careless)
         response = await server.client().request(cgiParams("POST", "/upload"), b"12345")
         self.assertEqual(server.left[0], server._application.left()[0])
         (stop,) = cleanups
@@ -282,19 +289,14 @@ class SocketTests(TestCase):
         """
         A request that nobody answered is cut off, and named.
         """
-        cleanups: list[Any] = []
-
-        class Case:
-            def addCleanup(self, function: Any, /, *args: Any, **kwargs: Any) -> None:
-                cleanups.append(function)
-
         called: Deferred[None] = Deferred()
 
         def app(request: Request) -> Deferred[Response]:
             called.callback(None)
             return Deferred()
 
-        server = serve(Case(), app, "scgi")
+        case, cleanups = caseWithCleanups()
+        server = serve(case, app, "scgi")
         server.client().request(cgiParams("GET", "/never"))
         await called
         leftovers = await self.assertFailure(cleanups[0](), Leftovers)

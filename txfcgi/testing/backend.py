@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
+from unittest import TestCase
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import (
@@ -26,7 +27,6 @@ from ..wire import fastcgiserver, scgiserver
 from ..wire.records import RecordType, Stream, encodeRecord
 from .answers import Answer, CanAnswer, asAnswer
 from .backlink import ADDRESS, BackLink, Called
-from .cases import Case
 from .leftovers import Closing, Leftovers, WatchedCalls
 from .protocols import watchedClient
 from .transport import READ
@@ -64,7 +64,7 @@ class MemoryBackEnd(Closing):
         responses: Responses = "hello\n",
         protocol: str = "fastcgi",
         *,
-        testCase: Case | None = None,
+        testCase: TestCase | None = None,
         clock: Clock | None = None,
         multiplex: bool = True,
     ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, cast
+from unittest import TestCase
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
@@ -22,7 +23,6 @@ from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from ..server.request import Request
 from ..wire.records import Role, Stream
-from .cases import Case
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Closing, Leftovers, WatchedApplication
 from .link import Link
@@ -56,7 +56,7 @@ class MemoryFrontEnd(Closing):
         protocol: Protocol = "fastcgi",
         server: Server = "plain",
         *,
-        testCase: Case | None = None,
+        testCase: TestCase | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
         keep: bool | None = None,

@@ -241,12 +241,12 @@ def leftOf(call: Call) -> str:
         return "" if call.ended else f"{name}: the Deferred for the response never fired"
     if call.head is None or call.error is not None or call.unwanted or call.head.code >= 400:
         return ""
-    stream = call._stream
-    if stream is None:
-        return f"{name}: the body of the response was not read" if call._chunks else ""
     if not call.ended:
         return f"{name}: the stream of the response is not closed: read it to its end, or abort it"
-    if stream.buffered and not stream._discarding:
+    stream = call.bodyStream()
+    if stream.buffered and stream.buffered == stream.received:
+        return f"{name}: the body of the response was not read"
+    if stream.buffered:
         return (
             f"{name}: the body of the response was not read to its end: {stream.buffered} of "
             f"{stream.received} bytes are left"

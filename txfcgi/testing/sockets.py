@@ -5,6 +5,7 @@ An app on real sockets, for as long as a test takes: L{serve}.
 from __future__ import annotations
 
 from typing import Any
+from unittest import TestCase
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
@@ -13,7 +14,6 @@ from ..client.options import ClientOptions
 from ..server.application import App
 from ..server.factory import ServerFactory
 from ..server.limits import Limits
-from .cases import Case
 from .leftovers import Leftovers, WatchedApplication, WatchedCalls
 from .protocols import FACTORIES, watchedClient
 
@@ -102,7 +102,7 @@ class Served:
 
 
 def serve(
-    testCase: Case,
+    testCase: TestCase,
     app: App | ServerFactory,
     protocol: str = "fastcgi",
     limits: Limits | None = None,
