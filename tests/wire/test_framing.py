@@ -6,6 +6,7 @@ put into records.
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import example, given
@@ -27,17 +28,15 @@ from txfcgi.wire.records import Record, RecordReader
 from .conversations import NOBODY, Deliver, everyWay, heldBytes, record
 
 
+@dataclass
 class Noted(Event):
     """
     A record, or a piece of one.
     """
 
-    __slots__ = ("content", "kind", "requestID")
-
-    def __init__(self, kind: int, requestID: int, content: bytes) -> None:
-        self.kind = kind
-        self.requestID = requestID
-        self.content = content
+    kind: int
+    requestID: int
+    content: bytes
 
 
 class Notes(RecordLayer):

@@ -2,10 +2,12 @@
 What a connection reports, the same for FastCGI and SCGI and for both ends.
 
 C{receive} turns bytes into a list of these. Events are values: they compare equal when their
-fields do, and nothing happens to them after they were made.
+fields do (errors by what they say), and nothing happens to them after they were made.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from ..errors import RemoteProtocolError
 from .params import Params
@@ -43,26 +45,10 @@ class Event:
     One thing that a peer did.
     """
 
-    __slots__: tuple[str, ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Event)
-            and type(self) is type(other)
-            and self._fields() == other._fields()
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._fields()))
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
-        return f"{type(self).__name__}({fields})"
-
-    def _fields(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+    __slots__ = ()
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class RequestReceived(Event):
     """
     A request began, and its params are complete.
@@ -72,15 +58,13 @@ class RequestReceived(Event):
     @ivar params: The params as they came, decoded when they are asked for.
     """
 
-    __slots__ = ("keepConnection", "params", "requestID", "role")
-
-    def __init__(self, requestID: int, role: Role, keepConnection: bool, params: Params) -> None:
-        self.requestID = requestID
-        self.role = role
-        self.keepConnection = keepConnection
-        self.params = params
+    requestID: int
+    role: Role
+    keepConnection: bool
+    params: Params
 
 
+@dataclass(slots=True, eq=False)
 class RequestRefused(Event):
     """
     A request that must not reach an app; the receiver of this event answers it and ends it.
@@ -92,53 +76,51 @@ class RequestRefused(Event):
         L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>}.
     """
 
-    __slots__ = ("reason", "requestID", "role")
+    requestID: int
+    role: int
+    reason: Exception
 
-    def __init__(self, requestID: int, role: int, reason: Exception) -> None:
-        self.requestID = requestID
-        self.role = role
-        self.reason = reason
+    def _values(self) -> tuple[object, ...]:
+        return self.requestID, self.role, type(self.reason), str(self.reason)
 
-    def _fields(self) -> tuple[object, ...]:
-        return (self.requestID, self.role, type(self.reason), str(self.reason))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequestRefused) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class DataReceived(Event):
     """
     The next bytes of a stream; never empty.
     """
 
-    __slots__ = ("data", "requestID", "stream")
-
-    def __init__(self, requestID: int, stream: Stream, data: bytes) -> None:
-        self.requestID = requestID
-        self.stream = stream
-        self.data = data
+    requestID: int
+    stream: Stream
+    data: bytes
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class StreamEnded(Event):
     """
     A stream is complete.
     """
 
-    __slots__ = ("requestID", "stream")
-
-    def __init__(self, requestID: int, stream: Stream) -> None:
-        self.requestID = requestID
-        self.stream = stream
+    requestID: int
+    stream: Stream
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class RequestAborted(Event):
     """
     The web server wants the request to end now (FastCGI 1.0, section 5.4).
     """
 
-    __slots__ = ("requestID",)
-
-    def __init__(self, requestID: int) -> None:
-        self.requestID = requestID
+    requestID: int
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class RequestEnded(Event):
     """
     The application ended the request (FastCGI 1.0, section 5.5).
@@ -148,36 +130,30 @@ class RequestEnded(Event):
         where it is a known one.
     """
 
-    __slots__ = ("appStatus", "protocolStatus", "requestID")
-
-    def __init__(self, requestID: int, appStatus: int, protocolStatus: int) -> None:
-        self.requestID = requestID
-        self.appStatus = appStatus
-        self.protocolStatus = protocolStatus
+    requestID: int
+    appStatus: int
+    protocolStatus: int
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class ValuesRequested(Event):
     """
     The peer asked for variables (GET_VALUES, section 4.1). The answer is already due.
     """
 
-    __slots__ = ("names",)
-
-    def __init__(self, names: tuple[bytes, ...]) -> None:
-        self.names = names
+    names: tuple[bytes, ...]
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class ValuesReceived(Event):
     """
     The answer to GET_VALUES (section 4.1); what the application does not know is absent.
     """
 
-    __slots__ = ("values",)
-
-    def __init__(self, values: tuple[tuple[bytes, bytes], ...]) -> None:
-        self.values = values
+    values: tuple[tuple[bytes, bytes], ...]
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class UnknownTypeReceived(Event):
     """
     The peer did not know the type of a management record (UNKNOWN_TYPE, section 4.2).
@@ -185,22 +161,23 @@ class UnknownTypeReceived(Event):
     @ivar type: The type, as it was sent to the peer.
     """
 
-    __slots__ = ("type",)
-
-    def __init__(self, type: int) -> None:
-        self.type = type
+    type: int
 
 
+@dataclass(slots=True, eq=False)
 class ConnectionFailed(Event):
     """
     The peer broke a rule that the connection can't outlive. Nothing that comes after it is read;
     what came before it, in the same read too, was reported as ever.
     """
 
-    __slots__ = ("error",)
+    error: RemoteProtocolError
 
-    def __init__(self, error: RemoteProtocolError) -> None:
-        self.error = error
+    def _values(self) -> tuple[object, ...]:
+        return type(self.error), str(self.error)
 
-    def _fields(self) -> tuple[object, ...]:
-        return (type(self.error), str(self.error))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConnectionFailed) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
