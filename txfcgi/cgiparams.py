@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +22,7 @@ from .wire.cgi import paramOfHeader
 Text = str | bytes
 AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]
 
+_host: Final = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?").fullmatch
 _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
 
 
@@ -123,9 +123,8 @@ def cgiParams(
     return params
 
 
-@lru_cache(256)
 def _splitHost(host: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?", host)
+    match = _host(host)
     return (match[1], match[2] or "") if match else (host, "")
 
 

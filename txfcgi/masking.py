@@ -1,36 +1,82 @@
 """
-What is not shown of a conversation: passwords, cookies, tokens.
+What may be a secret, by two rules. Between requests, only values of names that never hold one are
+I{remembered}, for memory is dumped. I{Shown} (in logs and listings) is everything but what its name
+says is one; the user's name and address are shown, for that is what logs are for.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 MASK: Final = "***"
 
+#: The params, and the headers in lower case, whose values may be kept longer than their request.
+REMEMBERED: Final = frozenset(
+    b"CONTENT_TYPE DOCUMENT_ROOT GATEWAY_INTERFACE HTTPS REDIRECT_STATUS REQUEST_METHOD"
+    b" REQUEST_SCHEME SCGI SERVER_ADDR SERVER_ADMIN SERVER_NAME SERVER_PORT SERVER_PROTOCOL"
+    b" SERVER_SIGNATURE SERVER_SOFTWARE"
+    b" HTTP_ACCEPT HTTP_ACCEPT_CHARSET HTTP_ACCEPT_ENCODING HTTP_ACCEPT_LANGUAGE HTTP_CONNECTION"
+    b" HTTP_HOST HTTP_UPGRADE_INSECURE_REQUESTS"
+    b" accept-ranges access-control-allow-methods access-control-allow-origin allow cache-control"
+    b" connection content-encoding content-language content-length content-type"
+    b" expires keep-alive pragma referrer-policy server status strict-transport-security"
+    b" transfer-encoding vary x-content-type-options x-frame-options x-powered-by".split()
+)
+
 _secretName: Final = re.compile(
-    r"authorization|cookie|passw|remote_passwd|secret|token|api[-_]?key|private|credential"
-    r"|php_auth_(?:pw|digest)|csrf|session",
+    r"cookie|auth(?!_TYPE$|_USER$|or(?!i[sz]))|passw|pwd|secret|token|key|session|csrf|xsrf"
+    r"|private|credential|signature(?<!^SERVER_SIGNATURE)|jwt|(?:^|_)(?:pass|sid|dsn)(?:_|$)",
     re.IGNORECASE,
 ).search
-_secretInQuery: Final = re.compile(
-    r"((?:^|[?&;])[^=&;?]*"
-    r"(?:passw|pwd|secret|token|key|auth|session|sig|code|credential)[^=&;]*=)[^&;#\s]*",
+# In a query, shorter names are common too.
+_secretField: Final = re.compile(
+    r"cookie|auth(?!or(?!i[sz]))|pass(?![b-z]|a[a-z])|passw|pwd|secret|token|key|sess|csrf|xsrf"
+    r"|private|credential|signature|jwt|(?:^|[^a-z])(?:sid|sig|otp|pin|code|ticket)(?:[^a-z]|$)",
     re.IGNORECASE,
-).sub
-# These have queries in them.
-_WITH_QUERY: Final = frozenset(
-    ("QUERY_STRING", "REQUEST_URI", "HTTP_REFERER", "LOCATION", "REFERER")
-)
+).search
+# These are URIs, or have some in them.
+_hasURI: Final = re.compile(
+    r"(?:URI|URL|QUERY_STRING|PATH_INFO|REFERR?ER|LOCATION|REFRESH|LINK|SENDFILE|REDIRECT)$"
+).search
+_separators: Final = re.compile(r"([?&;#])").split
+_userinfo: Final = re.compile(r"(://[^/?#@:\s]*:)[^/?#@\s]*@").sub
 
 
 def masked(name: str, value: str) -> str:
     """
     The value of a param or a header, as far as it may be shown.
     """
-    if _secretName(name):
+    variable = name.replace("-", "_")
+    if _secretName(variable):
         return MASK if value else value
-    if name.upper() in _WITH_QUERY:
-        return _secretInQuery(rf"\g<1>{MASK}", value)
+    if _hasURI(variable.upper()):
+        return maskedURI(value)
     return value
+
+
+def maskedURI(uri: str) -> str:
+    """
+    A URI, or a query alone, as far as it may be shown: without a password, and without the values
+    of fields whose names say that they are secrets, however those are encoded.
+    """
+    if "@" in uri:
+        uri = _userinfo(rf"\g<1>{MASK}@", uri)
+    if "=" not in uri:
+        return uri
+    shown: list[str] = []
+    secret = False
+    for part in _separators(uri):
+        if secret and part not in ("&", "#"):
+            continue  # a semicolon and a question mark may be part of the value
+        name, equals, _ = part.partition("=")
+        secret = bool(equals) and _secretField(_decoded(name)) is not None
+        shown.append(f"{name}={MASK}" if secret else part)
+    return "".join(shown)
+
+
+def _decoded(name: str) -> str:
+    if "%" not in name:
+        return name
+    return unquote_to_bytes(name.encode("utf-8", "surrogateescape")).decode("latin-1")

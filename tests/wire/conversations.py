@@ -23,6 +23,7 @@ from txfcgi.wire.events import (
     RequestReceived,
     StreamEnded,
 )
+from txfcgi.wire.fastcgiclient import ClientConnection
 from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.framing import RecordLayer
 from txfcgi.wire.params import NameValueParams
@@ -268,6 +269,23 @@ class GeneralWay(ServerConnection):
 
     def _whole(self, data: bytes, position: int) -> int:
         return 0
+
+
+def asking(*roles: int, keep: bool = True) -> ClientConnection:
+    """
+    A connection with a request of each role, ids 1, 2 and so on.
+    """
+    connection = ClientConnection()
+    for role in roles or (RESPONDER,):
+        connection.request([A1], role, keep)
+    return connection
+
+
+def out(data: bytes, requestID: int = 1) -> DataReceived:
+    """
+    Bytes of STDOUT.
+    """
+    return DataReceived(requestID, Stream.STDOUT, data)
 
 
 def heldBytes(holder: object) -> int:

@@ -71,7 +71,7 @@ class TestFormat:
         What is not the status of a final response is refused, the interim ones too.
         """
         with pytest.raises(InvalidResponse, match="is not the status of a final response"):
-            formatHead(code, [TYPE], 0)  # type: ignore[arg-type]
+            formatHead(code, [TYPE], 0)
 
     def test_repeated(self) -> None:
         """
@@ -254,9 +254,9 @@ class TestInjection:
         Names and values are str or bytes, and the message says what they were instead.
         """
         message = f"str or bytes, not {type(bad).__name__}"
-        with pytest.raises(InvalidHeader, match=f"a header value is {message}"):
+        with pytest.raises(InvalidHeader, match=f"the value of the header 'X' is {message}"):
             formatHead(200, [("X", bad)], 0)  # type: ignore[list-item]
-        with pytest.raises(InvalidHeader, match=f"a header name is {message}"):
+        with pytest.raises(InvalidHeader, match=f"the name of the header .* is {message}"):
             formatHead(200, [(bad, "X")], 0)  # type: ignore[list-item]
 
     @pytest.mark.parametrize("bad", ["\ud800", "\udc0a", "\udc0d\udc0a"])
@@ -272,7 +272,7 @@ class TestInjection:
         A second status can't come in by the headers.
         """
         for name in ("Status", b"STATUS"):
-            with pytest.raises(InvalidHeader, match="Status is no header"):
+            with pytest.raises(InvalidHeader, match="Status is not a header"):
                 formatHead(200, [(name, "500 Oops")], 0)
 
     def test_againAndAgain(self) -> None:

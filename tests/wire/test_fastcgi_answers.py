@@ -339,7 +339,7 @@ class TestInput:
         connection.end(1)
         assert connection.inputOpen is expected
 
-    def test_awaitingParams(self) -> None:
+    def test_awaited(self) -> None:
         """
         A request that has begun should go on, and so should the start of a record; the rest of a
         body is something else.
@@ -357,13 +357,13 @@ class TestInput:
             record(STDIN, 1),
         ):
             connection.receive(data)
-            states.append(connection.awaitingParams)
+            states.append(connection.awaited is not None)
         assert states == [False, True, True, True, False, False, False, False]
         connection.end(1)
         states = []
         for data in (record(STDIN, 1, b"body")[:10], b"dy", record(77, 1, b"body")[:10], b"dy"):
             connection.receive(data)
-            states.append(connection.awaitingParams)
+            states.append(connection.awaited is not None)
         assert states == [False, False, True, False]
 
     def test_isActive(self) -> None:
@@ -387,6 +387,6 @@ class TestInput:
         connection = ServerConnection(collectingBytes=100)
         for _ in range(10):
             connection.receive(begin(1) + record(PARAMS, 1, bytes(90)))
-            assert connection.awaitingParams
+            assert connection.awaited is not None
             connection.end(1)
-            assert not connection.awaitingParams
+            assert connection.awaited is None

@@ -277,6 +277,6 @@ class TestAnyBytes:
         assert fast.ignored == general.ignored
         assert fast.replies == general.replies
         assert fast.partial == general.partial
-        assert fast.awaitingParams == general.awaitingParams
+        assert (fast.awaited is None) == (general.awaited is None)
         for requestID in (0, 1, 2, 3, 4, 65535):
             assert fast.receivesInput(requestID) == general.receivesInput(requestID)

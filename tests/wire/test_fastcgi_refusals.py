@@ -95,10 +95,10 @@ class TestRefused:
         connection = ServerConnection(requests=2)
         data = get(1) + get(2) + begin(3) + record(PARAMS, 3, pair(*A1))
         assert len(deliver(connection, data)) == 4
-        assert connection.awaitingParams
+        assert connection.awaited is not None
         [event] = deliver(connection, record(PARAMS, 3) + stream(STDIN, 3, b"x") + record(DATA, 3))
         assert refused(event) == (3, RESPONDER, Overloaded)
-        assert not connection.awaitingParams
+        assert connection.awaited is None
         connection.end(3, 0, 2)
         connection.end(1)
         assert deliver(connection, get(3)) == [received(3), StreamEnded(3, Stream.STDIN)]

@@ -132,7 +132,7 @@ class TestRequests:
         """
         connection = ServerConnection()
         assert deliver(connection, begin(1) + record(PARAMS, 1, pair(*A1))) == []
-        assert connection.awaitingParams
+        assert connection.awaited is not None
         assert deliver(connection, record(PARAMS, 1)) == [received(1, A1)]
         assert connection.receivesInput(1)
 

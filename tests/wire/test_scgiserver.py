@@ -349,7 +349,7 @@ class TestHeaders:
         assert isinstance(event.reason, MalformedParams)
         assert connection.active == 1
         assert connection.isActive(1)
-        assert not connection.awaitingParams
+        assert connection.awaited is None
         assert connection.receive(b"more") == []
         assert connection.respond(1, HEAD, b"") == HEAD
         assert (connection.closing, connection.inputOpen, connection.active) == (True, True, 0)
@@ -502,11 +502,11 @@ class TestBody:
         """
         connection = ServerConnection()
         connection.receive(EXAMPLE[:size])
-        assert connection.awaitingParams
+        assert connection.awaited is True
         [event] = connection.receiveEnd()
         assert isinstance(event, ConnectionFailed)
         assert isinstance(event.error, IncompleteHeaders)
-        assert not connection.awaitingParams
+        assert connection.awaited is None
 
     def test_endElsewhere(self) -> None:
         """
@@ -681,12 +681,10 @@ def test_anyMistake(at: int, byte: bytes) -> None:
 
 def test_awaited() -> None:
     """
-    Headers are awaited from the first byte to the last; there is no shorter way in for a whole
-    request.
+    Headers are awaited from the first byte to the last.
     """
     connection = ServerConnection()
     assert connection.awaited is None
-    assert connection.receiveRequest(b"24:CONTENT_LENGTH\x000\x00SCGI\x001\x00,") is None
     connection.receive(b"24:CONTENT_LENGTH\x000\x00")
     assert connection.awaited is True
     connection.receive(b"SCGI\x001\x00,")

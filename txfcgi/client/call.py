@@ -37,10 +37,9 @@ from ..errors import (
 )
 from ..streams import InputStream
 from ..transport.timers import NEVER
-from ..wire.cgi import ResponseHead, bodyAllowed
+from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
 from .deadlines import SENDING, WAITING, Deadlines
-from .heads import Heads, knownHead
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
 from .response import ClientResponse, Result
@@ -76,8 +75,8 @@ class Call(Deadlines):
     __slots__ = (
         "_chunks",
         "_context",
-        "_heads",
         "_raw",
+        "_reader",
         "_received",
         "_stderr",
         "_stream",
@@ -131,7 +130,7 @@ class Call(Deadlines):
         self._context = context
         self._received = 0
         self._chunks: list[bytes] = []
-        self._heads: Heads | None = None
+        self._reader: HeadReader | None = None
         self._stderr: Stderr | None = None
         self._stream: InputStream | None = None
 
@@ -197,19 +196,6 @@ class Call(Deadlines):
         """
         Take all of the output at once: the application has ended the request, and all went well.
         """
-        known = None
-        if not (self.seen or self._raw or self.error is not None or self.prepared.isHead):
-            known = knownHead(output, self.options.headBytes)
-        if known is not None:
-            head, end = known
-            size = len(output) - end
-            if head.contentLength == size and bodyAllowed(head.code):
-                self.seen = self.ended = True
-                self.appStatus = self.protocolStatus = 0
-                self.head = head
-                self.bodyLength = self._received = size
-                self._chunks.append(output[end:])
-                return
         self.receive(Stream.STDOUT, output)
         self.end(0, 0)
 
@@ -217,24 +203,19 @@ class Call(Deadlines):
         """
         Take more of the head, and what lies behind it.
         """
-        heads = self._heads
-        if heads is None:
-            known = knownHead(data, self.options.headBytes)
-            if known is not None:
-                head, end = known
-                self._setHead(head)
-                self._receiveBody(data[end:])
-                return
-            heads = self._heads = Heads(self.options.headBytes)
+        reader = self._reader
+        if reader is None:
+            lines = None if self.connection is None else self.connection.memory.lines
+            reader = self._reader = HeadReader(self.options.headBytes, lines, interim=True)
         try:
-            found = heads.receive(data)
+            head = reader.receive(data)
         except (MalformedHead, HeadTooLarge) as error:
             self.fail(BadResponse, error)
             return
-        if found is not None:
-            self._heads = None
-            self._setHead(found)
-            self._receiveBody(heads.rest)
+        if head is not None:
+            self._reader = None
+            self._setHead(head)
+            self._receiveBody(reader.rest)
 
     def _setHead(self, head: ResponseHead) -> None:
         self.head = head
@@ -288,7 +269,7 @@ class Call(Deadlines):
             self.fail(
                 BadResponse,
                 EmptyResponse("the request ended without a response")
-                if self._heads is None
+                if self._reader is None
                 else IncompleteHead("the response ended within its head"),
             )
         elif self.bodyLength is not None and self._received < self.bodyLength:

@@ -15,7 +15,7 @@ from ..errors import TxFCGIError
 from ..streams.bodies import Body
 from ..streams.spool import Spools
 from ..transport.timers import NEVER
-from ..wire.encoding import Params
+from ..wire.encoding import AnyParams
 from ..wire.records import Role
 from .call import Call
 from .options import ClientOptions, Context, Timeouts
@@ -62,7 +62,7 @@ class Caller:
 
     def request(
         self,
-        params: Params,
+        params: AnyParams,
         body: Body | None = None,
         *,
         role: int = Role.RESPONDER,
@@ -96,7 +96,7 @@ class Caller:
 
     def execute(
         self,
-        params: Params,
+        params: AnyParams,
         body: Body | None = None,
         *,
         role: int = Role.RESPONDER,
@@ -115,7 +115,7 @@ class Caller:
 
     def authorize(
         self,
-        params: Params,
+        params: AnyParams,
         *,
         timeouts: Timeouts | None = None,
         context: Context | None = None,
@@ -129,7 +129,7 @@ class Caller:
         return Deferred.fromCoroutine(self._authorize(params, timeouts, context))
 
     async def _authorize(
-        self, params: Params, timeouts: Timeouts | None, context: Context | None
+        self, params: AnyParams, timeouts: Timeouts | None, context: Context | None
     ) -> Authorization:
         response = await self.request(
             params, role=Role.AUTHORIZER, timeouts=timeouts, context=context
@@ -146,7 +146,7 @@ class Caller:
         return Authorization(True, response.variables, response)
 
     def _callWithoutBody(
-        self, params: Params, timeouts: Timeouts | None, context: Context | None
+        self, params: AnyParams, timeouts: Timeouts | None, context: Context | None
     ) -> Deferred[Any]:
         """
         The shortest way, for the most common request.
@@ -167,7 +167,7 @@ class Caller:
     async def _call(
         self,
         raw: bool,
-        params: Params,
+        params: AnyParams,
         body: Body | None,
         role: int,
         data: Body | None,

@@ -49,6 +49,7 @@ from .call import Call
 from .calls import Calls
 from .deadlines import SENDING, SENT
 from .lifetime import Life, Lifetime
+from .memory import Memory
 from .options import ClientOptions
 from .questions import Questions
 from .sending import Bodies
@@ -67,14 +68,13 @@ class ClientProtocol(Protocol):
     """
     One connection to a back end.
 
-    @cvar wireFactory: Makes the protocol's end of the wire.
     @cvar endsByLength: Whether an answer of a declared length is over when so much of it came,
         whatever the back end does then.
+    @ivar memory: What is remembered between requests: by the pool, if it is in one.
     """
 
     _log: ClassVar[Logger] = Logger()
 
-    wireFactory: ClassVar[type[ClientWire]] = ClientConnection
     endsByLength: ClassVar[bool] = False
 
     def __init__(
@@ -89,7 +89,8 @@ class ClientProtocol(Protocol):
         self._lifetime = Lifetime(options, retired)
         self._timers = timers
         self._seconds = timers.clock.seconds
-        self._wire = self.wireFactory()
+        self.memory = Memory() if target is None else target.memory
+        self._wire = self.makeWire()
         self._calls = Calls(options.connectionBytes)
         self._questions = Questions()
         self._transport: ITransport
@@ -102,6 +103,12 @@ class ClientProtocol(Protocol):
     def __repr__(self) -> str:
         peer = self._transport.getPeer() if hasattr(self, "_transport") else "nobody yet"
         return f"<{type(self).__name__} to {peer} with {len(self._calls.byID)} requests>"
+
+    def makeWire(self) -> ClientWire:
+        """
+        This end of the wire.
+        """
+        return ClientConnection(self.memory.pairs)
 
     # What it can be asked
 

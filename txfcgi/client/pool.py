@@ -29,6 +29,7 @@ from .call import Call
 from .connection import ClientProtocol
 from .deadlines import WAITING
 from .lifetime import Life
+from .memory import Memory
 from .options import ClientOptions, Timeouts
 from .questions import encodedNames
 from .target import Target
@@ -53,6 +54,7 @@ class Pool:
         """
         self.timers = timers
         self.options = options
+        self.memory = Memory()
         self._targets = [Target(self, endpoint, make, options.multiplex) for endpoint in endpoints]
         self._only = self._targets[0] if len(self._targets) == 1 else None
         self._waiting: deque[Call] = deque()

@@ -18,7 +18,7 @@ from ..errors import (
 from ..streams.bodies import Body, knownLength
 from ..streams.spool import SpooledBody
 from ..wire.cgi import readContentLength
-from ..wire.encoding import Params, Text
+from ..wire.encoding import AnyParams, Text
 from ..wire.records import Role
 from .options import UnknownLength
 
@@ -54,7 +54,7 @@ class Prepared:
     dataLength: int | None = None
     replayable = True
 
-    def __init__(self, params: Params, role: int) -> None:
+    def __init__(self, params: AnyParams, role: int) -> None:
         self.params = params
         self.role = role
 
@@ -75,7 +75,7 @@ def isReplayable(body: Body | None) -> bool:
     return body is None or isinstance(body, (bytes, SpooledBody))
 
 
-def valueOf(params: Params, names: tuple[str, bytes]) -> Text | None:
+def valueOf(params: AnyParams, names: tuple[str, bytes]) -> Text | None:
     """
     The value of a param, whichever way its name is written; of the last if there are several.
     """
@@ -90,7 +90,7 @@ def valueOf(params: Params, names: tuple[str, bytes]) -> Text | None:
     return found
 
 
-def asPairs(params: Params) -> list[tuple[Text, Text]]:
+def asPairs(params: AnyParams) -> list[tuple[Text, Text]]:
     """
     Params as pairs, which can be gone through more than once.
     """
@@ -101,7 +101,7 @@ def asPairs(params: Params) -> list[tuple[Text, Text]]:
 
 
 def withParams(
-    params: Params, values: Mapping[str, str], leaveOut: frozenset[str] = frozenset()
+    params: AnyParams, values: Mapping[str, str], leaveOut: frozenset[str] = frozenset()
 ) -> list[tuple[Text, Text]]:
     """
     Params with some of them replaced, and some left out.
@@ -111,7 +111,7 @@ def withParams(
     return [*(pair for pair in asPairs(params) if pair[0] not in gone), *values.items()]
 
 
-def declaredLength(params: Params) -> int | None:
+def declaredLength(params: AnyParams) -> int | None:
     """
     What CONTENT_LENGTH says.
 
@@ -121,7 +121,7 @@ def declaredLength(params: Params) -> int | None:
     return readContentLength(value.encode("ascii", "replace") if isinstance(value, str) else value)
 
 
-def prepareWithoutBody(params: Params, role: int) -> Prepared:
+def prepareWithoutBody(params: AnyParams, role: int) -> Prepared:
     """
     The most common request: no body, and not for an Authorizer.
     """
@@ -137,7 +137,7 @@ def prepareWithoutBody(params: Params, role: int) -> Prepared:
 
 
 async def prepare(
-    params: Params,
+    params: AnyParams,
     role: int,
     body: Body | None,
     data: Body | None,

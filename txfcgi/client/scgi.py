@@ -14,9 +14,14 @@ class SCGIClientProtocol(ClientProtocol):
     One connection to an SCGI back end, for one request.
     """
 
-    wireFactory = ClientConnection
     # Not every back end closes the connection behind its answer.
     endsByLength = True
+
+    def makeWire(self) -> ClientConnection:
+        """
+        This end of the wire.
+        """
+        return ClientConnection()
 
 
 class SCGIClient(Client):

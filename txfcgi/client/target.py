@@ -26,6 +26,7 @@ class Target(ClientFactory):
     @ivar connecting: The calls for which one is being made.
     @ivar multiplex: Whether requests share connections.
     @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
+    @ivar memory: What the pool remembers between requests.
     """
 
     noisy = False
@@ -43,6 +44,7 @@ class Target(ClientFactory):
         self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
         self.multiplex = multiplex
         self.failedUntil = 0.0
+        self.memory = pool.memory
         self._pool = pool
         self._make = make
 

@@ -29,8 +29,9 @@ from ..errors import (
     TxFCGIError,
     UnknownRole,
 )
+from ..masking import REMEMBERED
 from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
-from ..wire.cgi import Text, formatHead
+from ..wire.cgi import HeaderLines, Text, formatHead
 from ..wire.framing import FULL
 from ..wire.records import ProtocolStatus, Role, Stream
 from .channel import Channel
@@ -146,6 +147,7 @@ class Application:
         self.app = app
         self.overload = overload
         self.name = nameOf(app)
+        self._lines = HeaderLines(REMEMBERED)
 
     def run(self, request: Request) -> None:
         """
@@ -267,7 +269,11 @@ class Application:
             )
         isHead = request.isHead()
         head, declared = formatHead(
-            code, headers, len(body) if type(body) is bytes else knownLength(body), isHead
+            code,
+            headers,
+            len(body) if type(body) is bytes else knownLength(body),
+            isHead,
+            self._lines,
         )
         suppressed = isHead or code == 204 or code == 304
         if suppressed:

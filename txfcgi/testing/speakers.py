@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..wire import fastcgiclient, scgiclient
 from ..wire.framing import Buffer, beginRequest, recordHeader
-from ..wire.pairs import packPairs
+from ..wire.pairs import encodePair, packPairs
 from ..wire.records import Role, Stream, encodeRecord
 from .manners import Ending, Manners
 
@@ -32,7 +32,7 @@ class FastCGISpeaker(fastcgiclient.ClientConnection):
         """
         manners = self._manners
         keep = manners.keepsFor(role)
-        contents = list(packPairs(params))
+        contents = list(packPairs(encodePair(*pair) for pair in params))
         if manners.step and self._highest:
             self._lowest = self._highest + manners.step
         requestID = self._take(role, keep, Stream.STDIN)

@@ -6,10 +6,10 @@ states that they go through, in one table, and the bytes that answer them.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from ..errors import LocalProtocolError
-from .events import StreamEnded
 from .framing import FULL, Buffer, RecordLayer, endRequest, recordHeader, streamRecords
 from .records import HEADER, HEADER_LENGTH, Role, Stream
 
@@ -66,35 +66,20 @@ KEPT: Final = ActiveRequest(1, True, State.COMPLETE)
 LAST: Final = ActiveRequest(1, False, State.COMPLETE)
 
 
-# What is the same for every request of an id: made once for the ids that come again and again.
-COMMON_IDS: Final = 256
-ENDS: Final[dict[int, tuple[bytes, StreamEnded]]] = {}
-TAILS: Final[dict[int, bytes]] = {}
-
-
-def inputEnd(requestID: int) -> tuple[bytes, StreamEnded]:
+@lru_cache(256)
+def inputEnd(requestID: int) -> bytes:
     """
-    The end of PARAMS and the end of STDIN, as bytes, and what the latter means. Look into L{ENDS}
-    first.
+    The end of PARAMS and the end of STDIN.
     """
-    end = (
-        recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0),
-        StreamEnded(requestID, Stream.STDIN),
-    )
-    if requestID < COMMON_IDS:
-        ENDS[requestID] = end
-    return end
+    return recordHeader(4, requestID, 0, 0) + recordHeader(5, requestID, 0, 0)
 
 
+@lru_cache(2048)
 def outputEnd(requestID: int, padding: int) -> bytes:
     """
-    What follows the content of the last STDOUT record of a request that went well. Look into
-    L{TAILS} first, by id and padding.
+    What follows the content of the last STDOUT record of a request that went well.
     """
-    tail = bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
-    if requestID < COMMON_IDS:
-        TAILS[requestID << 3 | padding] = tail
-    return tail
+    return bytes(padding) + recordHeader(6, requestID, 0, 0) + endRequest(requestID, 0, 0)
 
 
 _COMPLETE: Final = State.COMPLETE
@@ -178,7 +163,7 @@ class Answering(RecordLayer):
         padding = -size & 7
         if self._requests.get(requestID) is KEPT and not appStatus:
             del self._requests[requestID]
-            tail = TAILS.get(requestID << 3 | padding) or outputEnd(requestID, padding)
+            tail = outputEnd(requestID, padding)
         else:
             request = self._pop(requestID)
             tail = bytes(padding) + self._ending(requestID, request, appStatus, 0)

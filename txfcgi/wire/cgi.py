@@ -21,6 +21,7 @@ from ..errors import (
     MalformedHead,
     MalformedValue,
 )
+from .remembered import Remembered
 
 Text = str | bytes
 
@@ -47,6 +48,8 @@ HOP_BY_HOP: Final = frozenset(
     )
 )
 
+_TEXT: Final = (str, bytes)
+
 _PLAIN: Final = 0
 _LENGTH: Final = 1
 _TYPE: Final = 2
@@ -60,13 +63,6 @@ _STATUS_LINES: Final = {
     if status.value >= 200
 }
 
-# Header lines that were checked already, by name and value as the app gave them.
-_LINES: Final = 1024
-_LINE_LENGTH: Final = 256
-_lines: Final[dict[tuple[Text, Text], tuple[bytes, int, int]]] = {}
-# The same for the lines of heads that were read.
-_readLines: Final[dict[bytes, tuple[tuple[bytes, bytes], int, int]]] = {}
-
 
 def bodyAllowed(code: int) -> bool:
     """
@@ -75,8 +71,61 @@ def bodyAllowed(code: int) -> bool:
     return code != 304 and code != 204 and code >= 200
 
 
+class HeaderLines(Remembered[tuple[Text, Text], tuple[bytes, int, int]]):
+    """
+    Headers as lines, by name and value as an app gives them. Whoever formats heads has one of
+    these.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, pair: tuple[Text, Text]) -> tuple[bytes, int, int]:
+        return self.check(pair)
+
+    def check(self, pair: object) -> tuple[bytes, int, int]:
+        """
+        A header as a line, what kind of header it is, and the number if it is a length.
+
+        @raise InvalidHeader: If it is none that may be sent.
+        """
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InvalidHeader(f"a header is a name and a value, not {pair!r:.80}")
+        name, value = pair
+        nameBytes = _encoded(name, name, "name")
+        valueBytes = _encoded(value, name, "value").strip(b" \t")
+        if not _token(nameBytes):
+            raise InvalidHeader(f"{name!r:.80} is not a header name")
+        control = _control(valueBytes)
+        if control:
+            # The value itself may be a secret.
+            raise InvalidHeader(
+                f"the value of the header {name!r:.80} has the control character {control[0]!r} "
+                f"in it, at byte {control.start()}"
+            )
+        lowered = nameBytes.lower()
+        kind, number = _PLAIN, 0
+        if lowered == b"content-type":
+            kind = _TYPE
+        elif lowered == b"content-length":
+            if not _digits(valueBytes):
+                raise InvalidHeader(f"Content-Length is not a number: {value!r:.80}")
+            kind, number = _LENGTH, int(valueBytes)
+        elif lowered == b"status":
+            raise InvalidHeader("Status is not a header: it is the code of the response")
+        elif lowered in HOP_BY_HOP:
+            kind = _DROPPED
+        checked = (b"%s: %s\r\n" % (nameBytes, valueBytes), kind, number)
+        if lowered in self.names and type(name) in _TEXT and type(value) in _TEXT:
+            self.keep((name, value), checked, 2 * len(valueBytes))
+        return checked
+
+
 def formatHead(
-    code: int | None, headers: Iterable[tuple[Text, Text]], length: int | None, isHead: bool = False
+    code: object,
+    headers: Iterable[tuple[Text, Text]],
+    length: int | None,
+    isHead: bool = False,
+    lines: HeaderLines | None = None,
 ) -> tuple[bytes, int | None]:
     """
     A response head, up to and with the blank line.
@@ -91,56 +140,56 @@ def formatHead(
     @param length: The bytes of the body, or L{None} if that is not known yet.
     @param isHead: Whether this answers a HEAD request, whose head speaks of a body that is not
         sent: an empty body then says nothing of the length.
+    @param lines: What the caller remembers of the headers that it has sent.
     @return: The head, and the length that it declares, or L{None} if it declares none.
     @raise InvalidHeader: If a name or a value may not be sent.
     @raise InvalidResponse: If the code is no status of a final response.
     @raise ContentLengthMismatch: If the Content-Length given is not the length of the body.
     """
     try:
-        lines = [_STATUS_LINES[code]]  # type: ignore[index]
+        head = [_STATUS_LINES[code]]  # type: ignore[index]
     except (KeyError, TypeError):
-        lines = [] if code is None else [_unknownStatus(code)]
+        head = [] if code is None else [_unknownStatus(code)]
+    if lines is None:
+        lines = HeaderLines()
     declared = None
     typed = False
     for pair in headers:
         try:
-            known = _lines.get(pair)
-        except TypeError:  # something in it that can't be a key, and may be no header either
-            known = None
-        if known is None:
-            known = _checkedLine(*pair)
-        line, kind, number = known
+            line, kind, number = lines[pair]
+        except TypeError:  # something in it that can't be a key, and may not be a header either
+            line, kind, number = lines.check(pair)
         if kind == _PLAIN:
-            lines.append(line)
+            head.append(line)
         elif kind == _TYPE:
             typed = True
-            lines.append(line)
+            head.append(line)
         elif kind == _LENGTH:
             if declared is not None:
                 raise InvalidHeader("Content-Length is given twice")
             declared = number
             if code != 204:
-                lines.append(line)
+                head.append(line)
     if code is None:
-        if length != 0 or not any(line[:9].lower() == b"location:" for line in lines):
+        if length != 0 or not any(line[:9].lower() == b"location:" for line in head):
             raise InvalidResponse("a response without a status has a Location, and no body")
-        lines.append(b"\r\n")
-        return b"".join(lines), None
+        head.append(b"\r\n")
+        return b"".join(head), None
     if code == 204 or code == 304:
-        lines.append(b"\r\n")
-        return b"".join(lines), declared if code == 304 else None
+        head.append(b"\r\n")
+        return b"".join(head), declared if code == 304 else None
     if declared is None:
         if length or (length == 0 and not isHead):
             declared = length
-            lines.append(b"Content-Length: %d\r\n" % length)
+            head.append(b"Content-Length: %d\r\n" % length)
     elif length is not None and declared != length and not (isHead and not length):
         raise ContentLengthMismatch(
             f"Content-Length says {declared} bytes, and the body has {length}"
         )
     if not typed and length != 0:
-        lines.append(_DEFAULT_TYPE)
-    lines.append(b"\r\n")
-    return b"".join(lines), declared
+        head.append(_DEFAULT_TYPE)
+    head.append(b"\r\n")
+    return b"".join(head), declared
 
 
 def _unknownStatus(code: object) -> bytes:
@@ -149,45 +198,19 @@ def _unknownStatus(code: object) -> bytes:
     return b"Status: %d Unknown\r\n" % code
 
 
-def _checkedLine(name: Text, value: Text) -> tuple[bytes, int, int]:
-    """
-    A header as a line, what kind of header it is, and the number if it is a length.
-    """
-    nameBytes = _encoded(name, "name")
-    valueBytes = _encoded(value, "value").strip(b" \t")
-    if not _token(nameBytes):
-        raise InvalidHeader(f"{name!r} is not a header name")
-    if _control(valueBytes):
-        raise InvalidHeader(f"the value of {name!r} has a control character in it: {value!r}")
-    lowered = nameBytes.lower()
-    kind, number = _PLAIN, 0
-    if lowered == b"content-type":
-        kind = _TYPE
-    elif lowered == b"content-length":
-        if not _digits(valueBytes):
-            raise InvalidHeader(f"Content-Length is not a number: {value!r}")
-        kind, number = _LENGTH, int(valueBytes)
-    elif lowered == b"status":
-        raise InvalidHeader("Status is no header: it is the code of the response")
-    elif lowered in HOP_BY_HOP:
-        kind = _DROPPED
-    checked = (b"%s: %s\r\n" % (nameBytes, valueBytes), kind, number)
-    if len(name) + len(value) <= _LINE_LENGTH:
-        if len(_lines) >= _LINES:
-            _lines.clear()
-        _lines[name, value] = checked
-    return checked
-
-
-def _encoded(text: object, what: str) -> bytes:
+def _encoded(text: object, name: object, what: str) -> bytes:
     if isinstance(text, bytes):
         return text
     if isinstance(text, str):
         try:
             return text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            raise InvalidHeader(f"a header {what} that no bytes stand for: {text!r}") from None
-    raise InvalidHeader(f"a header {what} is str or bytes, not {type(text).__name__}: {text!r}")
+            raise InvalidHeader(
+                f"the {what} of the header {name!r:.80} has characters that no bytes stand for"
+            ) from None
+    raise InvalidHeader(
+        f"the {what} of the header {name!r:.80} is str or bytes, not {type(text).__name__}"
+    )
 
 
 class ResponseHead:
@@ -207,12 +230,12 @@ class ResponseHead:
         self,
         code: int | None,
         reason: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: Iterable[tuple[bytes, bytes]],
         contentLength: int | None,
     ) -> None:
         self.explicit = code is not None
         self.reason = reason
-        self.headers = headers
+        self.headers = tuple(headers)
         self.contentLength = contentLength
         if code is None:
             code = 302 if self.get(b"location") is not None else 200
@@ -240,26 +263,60 @@ class ResponseHead:
         return b"".join(lines)
 
 
-def parseHead(block: bytes) -> ResponseHead:
+class ReadLines(Remembered[bytes, tuple[tuple[bytes, bytes], int, int]]):
+    """
+    The lines of heads that were read. Whoever reads many heads has one of these.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, line: bytes) -> tuple[tuple[bytes, bytes], int, int]:
+        """
+        A line of a head: name and value, what kind of header it is, and the number if it is a
+        length or a status; the value of a status is its reason.
+        """
+        name, colon, value = line.partition(b":")
+        value = value.strip(b" \t")
+        if not colon or not _token(name) or _control(value):
+            raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
+        lowered = name.lower()
+        kind, number = _PLAIN, 0
+        if lowered == b"status":
+            kind = _STATUS
+            number, value = _readStatus(value)
+        elif lowered == b"content-length":
+            if not _digits(value):
+                raise MalformedHead(f"Content-Length is not a number: {value[:64]!r}")
+            kind, number = _LENGTH, int(value)
+        read = ((name, value), kind, number)
+        if lowered in self.names:
+            self.keep(line, read, 2 * len(line))
+        return read
+
+
+def parseHead(block: bytes, lines: ReadLines | None = None) -> ResponseHead:
     """
     Read a whole head: lines that end in LF or CRLF, with or without the blank line; a Status
     header (with or without a reason), or an HTTP status line in its place.
 
+    @param lines: What the caller remembers of the heads that it has read.
     @raise MalformedHead: If it is none.
     """
-    lines = block.replace(b"\r\n", b"\n").split(b"\n")
+    if lines is None:
+        lines = ReadLines()
+    found = block.replace(b"\r\n", b"\n").split(b"\n")
     code: int | None = None
     reason = b""
     headers: list[tuple[bytes, bytes]] = []
     length: int | None = None
-    first = _statusLine(lines[0])
+    first = _statusLine(found[0]) if block.startswith(b"HTTP/") else None
     if first:
         code, reason = _readStatus(first[1])
-        del lines[0]
-    for line in lines:
+        del found[0]
+    for line in found:
         if not line:
             continue
-        header, kind, number = _readLines.get(line) or _readLine(line)
+        header, kind, number = lines[line]
         if kind == _PLAIN:
             headers.append(header)
         elif kind == _LENGTH:
@@ -278,32 +335,6 @@ def parseHead(block: bytes) -> ResponseHead:
     return ResponseHead(code, reason, headers, length)
 
 
-def _readLine(line: bytes) -> tuple[tuple[bytes, bytes], int, int]:
-    """
-    A line of a head: name and value, what kind of header it is, and the number if it is a length
-    or a status; the value of a status is its reason.
-    """
-    name, colon, value = line.partition(b":")
-    value = value.strip(b" \t")
-    if not colon or not _token(name) or _control(value):
-        raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
-    lowered = name.lower()
-    kind, number = _PLAIN, 0
-    if lowered == b"status":
-        kind = _STATUS
-        number, value = _readStatus(value)
-    elif lowered == b"content-length":
-        if not _digits(value):
-            raise MalformedHead(f"Content-Length is not a number: {value[:64]!r}")
-        kind, number = _LENGTH, int(value)
-    read = ((name, value), kind, number)
-    if len(line) <= _LINE_LENGTH and lowered != b"set-cookie":
-        if len(_readLines) >= _LINES:
-            _readLines.clear()
-        _readLines[line] = read
-    return read
-
-
 def _readStatus(value: bytes) -> tuple[int, bytes]:
     match = _status(value.strip(b" \t"))
     if not match or _control(value):
@@ -318,14 +349,21 @@ class HeadReader:
     @ivar rest: What came behind the head, once it is complete.
     """
 
-    __slots__ = ("_held", "_limit", "rest")
+    __slots__ = ("_held", "_interim", "_limit", "_lines", "rest")
 
-    def __init__(self, limit: int = 65_535) -> None:
+    def __init__(
+        self, limit: int = 65_535, lines: ReadLines | None = None, interim: bool = False
+    ) -> None:
         """
         @param limit: Most bytes that a head may have, its blank line included.
+        @param lines: What the caller remembers of the heads that it has read.
+        @param interim: Whether there may be heads of interim responses (1xx), which are passed
+            over.
         """
-        self._held = bytearray()
+        self._held: bytearray | None = None
         self._limit = limit
+        self._interim = interim
+        self._lines = lines
         self.rest = b""
 
     @property
@@ -333,7 +371,7 @@ class HeadReader:
         """
         How many bytes of an incomplete head are here.
         """
-        return len(self._held)
+        return len(self._held or b"")
 
     def receive(self, data: bytes) -> ResponseHead | None:
         """
@@ -344,25 +382,30 @@ class HeadReader:
         @raise HeadTooLarge: If it does not end within the limit.
         """
         held = self._held
-        scanned = max(0, len(held) - 2)
-        if held:
+        whole: bytes | bytearray = data  # most heads come in one piece, which needs no copy
+        start = scanned = 0
+        if held is not None:
+            scanned = max(0, len(held) - 2)
             held += data
-        whole = held or data  # most heads come in one piece, which needs no copy
-        if whole.startswith((b"\n", b"\r\n")):
-            raise MalformedHead("the response starts with a blank line, not with a head")
-        match = _headEnd(whole, scanned)
-        end = match.end() if match else len(whole)
-        if end > self._limit:
-            raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
-        if match is None:
-            if not held:
-                held += data
-            return None
-        head = parseHead(bytes(whole[:end]))
-        self.rest = bytes(whole[end:])
-        if held:
-            self._held = bytearray()
-        return head
+            whole = held
+        while start < len(whole):
+            if whole.startswith((b"\n", b"\r\n"), start):
+                raise MalformedHead("the response starts with a blank line, not with a head")
+            match = _headEnd(whole, max(start, scanned))
+            end = match.end() if match else len(whole)
+            if end - start > self._limit:
+                raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
+            if match is None:
+                break
+            head = parseHead(bytes(whole[start:end]), self._lines)
+            if head.code >= 200 or not self._interim:
+                self.rest = bytes(whole[end:])
+                self._held = None
+                return head
+            start = end
+        if start or held is None:
+            self._held = bytearray(whole[start:])
+        return None
 
 
 # Variables and headers (RFC 3875, section 4.1.18)

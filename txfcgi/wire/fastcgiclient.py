@@ -10,6 +10,7 @@ another's: a record for an id that is not active ends the connection.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from ..errors import (
@@ -22,8 +23,8 @@ from ..errors import (
     RemoteProtocolError,
     UnexpectedRecord,
 )
-from .answering import TAILS, outputEnd
-from .encoding import Params, encodeParams
+from .answering import outputEnd
+from .encoding import AnyParams, EncodedPairs, encodeParams
 from .events import (
     DataReceived,
     Event,
@@ -39,8 +40,8 @@ from .framing import (
     recordHeader,
     streamRecords,
 )
-from .pairs import decodePairs, encodePair
-from .records import END_BODY, HEADER, Role, Stream, nameOfType, wrongLength
+from .pairs import decodePairs, encodePair, packPairs
+from .records import END_BODY, HEADER, Role, Stream, encodeRecord, nameOfType, wrongLength
 
 MAX_REQUEST_ID: Final = 65535
 
@@ -56,53 +57,23 @@ _AFTER: Final = {
     (Role.FILTER.value, _STDIN): _DATA,
 }
 
-_ROLES: Final = frozenset(Role)
 _STDOUT: Final = Stream.STDOUT
 _OUTPUT: Final = {6: Stream.STDOUT, 7: Stream.STDERR}
 
-_COMMON_IDS: Final = 256
-_AROUND: Final[dict[tuple[int, int, bool], tuple[bytes, bytes]]] = {}
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
-def _paramsRecords(requestID: int, encoded: list[bytes]) -> list[bytes]:
-    """
-    The PARAMS records that carry these pairs, none of which is split over two records, for not
-    every reader joins it again.
-    """
-    records: list[bytes] = []
-    waiting: list[bytes] = []
-    size = 0
-    for pair in encoded:
-        if waiting and size + len(pair) > FULL:
-            records += _record(4, requestID, waiting, size)
-            waiting, size = [], 0
-        waiting.append(pair)
-        size += len(pair)
-    if waiting:
-        records += _record(4, requestID, waiting, size)
-    return records
-
-
-def _record(kind: int, requestID: int, content: list[bytes], size: int) -> list[bytes]:
-    padding = -size & 7 if size <= FULL else 0
-    return [HEADER.pack(1, kind, requestID, size, padding), *content, _PADDING[padding]]
-
-
+@lru_cache(1024)
 def _aroundParams(requestID: int, role: int, keepConnection: bool) -> tuple[bytes, bytes]:
     """
     What goes before the params of a request without a body: BEGIN_REQUEST; and what goes behind
-    them: the end of PARAMS and the ends of the streams that this role has. Look into L{_AROUND}
-    first.
+    them: the end of PARAMS and the ends of the streams that this role has.
     """
     begin = beginRequest(requestID, role, keepConnection)
     end = recordHeader(4, requestID, 0, 0) + recordHeader(_STDIN, requestID, 0, 0)
     if role == Role.FILTER:
         end += recordHeader(_DATA, requestID, 0, 0)
-    around = begin, end
-    if requestID < _COMMON_IDS and role in _ROLES:
-        _AROUND[requestID, role, keepConnection] = around
-    return around
+    return begin, end
 
 
 class _Request:
@@ -136,14 +107,18 @@ class ClientConnection(RecordLayer):
     L{endStream}. It is active until it is reported as ended.
     """
 
-    __slots__ = ("_asked", "_closing", "_highest", "_lowest", "_requests")
+    __slots__ = ("_asked", "_closing", "_highest", "_lowest", "_pairs", "_requests")
 
     #: Whether several requests may be active at once, and one follow another.
     multiplexes: Final = True
     hasStderr: Final = True
 
-    def __init__(self) -> None:
+    def __init__(self, pairs: EncodedPairs | None = None) -> None:
+        """
+        @param pairs: What the caller remembers of the params that it has sent, on any connection.
+        """
         super().__init__()
+        self._pairs = EncodedPairs() if pairs is None else pairs
         self._requests: dict[int, _Request] = {}
         self._lowest = 1  # each id below is active
         self._highest = 0  # each id up to here was used
@@ -173,7 +148,7 @@ class ClientConnection(RecordLayer):
     # Asking
 
     def request(
-        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = True
+        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = True
     ) -> tuple[int, bytes]:
         """
         A whole request without a body. The end of STDIN is there in every role: Go's net/http/fcgi
@@ -183,21 +158,23 @@ class ClientConnection(RecordLayer):
         @raise InvalidParam: If the params can't be sent.
         @raise ParamTooLarge: If one of them fits into no record.
         """
-        encoded = encodeParams(params)
-        requestID = self._take(role, keepConnection, _COMPLETE)
-        begin, end = _AROUND.get((requestID, role, keepConnection)) or _aroundParams(
-            requestID, role, keepConnection
-        )
+        encoded = encodeParams(params, self._pairs)
         block = b"".join(encoded)
         size = len(block)
         if 0 < size <= FULL:
+            requestID = self._take(role, keepConnection, _COMPLETE)
+            begin, end = _aroundParams(requestID, role, keepConnection)
             padding = -size & 7
             header = HEADER.pack(1, 4, requestID, size, padding)
             return requestID, b"".join((begin, header, block, _PADDING[padding], end))
-        return requestID, b"".join((begin, *_paramsRecords(requestID, encoded), end))
+        contents = list(packPairs(encoded))
+        requestID = self._take(role, keepConnection, _COMPLETE)
+        begin, end = _aroundParams(requestID, role, keepConnection)
+        records = [encodeRecord(4, requestID, content) for content in contents]
+        return requestID, b"".join((begin, *records, end))
 
     def begin(
-        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = True
+        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = True
     ) -> tuple[int, bytes]:
         """
         The beginning of a request: BEGIN_REQUEST and all of PARAMS. STDIN follows, and then, for
@@ -207,9 +184,9 @@ class ClientConnection(RecordLayer):
         @raise InvalidParam: If the params can't be sent.
         @raise ParamTooLarge: If one of them fits into no record.
         """
-        encoded = encodeParams(params)
+        contents = list(packPairs(encodeParams(params, self._pairs)))
         requestID = self._take(role, keepConnection, _STDIN)
-        parts = _paramsRecords(requestID, encoded)
+        parts = [encodeRecord(4, requestID, content) for content in contents]
         parts.insert(0, beginRequest(requestID, role, keepConnection))
         parts.append(recordHeader(4, requestID, 0, 0))
         return requestID, b"".join(parts)
@@ -312,7 +289,7 @@ class ClientConnection(RecordLayer):
         if version != 1 or kind != 6 or request is None or request.ended or not length:
             return None
         stop = 8 + length
-        end = TAILS.get(requestID << 3) or outputEnd(requestID, 0)
+        end = outputEnd(requestID, 0)
         if stop + padding + len(end) != size or not data.endswith(end):
             return None
         self._seen = True

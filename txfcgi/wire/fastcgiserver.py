@@ -23,7 +23,7 @@ from ..errors import (
     UnexpectedRecord,
     UnknownRole,
 )
-from .answering import ENDS, KEPT, LAST, NEXT, ActiveRequest, Answering, State, inputEnd
+from .answering import KEPT, LAST, NEXT, ActiveRequest, Answering, State, inputEnd
 from .events import (
     DataReceived,
     RequestAborted,
@@ -75,7 +75,6 @@ class ServerConnection(Answering):
 
     __slots__ = (
         "_activeLimit",
-        "_after",
         "_collectingBytes",
         "_multiplex",
         "_paramsBytes",
@@ -115,25 +114,17 @@ class ServerConnection(Answering):
         self._paramsBytes = paramsBytes
         self._paramsCount = paramsCount
         self._collectingBytes = collectingBytes
-        self._after = 0
         self._values: Mapping[bytes, bytes] = {} if values is None else values
         self._strict = strict
         self.replies = bytearray()
         self.ignored = 0
 
     @property
-    def awaitingParams(self) -> bool:
-        """
-        Whether a request has begun, or a record at least, whose params are not complete. The rest
-        of a body is something else, also in the middle of a record.
-        """
-        return self.awaited is not None
-
-    @property
     def awaited(self) -> object:
         """
         What has been waited for the longest: a request whose params are not complete, or, as
-        L{True}, the rest of a record when no request is active; L{None} if there is neither.
+        L{True}, the rest of a record when no request is active; L{None} if there is neither. The
+        rest of a body is something else, also in the middle of a record.
         """
         for request in self._requests.values():
             if request.state is State.PARAMS or request.refusal is not None:
@@ -153,43 +144,13 @@ class ServerConnection(Answering):
 
     # Input
 
-    def receiveRequest(self, data: bytes) -> RequestReceived | None:
-        """
-        Take a read that is one request without a body, and nothing else, while none is active:
-        what nearly every read of a web server brings. The end of its input is not reported.
-
-        @return: The request. L{None} if the read is anything else: nothing of it was taken, and
-            it is for C{receive}.
-        """
-        if self._requests or self._left >= 0 or self._held or self._error is not None:
-            return None
-        event = self._request(data, 0)
-        if event is None:
-            return None
-        if self._after != len(data):
-            del self._requests[event.requestID]
-            return None
-        self._seen = True
-        return event
-
     def _whole(self, data: bytes, position: int) -> int:
         """
         The way in for what every web server sends first: a request without a body, whole, in one
         read. Whatever is not exactly that takes the general way, and gives the same events.
         """
-        event = self._request(data, position)
-        if event is None:
-            return 0
-        self._events.append(event)
-        self._events.append((ENDS.get(event.requestID) or inputEnd(event.requestID))[1])
-        return self._after
-
-    def _request(self, data: bytes, position: int) -> RequestReceived | None:
-        """
-        A request without a body, if one lies there whole; it ends at C{_after}.
-        """
         if len(data) - position < 40:
-            return None
+            return 0
         begin, requestID, size, number, flags, params, sameID, length, padding = _START.unpack_from(
             data, position
         )
@@ -198,7 +159,6 @@ class ServerConnection(Answering):
         after: int = stop + padding + 16
         role = _BODILESS.get(number)
         requests = self._requests
-        end, _ = ENDS.get(requestID) or inputEnd(requestID)
         if (
             begin != _BEGIN
             or size != _EIGHT
@@ -209,7 +169,7 @@ class ServerConnection(Answering):
             or not requestID
             or length > self._paramsBytes
             or length + self._collecting > self._collectingBytes
-            or not data.startswith(end, after - 16)
+            or not data.startswith(inputEnd(requestID), after - 16)
             or (
                 requests
                 and (
@@ -219,16 +179,14 @@ class ServerConnection(Answering):
                 )
             )
         ):
-            return None
+            return 0
         keepConnection = flags & KEEP_CONN == KEEP_CONN
         requests[requestID] = KEPT if keepConnection else LAST
-        self._after = after
-        return RequestReceived(
-            requestID,
-            role,
-            keepConnection,
-            NameValueParams(data[start:stop], self._paramsCount),
-        )
+        received = NameValueParams(data[start:stop], self._paramsCount)
+        events = self._events
+        events.append(RequestReceived(requestID, role, keepConnection, received))
+        events.append(StreamEnded(requestID, _STDIN))
+        return after
 
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
         if kind == 5 or kind == 8 or kind == 4 or kind == 2:

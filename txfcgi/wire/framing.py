@@ -135,18 +135,7 @@ class RecordLayer(Connection):
         try:
             if type(data) is not bytes:
                 data = self._takeLong(memoryview(data))
-            if (
-                self._left < 0
-                and not self._held
-                and len(data) >= HEADER_LENGTH
-                and data[1] == _BEGIN
-            ):
-                position = self._whole(data, 0)
-                if position:
-                    self._seen = True
-                if position != len(data):
-                    self._walk(data, position)
-            elif data:
+            if data:
                 self._walk(data, 0)
         except RemoteProtocolError as error:
             self._error = error.with_traceback(None)

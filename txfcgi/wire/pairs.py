@@ -15,6 +15,9 @@ from ..errors import MalformedParams, ParamTooLarge
 MAX_LENGTH: Final = 0x7FFFFFFF
 MAX_CONTENT: Final = 65535
 
+#: The lengths that take one byte.
+SHORT: Final = tuple(bytes((size,)) for size in range(128))
+
 
 def findValue(block: bytes, name: bytes) -> bytes | None:
     """
@@ -120,41 +123,49 @@ def decodeTexts(block: bytes) -> dict[str, str]:
     return texts
 
 
+def encodeLength(length: int) -> bytes:
+    """
+    The length that goes before a name or a value.
+
+    @raise ParamTooLarge: If it is more than four bytes can say.
+    """
+    if length < 128:
+        return SHORT[length]
+    if length > MAX_LENGTH:
+        raise ParamTooLarge(f"{length} bytes are more than a name-value pair can have")
+    return (length | 0x80000000).to_bytes(4, "big")
+
+
 def encodePair(name: bytes, value: bytes) -> bytes:
     """
     One pair as it goes into a stream.
 
     @raise ParamTooLarge: If the name or the value is longer than a length can say.
     """
-    return b"".join((_encodeLength(len(name)), _encodeLength(len(value)), name, value))
+    return b"".join((encodeLength(len(name)), encodeLength(len(value)), name, value))
 
 
-def packPairs(pairs: Iterable[tuple[bytes, bytes]], allowSplit: bool = False) -> Iterator[bytes]:
+def packPairs(encoded: Iterable[bytes]) -> Iterator[bytes]:
     """
     The contents of the records that carry these pairs, none longer than a record may be. A pair
     is never split over two of them, for not every reader joins it again.
 
-    @param allowSplit: Send a pair that is longer than one record in several.
-    @raise ParamTooLarge: If such a pair is there and C{allowSplit} is false.
+    @param encoded: Each pair as L{encodePair} makes it.
+    @raise ParamTooLarge: If a pair does not fit into one record.
     """
     waiting: list[bytes] = []
     size = 0
-    for name, value in pairs:
-        pair = encodePair(name, value)
+    for pair in encoded:
         if waiting and size + len(pair) > MAX_CONTENT:
             yield b"".join(waiting)
             waiting, size = [], 0
         if len(pair) > MAX_CONTENT:
-            if not allowSplit:
-                raise ParamTooLarge(
-                    f"the param {name[:64]!r} takes {len(pair)} bytes, and a record holds "
-                    f"{MAX_CONTENT}"
-                )
-            for start in range(0, len(pair), MAX_CONTENT):
-                yield pair[start : start + MAX_CONTENT]
-        else:
-            waiting.append(pair)
-            size += len(pair)
+            [(name, _)] = decodePairs(pair)
+            raise ParamTooLarge(
+                f"the param {name[:64]!r} takes {len(pair)} bytes, and a record holds {MAX_CONTENT}"
+            )
+        waiting.append(pair)
+        size += len(pair)
     if waiting:
         yield b"".join(waiting)
 
@@ -185,14 +196,6 @@ def _longLength(block: bytes, position: int) -> int:
         | block[position + 2] << 8
         | block[position + 3]
     )
-
-
-def _encodeLength(length: int) -> bytes:
-    if length < 128:
-        return bytes((length,))
-    if length > MAX_LENGTH:
-        raise ParamTooLarge(f"{length} bytes are more than a name-value pair can have")
-    return (length | 0x80000000).to_bytes(4, "big")
 
 
 def _truncated(size: int) -> MalformedParams:

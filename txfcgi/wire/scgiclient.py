@@ -17,7 +17,7 @@ from ..errors import (
     RequestBodyMismatch,
 )
 from .cgi import CONTENT_LENGTH
-from .encoding import Params, Text, asBytes
+from .encoding import AnyParams, Text, asBytes
 from .events import (
     Connection,
     ConnectionFailed,
@@ -33,7 +33,7 @@ from .scgiserver import REQUEST_ID
 _OUTPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDOUT)
 
 
-def _strings(params: Params) -> list[tuple[bytes, bytes]]:
+def _strings(params: AnyParams) -> list[tuple[bytes, bytes]]:
     """
     Params as bytes.
 
@@ -48,7 +48,7 @@ def _strings(params: Params) -> list[tuple[bytes, bytes]]:
         raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
 
 
-def encodeHeaders(params: Params, length: int) -> bytes:
+def encodeHeaders(params: AnyParams, length: int) -> bytes:
     """
     The netstring with the headers of a request (SCGI, section 3): CONTENT_LENGTH first, then SCGI,
     then the params as they are; what those say of these two is left out.
@@ -102,7 +102,7 @@ class ClientConnection(Connection):
         return not self._used and self._error is None
 
     def request(
-        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = False
+        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = False
     ) -> tuple[int, bytes]:
         """
         A whole request without a body.
@@ -116,7 +116,7 @@ class ClientConnection(Connection):
         return self._take(role), headers
 
     def begin(
-        self, params: Params, role: int = Role.RESPONDER, keepConnection: bool = False
+        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = False
     ) -> tuple[int, bytes]:
         """
         The headers of a request whose body follows.

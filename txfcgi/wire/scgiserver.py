@@ -138,16 +138,9 @@ class ServerConnection(Connection):
         return self._closing and not self.active and self._held is None
 
     @property
-    def awaitingParams(self) -> bool:
-        """
-        Whether a request has begun whose headers are not complete.
-        """
-        return self._held is not None
-
-    @property
     def awaited(self) -> object:
         """
-        The same, as L{True} or L{None}.
+        L{True} if a request has begun whose headers are not complete, else L{None}.
         """
         return True if self._held is not None else None
 
@@ -248,12 +241,6 @@ class ServerConnection(Connection):
             self.inputOpen = True
 
     # Input
-
-    def receiveRequest(self, data: bytes) -> RequestReceived | None:
-        """
-        There is no shorter way: every read is for L{receive}.
-        """
-        return None
 
     def receive(self, data: Buffer) -> list[Event]:
         """

@@ -1,0 +1,54 @@
+"""
+L{Remembered}: what need not be worked out again, for as long as its owner lives.
+
+No module keeps any of it. A server's factory or a client makes a table of its own and hands it to
+what uses it here; the owner also says whose values may be kept, for a table outlives the request
+that a value came with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+# What Python takes for an entry beside its text: the objects' own heads, and their places.
+_ENTRY: Final = 400
+
+
+class Remembered(dict[K, V]):
+    """
+    A table of results; a subclass works out what is not in it, in C{__missing__}.
+
+    @ivar names: The names whose values may be kept.
+    """
+
+    __slots__ = ("_limit", "_size", "names")
+
+    def __init__(self, names: Container[bytes] = frozenset(), limit: int = 262_144) -> None:
+        """
+        @param limit: Most bytes that the entries take, as near as that can be told.
+        """
+        super().__init__()
+        self.names = names
+        self._limit = limit
+        self._size = 0
+
+    def keep(self, key: K, value: V, length: int) -> None:
+        """
+        Keep a result. When there is no room for another, all are forgotten: those that are needed
+        are soon here again.
+
+        @param length: How many bytes of text the entry has. One that takes a sixteenth of all room
+            is not kept.
+        """
+        size = length + _ENTRY
+        if 16 * size > self._limit:
+            return
+        if self._size + size > self._limit:
+            self.clear()
+            self._size = 0
+        self._size += size
+        self[key] = value
