@@ -15,10 +15,21 @@ from pathlib import Path
 
 import nox
 
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
-OTHERS = [version for version in ("3.10", "3.11", "3.12", "3.13") if version != OWN]
 # Tests that share a web server run in one process.
 PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+# What does not depend on the Python: real servers, programs that are started to be looked at, and
+# what reads this checkout. It runs once, on this one.
+ONCE = (
+    "tests/benchmarks",
+    "tests/examples",
+    "tests/interop",
+    "tests/test_conftest.py",
+    "tests/test_docs.py",
+    "tests/test_layering.py",
+    "tests/testing/test_examples.py",
+)
 
 nox.needs_version = ">=2024.4.15"
 # A Python that this machine does not have is reported and passed over; its own is always tested.
@@ -39,14 +50,36 @@ def findPythonsOfPyenv() -> None:
     newest: dict[str, tuple[int, str]] = {}
     for version in listed:
         match = re.fullmatch(r"(3\.\d+)\.(\d+)", version)
-        if match is not None and match[1] in (OWN, *OTHERS):
+        if match is not None and match[1] in (OWN, *PYTHONS):
             newest[match[1]] = max((int(match[2]), version), newest.get(match[1], (-1, "")))
     order = sorted(newest, key=lambda minor: minor != OWN)
     if order:
         os.environ["PYENV_VERSION"] = ":".join(newest[minor][1] for minor in order)
 
 
+def isThere(version: str) -> bool:
+    """
+    Whether this machine has a Python. pyenv has a command also for one that is switched off.
+    """
+    found = shutil.which(f"python{version}")
+    return found is not None and subprocess.run([found, "-c", ""], check=False).returncode == 0
+
+
 findPythonsOfPyenv()
+# The oldest Twisted is tested with the oldest Python, so that it costs no run of its own.
+OLDEST = next((version for version in PYTHONS if version == OWN or isThere(version)), OWN)
+OTHERS = [version for version in PYTHONS if version not in (OWN, OLDEST)]
+
+
+def unitTests(session: nox.Session, *more: str) -> None:
+    """
+    Run the tests of what may depend on the Python, or on Twisted.
+
+    @param more: what else to install.
+    """
+    session.install("-e", ".[test]", *more)
+    ignored = (f"--ignore={path}" for path in ONCE)
+    session.run("pytest", "-q", *PARALLEL, *ignored, *session.posargs)
 
 
 @nox.session
@@ -96,19 +129,18 @@ def package(session: nox.Session) -> None:
 @nox.session(python=OTHERS)
 def unit(session: nox.Session) -> None:
     """
-    Run the tests that need no web server, on every other Python that is here.
+    Run the unit tests on every other Python that is here.
     """
-    session.install("-e", ".[test]")
-    session.run("pytest", "-q", *PARALLEL, "--ignore=tests/interop", *session.posargs)
+    unitTests(session)
 
 
-@nox.session
+@nox.session(python=OLDEST)
 def oldest(session: nox.Session) -> None:
     """
-    Run the tests that need no web server with the oldest Twisted that setup.cfg takes.
+    Run the unit tests on the oldest Python that is here, with the oldest Twisted that setup.cfg
+    takes.
     """
-    session.install("-e", ".[test]", "Twisted==24.7.*")
-    session.run("pytest", "-q", *PARALLEL, "--ignore=tests/interop", *session.posargs)
+    unitTests(session, "Twisted==24.7.*")
 
 
 @nox.session
@@ -126,7 +158,7 @@ def wire(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """
-    Run all the tests, with the real web servers, on this Python, and ask for branch coverage.
+    Run all the tests, with the real servers, on this Python, and ask for branch coverage.
     """
     session.install("-e", ".[test]")
     session.run("pytest", *PARALLEL, "--cov", *session.posargs)
