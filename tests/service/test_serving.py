@@ -1,5 +1,5 @@
 """
-Tests of L{txfcgi.service.serving} and L{txfcgi.service.signals}.
+Tests of L{txfcgi.service.serving}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
@@ -17,7 +16,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
@@ -32,29 +30,10 @@ from txfcgi.server.scgi import SCGIServerFactory
 from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
-from txfcgi.service.signals import STOP_SIGNALS, StopSignals
+from txfcgi.service.signals import SIGNALS
 from txfcgi.web import StreamingSite
 
-
-class Reactor(MemoryReactorClock):
-    """
-    A reactor that is told to stop, and how.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stops = 0
-
-    def stop(self) -> None:
-        self.stops += 1
-
-    def callFromThread(self, function: Callable[..., Any], *args: object) -> None:
-        function(*args)
-
-    def sigTerm(self, number: int, frame: object) -> None:
-        """
-        Stands for Twisted's handler.
-        """
+from .stopping import Reactor, asAtTheStart
 
 
 @implementer(IListeningPort)
@@ -111,23 +90,13 @@ class DrainingFactory(Factory):
         return self.drained
 
 
-def asAtTheStart(case: SynchronousTestCase) -> None:
-    """
-    Handle the signals as Python does when it starts, whatever tests before have left.
-    """
-    for number in STOP_SIGNALS:
-        case.addCleanup(signal.signal, number, signal.getsignal(number))
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 class ServingTests(SynchronousTestCase):
     """
     Tests of L{Serving}.
     """
 
     def setUp(self) -> None:
-        for number in STOP_SIGNALS:
+        for number in SIGNALS:
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.reactor = Reactor()
         self.factory = DrainingFactory()
@@ -365,11 +334,11 @@ class ServingTests(SynchronousTestCase):
 
     def test_signals(self) -> None:
         """
-        From before it listens, a signal stops the reactor; a second one leaves what runs no time.
-        When it has stopped the signals are as they were.
+        From before it listens, a signal stops the reactor; a second one leaves what runs no time,
+        and one that comes when it has stopped does not end the process with another exit status.
         """
         asAtTheStart(self)
-        before = [signal.getsignal(number) for number in STOP_SIGNALS]
+        before = [signal.getsignal(number) for number in SIGNALS]
         port = self.port()
         service = self.serving(succeed(port))
         service.privilegedStartService()
@@ -384,103 +353,27 @@ class ServingTests(SynchronousTestCase):
         self.factory.drained.callback(None)
         assert port.stopped is not None
         port.stopped.callback(None)
-        self.assertEqual([signal.getsignal(number) for number in STOP_SIGNALS], before)
+        signal.raise_signal(signal.SIGTERM)
+        self.reactor.end()
+        signal.raise_signal(signal.SIGTERM)
+
+    def test_signalsAfterStop(self) -> None:
+        """
+        When it has stopped for another reason than a signal, the signals are as they were.
+        """
+        asAtTheStart(self)
+        before = [signal.getsignal(number) for number in SIGNALS]
+        service = self.serving()
+        service.startService()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)
 
     def test_signalsAfterFailure(self) -> None:
         """
         When it could not start, the signals are as they were.
         """
         asAtTheStart(self)
-        before = [signal.getsignal(number) for number in STOP_SIGNALS]
+        before = [signal.getsignal(number) for number in SIGNALS]
         self.assertRaises(CannotStart, self.serving(fail(CannotListen("no"))).startService)
-        self.assertEqual([signal.getsignal(number) for number in STOP_SIGNALS], before)
-
-
-class StopSignalsTests(SynchronousTestCase):
-    """
-    Tests of L{StopSignals}.
-    """
-
-    def setUp(self) -> None:
-        asAtTheStart(self)
-        self.reactor = Reactor()
-        self.again: list[None] = []
-        self.signals = StopSignals(self.reactor, lambda: self.again.append(None))
-
-    def test_all(self) -> None:
-        """
-        Each of the signals stops the reactor, and after the first each is another.
-        """
-        self.signals.install()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            signal.raise_signal(number)
-        self.assertEqual((self.reactor.stops, len(self.again)), (1, 2))
-
-    def test_taken(self) -> None:
-        """
-        A signal that has a use already keeps it, unless it is the reactor's.
-        """
-
-        def rotateLog(number: int, frame: object) -> None:
-            """
-            Stands for what C{twistd} does at SIGUSR1.
-            """
-
-        signal.signal(signal.SIGUSR1, rotateLog)
-        signal.signal(signal.SIGTERM, self.reactor.sigTerm)
-        self.signals.install()
-        self.assertIs(signal.getsignal(signal.SIGUSR1), rotateLog)
-        self.assertNotEqual(signal.getsignal(signal.SIGTERM), self.reactor.sigTerm)
-
-    def startReactor(self) -> None:
-        """
-        Start the reactor. It takes SIGTERM, and a signal comes just then.
-        """
-        for phase in ("before", "during"):
-            for function, args, kwargs in self.reactor.triggers[phase]["startup"]:
-                if phase == "during":
-                    signal.signal(signal.SIGTERM, self.reactor.sigTerm)
-                    signal.raise_signal(signal.SIGTERM)
-                    self.assertEqual(self.reactor.stops, 0)
-                function(*args, **kwargs)
-
-    def test_reactorStarts(self) -> None:
-        """
-        The reactor takes SIGTERM when it starts. It is taken back, and no signal is lost to it.
-        """
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        self.signals.install()
-        self.startReactor()
-        self.assertEqual(self.reactor.stops, 1)
-        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, []), mask)
-
-    def test_restoreBeforeStart(self) -> None:
-        """
-        If the signals were given back before the reactor starts, they are left to it.
-        """
-        self.signals.install()
-        self.signals.restore()
-        self.startReactor()
-        self.assertEqual(self.reactor.stops, 0)
-        self.assertEqual(signal.getsignal(signal.SIGTERM), self.reactor.sigTerm)
-
-    def test_reactorRuns(self) -> None:
-        """
-        A reactor that runs has taken SIGTERM already, so there is nothing to wait for.
-        """
-        self.reactor.running = True
-        signal.signal(signal.SIGTERM, self.reactor.sigTerm)
-        self.signals.install()
-        self.assertEqual(self.reactor.triggers, {})
-        signal.raise_signal(signal.SIGTERM)
-        self.assertEqual(self.reactor.stops, 1)
-
-    def test_restore(self) -> None:
-        """
-        What was there before comes back.
-        """
-        self.signals.install()
-        self.signals.restore()
-        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
-        self.assertEqual(signal.getsignal(signal.SIGINT), signal.default_int_handler)
-        self.assertEqual(signal.getsignal(signal.SIGUSR1), signal.SIG_DFL)
+        self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)

@@ -136,11 +136,14 @@ class ServeTests(ProgramTests):
         """
         self.write(
             "sample.py",
-            "import os\n"
+            "import os, sys\n"
             "from txfcgi import Response\n"
             "def hello(request):\n"
             "    os.write(1, b'stray')\n"
             "    os.write(2, b'stray')\n"
+            "    print('stray', flush=True)\n"
+            "    sys.stderr.write('stray')\n"
+            "    sys.__stderr__.write('stray')\n"
             "    return Response(200, {}, b'hello ' + request.params['WHO'].encode())\n",
         )
         self.write("script.py", SCRIPT.format(app="hello", options=""))

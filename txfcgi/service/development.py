@@ -53,7 +53,9 @@ class Development(Serving):
         @param options: As for L{Serving}.
         """
         self._site = StreamingSite(Resource(), reactor=reactor, allowFrom=options.get("allowFrom"))
-        super().__init__(reactor, self._site, endpoints, refusal=PUBLIC_HTTP, **options)
+        super().__init__(
+            reactor, self._site, endpoints, refusal=PUBLIC_HTTP, stopsAtHangUp=True, **options
+        )
         self._app = factory
         self._makeClient = makeClient
         self._client: Client | None = None

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 
 from .errors import CannotListen
 from .sockets import closedOnError
@@ -82,13 +83,24 @@ def fillStandardDescriptors() -> None:
     """
     Put C{/dev/null} where standard input, output or error is closed, as a web server may start a
     program (section 2.2). Otherwise a socket could get the number, and a stray message would be
-    sent to a web server.
+    sent to a web server. Python has no object for such a descriptor, and an app that prints to it
+    fails: it gets one.
     """
-    for fd in range(3):
+    for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        null = fd
         try:
             os.fstat(fd)
         except OSError:
             releaseDescriptor(fd)
+        else:
+            if getattr(sys, name) is not None:
+                continue
+            # What was opened since has got the number.
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        stream = open(null, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+        for alias in (name, f"__{name}__"):
+            if getattr(sys, alias) is None:
+                setattr(sys, alias, stream)
 
 
 def _accepts(candidate: socket.socket) -> bool:

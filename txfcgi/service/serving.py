@@ -24,7 +24,7 @@ from ..server.admission import isPublic
 from ..server.interfaces import IDrains
 from .errors import CannotListen, CannotStart
 from .listen import explainListenFailure
-from .signals import StopSignals
+from .signals import Signals
 from .sockets import UNIXListener
 
 PUBLIC_PORT = (
@@ -64,6 +64,7 @@ class Serving(Service):
         allowFrom: Callable[[IAddress], bool] | None = None,
         insecure: bool = False,
         refusal: str = PUBLIC_PORT,
+        stopsAtHangUp: bool = False,
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
@@ -74,6 +75,7 @@ class Serving(Service):
             there is one.
         @param insecure: Whether other machines may connect without it.
         @param refusal: What is said when they may not, but could.
+        @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
         """
         self._reactor = reactor
         self._factory = factory
@@ -84,7 +86,7 @@ class Serving(Service):
         self._insecure = insecure
         self._refusal = refusal
         self._waiting: list[Deferred[Any]] = []
-        self._signals = StopSignals(reactor, self._hurry)
+        self._signals = Signals(reactor, self._hurry, stopsAtHangUp)
         self.ports: list[IListeningPort] = []
 
     def privilegedStartService(self) -> None:

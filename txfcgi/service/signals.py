@@ -1,34 +1,58 @@
 """
-The signals that ask a server to stop.
+The signals that ask a server to stop, and SIGHUP.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
 #: SIGTERM from an init system or lighttpd, SIGUSR1 from Apache (as libfcgi takes it), SIGINT from a
 #: terminal.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
+#: All that are taken.
+SIGNALS = (*STOP_SIGNALS, signal.SIGHUP)
 
-class StopSignals:
+
+def hasTerminal() -> bool:
     """
-    Stops the reactor at the first signal, and says so at each one after it.
+    @return: Whether a person at a terminal started this process, and sees what it says.
+    """
+    return any(os.isatty(fd) for fd in range(3))
+
+
+class Signals:
+    """
+    Stops the reactor at the first signal that asks for it, and says so at each one after it. From
+    the end of the reactor to that of the process, they are ignored.
 
     Twisted's own handlers stop the reactor too, but then make the process end by that signal: its
     exit status would not be 0 (MapServer, lighttpd and systemd take that for a failure).
+
+    SIGHUP stops it where the terminal that it was started from is gone. A daemon does nothing at it
+    but log: nothing is to be read again.
     """
 
-    def __init__(self, reactor: Any, again: Callable[[], object]) -> None:
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, again: Callable[[], object], stopsAtHangUp: bool = False
+    ) -> None:
         """
         @param reactor: The reactor to stop.
         @param again: Called, in the reactor, when a signal comes while it is stopping.
+        @param stopsAtHangUp: Whether SIGHUP stops it, with a terminal or not.
         """
         self._reactor = reactor
         self._again = again
+        self._stopsAtHangUp = stopsAtHangUp
         self._stopping = False
         self._installed = False
         self._previous: dict[signal.Signals, Any] = {}
@@ -41,6 +65,7 @@ class StopSignals:
         with a log file, SIGUSR1 rotates the log.
         """
         self._installed = True
+        self._stopsAtHangUp = self._stopsAtHangUp or hasTerminal()
         self._take()
         if not self._reactor.running:
             self._reactor.addSystemEventTrigger("before", "startup", self._hold)
@@ -48,9 +73,12 @@ class StopSignals:
 
     def restore(self) -> None:
         """
-        Put everything back as it was found.
+        Put everything back as it was found, unless a signal has begun to stop this process: another
+        one before its end would kill it, with an exit status that is not 0.
         """
         self._installed = False
+        if self._stopping:
+            return
         while self._previous:
             signal.signal(*self._previous.popitem())
 
@@ -58,7 +86,7 @@ class StopSignals:
         """
         Called before the reactor takes the signals.
         """
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def _release(self) -> None:
         """
@@ -67,13 +95,13 @@ class StopSignals:
         if self._installed:
             self._take()
         # Another service in this process may have done the same before, and have ended it already.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(STOP_SIGNALS) - self._mask)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(SIGNALS) - self._mask)
 
     def _take(self) -> None:
         """
         Take each signal over from nobody, or from the reactor.
         """
-        for number in STOP_SIGNALS:
+        for number in SIGNALS:
             current = signal.getsignal(number)
             if (
                 current in (signal.SIG_DFL, signal.default_int_handler)
@@ -89,14 +117,39 @@ class StopSignals:
         @param number: The signal.
         @param frame: Where the program was.
         """
-        self._reactor.callFromThread(self._stop)
+        hungUp = number == signal.SIGHUP
+        self._reactor.callFromThread(self._hangUp if hungUp else self._stop)
+
+    def _hangUp(self) -> None:
+        """
+        Called by the reactor, after SIGHUP.
+        """
+        if not self._stopsAtHangUp:
+            self._log.info(
+                "SIGHUP: there is nothing to read again, and no worker to replace. It goes on; "
+                "SIGTERM stops it."
+            )
+        elif not self._stopping:
+            self._stop()
 
     def _stop(self) -> None:
         """
-        Called by the reactor.
+        Called by the reactor, after any other signal.
         """
         if self._stopping:
             self._again()
-        else:
-            self._stopping = True
+            return
+        self._stopping = True
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._ignore)
+        try:
             self._reactor.stop()
+        except ReactorNotRunning:
+            # It is stopping already, for another reason.
+            self._again()
+
+    def _ignore(self) -> None:
+        """
+        Called when all is over but the end of the process, which takes a moment.
+        """
+        for number in self._previous:
+            signal.signal(number, signal.SIG_IGN)

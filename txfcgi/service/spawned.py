@@ -67,6 +67,7 @@ def serve(
     @raise CannotStart: There is no such socket. Not caught, it ends the program with status 1 and a
         message.
     """
+    observers = [] if sys.stderr is None else [textFileLogObserver(sys.stderr)]
     fillStandardDescriptors()
     try:
         inheritedListener(fd).close()
@@ -79,7 +80,6 @@ def serve(
 
     reactor: Any = _reactor
     if log:
-        observers = [] if sys.stderr is None else [textFileLogObserver(sys.stderr)]
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
     service = Serving(
         reactor,
