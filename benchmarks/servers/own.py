@@ -5,7 +5,11 @@ kind of work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
+from txfcgi.adapters.wsgi import WSGIApp
 
 from .common import listen, serverArguments
 
@@ -50,13 +54,28 @@ class Applications:
             size += len(chunk)
         return Response(200, TEXT, b"%d\n" % size)
 
+    def bare(self, environ: dict[str, Any], startResponse: Callable[..., object]) -> list[bytes]:
+        """
+        A WSGI application that looks at one variable.
+        """
+        assert environ["REQUEST_URI"]
+        startResponse("200 OK", [("Content-Type", "text/plain")])
+        return [self._body]
+
+    @property
+    def wsgi(self) -> WSGIApp:
+        """
+        C{bare}, in threads.
+        """
+        return WSGIApp(self.bare)
+
 
 def main() -> None:
     """
     Serve until the process is ended.
     """
     parser = serverArguments("txfcgi.")
-    parser.add_argument("application", choices=["one", "every", "waiting", "upload"])
+    parser.add_argument("application", choices=["one", "every", "waiting", "upload", "wsgi"])
     parser.add_argument("--scgi", action="store_true")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)

@@ -17,6 +17,7 @@ HONEST = "honest"
 ONE = "txfcgi, one param"
 EVERY = "txfcgi, every param"
 ASYNC = "txfcgi, async def"
+WSGI = "txfcgi, WSGI"
 BIG = "txfcgi, big answer"
 UPLOAD = "txfcgi, async for"
 
@@ -58,6 +59,7 @@ SUITE = Suite(
                 _own(ONE, "one", KEPT),
                 _own(EVERY, "every", KEPT),
                 _own(ASYNC, "waiting", KEPT),
+                _own(WSGI, "wsgi", KEPT),
                 _honest(KEPT),
                 *_peers(KEPT),
             ),
@@ -70,7 +72,13 @@ SUITE = Suite(
         _speed(
             name="new",
             title="a new connection for each request, 16 at a time",
-            contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
+            contestants=(
+                _floor(NEW),
+                _own(ONE, "one", NEW),
+                _own(WSGI, "wsgi", NEW),
+                _honest(NEW),
+                *_peers(NEW),
+            ),
             targets=(Target(ONE, FLOOR, 1.5, "new connection for each request"),),
         ),
         _speed(

@@ -14,9 +14,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IConsumer, IProducer, IReactorTime
 from zope.interface import implementer
 
-from ..errors import BackendTimedOut, BodyTooLarge, ClientClosed, RequestNotSent
+from ..errors import BackendTimedOut, BodyTooLarge, ClientClosed, Overloaded, RequestNotSent
 from ..wire.framing import Buffer
-from . import TURN, OutputStream, asBuffer
+from . import TURN, InputStream, OutputStream, asBuffer
 from .bodies import Body, sendBody
 
 _PIECE: Final = 65_536
@@ -163,3 +163,103 @@ class Spools:
         self._closed = True
         for spooling in list(self._running):
             spooling.cancel()
+
+
+class SpoolBudget:
+    """
+    What the bodies of all requests together may take, in memory and in files.
+
+    @ivar spooled: The bytes that they take now.
+    """
+
+    def __init__(self, maxBytes: int) -> None:
+        """
+        @param maxBytes: The most bytes that they may take.
+        """
+        self._maxBytes = maxBytes
+        self.spooled = 0
+
+    def take(self, size: int) -> None:
+        """
+        Make room for so many bytes.
+
+        @raise Overloaded: If there is not so much.
+        """
+        if self.spooled + size > self._maxBytes:
+            raise Overloaded(
+                f"the bodies of all requests have more than {self._maxBytes} bytes together"
+            )
+        self.spooled += size
+
+    def release(self, size: int) -> None:
+        """
+        So many bytes are gone.
+        """
+        self.spooled -= size
+
+
+@implementer(IConsumer)
+class BodyFile:
+    """
+    The body of a request as a file, for programs that read one.
+
+    @ivar file: The file; in memory, as long as it is short.
+    @ivar length: Its bytes so far.
+    """
+
+    def __init__(self, budget: SpoolBudget, *, memoryBytes: int, maxBytes: int) -> None:
+        """
+        @param memoryBytes: How many bytes are kept in memory.
+        @param maxBytes: How many bytes the body may have.
+        """
+        self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memoryBytes)
+        self.length = 0
+        self._budget = budget
+        self._maxBytes = maxBytes
+
+    async def fill(self, stream: InputStream) -> None:
+        """
+        Read a stream to its end, and go back to the beginning of the file. If that fails, the file
+        is closed.
+
+        @raise BodyTooLarge: If it has more than C{maxBytes}.
+        @raise Overloaded: If all bodies together are too much.
+        """
+        try:
+            if stream.length is not None and stream.length > self._maxBytes:
+                raise self._tooLarge()
+            await stream.deliverTo(self)
+        except BaseException:
+            self.close()
+            raise
+        self.file.seek(0)
+
+    def write(self, data: bytes) -> None:
+        """
+        Keep the next bytes.
+        """
+        if self.length + len(data) > self._maxBytes:
+            raise self._tooLarge()
+        self._budget.take(len(data))
+        self.length += len(data)
+        self.file.write(data)
+
+    def _tooLarge(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body has more than {self._maxBytes} bytes")
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        Take what a producer has, as it comes.
+        """
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more.
+        """
+
+    def close(self) -> None:
+        """
+        Let go of it all. To be called once, in the reactor's thread.
+        """
+        self._budget.release(self.length)
+        self.file.close()

@@ -1,0 +1,352 @@
+"""
+Threads for what blocks, apart from the reactor's own pool, and the way back to the reactor.
+
+To wake a thread for each request, and the reactor for each answer, costs more than most answers do,
+and each of them then wants the interpreter's lock while another has it. So:
+
+  - Threads are woken when the reactor has read all that there is to read, not at each request.
+  - One thread is woken, and if it leaves jobs behind, it wakes the next one. If a job blocks, that
+    one goes on at once; if none does, the first thread does them all.
+  - The reactor is woken when a thread has no more jobs. Should it block before, the thread that it
+    has woken does so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import cache, partial, wraps
+from inspect import iscoroutinefunction
+from threading import Lock, Thread
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..errors import Overloaded
+from ..server.application import IStartsAndStops
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Job = Callable[[], object]
+
+THREADS: Final = 8
+MAX_WAITING: Final = 512
+# Seconds that threads get to end in, when no request waits for what they do.
+_STOP_TIMEOUT: Final = 5.0
+
+
+@implementer(IStartsAndStops)
+class ThreadPool:
+    """
+    A number of threads that run jobs, the oldest first. They are started as they are needed, so
+    there is none before the first job.
+
+    @ivar threads: How many threads there may be.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self, threads: int = THREADS, *, maxWaiting: int = MAX_WAITING, reactor: Any = None
+    ) -> None:
+        """
+        @param threads: How many threads there may be.
+        @param maxWaiting: How many jobs may wait for a thread.
+        @param reactor: Where the threads' messages go; the installed one, if not given.
+        @raise ValueError: If there would be no threads, or nothing might wait.
+        """
+        if threads < 1:
+            raise ValueError(f"threads: at least 1, not {threads}")
+        if maxWaiting < 1:
+            raise ValueError(f"maxWaiting: at least 1, not {maxWaiting}")
+        self.threads = threads
+        self._maxWaiting = maxWaiting
+        self._givenReactor = reactor
+        # These are looked at and changed by whoever holds the lock.
+        self._lock = Lock()
+        self._jobs: deque[Job] = deque()
+        self._idle: list[Lock] = []
+        self._started = 0
+        self._waking = False  # whether a thread is on its way to the jobs
+        self._stopping = False
+        # What threads have to say. Appending and taking are atomic.
+        self._messages: deque[tuple[Callable[[Any], object], Any]] = deque()
+        self._announced = False  # whether the reactor knows that there are some
+        # These are the reactor thread's own.
+        self._due = False  # whether a thread is to be woken
+        self._endsWithReactor = False
+        self._waiters: list[Deferred[None]] = []
+        self._late: IDelayedCall | None = None
+
+    @property
+    def reactor(self) -> Any:
+        """
+        Where the threads' messages go.
+        """
+        if self._givenReactor is None:
+            from twisted.internet import reactor
+
+            self._givenReactor = reactor
+        return self._givenReactor
+
+    # In the reactor's thread
+
+    def run(self, job: Job) -> None:
+        """
+        Have a job done by a thread.
+
+        @param job: Called in a thread. What it raises is logged.
+        @raise Overloaded: If too many wait already.
+        """
+        if not self._endsWithReactor:
+            self._endsWithReactor = True
+            self.reactor.addSystemEventTrigger("during", "shutdown", self.shutdown)
+        with self._lock:
+            if len(self._jobs) >= self._maxWaiting:
+                raise Overloaded(
+                    f"{self._maxWaiting} requests wait for one of {self.threads} threads"
+                )
+            self._jobs.append(job)
+        if not self._due:
+            self._due = True
+            self.reactor.callLater(0, self._wake)
+
+    def _wake(self) -> None:
+        """
+        Send a thread to the jobs.
+        """
+        self._due = False
+        with self._lock:
+            if self._jobs:
+                self._wakeOne()
+
+    def forget(self, job: Job) -> bool:
+        """
+        Leave a job undone.
+
+        @return: Whether it was still waiting; else it is being done, or was.
+        """
+        with self._lock:
+            try:
+                self._jobs.remove(job)
+            except ValueError:
+                return False
+            return True
+
+    def call(self, function: Callable[[], T]) -> Deferred[T]:
+        """
+        Call a function in a thread, with the context variables of here.
+
+        @return: What the function returns or raises. Cancelled, it fails at once; a function that
+            runs goes on, and nobody hears of its result.
+        @raise Overloaded: If too many wait already.
+        """
+        context = copy_context()
+
+        def cancelled(_: Deferred[T]) -> None:
+            self.forget(job)
+
+        def job() -> None:
+            try:
+                result: T | Failure = context.run(function)
+            except BaseException:  # sys.exit() too ends the request, not the thread
+                result = Failure()
+            self.tell(answer, result)
+
+        def answer(result: T | Failure) -> None:
+            if not deferred.called:
+                deferred.callback(result)
+
+        deferred: Deferred[T] = Deferred(cancelled)
+        self.run(job)
+        return deferred
+
+    def startup(self) -> None:
+        """
+        Nothing: threads are started as they are needed.
+        """
+
+    def shutdown(self) -> Deferred[None]:
+        """
+        End the threads when they have done all that waits. It is done by itself when the reactor
+        stops. A thread that hangs is left behind after a few seconds, and does not keep the
+        process. A job that comes later starts threads again.
+
+        @return: Fires when that is done.
+        """
+        with self._lock:
+            if not self._started:
+                return succeed(None)
+            self._stopping = True
+            while self._idle:
+                self._idle.pop().release()
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append(waiter)
+        if self._late is None:
+            self._late = self.reactor.callLater(_STOP_TIMEOUT, self._stopped)
+        return waiter
+
+    def _threadEnded(self, _: None) -> None:
+        if self._late is not None and not self._started:
+            self._late.cancel()
+            self._stopped()
+
+    def _stopped(self) -> None:
+        """
+        There are no threads, or too much time has gone.
+        """
+        self._late = None
+        self._stopping = False
+        if self._started:
+            self.log.warn(
+                "{threads} threads did not end in {seconds} s, and are left behind",
+                threads=self._started,
+                seconds=_STOP_TIMEOUT,
+            )
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def _deliver(self) -> None:
+        """
+        Take what threads have said. What they say meanwhile is for the next turn.
+        """
+        self._announced = False
+        messages = self._messages
+        for _ in range(len(messages)):
+            function, argument = messages.popleft()
+            try:
+                function(argument)
+            except Exception:
+                self.log.failure("txfcgi failed on what a thread told it")
+
+    # In a thread
+
+    def tell(self, function: Callable[[T], object], argument: T, *, last: bool = False) -> None:
+        """
+        Have a function called in the reactor's thread, behind all that was told before.
+
+        @param last: Whether the job is over then: what is told may wait until it is.
+        """
+        self._messages.append((function, argument))
+        if not (last or self._waking):
+            self._announce()
+
+    def _announce(self) -> None:
+        """
+        See to it that the reactor hears what was told.
+        """
+        if not self._announced:
+            self._announced = True
+            self.reactor.callFromThread(self._deliver)
+
+    def _work(self) -> None:
+        """
+        What a thread does.
+        """
+        wake = Lock()
+        wake.acquire()
+        job = self._next(wake, True)
+        while job is not None:
+            try:
+                job()
+            except BaseException:
+                self.log.failure("{job} failed", job=job)
+            job = None  # or it would live until the next one comes
+            job = self._next(wake, False)
+
+    def _next(self, wake: Lock, woken: bool) -> Job | None:
+        """
+        Wait for a job.
+
+        @param wake: Held by this thread; it is released by whoever wakes it.
+        @param woken: Whether this thread was on its way to the jobs.
+        @return: The job, or L{None} if this thread is to end.
+        """
+        while True:
+            job: Job | None = None
+            with self._lock:
+                if woken:
+                    self._waking = False
+                ended = self._stopping and not self._jobs
+                if self._jobs:
+                    job = self._jobs.popleft()
+                    if self._jobs:
+                        self._wakeOne()
+                elif ended:
+                    self._started -= 1
+                else:
+                    self._idle.append(wake)
+                mayWait = self._waking
+            if ended:
+                self._messages.append((self._threadEnded, None))
+            if self._messages and not mayWait:
+                self._announce()
+            if job is not None or ended:
+                return job
+            wake.acquire()
+            woken = True
+
+    # In either, with the lock held
+
+    def _wakeOne(self) -> None:
+        """
+        Send a thread to the jobs, unless one is on its way, or all are busy.
+        """
+        if self._waking:
+            return
+        if self._idle:
+            self._waking = True
+            self._idle.pop().release()
+        elif self._started < self.threads:
+            thread = Thread(target=self._work, name="txfcgi", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                if not self._started:
+                    self._jobs.pop()
+                    raise
+                self.log.failure("no more than {started} threads", started=self._started)
+                return
+            self._started += 1
+            self._waking = True
+
+
+@cache
+def sharedPool() -> ThreadPool:
+    """
+    The pool of this process, for L{threaded}, and for what C{twistd} serves.
+    """
+    return ThreadPool()
+
+
+def threaded(function: Callable[P, T]) -> Callable[P, Deferred[T]]:
+    """
+    Make a function that blocks one that does not: it runs in a thread of this process's pool, of
+    eight threads, or as many as C{--threads} says.
+
+    A function of a request is an app then. In its thread it may look at the request's params and
+    headers, and return a response. The request's streams belong to the reactor: what the function
+    needs of the body is read before, and given to it::
+
+        async def app(request):
+            form = await request.stdin.read()
+            return await threaded(store)(form)
+
+    @return: The function. It returns a Deferred of its result, and raises L{Overloaded
+        <txfcgi.errors.Overloaded>} if too many wait for a thread; a browser then sees 503.
+    @raise TypeError: If it is an C{async def}, which never needs a thread.
+    """
+    if iscoroutinefunction(function):
+        raise TypeError(f"{function!r} is an async def: threaded() is for functions that block")
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return sharedPool().call(partial(function, *args, **kwargs))
+
+    return call

@@ -1,0 +1,191 @@
+"""
+L{WSGIApp}: a WSGI application (PEP 3333) as an app.
+
+The application runs in a thread. What it is given is whole before a thread is taken, the body
+included, so that browsers that send slowly hold none up; how its answer leaves the thread is in
+L{txfcgi.adapters.wsgicall}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from ..errors import UnknownRole
+from ..server.application import IStartsAndStops
+from ..server.request import Request
+from ..server.response import Response
+from ..streams.spool import BodyFile, SpoolBudget
+from ..wire.records import Role
+from .pep3333 import ErrorStream, FileWrapper
+from .threads import MAX_WAITING, THREADS, ThreadPool
+from .wsgicall import Call
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+MAX_BODY_BYTES: Final = 1_073_741_824
+MAX_SPOOL_BYTES: Final = 4_294_967_296
+MEMORY_BYTES: Final = 524_288
+
+# What these stand for is in other variables; HTTP_PROXY would be taken for this program's own
+# setting (CVE-2016-5385); and the body has no transfer coding any more.
+_LEFT_OUT: Final = (
+    "HTTP_CONTENT_LENGTH",
+    "HTTP_CONTENT_TYPE",
+    "HTTP_PROXY",
+    "HTTP_TRANSFER_ENCODING",
+)
+
+
+@implementer(IStartsAndStops)
+class WSGIApp:
+    """
+    A WSGI application as an app::
+
+        serve(WSGIApp(application))
+        FastCGIServerFactory(WSGIApp(application))
+
+    @ivar name: What the application is called in messages.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        threads: int = THREADS,
+        maxWaiting: int = MAX_WAITING,
+        maxBodyBytes: int = MAX_BODY_BYTES,
+        maxSpoolBytes: int = MAX_SPOOL_BYTES,
+        multiprocess: bool = False,
+        pool: ThreadPool | None = None,
+    ) -> None:
+        """
+        @param application: The application.
+        @param threads: How many threads it runs in, and so how many requests at once.
+        @param maxWaiting: How many requests may wait for a thread. One more is answered with 503.
+        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
+            413.
+        @param maxSpoolBytes: The bytes that the bodies of all requests may have together, in memory
+            and in temporary files. More are answered with 503.
+        @param multiprocess: Whether other processes run the same application:
+            C{wsgi.multiprocess}.
+        @param pool: The threads, if they are not this app's own.
+        @raise TypeError: If the application can't be called.
+        """
+        if not callable(application):
+            raise TypeError(
+                f"a WSGI application is called with environ and start_response (PEP 3333), and "
+                f"{application!r} can't be called"
+            )
+        self.name = _nameOf(application)
+        self._application = application
+        self._ownPool = None if pool is not None else ThreadPool(threads, maxWaiting=maxWaiting)
+        self._pool = pool or self._ownPool or ThreadPool()
+        self._maxBodyBytes = maxBodyBytes
+        self._budget = SpoolBudget(maxSpoolBytes)
+        self._fixed = {
+            "wsgi.version": (1, 0),
+            "wsgi.multithread": self._pool.threads > 1,
+            "wsgi.multiprocess": multiprocess,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input_terminated": True,
+        }
+
+    def __repr__(self) -> str:
+        return f"WSGIApp({self.name})"
+
+    def startup(self) -> None:
+        """
+        Nothing: threads are started as they are needed.
+        """
+
+    def shutdown(self) -> Deferred[None] | None:
+        """
+        End the threads, if they are this app's own.
+        """
+        return None if self._ownPool is None else self._ownPool.shutdown()
+
+    def __call__(self, request: Request) -> Deferred[Response]:
+        """
+        Answer a request.
+        """
+        if request.role is not Role.RESPONDER:
+            raise UnknownRole("a WSGI application is a Responder")
+        environ = self._environ(request)
+        stdin = request.stdin
+        if stdin.complete and not stdin.buffered and stdin.error is None:
+            return self._run(request, environ, None)
+        return Deferred.fromCoroutine(self._runWithBody(request, environ))
+
+    async def _runWithBody(self, request: Request, environ: dict[str, Any]) -> Response:
+        body = BodyFile(self._budget, memoryBytes=MEMORY_BYTES, maxBytes=self._maxBodyBytes)
+        await body.fill(request.stdin)
+        return await self._run(request, environ, body)
+
+    def _run(
+        self, request: Request, environ: dict[str, Any], body: BodyFile | None
+    ) -> Deferred[Response]:
+        call = Call(self._application, self.name, environ, request, self._pool, body)
+        if body is not None:
+            environ["CONTENT_LENGTH"] = str(body.length)
+            environ["wsgi.input"] = body.file
+        else:
+            if not environ.get("CONTENT_LENGTH", "").isdigit():
+                environ.pop("CONTENT_LENGTH", None)
+            environ["wsgi.input"] = BytesIO()
+        environ["wsgi.errors"] = ErrorStream(call.complained)
+        return call.start()
+
+    def _environ(self, request: Request) -> dict[str, Any]:
+        """
+        The environment of a request, but for what belongs to its body.
+        """
+        environ: dict[str, Any] = dict(request.params.items())
+        if not all(map(str.isascii, environ.values())):
+            environ = {name: _latin(value) for name, value in environ.items()}
+        for name in _LEFT_OUT:
+            environ.pop(name, None)
+        environ["SCRIPT_NAME"] = _latin(request.scriptName)
+        environ["PATH_INFO"] = _latin(request.pathInfo)
+        scheme = schemeOf(environ)
+        environ["wsgi.url_scheme"] = scheme
+        environ.setdefault("REQUEST_METHOD", "GET")
+        environ.setdefault("QUERY_STRING", "")
+        environ.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
+        # These two must have a value (PEP 3333).
+        environ["SERVER_NAME"] = environ.get("SERVER_NAME") or "localhost"
+        environ["SERVER_PORT"] = environ.get("SERVER_PORT") or _PORTS[scheme]
+        environ.update(self._fixed)
+        return environ
+
+
+_PORTS: Final = {"http": "80", "https": "443"}
+
+
+def schemeOf(params: Mapping[str, str]) -> str:
+    """
+    C{http} or C{https}: what HTTPS says, and where that is not there, REQUEST_SCHEME.
+    """
+    https = params.get("HTTPS", "").lower()
+    if https:
+        return "http" if https in ("off", "0", "no", "false") else "https"
+    return "https" if params.get("REQUEST_SCHEME", "").lower() == "https" else "http"
+
+
+def _latin(text: str) -> str:
+    """
+    Text as PEP 3333 has it: each character is one of the bytes that came.
+    """
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _nameOf(application: object) -> str:
+    name = getattr(application, "__qualname__", None)
+    if name is None:
+        return repr(application)
+    return f"{getattr(application, '__module__', '?')}.{name}"
