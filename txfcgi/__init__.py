@@ -5,6 +5,7 @@ stands where they are defined.
 
 from importlib.metadata import version
 
+from .adapters.threads import threaded
 from .cgiparams import PHPFPM, cgiParams
 from .client.bare import FastCGIClientFactory, FastCGIClientProtocol
 from .client.client import FastCGIClient
@@ -62,4 +63,5 @@ __all__ = [
     "cgiParams",
     "roles",
     "serve",
+    "threaded",
 ]

@@ -1,3 +1,3 @@
 """
-Tests of the adapters.
+Tests of L{txfcgi.adapters}.
 """

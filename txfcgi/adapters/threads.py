@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -180,9 +180,11 @@ class ThreadPool:
         @return: Fires when that is done.
         """
         with self._lock:
-            if not self._started:
+            if not self._started and not self._jobs:
                 return succeed(None)
             self._stopping = True
+            if self._jobs:
+                self._wakeOne()
             while self._idle:
                 self._idle.pop().release()
         waiter: Deferred[None] = Deferred()
@@ -191,7 +193,8 @@ class ThreadPool:
             self._late = self.reactor.callLater(_STOP_TIMEOUT, self._stopped)
         return waiter
 
-    def _threadEnded(self, _: None) -> None:
+    def _threadEnded(self, thread: Thread) -> None:
+        thread.join()  # this was the last that it did
         if self._late is not None and not self._started:
             self._late.cancel()
             self._stopped()
@@ -284,7 +287,7 @@ class ThreadPool:
                     self._idle.append(wake)
                 mayWait = self._waking
             if ended:
-                self._messages.append((self._threadEnded, None))
+                self._messages.append((self._threadEnded, current_thread()))
             if self._messages and not mayWait:
                 self._announce()
             if job is not None or ended:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ..errors import UnknownRole
@@ -21,7 +21,7 @@ from ..server.request import Request
 from ..server.response import Response
 from ..streams.spool import BodyFile, SpoolBudget
 from ..wire.records import Role
-from .pep3333 import ErrorStream, FileWrapper
+from .pep3333 import FileWrapper
 from .threads import MAX_WAITING, THREADS, ThreadPool
 from .wsgicall import Call
 
@@ -104,11 +104,13 @@ class WSGIApp:
         Nothing: threads are started as they are needed.
         """
 
-    def shutdown(self) -> Deferred[None] | None:
+    def shutdown(self) -> Deferred[None]:
         """
         End the threads, if they are this app's own.
+
+        @return: Fires when they have ended.
         """
-        return None if self._ownPool is None else self._ownPool.shutdown()
+        return succeed(None) if self._ownPool is None else self._ownPool.shutdown()
 
     def __call__(self, request: Request) -> Deferred[Response]:
         """
@@ -138,7 +140,6 @@ class WSGIApp:
             if not environ.get("CONTENT_LENGTH", "").isdigit():
                 environ.pop("CONTENT_LENGTH", None)
             environ["wsgi.input"] = BytesIO()
-        environ["wsgi.errors"] = ErrorStream(call.complained)
         return call.start()
 
     def _environ(self, request: Request) -> dict[str, Any]:
@@ -150,10 +151,17 @@ class WSGIApp:
             environ = {name: _latin(value) for name, value in environ.items()}
         for name in _LEFT_OUT:
             environ.pop(name, None)
-        environ["SCRIPT_NAME"] = _latin(request.scriptName)
-        environ["PATH_INFO"] = _latin(request.pathInfo)
+        if request.paths.asSent:
+            environ.setdefault("SCRIPT_NAME", "")
+            environ.setdefault("PATH_INFO", "")
+        else:
+            script, info = request.paths.split(request.params.find)
+            environ["SCRIPT_NAME"] = script.decode("latin-1")
+            environ["PATH_INFO"] = info.decode("latin-1")
         scheme = schemeOf(environ)
         environ["wsgi.url_scheme"] = scheme
+        if not environ.get("CONTENT_TYPE", ""):
+            environ.pop("CONTENT_TYPE", None)
         environ.setdefault("REQUEST_METHOD", "GET")
         environ.setdefault("QUERY_STRING", "")
         environ.setdefault("SERVER_PROTOCOL", "HTTP/1.0")

@@ -21,7 +21,7 @@ from ..server.request import Request
 from ..server.response import Response
 from ..streams.spool import BodyFile
 from ..wire.framing import Buffer
-from .pep3333 import Pairs, readHeaders, readStatus
+from .pep3333 import ErrorStream, Pairs, readHeaders, readStatus
 from .threads import ThreadPool
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -174,6 +174,7 @@ class Call:
         self._application = application
         self._name = name
         self._environ = environ
+        self._errors = environ["wsgi.errors"] = ErrorStream(self._complained)
         self._pool = pool
         # The reactor's own.
         self._request = request
@@ -244,7 +245,8 @@ class Call:
     def _complain(self, line: str) -> None:
         self.log.error("{app}: {line}", app=self._name, line=line, request=self._request)
         stderr = self._request.stderr
-        if not stderr.closed:
+        # Over SCGI it goes to the log, where it is by now.
+        if self._request.channel.wire.hasStderr and not stderr.closed:
             stderr.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
     def _closeBody(self, _: None) -> None:
@@ -253,10 +255,7 @@ class Call:
 
     # In the thread
 
-    def complained(self, line: str) -> None:
-        """
-        The application wrote a line to C{wsgi.errors}.
-        """
+    def _complained(self, line: str) -> None:
         self._pool.tell(self._complain, line)
 
     def __call__(self) -> None:
@@ -271,17 +270,18 @@ class Call:
         except BaseException:  # sys.exit() too ends the request, not the thread
             self._failed(Failure())
         finally:
-            self._environ["wsgi.errors"].flush()
+            self._errors.flush()
             if self._requestBody is not None:
                 self._pool.tell(self._closeBody, None)
 
     def _run(self) -> None:
         result = self._application(self._environ, self._startResponse)
         try:
-            if type(result) is list and not self._begun and _isShort(result):
-                self._sendWhole(b"".join(result), last=True)
-            else:
+            whole = None if self._begun or type(result) is not list else self._joined(result)
+            if whole is None:
                 self._iterate(result)
+            else:
+                self._sendWhole(whole, last=True)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
@@ -293,6 +293,25 @@ class Call:
         Whether the head was handed over.
         """
         return self._complete or self._body is not None
+
+    def _joined(self, pieces: list[bytes]) -> bytes | None:
+        """
+        An answer that was returned as a list, in one piece; L{None} if it is too long for that.
+        """
+        size = 0
+        for piece in pieces:
+            if not isinstance(piece, bytes):
+                raise self._notBytes(piece)
+            size += len(piece)
+        if len(pieces) == 1:
+            return pieces[0]
+        return b"".join(pieces) if size <= _SLICE else None
+
+    def _notBytes(self, piece: object) -> InvalidResponse:
+        return InvalidResponse(
+            f"{self._name} gave a piece of its answer as {type(piece).__name__}, and pieces are "
+            f"bytes (PEP 3333): {piece!r:.80}"
+        )
 
     def _iterate(self, result: Iterable[bytes]) -> None:
         if not isinstance(result, Iterable) and not hasattr(result, "__getitem__"):
@@ -307,6 +326,7 @@ class Call:
                 self._emit(piece)
         if self._body is not None:
             self._complete = True
+            self._errors.flush()
             self._pool.tell(self._body.finish, None)
         elif not self._complete:
             self._sendWhole(b"")
@@ -323,6 +343,7 @@ class Call:
                 "or at all (PEP 3333)"
             )
         self._complete = True
+        self._errors.flush()
         self._pool.tell(self._answered, Response(self._status, self._headers, body), last=last)
 
     def _emit(self, piece: bytes) -> None:
@@ -330,10 +351,7 @@ class Call:
         Hand over a piece of the answer, and the head before the first one.
         """
         if not isinstance(piece, bytes):
-            raise InvalidResponse(
-                f"{self._name} gave a piece of its answer as {type(piece).__name__}, and pieces "
-                f"are bytes (PEP 3333): {piece!r:.80}"
-            )
+            raise self._notBytes(piece)
         if self._complete:
             if not self._excess:
                 self._excess = True
@@ -388,18 +406,6 @@ class Call:
             raise _Gone
         if data or not isinstance(data, bytes):
             self._emit(data)
-
-
-def _isShort(pieces: list[bytes]) -> bool:
-    """
-    Whether an answer is best handed over in one piece. One that is not made of bytes is not.
-    """
-    size = 0
-    for piece in pieces:
-        if not isinstance(piece, bytes):
-            return False
-        size += len(piece)
-    return size <= _SLICE or len(pieces) == 1
 
 
 def _slices(piece: bytes) -> Iterator[memoryview]:

@@ -1,0 +1,555 @@
+"""
+Tests of L{txfcgi.adapters.wsgicall}: what a WSGI application answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event
+from typing import Any
+
+from txfcgi.errors import InvalidHeader, InvalidResponse, RequestAborted, ResponseCutOff
+
+from .served import PLAIN, Environ, WSGITestCase
+
+StartResponse = Callable[..., Any]
+
+
+class Pieces:
+    """
+    An answer in pieces that says when it is closed.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self.closed = Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class AnswerTests(WSGITestCase):
+    """
+    Answers that are as they should be.
+    """
+
+    async def test_list(self) -> None:
+        """
+        A list is an answer in one piece, whose length is known.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            startResponse("404 Not Found", [*PLAIN, ("X-A", "1"), ("X-A", "caf\xe9")])
+            return [b"one", b"", b"two"]
+
+        response = await self.frontEnd(application, validate=False).get()
+        self.assertEqual((response.code, response.body), (404, b"onetwo"))
+        self.assertEqual(response.headers.getRawHeaders(b"x-a"), [b"1", b"caf\xe9"])
+        self.assertEqual(response.headers.getRawHeaders("content-length"), ["6"])
+
+    async def test_generator(self) -> None:
+        """
+        A generator's pieces are sent as they come, and what it gives is closed.
+        """
+        pieces = Pieces([b"", b"one", b"two"])
+
+        def application(environ: Environ, startResponse: StartResponse) -> Pieces:
+            startResponse("200 OK", PLAIN)
+            return pieces
+
+        response = await self.frontEnd(application).get()
+        self.assertEqual(response.body, b"onetwo")
+        self.assertFalse(response.headers.hasHeader("content-length"))
+        await self.app.shutdown()
+        self.assertTrue(pieces.closed.is_set())
+
+    async def test_lazyStart(self) -> None:
+        """
+        C{start_response} may be called as late as for the first piece that is not empty, which the
+        head waits for.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterator[bytes]:
+            yield b""
+            startResponse("201 Created", PLAIN)
+            yield b"late"
+
+        response = await self.frontEnd(application, validate=False).get()
+        self.assertEqual((response.code, response.body), (201, b"late"))
+
+    async def test_pieceByPiece(self) -> None:
+        """
+        A piece leaves before the next one is asked for.
+        """
+        goOn = Event()
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterator[bytes]:
+            startResponse("200 OK", PLAIN)
+            yield b"one"
+            goOn.wait(60)
+            yield b"two"
+
+        frontEnd = self.frontEnd(application)
+        exchange = frontEnd.start("GET", length=0)
+        while not exchange.stdout.endswith(b"one"):
+            await self.turn(frontEnd)
+        goOn.set()
+        self.assertEqual((await exchange.response).body, b"onetwo")
+
+    async def test_write(self) -> None:
+        """
+        What is written with C{write} comes before what is returned.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            write = startResponse("200 OK", PLAIN)
+            write(b"one")
+            write(b"two")
+            return [b"three"]
+
+        for validate in (True, False):
+            response = await self.frontEnd(application, validate=validate).get()
+            self.assertEqual(response.body, b"onetwothree")
+
+    async def test_declared(self) -> None:
+        """
+        An answer whose first piece is as long as was declared is whole, and what follows is left
+        out.
+        """
+        lines = self.logged()
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterator[bytes]:
+            startResponse("200 OK", [*PLAIN, ("Content-Length", "3")])
+            yield b"one"
+            yield b"two"
+
+        response = await self.frontEnd(application, validate=False).get()
+        self.assertEqual((response.code, response.body), (200, b"one"))
+        await self.app.shutdown()
+        self.assertEqual(len([line for line in lines if "Content-Length" in line]), 1)
+
+    async def test_empty(self) -> None:
+        """
+        An answer may have no body.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterable[bytes]:
+            startResponse("200 OK", PLAIN)
+            return iter(())
+
+        response = await self.frontEnd(application).get()
+        self.assertEqual((response.code, response.body), (200, b""))
+
+    async def test_noBody(self) -> None:
+        """
+        HEAD, 204 and 304 have no body, whatever the application gives; it is closed.
+        """
+        for method, status, headers in (
+            ("HEAD", "200 OK", PLAIN),
+            ("GET", "204 No Content", []),
+            ("GET", "304 Not Modified", []),
+        ):
+            pieces = Pieces([b"one", b"two"])
+
+            def application(
+                environ: Environ,
+                startResponse: StartResponse,
+                status: str = status,
+                headers: Any = headers,
+                pieces: Pieces = pieces,
+            ) -> Pieces:
+                startResponse(status, headers)
+                return pieces
+
+            response = await self.frontEnd(application).request(method)
+            self.assertEqual((response.code, response.body), (int(status[:3]), b""))
+            await self.app.shutdown()
+            self.assertTrue(pieces.closed.is_set())
+
+    async def test_headLength(self) -> None:
+        """
+        The answer to HEAD may have the length that GET would have.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            startResponse("200 OK", [*PLAIN, ("Content-Length", "1000")])
+            return []
+
+        response = await self.frontEnd(application).request("HEAD")
+        self.assertEqual(response.headers.getRawHeaders("content-length"), ["1000"])
+
+    async def test_large(self) -> None:
+        """
+        One piece may be large.
+        """
+        body = b"0123456789abcdef" * 200_000
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterable[bytes]:
+            startResponse("200 OK", PLAIN)
+            return [body] if environ["QUERY_STRING"] == "list" else iter([body])
+
+        frontEnd = self.frontEnd(application, validate=False)
+        for uri in ("/?list", "/?iterator"):
+            response = await self.pumped(frontEnd, frontEnd.get(uri))
+            self.assertEqual(response.body, body)
+
+    async def test_replaced(self) -> None:
+        """
+        C{start_response} with C{exc_info} replaces a head that was not sent.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            startResponse("200 OK", PLAIN)
+            try:
+                raise ValueError
+            except ValueError:
+                startResponse("500 Oops", PLAIN, sys.exc_info())
+            return [b"sorry"]
+
+        response = await self.frontEnd(application).get()
+        self.assertEqual((response.code, response.body), (500, b"sorry"))
+
+
+class ErrorsTests(WSGITestCase):
+    """
+    C{wsgi.errors}.
+    """
+
+    async def complain(self) -> tuple[bytes, list[str]]:
+        """
+        What an application's complaints become: at the web server, and in the log.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            errors = environ["wsgi.errors"]
+            errors.write("one\ntw")
+            errors.writelines(["o\n", "caf\u00e9 \ud800"])
+            startResponse("200 OK", PLAIN)
+            return [b"complained"]
+
+        lines = self.logged()
+        response = await self.frontEnd(application).get()
+        self.assertEqual(response.body, b"complained")
+        return response.stderr, [line.rpartition(": ")[2] for line in lines if ": " in line]
+
+    async def test_lines(self) -> None:
+        """
+        They go to the web server's error log, and to this program's, line by line.
+        """
+        stderr, lines = await self.complain()
+        self.assertEqual(stderr, b"one\ntwo\ncaf\xc3\xa9 \\ud800\n")
+        self.assertEqual(lines, ["one", "two", "caf\u00e9 \ud800"])
+
+
+class SCGIErrorsTests(ErrorsTests):
+    """
+    The same over SCGI.
+    """
+
+    protocol = "scgi"
+
+    async def test_lines(self) -> None:
+        """
+        SCGI has no way for them: they are logged, once.
+        """
+        stderr, lines = await self.complain()
+        self.assertEqual(stderr, b"")
+        self.assertEqual(lines, ["one", "two", "caf\u00e9 \ud800"])
+
+
+class FailureTests(WSGITestCase):
+    """
+    Applications that fail.
+    """
+
+    async def assertMistake(self, application: Any, kind: type[BaseException], *words: str) -> None:
+        """
+        An application gets its request a 500, and itself a message with all of these words.
+        """
+        response = await self.frontEnd(application, validate=False).get()
+        self.assertEqual(response.code, 500)
+        await self.app.shutdown()
+        (failure,) = self.flushLoggedErrors(kind)
+        for word in words:
+            self.assertIn(word, failure.getErrorMessage())
+
+    async def test_raises(self) -> None:
+        """
+        An exception, and an exit too, is a 500.
+        """
+
+        def failing(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            raise ValueError("oops")
+
+        def exiting(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            sys.exit(3)
+
+        await self.assertMistake(failing, ValueError, "oops")
+        await self.assertMistake(exiting, SystemExit, "3")
+
+    async def test_raisesBeforeFirstPiece(self) -> None:
+        """
+        The head waits for the first piece, so that what fails before is a 500; and the answer is
+        closed.
+        """
+
+        def pieces() -> Iterator[bytes]:
+            yield b""
+            raise ValueError("oops")
+
+        answer = Pieces(pieces())
+
+        def application(environ: Environ, startResponse: StartResponse) -> Pieces:
+            startResponse("200 OK", PLAIN)
+            return answer
+
+        await self.assertMistake(application, ValueError, "oops")
+        self.assertTrue(answer.closed.is_set())
+
+    async def test_raisesLate(self) -> None:
+        """
+        What fails behind the first piece does not look complete.
+        """
+
+        def pieces() -> Iterator[bytes]:
+            yield b"one"
+            raise ValueError("oops")
+
+        answer = Pieces(pieces())
+
+        def application(environ: Environ, startResponse: StartResponse) -> Pieces:
+            startResponse("200 OK", PLAIN)
+            return answer
+
+        response = self.frontEnd(application).get()
+        await self.assertFailure(response, ResponseCutOff)
+        await self.app.shutdown()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertTrue(answer.closed.is_set())
+
+    async def test_tooShort(self) -> None:
+        """
+        Less than was declared does not look complete.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterator[bytes]:
+            startResponse("200 OK", [*PLAIN, ("Content-Length", "9")])
+            yield b"one"
+
+        await self.assertFailure(self.frontEnd(application).get(), ResponseCutOff)
+        self.assertEqual(len(self.flushLoggedErrors(InvalidResponse)), 1)
+
+    async def test_closeFails(self) -> None:
+        """
+        An answer that is whole stays so when closing it fails, which is logged.
+        """
+
+        class Failing(Pieces):
+            def close(self) -> None:
+                raise ValueError("oops")
+
+        def application(environ: Environ, startResponse: StartResponse) -> Pieces:
+            startResponse("200 OK", PLAIN)
+            return Failing([b"one", b"two"])
+
+        response = await self.frontEnd(application, validate=False).get()
+        self.assertEqual(response.body, b"onetwo")
+        await self.app.shutdown()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    async def test_raisedAgain(self) -> None:
+        """
+        C{start_response} with C{exc_info} raises it when the head is out.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> Iterator[bytes]:
+            startResponse("200 OK", PLAIN)
+            yield b"one"
+            try:
+                raise ValueError("oops")
+            except ValueError:
+                startResponse("500 Oops", PLAIN, sys.exc_info())
+            yield b"two"
+
+        await self.assertFailure(self.frontEnd(application).get(), ResponseCutOff)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    async def test_returns(self) -> None:
+        """
+        What is no iterable of bytes is told, by its type.
+        """
+        for result, words in (
+            (None, "NoneType"),
+            (5, "int"),
+            ("text", "str"),
+            ([b"a", "text"], "str"),
+            (b"bytes", "int"),
+            ({"a": 1}, "str"),
+        ):
+
+            def application(
+                environ: Environ, startResponse: StartResponse, result: Any = result
+            ) -> Any:
+                startResponse("200 OK", PLAIN)
+                return result
+
+            await self.assertMistake(
+                application, InvalidResponse, words, "test_returns", "PEP 3333"
+            )
+
+    async def test_notStarted(self) -> None:
+        """
+        An answer without a head is told.
+        """
+        for result in ([b"body"], [], iter([b"body"]), iter(())):
+            await self.assertMistake(
+                lambda environ, startResponse, result=result: result,
+                InvalidResponse,
+                "did not call start_response",
+            )
+
+    async def test_startedTwice(self) -> None:
+        """
+        A second head is told.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            startResponse("200 OK", PLAIN)
+            startResponse("200 OK", PLAIN)
+            return []
+
+        await self.assertMistake(application, InvalidResponse, "twice", "test_startedTwice")
+
+    async def test_status(self) -> None:
+        """
+        A status that is none is told.
+        """
+        for status in (200, b"200 OK", "OK", "20 OK", "2000", "\u0662\u0660\u0660 OK", None):
+
+            def application(
+                environ: Environ, startResponse: StartResponse, status: Any = status
+            ) -> list[bytes]:
+                startResponse(status, PLAIN)
+                return []
+
+            await self.assertMistake(application, InvalidResponse, repr(status), "PEP 3333")
+
+    async def test_headers(self) -> None:
+        """
+        Headers that are none are told.
+        """
+        for headers, words in (
+            ({"A": "b"}, "dict"),
+            ([("A", 1)], "('A', 1)"),
+            ([("A", b"b")], "('A', b'b')"),
+            ([["A", "b"]], "['A', 'b']"),
+            ([("A",)], "('A',)"),
+            ([("A", "\u20ac")], "latin-1"),
+            ([("A", "b\nc")], "control character"),
+            ([("A b", "c")], "A b"),
+            ([("Content-Length", "many")], "not a number"),
+        ):
+
+            def application(
+                environ: Environ, startResponse: StartResponse, headers: Any = headers
+            ) -> list[bytes]:
+                startResponse("200 OK", headers)
+                return []
+
+            await self.assertMistake(application, InvalidHeader, words)
+
+
+class GoneTests(WSGITestCase):
+    """
+    Browsers that go away.
+    """
+
+    async def test_whileStreaming(self) -> None:
+        """
+        An answer that nobody waits for is not iterated on, and is closed.
+        """
+
+        def pieces() -> Iterator[bytes]:
+            while True:
+                yield b"x" * 1000
+
+        answer = Pieces(pieces())
+
+        def application(environ: Environ, startResponse: StartResponse) -> Pieces:
+            startResponse("200 OK", PLAIN)
+            return answer
+
+        frontEnd = self.frontEnd(application)
+        response = frontEnd.get(abortAfter=10_000)
+        await self.assertFailure(self.pumped(frontEnd, response), RequestAborted)
+        await self.app.shutdown()
+        self.assertTrue(answer.closed.is_set())
+
+    async def test_whileWaiting(self) -> None:
+        """
+        A request that no thread has taken yet is never given to the application.
+        """
+        goOn = Event()
+        called: list[str] = []
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            called.append(environ["QUERY_STRING"])
+            goOn.wait(60)
+            startResponse("200 OK", PLAIN)
+            return [b"done"]
+
+        frontEnd = self.frontEnd(application, threads=1)
+        first = frontEnd.get("/?first")
+        second = frontEnd.post("/?second", body=b"abc", abortAfter=0)
+        while not called:
+            await self.turn(frontEnd)
+        await self.assertFailure(second, RequestAborted)
+        goOn.set()
+        self.assertEqual((await first).body, b"done")
+        await self.app.shutdown()
+        self.assertEqual(called, ["first"])
+
+    async def test_writeRaises(self) -> None:
+        """
+        C{write} raises when nobody takes what is written.
+        """
+        raised = Event()
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            write = startResponse("200 OK", PLAIN)
+            try:
+                while True:
+                    write(b"x" * 1000)
+            except Exception:
+                raised.set()
+                raise
+            return []
+
+        frontEnd = self.frontEnd(application)
+        response = frontEnd.get(abortAfter=10_000)
+        await self.assertFailure(self.pumped(frontEnd, response), RequestAborted)
+        await self.app.shutdown()
+        self.assertTrue(raised.is_set())
+
+
+class SCGIAnswerTests(AnswerTests):
+    """
+    The same over SCGI.
+    """
+
+    protocol = "scgi"
+
+
+class SCGIFailureTests(FailureTests):
+    """
+    The same over SCGI.
+    """
+
+    protocol = "scgi"
