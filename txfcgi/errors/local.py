@@ -164,6 +164,12 @@ class RequestAborted(TxFCGIError):
     """
 
 
+class Disconnected(RequestAborted, OSError):
+    """
+    An ASGI application sent something, and there is nobody any more to take it (ASGI, HTTP 2.4).
+    """
+
+
 class ConnectionClosed(RequestAborted):
     """
     The connection that carried the request is gone.
@@ -200,4 +206,10 @@ class CantMultiplex(TxFCGIError):
 class CannotServe(TxFCGIError):
     """
     The server can't be started as it was asked for.
+    """
+
+
+class StartupFailed(CannotServe):
+    """
+    An app could not get ready for its first request. The message is its own.
     """

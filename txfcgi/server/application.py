@@ -6,6 +6,7 @@ Nothing about bytes on the wire is here, and nothing about connections.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextvars import copy_context
 from functools import partial
@@ -125,6 +126,10 @@ def nameOf(app: App) -> str:
 
 
 Overload = Literal["http", "protocol"]
+
+# What an app ends with when it is told that its request is over. asyncio has a CancelledError of
+# its own, which is no Exception. What was too much output was said already, when it was written.
+_QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
 
 # The most characters of a method and a URI that are logged.
 _TARGET: Final = 1000
@@ -335,8 +340,7 @@ class Application:
         """
         error = failure.value
         if request.ended:
-            # What was too much output was said already, when it was written.
-            if not isinstance(error, (CancelledError, RequestAborted, OutputTooLarge)):
+            if not isinstance(error, _QUIET):
                 self.log.failure(
                     "{app} failed after {request} was over", failure, app=self.name, request=request
                 )

@@ -4,6 +4,8 @@ What an app receives: a L{Request}, of one of the three L{roles<txfcgi.server.ro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -129,6 +131,13 @@ class Request(ServedRequest):
         return self.params.get("QUERY_STRING", "")
 
     @property
+    def scheme(self) -> str:
+        """
+        C{http} or C{https}, as the browser spoke to the web server; see L{schemeOf}.
+        """
+        return schemeOf(self.params)
+
+    @property
     def headers(self) -> Headers:
         """
         The request's HTTP headers: HTTP_*, CONTENT_TYPE and CONTENT_LENGTH. HTTP_PROXY is left
@@ -193,3 +202,13 @@ class Request(ServedRequest):
             or goes away.
         """
         return self.whenConcluded()
+
+
+def schemeOf(params: Mapping[str, str]) -> str:
+    """
+    C{http} or C{https}: what HTTPS says, and where that is not there, REQUEST_SCHEME.
+    """
+    https = params.get("HTTPS", "").lower()
+    if https:
+        return "http" if https in ("off", "0", "no", "false") else "https"
+    return "https" if params.get("REQUEST_SCHEME", "").lower() == "https" else "http"

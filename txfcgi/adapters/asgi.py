@@ -1,0 +1,234 @@
+"""
+L{ASGIApp}: an ASGI application (ASGI 3) as an app.
+
+It runs in asyncio's loop, so the reactor has to be the asyncio reactor; C{twistd fcgi --asgi} sees
+to that by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Coroutine
+from typing import Any, ClassVar, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..errors import InvalidResponse, StartupFailed, UnknownRole
+from ..server.application import IStartsAndStops
+from ..server.files import SendFile
+from ..server.request import Request
+from ..server.response import Response
+from ..server.tasks import startTask
+from ..wire.records import Role
+from .asgicall import Call
+from .asgiscope import scopeOf
+from .lifespan import ASGIApplication, Lifespan, LifespanMode
+
+MAX_BODY_BYTES: Final = 1_073_741_824
+SHUTDOWN_TIMEOUT: Final = 30.0
+
+NO_LOOP = (
+    "an ASGI application runs in asyncio's loop, and none is running: install the asyncio reactor "
+    "first, as twistd fcgi --asgi does: from twisted.internet import asyncioreactor; "
+    "asyncioreactor.install()"
+)
+
+
+@implementer(IStartsAndStops)
+class ASGIApp:
+    """
+    An ASGI application as an app::
+
+        serve(ASGIApp(application))
+        FastCGIServerFactory(ASGIApp(application))
+
+    What it is served over has no WebSockets: it is called with scopes of HTTP requests, and with
+    that of its lifespan.
+
+    @ivar name: What the application is called in messages.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        application: ASGIApplication,
+        *,
+        lifespan: LifespanMode = "auto",
+        maxBodyBytes: int = MAX_BODY_BYTES,
+        sendFile: SendFile | None = None,
+        shutdownTimeout: float = SHUTDOWN_TIMEOUT,
+        name: str | None = None,
+    ) -> None:
+        """
+        @param application: The application.
+        @param lifespan: Whether it is told of its lifespan: C{"on"}, C{"off"}, or C{"auto"}: it
+            is, and served all the same if it takes no such event.
+        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
+            413.
+        @param sendFile: How the web server is asked to send the file of a pathsend message. Without
+            it, the file is sent from here.
+        @param shutdownTimeout: The seconds that the application has, when it is shut down, for
+            what it still does behind its answers, and as many for its lifespan's end.
+        @param name: What to call it in messages.
+        @raise TypeError: If it can't be an ASGI application.
+        @raise ValueError: If there is no such C{lifespan}.
+        """
+        if lifespan not in ("auto", "on", "off"):
+            raise ValueError(f"lifespan is 'auto', 'on' or 'off', not {lifespan!r}")
+        _check(application)
+        self.name = name or _nameOf(application)
+        self._application = application
+        self._maxBodyBytes = maxBodyBytes
+        self._sendFile = sendFile
+        self._shutdownTimeout = shutdownTimeout
+        self._lifespan = Lifespan(application, self.name, lifespan)
+        self._starting: asyncio.Task[None] | None = None
+        self._started = lifespan == "off"
+        # asyncio holds tasks by weak references only.
+        self._running: dict[Call, asyncio.Task[None]] = {}
+
+    def __repr__(self) -> str:
+        return f"ASGIApp({self.name})"
+
+    # The lifespan
+
+    def startup(self) -> Deferred[None]:
+        """
+        Let the application get ready. In asyncio's own coroutines, wait for
+        C{asFuture(app.startup())}.
+
+        @return: Fires when it is ready, at once if it was told already; fails with
+            L{StartupFailed<txfcgi.errors.StartupFailed>} if it can't be.
+        @raise StartupFailed: If no asyncio loop is running.
+        """
+        loop = _runningLoop()
+        if self._starting is None:
+            self._starting = startTask(self._start(), loop)
+        return Deferred.fromFuture(asyncio.shield(self._starting))
+
+    def shutdown(self) -> Deferred[None]:
+        """
+        Wait for what the application still does behind its answers, and let it let go of
+        everything.
+        """
+        loop = _runningLoop()
+        return Deferred.fromFuture(startTask(self._stop(), loop))
+
+    async def _start(self) -> None:
+        await self._lifespan.startup()
+        self._started = True
+
+    async def _stop(self) -> None:
+        await self._endTasks()
+        ended = asyncio.ensure_future(self._lifespan.shutdown())
+        _, late = await asyncio.wait([ended], timeout=self._shutdownTimeout)
+        if late:
+            ended.cancel()
+            self.log.error(
+                "{app} did not shut down in {seconds:g} s",
+                app=self.name,
+                seconds=self._shutdownTimeout,
+            )
+
+    async def _endTasks(self) -> None:
+        tasks = list(self._running.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._shutdownTimeout)
+            for task in late:
+                task.cancel()
+            if late:
+                self.log.warn(
+                    "{count} tasks of {app} did not end in {seconds:g} s and were cancelled",
+                    count=len(late),
+                    app=self.name,
+                    seconds=self._shutdownTimeout,
+                )
+
+    # Requests
+
+    def __call__(self, request: Request) -> Response | Deferred[Response]:
+        """
+        Answer a request.
+
+        @raise StartupFailed: If no asyncio loop is running.
+        """
+        if request.role is not Role.RESPONDER:
+            raise UnknownRole("an ASGI application is a Responder")
+        if self._started:
+            return self._begin(request)
+        # Nobody waited for startup() before listening; then the first requests do.
+        return self.startup().addCallback(lambda _: self._begin(request))
+
+    def _begin(self, request: Request) -> Response | Deferred[Response]:
+        loop = _runningLoop()
+        scope = scopeOf(request, self._lifespan.state)
+        call = Call(request, self.name, self._maxBodyBytes, self._sendFile)
+        task = startTask(self._run(call, scope), loop)
+        if not task.done():
+            self._running[call] = task
+        return call.outcome()
+
+    async def _run(self, call: Call, scope: dict[str, Any]) -> None:
+        try:
+            running = self._application(scope, call.receive, call.send)
+            if not isinstance(running, Coroutine) and not inspect.isawaitable(running):
+                raise InvalidResponse(
+                    f"{self.name} returned {type(running).__name__}: an ASGI application is called "
+                    "with scope, receive and send, and is a coroutine function (ASGI 3)"
+                )
+            await running
+        except asyncio.CancelledError:
+            call.failed(Failure())
+            raise
+        except BaseException:  # as a Deferred takes it: sys.exit() ends the request, no more
+            call.failed(Failure())
+        else:
+            call.returned()
+        finally:
+            self._running.pop(call, None)
+
+
+def _runningLoop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise StartupFailed(NO_LOOP) from None
+
+
+def _nameOf(application: Any) -> str:
+    name = getattr(application, "__qualname__", None)
+    return name if isinstance(name, str) else type(application).__qualname__
+
+
+def _check(application: Any) -> None:
+    """
+    Refuse what can't be an ASGI application.
+
+    @raise TypeError: With what it may be instead.
+    """
+    rule = "an ASGI application is called with scope, receive and send (ASGI 3)"
+    if not callable(application):
+        raise TypeError(f"{rule}, and {application!r} can't be called")
+    try:
+        signature = inspect.signature(application)
+    except (TypeError, ValueError):  # it keeps that to itself
+        return
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        taken = f"{rule}, and {_nameOf(application)} takes {signature}"
+        for arguments, hint in (
+            ((None, None), "is it a WSGI application? Serve it with --wsgi, or WSGIApp"),
+            ((None,), "is it an app of txfcgi's own (--app), or an ASGI 2 application?"),
+        ):
+            try:
+                signature.bind(*arguments)
+            except TypeError:
+                continue
+            raise TypeError(f"{taken}: {hint}") from None
+        raise TypeError(taken) from None

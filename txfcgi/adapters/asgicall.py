@@ -1,0 +1,572 @@
+"""
+One call of an ASGI application for an HTTP request (ASGI, HTTP 2.4): its C{receive} and C{send},
+and what becomes of its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Any, ClassVar, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
+
+from ..errors import BodyTooLarge, Disconnected, InvalidHeader, InvalidResponse
+from ..server.files import FileBody, SendFile
+from ..server.request import Request
+from ..server.response import Response
+from .lifespan import Message
+
+# Bytes of a request body that may wait for the application to receive them.
+_WAITING: Final = 65_536
+# Bytes that are dropped of the body of an answer to HEAD before its application is told to stop.
+_DROPPED: Final = 1_048_576
+
+_START: Final = "http.response.start"
+_BODY: Final = "http.response.body"
+_PATHSEND: Final = "http.response.pathsend"
+
+_DISCONNECT: Final = "http.disconnect"
+
+_OVER: Final = "the request is over, and nobody takes its answer any more"
+
+
+class _Stage(IntEnum):
+    """
+    How far an answer is.
+    """
+
+    WAITING = 0  # for the head
+    HEAD = 1  # the head is here, and waits for the body
+    STREAMING = 2
+    SUPPRESSED = 3  # the answer is out, and what comes of its body is not sent: HEAD, 204, 304
+    DONE = 4
+    GONE = 5  # nobody wants it any more
+
+
+class _Bell:
+    """
+    Wakes all that wait for a change.
+    """
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """
+        Wait until it rings.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+    def ring(self) -> None:
+        """
+        Wake them.
+        """
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+@implementer(IConsumer)
+class _Input:
+    """
+    The body of a request on its way to the application.
+
+    @ivar complete: Whether all of it was delivered.
+    """
+
+    __slots__ = (
+        "_bell",
+        "_chunks",
+        "_limit",
+        "_paused",
+        "_producer",
+        "_received",
+        "_size",
+        "complete",
+    )
+
+    def __init__(self, bell: _Bell, limit: int) -> None:
+        """
+        @param limit: The most bytes that a body may have.
+        """
+        self._bell = bell
+        self._chunks: deque[bytes] = deque()
+        self._limit = limit
+        self._paused = False
+        self._producer: IPushProducer | None = None
+        self._received = 0
+        self._size = 0
+        self.complete = False
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        The body begins.
+        """
+        self._producer = producer  # type: ignore[assignment]
+
+    def unregisterProducer(self) -> None:
+        """
+        The body has ended.
+        """
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """
+        Take some of it.
+
+        @raise BodyTooLarge: If that is more than may be.
+        """
+        self._received += len(data)
+        if self._received > self._limit:
+            raise BodyTooLarge(f"the body has more than {self._limit} bytes")
+        self._chunks.append(data)
+        self._size += len(data)
+        if self._size > _WAITING and not self._paused and self._producer is not None:
+            self._paused = True
+            self._producer.pauseProducing()
+        self._bell.ring()
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether there is something to tell the application.
+        """
+        return bool(self._chunks) or self.complete
+
+    def take(self) -> Message:
+        """
+        What is there, as a message.
+        """
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        if self._paused:
+            self._paused = False
+            if self._producer is not None:
+                self._producer.resumeProducing()
+        more = bool(self._chunks) or not self.complete
+        return {"type": "http.request", "body": body, "more_body": more}
+
+
+@implementer(IBodyProducer)
+class _Answer:
+    """
+    The body of an answer, sent while the application makes it.
+
+    @ivar paused: Whether the application has to wait before it sends more.
+    """
+
+    length = UNKNOWN_LENGTH
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._consumer: IConsumer | None = None
+        self._held: list[bytes] = []
+        self._finished: Deferred[None] = Deferred()
+        self.paused = True
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """
+        Begin with what was sent before.
+        """
+        self._consumer = consumer
+        self.paused = False
+        held, self._held = self._held, []
+        for piece in held:
+            consumer.write(piece)
+        return self._finished
+
+    def write(self, data: bytes) -> None:
+        """
+        Send a piece.
+        """
+        if self._consumer is None:
+            self._held.append(data)
+        elif data:
+            self._consumer.write(data)
+
+    def end(self, failure: Failure | None = None) -> None:
+        """
+        There is no more.
+
+        @param failure: Why, if that is before the end.
+        """
+        if not self._finished.called:
+            if failure is None:
+                self._finished.callback(None)
+            else:
+                self._finished.errback(failure)
+
+    def pauseProducing(self) -> None:
+        """
+        The web server takes no more for now.
+        """
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        """
+        The web server takes more.
+        """
+        self.paused = False
+        self._call.changed()
+
+    def stopProducing(self) -> None:
+        """
+        The body is not wanted.
+        """
+        self._call.unwanted()
+
+
+class Call:
+    """
+    One call of an application.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_bell",
+        "_dropped",
+        "_head",
+        "_input",
+        "_limit",
+        "_name",
+        "_outcome",
+        "_ready",
+        "_received",
+        "_request",
+        "_sendFile",
+        "_stage",
+    )
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self, request: Request, name: str, maxBodyBytes: int, sendFile: SendFile | None
+    ) -> None:
+        """
+        @param name: What the application is called in messages.
+        @param maxBodyBytes: The most bytes that the body of the request may have.
+        @param sendFile: How the web server is asked to send a file, if it is.
+        """
+        self._request = request
+        self._name = name
+        self._limit = maxBodyBytes
+        self._sendFile = sendFile
+        self._stage = _Stage.WAITING
+        self._bell = _Bell()
+        self._head: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
+        self._answer: _Answer | None = None
+        self._dropped = 0
+        self._input: _Input | None = None
+        self._received = False
+        self._outcome: Deferred[Response] | None = None
+        self._ready: Response | Failure | None = None
+
+    # The side of the server
+
+    def outcome(self) -> Response | Deferred[Response]:
+        """
+        The response, as soon as the application began it.
+        """
+        if isinstance(self._ready, Response):
+            return self._ready
+        self._outcome = Deferred(self._cancelled)
+        if self._ready is not None:
+            self._outcome.errback(self._ready)
+        return self._outcome
+
+    def changed(self) -> None:
+        """
+        Let the application look again at what it waits for.
+        """
+        self._bell.ring()
+
+    def unwanted(self) -> None:
+        """
+        Nobody waits for the rest of the answer.
+        """
+        if self._stage < _Stage.SUPPRESSED:
+            self._stage = _Stage.GONE
+            self._bell.ring()
+
+    def _cancelled(self, outcome: Deferred[Response]) -> None:
+        self.unwanted()
+
+    def _settle(self, result: Response | Failure) -> None:
+        if self._outcome is None:
+            self._ready = result
+        elif not self._outcome.called:
+            if isinstance(result, Failure):
+                self._outcome.errback(result)
+            else:
+                self._outcome.callback(result)
+
+    # The end of the application
+
+    def returned(self) -> None:
+        """
+        The application has ended.
+        """
+        if self._stage is _Stage.WAITING:
+            problem = f"returned without sending {_START!r}"
+        elif self._stage is _Stage.HEAD:
+            problem = f"returned after {_START!r} without sending {_BODY!r}"
+        elif self._stage is _Stage.STREAMING:
+            problem = f"returned before it sent the last {_BODY!r}: the one without more_body"
+        else:
+            return
+        self._fail(Failure(InvalidResponse(f"{self._name} {problem} (ASGI, HTTP 2.4)")))
+
+    def failed(self, failure: Failure) -> None:
+        """
+        The application raised something.
+        """
+        if self._stage < _Stage.SUPPRESSED:
+            self._fail(failure)
+        elif not isinstance(failure.value, asyncio.CancelledError) and not (
+            self._stage is _Stage.GONE and _isDisconnect(failure.value)
+        ):
+            self.log.failure(
+                "{app} failed after {request} was over",
+                failure,
+                app=self._name,
+                request=self._request,
+            )
+
+    def _fail(self, failure: Failure) -> None:
+        """
+        The request can't be answered as it should be.
+        """
+        self._stage = _Stage.GONE
+        self._bell.ring()
+        if self._answer is None:
+            self._settle(failure)
+        else:
+            self._answer.end(failure)
+
+    # What the application calls
+
+    async def receive(self) -> Message:
+        """
+        The next message for the application.
+        """
+        while self._stage < _Stage.SUPPRESSED:
+            if self._input is None:
+                self._input = self._read()
+            elif self._input.ready and not self._received:
+                message = self._input.take()
+                self._received = not message["more_body"]
+                return message
+            else:
+                await self._bell.wait()
+        return {"type": _DISCONNECT}
+
+    def _read(self) -> _Input:
+        """
+        Begin to read the body.
+        """
+        arrived = _Input(self._bell, self._limit)
+        stdin = self._request.stdin
+        if stdin.length == 0 and stdin.error is None:
+            arrived.complete = True
+            return arrived
+        if stdin.length is not None and stdin.length > self._limit:
+            error = BodyTooLarge(
+                f"the body has {stdin.length} bytes, at most {self._limit} are taken"
+            )
+            self._fail(Failure(error))
+            return arrived
+
+        def ended(_: int) -> None:
+            arrived.complete = True
+            self._bell.ring()
+
+        def cut(failure: Failure) -> None:
+            if self._stage < _Stage.SUPPRESSED:
+                self._fail(failure)
+
+        stdin.deliverTo(arrived).addCallbacks(ended, cut)
+        return arrived
+
+    async def send(self, message: Message) -> None:
+        """
+        Take a message from the application.
+
+        @raise Disconnected: If the browser has gone.
+        @raise InvalidResponse: If it is none that can come now.
+        """
+        stage = self._stage
+        kind = message.get("type") if isinstance(message, Mapping) else None
+        if stage is _Stage.GONE:
+            raise Disconnected(_OVER)
+        if kind == _BODY and _Stage.WAITING < stage < _Stage.DONE:
+            body, more = self._readBody(message)
+            if stage is _Stage.HEAD:
+                self._begin(body, more)
+            elif stage is _Stage.STREAMING:
+                self._goOn(body, more)
+            else:
+                await self._drop(body, more)
+            if more and self._answer is not None and self._answer.paused:
+                await self._room(self._answer)
+        elif kind == _START and stage is _Stage.WAITING:
+            self._head = self._readHead(message)
+            self._stage = _Stage.HEAD
+        elif kind == _PATHSEND and stage is _Stage.HEAD:
+            self._sendPath(message)
+        else:
+            raise self._outOfOrder(kind)
+
+    def _begin(self, body: bytes, more: bool) -> None:
+        """
+        The first piece of the body: the response is there.
+        """
+        code, headers = self._head
+        if not more:
+            self._done()
+            self._settle(Response(code, headers, body))
+            return
+        answer = self._answer = _Answer(self)
+        answer.write(body)
+        suppressed = code in (204, 304) or self._request.method == "HEAD"
+        self._stage = _Stage.SUPPRESSED if suppressed else _Stage.STREAMING
+        if suppressed:
+            answer.paused = False
+        self._settle(Response(code, headers, answer))
+
+    def _goOn(self, body: bytes, more: bool) -> None:
+        assert self._answer is not None
+        self._answer.write(body)
+        if not more:
+            self._done()
+            self._answer.end()
+
+    async def _room(self, answer: _Answer) -> None:
+        """
+        Wait until the web server takes more.
+        """
+        while answer.paused and self._stage is _Stage.STREAMING:
+            await self._bell.wait()
+        if self._stage is _Stage.GONE:
+            raise Disconnected(_OVER)
+
+    async def _drop(self, body: bytes, more: bool) -> None:
+        """
+        The rest of a body that is not sent.
+        """
+        self._dropped += len(body)
+        if not more:
+            self._done()
+        elif self._dropped > _DROPPED:
+            self._stage = _Stage.GONE
+            raise Disconnected(_OVER)
+        else:
+            await asyncio.sleep(0)  # what is endless lets others go on
+
+    def _done(self) -> None:
+        self._stage = _Stage.DONE
+        self._bell.ring()
+
+    def _sendPath(self, message: Message) -> None:
+        path = message.get("path")
+        if not isinstance(path, str) or not os.path.isabs(path):
+            raise self._mistake(_PATHSEND, "path", path, "an absolute path, as text")
+        code, headers = self._head
+        header = None if self._sendFile is None else self._sendFile.header(path)
+        if header is not None:
+            # The web server knows the length of the file, and which part of it is wanted.
+            headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+            response = Response(code, [*headers, header], b"")
+        else:
+            body = FileBody(path)
+            if not any(name.lower() == b"content-length" for name, _ in headers):
+                headers = [*headers, (b"content-length", b"%d" % body.length)]
+            response = Response(code, headers, body)
+        self._done()
+        self._settle(response)
+
+    # Messages
+
+    def _readHead(self, message: Message) -> tuple[int, list[tuple[bytes, bytes]]]:
+        code = message.get("status")
+        if type(code) is not int:
+            code = self._readStatus(code)
+        if message.get("trailers"):
+            raise self._mistake(_START, "trailers", True, "not possible over CGI")
+        headers: Iterable[Any] = message.get("headers", ())
+        if isinstance(headers, (Mapping, str, bytes)):
+            raise self._mistake(_START, "headers", headers, "an iterable of pairs of bytes")
+        pairs: list[tuple[bytes, bytes]] = []
+        try:
+            for name, value in headers:
+                if type(name) is not bytes or type(value) is not bytes:
+                    raise TypeError
+                pairs.append((name, value))
+        except (TypeError, ValueError):
+            raise InvalidHeader(
+                f"{self._name} sent {_START!r} with the headers {headers!r:.200}: they are an "
+                "iterable of pairs of bytes, a name and a value (ASGI, HTTP 2.4)"
+            ) from None
+        return code, pairs
+
+    def _readStatus(self, code: object) -> int:
+        # http.HTTPStatus is an int, and so is a bool.
+        if not isinstance(code, int) or isinstance(code, bool):
+            raise self._mistake(_START, "status", code, "an int")
+        return int(code)
+
+    def _readBody(self, message: Message) -> tuple[bytes, bool]:
+        body = message.get("body", b"")
+        if type(body) is not bytes:
+            if not isinstance(body, (bytes, bytearray, memoryview)):
+                raise self._mistake(_BODY, "body", body, "bytes")
+            body = bytes(body)
+        return body, bool(message.get("more_body", False))
+
+    def _mistake(self, kind: str, key: str, value: object, rule: str) -> InvalidResponse:
+        return InvalidResponse(
+            f"{self._name} sent {kind!r} with the {key} {value!r:.200}, a "
+            f"{type(value).__name__}: it is {rule} (ASGI, HTTP 2.4)"
+        )
+
+    def _outOfOrder(self, kind: object) -> InvalidResponse:
+        expected = {
+            _Stage.WAITING: f"{_START!r} comes first",
+            _Stage.HEAD: f"{_BODY!r} or {_PATHSEND!r} comes next",
+            _Stage.STREAMING: f"{_BODY!r} comes next",
+            _Stage.SUPPRESSED: f"{_BODY!r} comes next",
+        }.get(self._stage, "the answer is complete")
+        return InvalidResponse(
+            f"{self._name} sent {kind!r:.80} out of order: {expected} (ASGI, HTTP 2.4)"
+        )
+
+
+def _isDisconnect(error: BaseException | None) -> bool:
+    """
+    Whether an application failed because its browser had gone, whatever it made of that.
+    """
+    seen = 0
+    while error is not None and seen < 20:
+        if isinstance(error, Disconnected):
+            return True
+        error = error.__cause__ or error.__context__
+        seen += 1
+    return False
