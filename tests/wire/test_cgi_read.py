@@ -64,6 +64,16 @@ class TestRemembered:
             assert (head.code, head.reason, head.contentLength) == (404, b"No", 5)
             assert head.headers == ((b"Content-Length", b"5"), (b"X", b"1"))
 
+    def test_nothingIsShared(self) -> None:
+        """
+        Whoever changes a head that was read changes nobody else's.
+        """
+        read = ReadLines({b"vary"})
+        first, second = (parseHead(b"Vary: a\nVary: b\n", read) for _ in range(2))
+        assert isinstance(first.headers, tuple)
+        first.code, first.headers = 500, ()
+        assert (second.code, second.headers) == (200, ((b"Vary", b"a"), (b"Vary", b"b")))
+
     def test_notMadeOfOthers(self) -> None:
         """
         Text of a class of the app's own is not kept, for nobody knows what else it holds.

@@ -140,6 +140,7 @@ class Application:
     An app, and how its requests are run.
 
     @ivar name: What the app is called in messages.
+    @ivar lines: The headers that are remembered from one response to the next.
     """
 
     log = Logger()
@@ -152,7 +153,7 @@ class Application:
         self.app = app
         self.overload = overload
         self.name = nameOf(app)
-        self._lines = HeaderLines(REMEMBERED)
+        self.lines = HeaderLines(REMEMBERED)
 
     def run(self, request: Request) -> None:
         """
@@ -278,7 +279,7 @@ class Application:
             headers,
             len(body) if type(body) is bytes else knownLength(body),
             isHead,
-            self._lines,
+            self.lines,
         )
         suppressed = isHead or code == 204 or code == 304
         if suppressed:
