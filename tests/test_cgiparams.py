@@ -31,7 +31,7 @@ class TestHeaders:
 
     def test_several(self) -> None:
         """
-        Several of one name become one (row H14).
+        Several of one name become one.
         """
         headers = Headers({"X-A": ["1", "2"], "Cookie": ["a=1", "b=2"]})
         assert headerParams(headers) == {"HTTP_X_A": "1, 2", "HTTP_COOKIE": "a=1; b=2"}
@@ -45,15 +45,14 @@ class TestHeaders:
     )
     def test_refused(self, name: str) -> None:
         """
-        Headers that programs take for their own settings, and names that could be taken for others
-        (rows H12 and H13).
+        Headers that programs take for their own settings, and names that could be taken for others.
         """
         assert headerParams([(name, "x")]) == {}
 
     @given(st.text(), st.text())
     def test_nothingElse(self, name: str, value: str) -> None:
         """
-        No header becomes a param of another kind: not PHP_VALUE, not SCRIPT_FILENAME (row L10).
+        No header becomes a param of another kind: not PHP_VALUE, not SCRIPT_FILENAME.
         """
         for param in headerParams([(name, value)]):
             assert param.startswith("HTTP_") or param in ("CONTENT_TYPE", "CONTENT_LENGTH")

@@ -28,7 +28,7 @@ from txfcgi.errors import (
 )
 from txfcgi.wire.records import Role
 
-from ..wire.test_scgiserver import asked
+from ..wire.scgi import asked
 from .backends import Backend, Connection
 
 POST = {"REQUEST_METHOD": "POST"}

@@ -4,7 +4,7 @@ What a web server asks over SCGI, and what it is answered.
 
 from __future__ import annotations
 
-from ..wire.test_scgiserver import asked
+from ..wire.scgi import asked
 
 GET = asked((b"REQUEST_METHOD", b"GET"))
 

@@ -28,7 +28,7 @@ from txfcgi import (
 )
 from txfcgi.errors import BodyTooShort, ConnectionClosed
 
-from ..wire.test_scgiserver import EXAMPLE, asked
+from ..wire.scgi import EXAMPLE, asked
 from .asking import GET, OK
 from .conversation import HOST, PEER, Held, ServerTests, ok
 

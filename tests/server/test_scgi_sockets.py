@@ -27,7 +27,7 @@ from txfcgi import (
     SCGIServerFactory,
 )
 
-from ..wire.test_scgiserver import asked
+from ..wire.scgi import asked
 from .asking import GET, OK
 from .conversation import Held, ok
 

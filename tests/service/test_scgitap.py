@@ -13,7 +13,7 @@ from twisted.python.usage import UsageError
 from txfcgi.server.scgi import SCGIServerFactory, SCGIServerProtocol
 from txfcgi.service.scgitap import Options, makeService
 
-from ..wire.test_scgiserver import netstring
+from ..wire.scgi import netstring
 from .processes import ProgramTests
 
 PEER = IPv4Address("TCP", "127.0.0.1", 4711)

@@ -75,7 +75,7 @@ class TestFormat:
 
     def test_repeated(self) -> None:
         """
-        A header that is there twice stays so (INTEROP statement 44).
+        A header that is there twice stays so.
         """
         cookies = [("Set-Cookie", "a=1"), TYPE, ("Set-Cookie", "b=2"), ("Set-Cookie", "a=1")]
         head, _ = formatHead(200, cookies, 0)
@@ -87,7 +87,7 @@ class TestFormat:
     @pytest.mark.parametrize("name", sorted(HOP_BY_HOP))
     def test_hopByHop(self, name: bytes) -> None:
         """
-        Headers that speak of one connection are left out, however they are written (row D9).
+        Headers that speak of one connection are left out, however they are written.
         """
         for spelt in (name, name.upper(), name.title().decode()):
             assert formatHead(200, [TYPE, (spelt, "x")], 0)[0] == (
@@ -124,7 +124,7 @@ class TestFormat:
         self, length: int | None, isHead: bool, added: bytes, declared: int | None
     ) -> None:
         """
-        Content-Length is added when it is known (row D11); an empty answer to HEAD says nothing of
+        Content-Length is added when it is known; an empty answer to HEAD says nothing of
         the body that was not asked for.
         """
         assert formatHead(200, [TYPE], length, isHead) == (
@@ -172,7 +172,7 @@ class TestFormat:
     @pytest.mark.parametrize("length", [None, 0, 5])
     def test_noContent(self, length: int | None) -> None:
         """
-        A 204 has no body, so nothing is said of one (row D10).
+        A 204 has no body, so nothing is said of one.
         """
         headers = [("X", "1"), ("Content-Length", "5")]
         assert formatHead(204, headers, length) == (b"Status: 204 No Content\r\nX: 1\r\n\r\n", None)
@@ -219,7 +219,7 @@ class TestFormat:
 
 class TestInjection:
     """
-    No CR, LF or NUL gets through in a header, nor what makes a name of it (row D7).
+    No CR, LF or NUL gets through in a header, nor what makes a name of it.
     """
 
     @pytest.mark.parametrize("kind", [str, bytes])
@@ -258,6 +258,15 @@ class TestInjection:
             formatHead(200, [("X", bad)], 0)  # type: ignore[list-item]
         with pytest.raises(InvalidHeader, match=f"the name of the header .* is {message}"):
             formatHead(200, [(bad, "X")], 0)  # type: ignore[list-item]
+
+    @pytest.mark.parametrize("bad", [("X",), ("X", "a", "b"), "Xa", 5, None, {"X": "a"}, [["X"]]])
+    def test_noPair(self, bad: object) -> None:
+        """
+        A header is a name and a value; the message shows what was given in its place.
+        """
+        with pytest.raises(InvalidHeader, match="a header is a name and a value, not "):
+            formatHead(200, [bad], 0)  # type: ignore[list-item]
+        assert formatHead(200, [["X", "a"]], 0)  # type: ignore[list-item]
 
     @pytest.mark.parametrize("bad", ["\ud800", "\udc0a", "\udc0d\udc0a"])
     def test_surrogates(self, bad: str) -> None:
@@ -305,7 +314,7 @@ class TestInjection:
 
 class TestVariables:
     """
-    Headers to variables and back (row A15).
+    Headers to variables and back.
     """
 
     @pytest.mark.parametrize(
@@ -365,7 +374,7 @@ class TestVariables:
     )
     def test_noHeader(self, name: bytes) -> None:
         """
-        Variables that are no header, or that stand beside the one to believe (statement 46).
+        Variables that are no header, or that stand beside the one to believe.
         """
         assert headerOfParam(name) is None
 
@@ -421,7 +430,7 @@ class TestContentLength:
     @pytest.mark.parametrize("value", [None, b"", b"-1"])
     def test_unknown(self, value: bytes | None) -> None:
         """
-        Empty equals absent, as nginx says it (statements 47 and 47a), and -1 is how Caddy says it:
+        Empty equals absent, as nginx says it, and -1 is how Caddy says it:
         the body goes as far as it goes.
         """
         assert readContentLength(value) is None

@@ -7,6 +7,8 @@ and the server.
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +113,7 @@ class TestParse:
     )
     def test_status(self, status: bytes, code: int, reason: bytes) -> None:
         """
-        A status has a reason, or none and a blank (INTEROP statement 41).
+        A status has a reason, or none and a blank.
         """
         assert read(b"Status:" + status + b"\r\nX: 1\r\n\r\n") == (
             code,
@@ -164,7 +166,7 @@ class TestParse:
 
     def test_noStatusAtAll(self) -> None:
         """
-        Without one, a Location is a redirect and anything else is well (statement 42).
+        Without one, a Location is a redirect and anything else is well.
         """
         assert read(b"Content-Type: a/b\n") == (200, b"", [(b"Content-Type", b"a/b")], None)
         assert read(b"LOCATION: http://a/\n")[0] == 302
@@ -176,7 +178,7 @@ class TestParse:
     @pytest.mark.parametrize("blank", [b"", b"\n", b"\r\n"])
     def test_lineEnds(self, ends: tuple[bytes, ...], blank: bytes) -> None:
         """
-        Lines end in LF or CRLF, mixed too (statement 41).
+        Lines end in LF or CRLF, mixed too.
         """
         lines = [b"Status: 404", b"A: 1", b"B:2"]
         data = b"".join(line + ends[at % len(ends)] for at, line in enumerate(lines)) + blank
@@ -184,7 +186,7 @@ class TestParse:
 
     def test_headers(self) -> None:
         """
-        Names and values are kept as they came, in their order, repeated ones too (statement 44).
+        Names and values are kept as they came, in their order, repeated ones too.
         """
         data = b"set-COOKIE: a=1: b\nX:\nSet-Cookie:\t a=2 \nY: \xff\x80\t.\n"
         assert read(data)[2] == [
@@ -234,7 +236,7 @@ class TestParse:
 
     def test_contentLength(self) -> None:
         """
-        A length that is there twice is one, two lengths are none (statement 44).
+        A length that is there twice is one, two lengths are none.
         """
         assert read(b"Content-Length: 5\nA: 1\ncontent-length: 05\n") == (
             200,
@@ -334,8 +336,8 @@ class TestReader:
     @pytest.mark.parametrize("body", [b"", b"body", b"\n\nA: 1\n\n", b"\r\n\r\n"])
     def test_everySplit(self, data: bytes, body: bytes) -> None:
         """
-        The head is the same wherever it is cut, in the blank line too (statement 41,
-        CVE-2026-42946), and nothing of what is behind it is lost.
+        The head is the same wherever it is cut, in the blank line too (CVE-2026-42946), and nothing
+        of what is behind it is lost.
         """
         expected = parseHead(data)
         for first in range(len(data) + 1):
@@ -424,3 +426,35 @@ class TestReader:
             return ()
 
         assert receive(pieces) == receive([b"".join(pieces)])
+
+    @pytest.mark.parametrize("size", [1, 7, 1000])
+    def test_interim(self, size: int) -> None:
+        """
+        Heads of interim responses are passed over where there may be some, however they come.
+        """
+        early = b"Status: 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        data = 3 * early + b"Status: 404\n\nbody"
+        pieces = deque(data[start : start + size] for start in range(0, len(data), size))
+        reader, plain = HeadReader(interim=True), HeadReader()
+        found = None
+        while found is None:
+            found = reader.receive(pieces.popleft())
+        assert (found.code, reader.held) == (404, 0)
+        assert reader.rest + b"".join(pieces) == b"body"
+        first = plain.receive(data)
+        assert first is not None
+        assert (first.code, plain.rest) == (103, data[len(early) :])
+
+    def test_interimAlone(self) -> None:
+        """
+        Behind an interim head a final one is waited for, within the same limit for each.
+        """
+        early = b"Status: 100\n\n"
+        reader = HeadReader(len(early), interim=True)
+        for _ in range(1000):
+            assert reader.receive(early) is None
+            assert reader.held == 0
+        assert reader.receive(2000 * early + early[:5]) is None
+        assert reader.held == 5
+        with pytest.raises(HeadTooLarge):
+            reader.receive(early)

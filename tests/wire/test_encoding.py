@@ -55,3 +55,6 @@ class TestParams:
             encoded = encodeParams([("A", "x"), (b"B", b"y"), ("C", "z"), ("A", text)], pairs)
         assert list(pairs) == [("A", "x"), (b"B", b"y")]
         assert encoded == [pair(b"A", b"x"), pair(b"B", b"y"), pair(b"C", b"z"), pair(b"A", b"x")]
+        pairs = EncodedPairs({b"x"})
+        assert encodeParams([(text, "1")], pairs) == [pair(b"x", b"1")]
+        assert not pairs

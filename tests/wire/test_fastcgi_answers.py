@@ -96,7 +96,7 @@ class TestRespond:
 
     def test_exitStatus(self) -> None:
         """
-        With the application's exit status (INTEROP statement 24).
+        With the application's exit status.
         """
         connection = serving(get(1))
         assert connection.respond(1, b"8 bytes.", b"", 938) == (
@@ -105,7 +105,7 @@ class TestRespond:
 
     def test_afterStderr(self) -> None:
         """
-        An STDERR that was written to is closed (statement 25).
+        An STDERR that was written to is closed.
         """
         connection = serving(get(1))
         sent(connection, 1, Stream.STDERR, b"oops")
@@ -137,8 +137,7 @@ class TestStreams:
 
     def test_interleaved(self) -> None:
         """
-        STDOUT and STDERR go out as they are written (statement 28), also before the end of STDIN
-        (statement 26).
+        STDOUT and STDERR go out as they are written, also before the end of STDIN.
         """
         connection = serving(begin(1) + params(1, A1) + record(STDIN, 1, b"x"))
         assert sent(connection, 1, Stream.STDOUT, b"out 1") == record(STDOUT, 1, b"out 1", bytes(3))
@@ -148,8 +147,8 @@ class TestStreams:
 
     def test_stderrUnused(self) -> None:
         """
-        There is no STDERR record if nothing was written to it; STDOUT always has its end
-        (statement 25). Writing nothing sends nothing: that would end the stream.
+        There is no STDERR record if nothing was written to it; STDOUT always has its end. Writing
+        nothing sends nothing: that would end the stream.
         """
         connection = serving(get(1) + get(2))
         assert connection.send(1, Stream.STDERR, b"") == []
@@ -196,7 +195,7 @@ class TestStreams:
     @pytest.mark.parametrize("status", [938, -1, 1 << 31, (1 << 32) - 1])
     def test_exitStatus(self, status: int) -> None:
         """
-        The exit status has 32 bits (statement 24).
+        The exit status has 32 bits.
         """
         last = RecordReader().receive(serving(get(1)).end(1, status))[-1]
         assert interpret(last) == EndRequest(1, status & 0xFFFFFFFF)
@@ -204,7 +203,7 @@ class TestStreams:
     @pytest.mark.parametrize("status", [*ProtocolStatus])
     def test_protocolStatus(self, status: ProtocolStatus) -> None:
         """
-        A request that is rejected has no STDOUT at all, if nothing was written (statement 23).
+        A request that is rejected has no STDOUT at all, if nothing was written.
         """
         end = endRequest(1, 0, status)
         assert serving(get(1)).end(1, 0, status) == (record(STDOUT, 1) if not status else b"") + end
@@ -214,7 +213,7 @@ class TestStreams:
 
     def test_nothingUnasked(self) -> None:
         """
-        Nothing goes out that was not asked for (row D15).
+        Nothing goes out that was not asked for.
         """
         connection = serving(get(1) + begin(2) + params(2) + record(77, 3, b"?") + record(STDIN, 9))
         assert connection.takeReplies() == b""
@@ -230,7 +229,7 @@ class TestStreams:
 
 class TestClosing:
     """
-    Who closes the connection (statements 15 and 16).
+    Who closes the connection.
     """
 
     def test_keepConnection(self) -> None:

@@ -1,6 +1,5 @@
 """
-The four conversations of appendix B of the FastCGI specification, byte for byte (INTEROP statement
-33).
+The four conversations of appendix B of the FastCGI specification, byte for byte.
 
 Where the specification shows only the start of a string (C{" ... "}), that start is the string.
 Records from the web server are padded here as nginx pads them, to a multiple of eight.
@@ -111,7 +110,7 @@ class TestExamples:
 
     def test_4_multiplexed(self, deliver: Deliver) -> None:
         """
-        Two requests on one connection, answered in the other order (row B24).
+        Two requests on one connection, answered in the other order.
         """
         connection = ServerConnection()
         before = (

@@ -39,7 +39,7 @@ from .conversations import (
 @everyWay
 class TestManagement:
     """
-    Records about the connection (statements 17 to 19, rows A8 and A9).
+    Records about the connection.
     """
 
     values = {b"FCGI_MAX_CONNS": b"10", b"FCGI_MAX_REQS": b"50", b"FCGI_MPXS_CONNS": b"1"}
@@ -69,7 +69,7 @@ class TestManagement:
 
     def test_nothingAsked(self, deliver: Deliver) -> None:
         """
-        An empty question has an empty answer (statement 18), and so has one about unknown names.
+        An empty question has an empty answer, and so has one about unknown names.
         """
         empty = b"\x01\x0a\x00\x00\x00\x00\x00\x00"
         for connection in (ServerConnection(values=self.values), ServerConnection()):
@@ -89,8 +89,7 @@ class TestManagement:
 
     def test_anyTime(self, deliver: Deliver) -> None:
         """
-        It is answered before, between and after the records of a request, without touching it
-        (statement 17).
+        It is answered before, between and after the records of a request, without touching it.
         """
         connection = ServerConnection(values={b"A": b"1"})
         ask = self.asking(b"A")
@@ -123,7 +122,7 @@ class TestManagement:
     @pytest.mark.parametrize("content", [b"", b"content"])
     def test_unknownType(self, deliver: Deliver, kind: int, content: bytes) -> None:
         """
-        A management record of an unknown type is answered with that type (statement 19).
+        A management record of an unknown type is answered with that type.
         """
         connection = ServerConnection()
         assert deliver(connection, get(1, A1) + record(kind, 0, content)) == [
@@ -135,7 +134,7 @@ class TestManagement:
 
     def test_unknownTypeOfARequest(self, deliver: Deliver) -> None:
         """
-        An application record of an unknown type is not answered (row A9).
+        An application record of an unknown type is not answered.
         """
         connection = ServerConnection()
         assert deliver(connection, begin(1) + record(77, 1, b"?")) == []
@@ -143,7 +142,7 @@ class TestManagement:
 
     def test_withAnID(self, deliver: Deliver) -> None:
         """
-        GET_VALUES has id 0 (statement 9).
+        GET_VALUES has id 0.
         """
         events = deliver(ServerConnection(), record(GET_VALUES, 1))
         assert split(events) == ([], InvalidRequestID)
@@ -170,7 +169,7 @@ class TestManagement:
 @everyWay
 class TestWhoSendsWhat:
     """
-    The table of appendix A (statement 34).
+    The table of appendix A.
     """
 
     @pytest.mark.parametrize("kind", [3, 6, 7, 10, 11])
@@ -188,7 +187,7 @@ class TestWhoSendsWhat:
 @everyWay
 class TestLengths:
     """
-    Discrete records have the length of their type, to one who is strict about it (row A12).
+    Discrete records have the length of their type, to one who is strict about it.
     """
 
     @pytest.mark.parametrize("strict", [True, False])
@@ -228,7 +227,7 @@ class TestLengths:
 @everyWay
 class TestAbort:
     """
-    ABORT_REQUEST (statement 21). Losing a connection aborts its requests too (statement 22): that
+    ABORT_REQUEST. Losing a connection aborts its requests too: that
     is the server's to know.
     """
 

@@ -48,14 +48,13 @@ def refused(event: Event) -> tuple[int, int, type[Exception]]:
 @everyWay
 class TestRefused:
     """
-    Each reason. A request that is refused is answered and ended by whoever gets the event
-    (INTEROP statement 23).
+    Each reason. A request that is refused is answered and ended by whoever gets the event.
     """
 
     @pytest.mark.parametrize("role", [0, 4, 77, 65535])
     def test_unknownRole(self, deliver: Deliver, role: int) -> None:
         """
-        A role of no known number (row B16); with KEEP_CONN the connection goes on.
+        A role of no known number; with KEEP_CONN the connection goes on.
         """
         connection = ServerConnection()
         [event] = deliver(connection, get(1, A1, role=role))
@@ -75,7 +74,7 @@ class TestRefused:
 
     def test_cantMultiplex(self, deliver: Deliver) -> None:
         """
-        A second request where one at a time is served (row B4). The first is not touched.
+        A second request where one at a time is served. The first is not touched.
         """
         connection = ServerConnection(multiplex=False)
         data = begin(1) + params(1, A1) + get(2, B2) + stream(STDIN, 1, b"x")
@@ -90,7 +89,7 @@ class TestRefused:
     def test_tooManyRequests(self, deliver: Deliver) -> None:
         """
         More requests than may be active at once; as the answer may be a page, it is not due before
-        the end of PARAMS (statement 26).
+        the end of PARAMS.
         """
         connection = ServerConnection(requests=2)
         data = get(1) + get(2) + begin(3) + record(PARAMS, 3, pair(*A1))

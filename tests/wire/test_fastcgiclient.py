@@ -198,7 +198,7 @@ class TestAnswers:
 
     def test_interleaved(self) -> None:
         """
-        STDOUT and STDERR may take turns (statement 28).
+        STDOUT and STDERR may take turns.
         """
         data = (
             record(STDOUT, 1, b"a")
@@ -225,7 +225,7 @@ class TestAnswers:
     @pytest.mark.parametrize("size", [1, 7, 255])
     def test_padding(self, size: int) -> None:
         """
-        Any record may be padded, with any bytes (statements 4 and 5).
+        Any record may be padded, with any bytes.
         """
         padding = b"\x01" * size
         data = (
@@ -237,7 +237,7 @@ class TestAnswers:
 
     def test_statuses(self) -> None:
         """
-        Both statuses are reported as they came, 32 and 8 bits (statement 24).
+        Both statuses are reported as they came, 32 and 8 bits.
         """
         data = record(END_REQUEST, 1, b"\xff\xff\xff\xfe\x07\x01\x02\x03")
         assert answers(data) == ([RequestEnded(1, 0xFFFFFFFE, 7)], None)

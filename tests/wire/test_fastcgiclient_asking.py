@@ -74,7 +74,7 @@ class TestReuse:
 
     def test_lowestFreeID(self) -> None:
         """
-        The lowest free id is used again first (row F7).
+        The lowest free id is used again first.
         """
         connection = asking(RESPONDER, RESPONDER, RESPONDER)
         assert connection.active == 3
@@ -97,7 +97,7 @@ class TestReuse:
 
     def test_notKept(self) -> None:
         """
-        Without KEEP_CONN the application closes (statement 15).
+        Without KEEP_CONN the application closes.
         """
         for data in (endRequest(1), stream(STDOUT, 1, b"a") + endRequest(1)):
             connection = asking(keep=False)
@@ -197,7 +197,7 @@ class TestAsking:
 
     def test_abort(self) -> None:
         """
-        ABORT_REQUEST; the request is active until the application says otherwise (statement 21).
+        ABORT_REQUEST; the request is active until the application says otherwise.
         """
         connection = asking()
         assert connection.abort(1) == record(ABORT_REQUEST, 1)

@@ -79,7 +79,7 @@ class TestRequests:
     )
     def test_flags(self, deliver: Deliver, role: int, flags: int, keep: bool) -> None:
         """
-        KEEP_CONN is a bit, the others mean nothing (statement 20).
+        KEEP_CONN is a bit, the others mean nothing.
         """
         data = get(1, A1, role=role, flags=flags)
         assert deliver(ServerConnection(), data) == [
@@ -89,7 +89,7 @@ class TestRequests:
 
     def test_reserved(self, deliver: Deliver) -> None:
         """
-        Nor do the reserved bytes of BEGIN_REQUEST and of the headers (statement 20).
+        Nor do the reserved bytes of BEGIN_REQUEST and of the headers.
         """
         data = (
             record(1, 1, b"\x00\x01\x01\xff\xfe\xfd\xfc\xfb", reserved=0xFF)
@@ -103,7 +103,7 @@ class TestRequests:
     @pytest.mark.parametrize("size", [1, 7, 255])
     def test_padding(self, deliver: Deliver, where: int, size: int) -> None:
         """
-        Each of the records may be padded, with any bytes, the empty ones too (statements 4 and 5).
+        Each of the records may be padded, with any bytes, the empty ones too.
         """
         padding = [b""] * 4
         padding[where] = b"\x01" * size
@@ -128,7 +128,7 @@ class TestRequests:
 
     def test_startsAtTheEndOfParams(self, deliver: Deliver) -> None:
         """
-        Not before it, and without waiting for a STDIN record (statement 26, row B8).
+        Not before it, and without waiting for a STDIN record.
         """
         connection = ServerConnection()
         assert deliver(connection, begin(1) + record(PARAMS, 1, pair(*A1))) == []
@@ -138,7 +138,7 @@ class TestRequests:
 
     def test_authorizer(self, deliver: Deliver) -> None:
         """
-        An Authorizer gets no STDIN record from Apache, an empty one from lighttpd (statement 29).
+        An Authorizer gets no STDIN record from Apache, an empty one from lighttpd.
         """
         expected = received(1, A1, role=AUTHORIZER)
         withNone = begin(1, AUTHORIZER) + params(1, A1)
@@ -147,7 +147,7 @@ class TestRequests:
 
     def test_filter(self, deliver: Deliver) -> None:
         """
-        A Filter gets STDIN, then DATA (statement 31).
+        A Filter gets STDIN, then DATA.
         """
         connection = ServerConnection()
         data = begin(1, FILTER) + params(1, A1) + stream(STDIN, 1, b"form")
@@ -176,7 +176,7 @@ class TestRequests:
 
     def test_longestRecords(self, deliver: Deliver) -> None:
         """
-        Records of 65535 bytes with 255 of padding (statement 6).
+        Records of 65535 bytes with 255 of padding.
         """
         value = b"v" * (65535 - 6)
         data = (
@@ -195,7 +195,7 @@ class TestRequests:
     def test_malformedParams(self, deliver: Deliver) -> None:
         """
         Params that do not add up are found out when they are looked at, and show nothing of
-        themselves (statement 14). The connection is in step all the same.
+        themselves. The connection is in step all the same.
         """
         data = begin(1) + record(PARAMS, 1, pair(*A1) + b"\x01") + record(PARAMS, 1)
         [event] = deliver(ServerConnection(), data)
@@ -205,7 +205,7 @@ class TestRequests:
 
 class TestPartitions:
     """
-    The value of a stream does not depend on how it is cut into records (statement 10, row A5).
+    The value of a stream does not depend on how it is cut into records.
     """
 
     pairs = ((b"SERVER_PORT", b"80"), (b"N" * 128, b""), (b"", b"v" * 130))
@@ -247,7 +247,7 @@ class TestIDs:
     @pytest.mark.parametrize("requestID", [1, 255, 256, 4660, 65535])
     def test_any(self, deliver: Deliver, requestID: int) -> None:
         """
-        An id is any number from 1 to 65535, big-endian (statement 4).
+        An id is any number from 1 to 65535, big-endian.
         """
         data = get(requestID, A1)
         events = deliver(ServerConnection(), data)
@@ -255,7 +255,7 @@ class TestIDs:
 
     def test_anyOrder(self, deliver: Deliver) -> None:
         """
-        Requests come in any order of ids, and mixed (row B3).
+        Requests come in any order of ids, and mixed.
         """
         data = (
             begin(9)
@@ -280,7 +280,7 @@ class TestIDs:
 
     def test_reused(self, deliver: Deliver) -> None:
         """
-        An id is free again as soon as END_REQUEST was made for it (statement 7).
+        An id is free again as soon as END_REQUEST was made for it.
         """
         connection = ServerConnection()
         for _ in range(3):
@@ -290,7 +290,7 @@ class TestIDs:
 
     def test_active(self, deliver: Deliver) -> None:
         """
-        Until then, it can't begin another request (row B17).
+        Until then, it can't begin another request.
         """
         for first in (get(1, A1), begin(1), begin(1) + params(1)):
             connection = ServerConnection()
@@ -313,8 +313,7 @@ class TestIDs:
     )
     def test_inactive(self, deliver: Deliver, late: bytes) -> None:
         """
-        Records for an id that is not active are ignored, one that never was and one that was
-        (statement 8, row A14).
+        Records for an id that is not active are ignored, one that never was and one that was.
         """
         connection = ServerConnection()
         assert deliver(connection, late + get(1, A1)) == [received(1, A1), STDIN_ENDED]
@@ -330,7 +329,7 @@ class TestIDs:
     @pytest.mark.parametrize("content", [b"", bytes(8)])
     def test_nullID(self, deliver: Deliver, kind: int, content: bytes) -> None:
         """
-        Application records never have id 0 (statement 9).
+        Application records never have id 0.
         """
         data = get(1, A1) + record(kind, 0, content) + get(2)
         events, error = split(deliver(ServerConnection(), data))
@@ -346,7 +345,7 @@ class TestStreams:
     @pytest.mark.parametrize("late", [PARAMS, STDIN, DATA])
     def test_contentAfterTheEnd(self, deliver: Deliver, late: int) -> None:
         """
-        Content behind the end of a stream is never appended to it (statement 11).
+        Content behind the end of a stream is never appended to it.
         """
         data = get(1, A1) + record(late, 1, b"more")
         events, error = split(deliver(ServerConnection(), data))
@@ -355,7 +354,7 @@ class TestStreams:
     @pytest.mark.parametrize("late", [PARAMS, STDIN, DATA])
     def test_lenient(self, deliver: Deliver, late: int) -> None:
         """
-        If one is not strict about it, it is dropped (row A12).
+        If one is not strict about it, it is dropped.
         """
         connection = ServerConnection(strict=False)
         data = get(1, A1) + record(late, 1, b"more") + record(late, 1)
@@ -382,7 +381,7 @@ class TestStreams:
     @pytest.mark.parametrize("kind", [STDIN, DATA])
     def test_beforeParams(self, deliver: Deliver, kind: int, content: bytes, strict: bool) -> None:
         """
-        A body does not come before the end of PARAMS (statement 26).
+        A body does not come before the end of PARAMS.
         """
         data = begin(1) + record(PARAMS, 1, pair(*A1)) + record(kind, 1, content)
         events, error = split(deliver(ServerConnection(strict=strict), data))
@@ -393,7 +392,7 @@ class TestStreams:
     def test_dataBeforeStdin(self, deliver: Deliver, content: bytes, strict: bool) -> None:
         """
         The DATA of a Filter does not come before the end of its STDIN; were it passed over, the
-        app would wait for it (statement 31).
+        app would wait for it.
         """
         data = begin(1, FILTER) + params(1) + record(STDIN, 1, b"x") + record(DATA, 1, content)
         events, error = split(deliver(ServerConnection(strict=strict), data))

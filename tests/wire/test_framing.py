@@ -86,7 +86,7 @@ class TestReading:
 
     def test_header(self, deliver: Deliver) -> None:
         """
-        Ids and lengths are big-endian, the reserved byte means nothing (INTEROP statement 4).
+        Ids and lengths are big-endian, the reserved byte means nothing.
         """
         data = b"\x01\x05\x12\x34\x01\x02\x00\xff" + b"x" * 258
         assert read(deliver, data) == [Record(5, 0x1234, b"x" * 258)]
@@ -94,8 +94,7 @@ class TestReading:
     @pytest.mark.parametrize("kind", [1, 2, 4, 5, 8, 9, 77])
     def test_padding(self, deliver: Deliver, kind: int) -> None:
         """
-        Padding is skipped, 0 to 255 of any bytes, behind empty content too (statements 4 and 5,
-        row A3).
+        Padding is skipped, 0 to 255 of any bytes, behind empty content too.
         """
         for content in (b"", b"content", b"8 bytes."):
             for padding in (b"", b"\x01", b"\x01\x05\0\1\0\0\0\0", b"\xff" * 255):
@@ -105,7 +104,7 @@ class TestReading:
     @pytest.mark.parametrize("kind", [5, 9])
     def test_longest(self, deliver: Deliver, kind: int) -> None:
         """
-        A record may have 65535 bytes of content and 255 of padding (statement 6).
+        A record may have 65535 bytes of content and 255 of padding.
         """
         data = record(kind, 7, b"x" * 65535, b"\1" * 255) + record(5, 7)
         assert read(deliver, data) == [Record(kind, 7, b"x" * 65535), Record(5, 7)]
@@ -306,7 +305,7 @@ class TestMemory:
 
 class TestWriting:
     """
-    Headers, and streams put into records (rows A2 and D1, INTEROP statement 6).
+    Headers, and streams put into records.
     """
 
     def test_discrete(self) -> None:
@@ -324,7 +323,7 @@ class TestWriting:
     )
     def test_exitStatus(self, status: int, wire: bytes) -> None:
         """
-        An exit status has 32 bits and wraps (statement 24).
+        An exit status has 32 bits and wraps.
         """
         assert endRequest(1, status, 0)[8:12] == wire
 

@@ -1,5 +1,5 @@
 """
-FastCGI records as values (FastCGI 1.0, sections 3.3, 4, 5 and 8; rows A4 and A7).
+FastCGI records as values (FastCGI 1.0, sections 3.3, 4, 5 and 8).
 """
 
 from __future__ import annotations
@@ -170,14 +170,14 @@ class TestValues:
 
     def test_exitStatus(self) -> None:
         """
-        A negative exit status wraps to 32 bits (INTEROP statement 24).
+        A negative exit status wraps to 32 bits.
         """
         [read] = RecordReader().receive(EndRequest(1, -1).encode())
         assert interpret(read) == EndRequest(1, 0xFFFFFFFF)
 
     def test_reservedFlags(self) -> None:
         """
-        Of the flags, KEEP_CONN alone means something (statement 20).
+        Of the flags, KEEP_CONN alone means something.
         """
         assert interpret(Record(1, 1, b"\0\1\xfe\1\2\3\4\5")) == BeginRequest(1, 1, False)
         assert interpret(Record(1, 1, b"\0\1\xff\1\2\3\4\5")) == BeginRequest(1, 1, True)
@@ -185,7 +185,7 @@ class TestValues:
     @pytest.mark.parametrize("kind", [1, 2, 3, 4, 5, 6, 7, 8])
     def test_applicationRecordWithNoID(self, kind: int) -> None:
         """
-        Application records never have the null id (statement 9).
+        Application records never have the null id.
         """
         with pytest.raises(InvalidRequestID, match=r"with request id 0 \(section 3.3\)"):
             interpret(Record(kind, 0, bytes(8)))
@@ -253,7 +253,7 @@ class TestEncoding:
     def test_ownPadding(self, size: int) -> None:
         """
         Our padding is zeros up to a multiple of eight, as far as content and padding together
-        stay within 65535 (row A2).
+        stay within 65535.
         """
         data = encodeRecord(5, 1, bytes([255]) * size)
         assert data[8 + size :].strip(b"\0") == b""
@@ -288,8 +288,7 @@ class TestReader:
     )
     def test_anyPieces(self, fields: list[tuple[int, int, bytes, bytes, int]], size: int) -> None:
         """
-        The records are the same however they are cut, whatever is in padding and reserved byte
-        (statement 4).
+        The records are the same however they are cut, whatever is in padding and reserved byte.
         """
         data = b"".join(
             record(kind, requestID, content, padding, reserved=reserved)

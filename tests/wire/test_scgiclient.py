@@ -30,7 +30,7 @@ from txfcgi.wire.scgiclient import ClientConnection, encodeHeaders
 from txfcgi.wire.scgiserver import ServerConnection
 
 from .conversations import merged
-from .test_scgiserver import EXAMPLE, EXAMPLE_ANSWER, body, names, values
+from .scgi import EXAMPLE, EXAMPLE_ANSWER, body, names, values
 
 STDIN = Stream.STDIN
 OVER = [StreamEnded(1, Stream.STDOUT), RequestEnded(1, 0, 0)]
@@ -260,7 +260,7 @@ class TestAnswers:
 @given(st.dictionaries(names.filter(lambda name: b"=" not in name), values), st.binary())
 def test_bothEnds(params: dict[bytes, bytes], content: bytes) -> None:
     """
-    What one end sends is what the other gets (row G13).
+    What one end sends is what the other gets.
     """
     client = ClientConnection()
     _, sent = client.begin([*params.items(), (b"CONTENT_LENGTH", b"%d" % len(content))])
