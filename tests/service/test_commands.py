@@ -311,7 +311,7 @@ class TwistdTests(TwistTests):
         for words, said in (
             (["--app", "nowhere.fn", "--port", unix], "there is no module 'nowhere' in "),
             (["--app", "empty.fn", "--port", unix], "empty.py) has no 'fn'"),
-            (["--app", "sample.number", "--port", unix], "is a int and can't be called"),
+            (["--app", "sample.number", "--port", unix], "is of type int and can't be called"),
             (["--app", "sample", "--port", unix], "does not name an app"),
             (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "there is no such"),
             (["--app", "sample.hello", "--port", f"unix:{missing}/a"], "no does not exist"),

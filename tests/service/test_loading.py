@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import sys
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from txfcgi.service.errors import CannotLoad
-from txfcgi.service.loading import loadApplication
+from txfcgi.service.loading import callFactory, loadObject
 
 from .processes import FolderTests
 
@@ -25,9 +27,9 @@ number = 42
 """
 
 
-class LoadApplicationTests(FolderTests):
+class LoadObjectTests(FolderTests):
     """
-    Tests of L{loadApplication}.
+    Tests of L{loadObject}.
     """
 
     def setUp(self) -> None:
@@ -44,7 +46,7 @@ class LoadApplicationTests(FolderTests):
         """
         Load an app from the folder.
         """
-        return loadApplication(name, self.folder)(None)
+        return loadObject(name, self.folder)(None)
 
     def mistake(self, name: str) -> str:
         """
@@ -52,7 +54,7 @@ class LoadApplicationTests(FolderTests):
 
         @return: The message.
         """
-        return str(self.assertRaises(CannotLoad, loadApplication, name, self.folder))
+        return str(self.assertRaises(CannotLoad, loadObject, name, self.folder))
 
     def test_names(self) -> None:
         """
@@ -114,10 +116,9 @@ class LoadApplicationTests(FolderTests):
 
     def test_notCallable(self) -> None:
         """
-        What is found has to be callable.
+        What is found need not be callable: a twisted.web resource is not.
         """
-        self.assertIn("is a int and can't be called", self.mistake("loadable.number"))
-        self.assertIn("is a module and can't be called", self.mistake("os.path"))
+        self.assertEqual(loadObject("loadable.number", self.folder), 42)
 
     def test_moduleFails(self) -> None:
         """
@@ -172,3 +173,37 @@ class LoadApplicationTests(FolderTests):
         self.assertIn(f'File "{self.path("broken.py")}", line 1', said)
         self.assertIn("SyntaxError", said)
         self.assertNotIn("Traceback", said)
+
+
+class CallFactoryTests(SynchronousTestCase):
+    """
+    Tests of L{callFactory}.
+    """
+
+    def test_made(self) -> None:
+        """
+        What the factory returns is what was asked for.
+        """
+        self.assertEqual(callFactory("mod.make", lambda: 5), 5)
+
+    def test_fails(self) -> None:
+        """
+        One that fails is told with its traceback, and without this package's frames.
+        """
+
+        def make() -> None:
+            raise ValueError("oops")
+
+        for error in (
+            self.assertRaises(CannotLoad, callFactory, "mod.make", make),
+            self.assertRaises(CannotLoad, callFactory, "mod.make", lambda needed: 5),
+        ):
+            self.assertIn("mod.make failed when it was called, as --factory asks", str(error))
+            self.assertNotIn("service/loading.py", str(error))
+
+    def test_notCallableFactory(self) -> None:
+        """
+        One that can't be called is told.
+        """
+        error = self.assertRaises(CannotLoad, callFactory, "mod.make", 5)
+        self.assertIn("mod.make is of type int and can't be called", str(error))

@@ -1,5 +1,5 @@
 """
-From the name of an app, C{mod.fn}, to the app.
+From the name of an app, C{mod.fn}, to what has that name.
 
 A name can fail in two ways that need two answers: there is nothing of that name, or there is and it
 failed when it was imported. The second keeps its own traceback, as the mistake is in a file of the
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from traceback import StackSummary, TracebackException
 from types import ModuleType
@@ -19,18 +18,17 @@ from typing import Any
 from .errors import CannotLoad
 
 
-def loadApplication(name: str, directory: str) -> Callable[..., Any]:
+def loadObject(name: str, directory: str) -> Any:
     """
-    Find an app by its name.
+    Find an app, or what one can be made of, by its name.
 
     @param name: C{"mod.fn"}, C{"package.mod.fn"}, C{"mod.object.method"}; or with a colon where the
         module ends, C{"mod:fn"}.
     @param directory: Where modules are looked for first. It becomes the first entry of C{sys.path}.
 
-    @return: The app.
+    @return: What has that name.
 
-    @raise CannotLoad: There is no such module or attribute, the module failed to import, or what
-        is there can't be called.
+    @raise CannotLoad: There is no such module or attribute, or the module failed to import.
     """
     directory = os.path.abspath(directory)
     if sys.path[:1] != [directory]:
@@ -44,13 +42,28 @@ def loadApplication(name: str, directory: str) -> Callable[..., Any]:
             where = _describe(module, attributes[:position])
             hint = ": the function is named, not the file" if attribute == "py" else ""
             raise CannotLoad(f"{name}: {where} has no {attribute!r}{hint}") from None
-    if not callable(found):
+    return found
+
+
+def callFactory(name: str, factory: Any) -> object:
+    """
+    Call what makes an app.
+
+    @param name: Its name, for messages.
+
+    @return: What it makes.
+
+    @raise CannotLoad: It can't be called without arguments, or it fails.
+    """
+    if not callable(factory):
+        raise CannotLoad(f"{name} is of type {type(factory).__name__} and can't be called")
+    try:
+        made: object = factory()
+    except (Exception, SystemExit) as error:
         raise CannotLoad(
-            f"{name}: {_describe(module, attributes)} is a {type(found).__name__} "
-            "and can't be called; an app is a function that takes a request"
-        )
-    app: Callable[..., Any] = found
-    return app
+            f"{name} failed when it was called, as --factory asks:\n\n{_ownTraceback(error)}"
+        ) from error
+    return made
 
 
 def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:

@@ -21,10 +21,10 @@ from ..server.admission import AllowList, BadAllowList, peerCheck
 from ..server.interfaces import IDrains
 from ..server.limits import Limits
 from ..server.paths import Paths
-from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
-from .errors import BadEndpoint, CannotLoad
+from .appoptions import AppOptions
+from .commandline import DRAIN_TIMEOUT, fieldOption, optionName
+from .errors import BadEndpoint
 from .listen import Description, endpointFromText
-from .loading import loadApplication
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .welcome import Welcome
 
@@ -74,7 +74,7 @@ def _pathSource(text: str) -> str:
     return text
 
 
-class ServerOptions(CommandOptions):
+class ServerOptions(AppOptions):
     """
     What every protocol's command takes.
 
@@ -88,8 +88,6 @@ class ServerOptions(CommandOptions):
     serverFactory: ClassVar[Callable[..., IDrains]]
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
-        ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
-        ["app-dir", "d", ".", "The directory that the module is looked for in first"],
         [
             "mount",
             None,
@@ -171,10 +169,10 @@ class ServerOptions(CommandOptions):
 
         @raise UsageError: Something is missing or wrong.
         """
-        builtIn = self["http"] and not self["ports"] and not self["app"]
+        builtIn = self["http"] and not self["ports"] and not self.served
         missing = [
             f"--{name}"
-            for name, value in (("port", self["ports"] or self["http"]), ("app", self["app"]))
+            for name, value in (("port", self["ports"] or self["http"]), ("app", self.served))
             if not value and not builtIn
         ]
         if missing:
@@ -195,7 +193,7 @@ class ServerOptions(CommandOptions):
             self["httpEndpoints"] = [
                 (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
             ]
-            self["application"] = Welcome(self.protocol) if builtIn else self._application()
+            self["application"] = Welcome(self.protocol) if builtIn else self.application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
 
@@ -255,18 +253,6 @@ class ServerOptions(CommandOptions):
         for service in services:
             service.setServiceParent(both)
         return both
-
-    def _application(self) -> Callable[..., Any]:
-        """
-        @return: The app that was asked for.
-        """
-        directory = self["app-dir"]
-        if not os.path.isdir(directory):
-            raise UsageError(f"--app-dir {directory}: there is no such directory")
-        try:
-            return loadApplication(self["app"], directory)
-        except CannotLoad as error:
-            raise UsageError(f"--app {error}") from error
 
     def _limits(self) -> Limits:
         """

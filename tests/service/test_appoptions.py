@@ -1,0 +1,137 @@
+"""
+Tests of L{txfcgi.service.appoptions}: what is served.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python.usage import UsageError
+
+from txfcgi.adapters.threads import sharedPool
+from txfcgi.adapters.wsgi import WSGIApp
+
+from .test_options import CommandLineTests
+
+SITES = """
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+def app(request): ...
+
+def wsgi(environ, start_response):
+    return []
+
+async def asgi(scope, receive, send): ...
+
+resource = Resource()
+site = Site(resource)
+
+def four(a, b, c, d): ...
+
+def make():
+    return wsgi
+
+def makeNothing():
+    return None
+
+def fail():
+    raise ValueError("oops")
+
+number = 42
+"""
+
+
+class AppOptionsTests(CommandLineTests):
+    """
+    The options that name what is served.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("sites.py", SITES)
+        self.addCleanup(setattr, sharedPool(), "threads", sharedPool().threads)
+
+    def served(self, *words: str) -> Any:
+        """
+        What is served.
+        """
+        given = ["--port", f"unix:{self.socketPath}"]
+        return self.options(*given, *words, where=False)["application"]
+
+    def mistake(self, *words: str) -> str:
+        """
+        Why nothing is served.
+        """
+        return str(self.assertRaises(UsageError, self.served, *words))
+
+    def test_wsgi(self) -> None:
+        """
+        C{--wsgi} serves a WSGI application, in as many threads as C{--threads} says.
+        """
+        app = self.served("--wsgi", "sites.wsgi", "--threads", "3")
+        self.assertIsInstance(app, WSGIApp)
+        self.assertEqual(repr(app), "WSGIApp(sites.wsgi)")
+        self.assertEqual(sharedPool().threads, 3)
+
+    def test_factory(self) -> None:
+        """
+        C{--factory} calls what is named; nothing else does.
+        """
+        self.assertEqual(
+            repr(self.served("--wsgi", "sites.make", "--factory")), "WSGIApp(sites.wsgi)"
+        )
+        self.assertIn("add --factory", self.mistake("--wsgi", "sites.make"))
+        self.assertIn("ValueError: oops", self.mistake("--wsgi", "sites.fail", "--factory"))
+        self.assertIn(
+            "of type NoneType and can't be called: a WSGI application is wanted",
+            self.mistake("--wsgi", "sites.makeNothing", "--factory"),
+        )
+
+    def test_oneAtATime(self) -> None:
+        """
+        Two things are an error.
+        """
+        self.assertIn(
+            "--app and --wsgi: one thing is served at a time",
+            self.mistake("--app", "sites.app", "--wsgi", "sites.wsgi"),
+        )
+
+    def test_wrongKind(self) -> None:
+        """
+        What another option serves is told, with that option.
+        """
+        for option, name, words in (
+            ("--app", "sites.wsgi", "it is a WSGI application: use --wsgi sites.wsgi"),
+            ("--app", "sites.asgi", "it is an ASGI application: use --asgi sites.asgi"),
+            ("--app", "sites.resource", "a twisted.web resource: use --resource sites.resource"),
+            ("--app", "sites.site", "a twisted.web site: use --resource sites.site"),
+            ("--app", "sites.make", "add --factory"),
+            ("--app", "sites.number", "of type int and can't be called: an app is wanted"),
+            ("--wsgi", "sites.four", "not called as a WSGI application is, with 2 arguments"),
+            ("--wsgi", "sites.app", "it is an app: use --app sites.app"),
+            ("--wsgi", "sites.asgi", "it is an ASGI application: use --asgi sites.asgi"),
+            ("--wsgi", "sites.number", "of type int and can't be called"),
+        ):
+            self.assertIn(f"{option} {name}: ", self.mistake(option, name))
+            self.assertIn(words, self.mistake(option, name))
+
+    def test_notThere(self) -> None:
+        """
+        A name that leads to nothing is told with its option.
+        """
+        self.assertIn("--wsgi sites.nothing: ", self.mistake("--wsgi", "sites.nothing"))
+        self.assertIn(
+            "--app-dir /nowhere: there is no such directory",
+            self.mistake("--wsgi", "a.b", "--app-dir", "/nowhere"),
+        )
+
+    def test_numbers(self) -> None:
+        """
+        Limits reach the adapter; numbers that are none are refused.
+        """
+        options = self.options("--max-body-bytes", "5", "--max-spool-bytes", "7")
+        self.assertEqual(options.bodyLimits(), {"maxBodyBytes": 5, "maxSpoolBytes": 7})
+        self.assertEqual(self.options().bodyLimits()["maxBodyBytes"], 1_073_741_824)
+        self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "0"))
+        self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "x"))

@@ -1,0 +1,93 @@
+"""
+What was written for another interface than that of an app, and how it is served: as far as that can
+be told without calling it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    A kind of program.
+
+    @ivar what: What it is called.
+    @ivar option: The option of C{twistd fcgi} that serves it.
+    @ivar adapter: The class that makes an app of it, or nothing for an app.
+    @ivar arguments: How many arguments it is called with; L{None} if it is not called.
+    """
+
+    what: str
+    option: str
+    adapter: str
+    arguments: int | None = None
+
+
+APP: Final = Kind("an app", "--app", "", 1)
+WSGI: Final = Kind("a WSGI application", "--wsgi", "txfcgi.adapters.wsgi.WSGIApp", 2)
+ASGI: Final = Kind("an ASGI application", "--asgi", "txfcgi.adapters.asgi.ASGIApp", 3)
+RESOURCE: Final = Kind(
+    "a twisted.web resource", "--resource", "txfcgi.adapters.resource.ResourceApp"
+)
+SITE: Final = Kind("a twisted.web site", "--resource", "txfcgi.adapters.resource.ResourceApp")
+KLEIN: Final = Kind("a Klein app", "--resource", "txfcgi.adapters.resource.ResourceApp")
+
+
+def kindOf(thing: object) -> Kind | None:
+    """
+    Tell what kind of program something is. What could be several is the first of them: an app,
+    WSGI, ASGI.
+
+    @return: The kind, or L{None} if it is none, or none that can be told.
+    """
+    for name, attribute, kind in (
+        ("twisted.web.server", "Site", SITE),
+        ("klein", "Klein", KLEIN),
+    ):
+        # There is none of it where nobody has imported its module.
+        made = getattr(sys.modules.get(name), attribute, None)
+        if made is not None and isinstance(thing, made):
+            return kind
+    web = sys.modules.get("twisted.web.resource")
+    if web is not None and web.IResource.providedBy(thing):
+        return RESOURCE
+    return next((kind for kind in (APP, WSGI, ASGI) if takes(thing, kind.arguments)), None)
+
+
+def takes(thing: object, arguments: int | None) -> bool:
+    """
+    Whether something can be called with so many arguments. What can't be told is taken for a yes.
+    """
+    if arguments is None or not callable(thing):
+        return False
+    try:
+        signature = inspect.signature(thing, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return True  # written in C, perhaps: only a call would tell
+    try:
+        signature.bind(*range(arguments))
+    except TypeError:
+        return False
+    return True
+
+
+def howToServe(thing: object) -> str:
+    """
+    How something that is not an app can be served.
+
+    @return: A sentence, or nothing if there is no way.
+    """
+    kind = kindOf(thing)
+    if kind is None or kind is APP:
+        return ""
+    module, _, name = kind.adapter.rpartition(".")
+    made = "app.resource()" if kind is KLEIN else "..."
+    return (
+        f"It looks like {kind.what}: serve it with {kind.option}, or make an app of it with "
+        f"{name}({made}) of {module}"
+    )

@@ -1,0 +1,133 @@
+"""
+The options of C{twistd fcgi} and C{twistd scgi} that say what is served: an app, or a program that
+was written for another interface.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from twisted.python.usage import UsageError
+
+from ..adapters.threads import THREADS, sharedPool
+from ..adapters.wsgi import MAX_BODY_BYTES, MAX_SPOOL_BYTES, WSGIApp
+from ..server.application import App
+from ..server.kinds import APP, WSGI, Kind, kindOf, takes
+from .commandline import CommandOptions, numberOption
+from .errors import CannotLoad
+from .loading import callFactory, loadObject
+
+_NAMED = "a module and a name in it, as mod.name or mod:name"
+
+
+class AppOptions(CommandOptions):
+    """
+    What is served. One of the options that name it is given.
+    """
+
+    optParameters: ClassVar[Sequence[Sequence[Any]]] = [
+        ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
+        ["wsgi", None, None, f"A WSGI application to serve, such as Django's or Flask's: {_NAMED}"],
+        ["app-dir", "d", ".", "The directory that the module is looked for in first"],
+        numberOption("threads", THREADS, "Threads for --wsgi, and for threaded() in an app", int),
+        numberOption(
+            "max-spool-bytes",
+            MAX_SPOOL_BYTES,
+            "Bytes that the bodies of all requests may have together, in memory and in temporary "
+            "files, until a program that reads files gets them. More are answered with 503",
+            int,
+        ),
+    ]
+
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        ["factory", None, "Call what is named, and serve what it returns"],
+    ]
+
+    @property
+    def served(self) -> list[str]:
+        """
+        The options that were given of those that name what is served.
+        """
+        return [f"--{name}" for name in self._makers() if self[name]]
+
+    def _makers(self) -> dict[str, Callable[[str, str], App]]:
+        """
+        By the name of its option, what makes an app of what is named. It is told the option, and
+        its value.
+        """
+        return {"app": self._app, "wsgi": self._wsgi}
+
+    def application(self) -> App:
+        """
+        Make what was asked for.
+
+        @raise UsageError: It can't be had, or it is something else.
+        """
+        if len(self.served) > 1:
+            raise UsageError(f"{' and '.join(self.served)}: one thing is served at a time")
+        if self["threads"] < 1:
+            raise UsageError("--threads takes a whole number from 1 on")
+        [option] = self.served
+        sharedPool().threads = self["threads"]
+        name = option[2:]
+        return self._makers()[name](option, self[name])
+
+    def load(self, option: str, name: str, wanted: Kind) -> Any:
+        """
+        Find what is named.
+
+        @raise UsageError: It is not there, or not of the kind that the option serves.
+        """
+        directory = self["app-dir"]
+        if not os.path.isdir(directory):
+            raise UsageError(f"--app-dir {directory}: there is no such directory")
+        try:
+            found = loadObject(name, directory)
+            if self["factory"]:
+                found = callFactory(name, found)
+            _check(name, found, wanted)
+        except CannotLoad as error:
+            raise UsageError(f"{option} {error}") from error
+        return found
+
+    def _app(self, option: str, name: str) -> App:
+        app: App = self.load(option, name, APP)
+        return app
+
+    def _wsgi(self, option: str, name: str) -> App:
+        return WSGIApp(
+            self.load(option, name, WSGI),
+            pool=sharedPool(),
+            multiprocess=self.get("workers") not in (None, 1),
+            **self.bodyLimits(),
+        )
+
+    def bodyLimits(self) -> dict[str, int]:
+        """
+        What an adapter is told about the bodies of requests.
+        """
+        given = self["max-body-bytes"]
+        return {
+            "maxBodyBytes": MAX_BODY_BYTES if given is None else given,
+            "maxSpoolBytes": self["max-spool-bytes"],
+        }
+
+
+def _check(name: str, thing: object, wanted: Kind) -> None:
+    """
+    @raise CannotLoad: It is not of the kind that is wanted.
+    """
+    if takes(thing, wanted.arguments):
+        return
+    kind = kindOf(thing)
+    if kind is not None:
+        hint = f"is {kind.what}: use {kind.option} {name}"
+    elif not callable(thing):
+        hint = f"is of type {type(thing).__name__} and can't be called: {wanted.what} is wanted"
+    elif takes(thing, 0):
+        hint = f"takes no arguments: if it makes {wanted.what}, add --factory"
+    else:
+        hint = f"is not called as {wanted.what} is, with {wanted.arguments} arguments"
+    raise CannotLoad(f"{name}: it {hint}")
