@@ -19,7 +19,7 @@ from tests.folders import folderFor
 from txfcgi import ClientOptions, FastCGIClient, SCGIClient
 from txfcgi.client.client import Client
 from txfcgi.client.response import ClientResponse
-from txfcgi.errors import ResponseCutOff
+from txfcgi.errors import NoResponse, RequestSentInPart, ResponseCutOff
 
 from ..wire.conversations import END_REQUEST, STDOUT, record
 
@@ -38,11 +38,13 @@ class Peer(threading.Thread):
     nothing of that. It blocks; so it has a thread.
 
     @ivar before: Whether it has another connection before, which it closes behind an answer.
+    @ivar more: Whether it waits for more than the beginning.
     @ivar closed: Is set when that is closed.
     @ivar closedByClient: Whether it saw the client close the connection.
     """
 
     before = False
+    more = True
 
     def __init__(self, listening: socket.socket, answer: bytes, stays: bool) -> None:
         """
@@ -68,7 +70,8 @@ class Peer(threading.Thread):
         connection, _ = self._listening.accept()
         with connection:
             connection.recv(10_000)
-            connection.recv(1, socket.MSG_PEEK)
+            if self.more:
+                connection.recv(1, socket.MSG_PEEK)
             connection.sendall(self._answer)
             if self._stays:
                 poller = select.poll()
@@ -132,6 +135,7 @@ class EarlyCase(TestCase):
     protocol: type[Client] = FastCGIClient
     options = ClientOptions(unknownLength="stream")
     listen = listenTCP
+    get: Final = {"REQUEST_METHOD": "GET"}
     post: Final = {"REQUEST_METHOD": "POST"}
     postMuch: Final = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(LENGTH)}
 
@@ -213,17 +217,39 @@ class StaleTests(EarlyCase):
     next request.
     """
 
+    async def startStale(self) -> None:
+        """
+        Make a client with a connection that the back end has closed.
+        """
+        self.start(SMALL, stays=False, before=True)
+        response = await self.ask(self.get, None)
+        self.assertEqual(await response.content(), SMALL)
+        self.assertEqual(self.client.pool.idle, 1)
+        self.peer.closed.wait()
+
     async def test_writtenTo(self) -> None:
         """
         That it can't be sent is found out as it is written; it is sent again on a new connection.
         """
-        self.start(SMALL, stays=False, before=True)
-        response = await self.ask({"REQUEST_METHOD": "GET"}, None)
+        await self.startStale()
+        response = await self.ask({"REQUEST_METHOD": "PUT"}, bytes(MUCH))
         self.assertEqual(await response.content(), SMALL)
-        self.assertEqual(self.client.pool.idle, 1)
-        self.peer.closed.wait()
-        response = await self.ask(self.post, bytes(MUCH))
-        self.assertEqual(await response.content(), SMALL)
+
+    async def test_swallowed(self) -> None:
+        """
+        TCP takes the first bytes of a request for a peer that is gone. If it is a POST, nobody
+        knows whether it was carried out, so it is not sent again, and the error says so.
+        """
+        for body in (None, b"small", bytes(MUCH)):
+            await self.startStale()
+            error: Any = await self.assertFailure(
+                self.client.request(self.post, body), NoResponse, RequestSentInPart
+            )
+            self.assertTrue(error.stale)
+            self.assertTrue(error.mayHaveRun)
+            self.assertIn("may have run it", str(error))
+            response = await self.ask(self.get, bytes(MUCH))
+            self.assertEqual(await response.content(), SMALL)
 
 
 class StaleUnixTests(StaleTests):
@@ -232,6 +258,16 @@ class StaleUnixTests(StaleTests):
     """
 
     listen = listenUnix
+
+    async def test_swallowed(self) -> None:
+        """
+        A Unix socket takes nothing for a peer that is gone: a POST may be sent again.
+        """
+        for body in (None, b"small", bytes(MUCH)):
+            await self.startStale()
+            self.peer.more = False
+            response = await self.client.request(self.post, body)
+            self.assertEqual(await response.content(), SMALL)
 
 
 class NotKeptTests(EarlyAnswerTests):

@@ -19,9 +19,12 @@ from txfcgi.errors import (
     NoResponse,
     RequestFailed,
     RequestNotSent,
+    RequestRefused,
     RequestSentInPart,
     ResponseCutOff,
 )
+from txfcgi.wire.events import RequestReceived
+from txfcgi.wire.records import Role
 
 from .backends import GET, HEAD, NO_RETRY, POST, Backend, client, outcome
 
@@ -39,6 +42,9 @@ def twoKept() -> tuple[Backend, FastCGIClient]:
     return backend, calling
 
 
+PUT = {"REQUEST_METHOD": "PUT"}
+
+
 class TestRetry:
     """
     Requests that are made again.
@@ -52,7 +58,7 @@ class TestRetry:
         calling = client(backend, **options)
         outcome(calling.request(GET))
         backend.last.answer()
-        result = outcome(calling.request(GET if body is None else POST, body))
+        result = outcome(calling.request(GET if body is None else PUT, body))
         backend.last.read()
         return backend, result
 
@@ -243,6 +249,184 @@ class TestRetry:
         result = outcome(client(backend, retry=RetryPolicy(when=when)).request(GET))
         assert isinstance(result[0], RequestNotSent)
         assert len(flushLoggedErrors(ZeroDivisionError)) == 1
+
+
+class TestIdempotent:
+    """
+    What may be carried out twice, and what is not sent twice therefore.
+    """
+
+    def keptOn(self, **options: Any) -> tuple[Backend, FastCGIClient]:
+        """
+        A client that keeps a connection.
+        """
+        backend = Backend()
+        calling = client(backend, **options)
+        outcome(calling.request(GET))
+        backend.last.answer()
+        return backend, calling
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+    def test_again(self, method: str) -> None:
+        """
+        These are sent again (RFC 9110, section 9.2.2), be their params text or bytes.
+        """
+        for params in ({"REQUEST_METHOD": method}, [(b"REQUEST_METHOD", method.encode())]):
+            backend, calling = self.keptOn()
+            outcome(calling.request(params))
+            backend.last.close()
+            assert len(backend.connections) == 2
+
+    @pytest.mark.parametrize("method", ["POST", "PATCH", "CONNECT", "get", "PROPFIND", "", None])
+    @pytest.mark.parametrize("body", [None, b"small", bytes(100_000)], ids=["none", "small", "big"])
+    def test_notAgain(self, method: str | None, body: bytes | None) -> None:
+        """
+        No other method is, and no request without one.
+        """
+        backend, calling = self.keptOn()
+        params = {} if method is None else {"REQUEST_METHOD": method}
+        result = outcome(calling.request(params, body))
+        backend.last.close()
+        assert len(backend.connections) == 1
+        assert isinstance(result[0], RequestFailed)
+        assert result[0].stale
+        assert result[0].mayHaveRun
+        assert "may have run it" in str(result[0])
+
+    def test_filter(self) -> None:
+        """
+        The data of a Filter changes nothing about that.
+        """
+        for method, connections in (("POST", 1), ("PUT", 2)):
+            backend, calling = self.keptOn()
+            params = {"REQUEST_METHOD": method}
+            outcome(calling.request(params, b"x", role=Role.FILTER, data=b"file"))
+            backend.last.close()
+            assert len(backend.connections) == connections
+
+    def test_anyMethod(self) -> None:
+        """
+        A program that knows better says so.
+        """
+        backend, calling = self.keptOn(retry=RetryPolicy(anyMethod=True))
+        result = outcome(calling.request(POST, b"body"))
+        backend.last.close()
+        backend.last.answer()
+        assert result[0].code == 200
+
+    def test_policyAsksForMore(self) -> None:
+        """
+        A policy that would send a request again whatever happened is not asked.
+        """
+        policy = RetryPolicy(when=lambda error: True)
+        for params, connections in ((POST, 1), (GET, 2)):
+            backend = Backend()
+            outcome(client(backend, retry=policy).request(params))
+            backend.last.read()
+            backend.last.close()
+            assert len(backend.connections) == connections
+
+    @pytest.mark.parametrize("status", [2, 3], ids=["overloaded", "unknown role"])
+    def test_refused(self, status: int) -> None:
+        """
+        A request that the back end refused was not carried out.
+        """
+        backend = Backend()
+        result = outcome(client(backend, retry=RetryPolicy(when=lambda _: True)).request(POST))
+        backend.last.read()
+        backend.last.end(protocolStatus=status)
+        backend.last.answer()
+        assert result[0].code == 200
+
+    def test_refusedForNoReason(self) -> None:
+        """
+        What a status means that section 5.5 does not know, nobody knows.
+        """
+        backend = Backend()
+        result = outcome(client(backend, retry=RetryPolicy(when=lambda _: True)).request(POST))
+        backend.last.read()
+        backend.last.end(protocolStatus=99)
+        assert isinstance(result[0], RequestRefused)
+        assert result[0].mayHaveRun
+
+    def test_notConnected(self) -> None:
+        """
+        A request that was sent nowhere was not carried out.
+        """
+        clock = Clock()
+        backend = Backend()
+        backend.refuses = True
+        policy = RetryPolicy(when=lambda error: not error.mayHaveRun, delay=1)
+        result = outcome(client(backend, clock=clock, retry=policy).request(POST, b"body"))
+        backend.refuses = False
+        clock.advance(1)
+        backend.last.answer()
+        assert result[0].code == 200
+
+
+class TestReuse:
+    """
+    Which requests go on connections that were used before.
+    """
+
+    def test_newForThePost(self) -> None:
+        """
+        With C{reuseFor="idempotent"}, the others have a new connection each, which is kept for
+        whatever may go on it.
+        """
+        backend = Backend()
+        calling = client(backend, reuseFor="idempotent")
+        for number, params in enumerate((GET, POST, POST, GET), 1):
+            result = outcome(calling.request(params))
+            assert len(backend.connections) == min(number, 3)
+            assert backend.connections[min(number, 3) - 1].request().keepConnection
+            backend.last.answer()
+            assert result[0].code == 200
+
+    def test_inTurn(self) -> None:
+        """
+        They wait in their turn, and take the place of a connection that becomes free.
+        """
+        backend = Backend()
+        calling = client(backend, reuseFor="idempotent", maxConnections=1)
+        results = [outcome(calling.request(params)) for params in (GET, GET, POST, GET)]
+        for connections in (1, 1, 2, 2):
+            assert len(backend.connections) == connections
+            backend.last.answer()
+            backend.settle()
+        assert [result[0].code for result in results] == [200] * 4
+        methods = [
+            event.params["REQUEST_METHOD"]
+            for connection in backend.connections
+            for event in connection.events
+            if isinstance(event, RequestReceived)
+        ]
+        assert methods == ["GET", "GET", "POST", "GET"]
+
+    def test_oldestGoes(self) -> None:
+        """
+        An idle connection makes room for a new one.
+        """
+        backend, calling = twoKept()
+        calling = client(backend, reuseFor="idempotent", maxConnections=1)
+        outcome(calling.request(GET))
+        backend.last.answer()
+        result = outcome(calling.request(POST))
+        backend.settle()
+        backend.last.answer()
+        assert result[0].code == 200
+        assert len(backend.connections) == 4
+
+    def test_sentAgainAnyway(self) -> None:
+        """
+        A program for which every request may be sent again needs no new connections.
+        """
+        backend = Backend()
+        calling = client(backend, reuseFor="idempotent", retry=RetryPolicy(anyMethod=True))
+        for _ in range(2):
+            outcome(calling.request(POST))
+            backend.last.answer()
+        assert len(backend.connections) == 1
 
 
 class TestRoomForRetry:

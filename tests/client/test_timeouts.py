@@ -167,7 +167,7 @@ class TestTimeouts:
                 assert result[0].code == 200
             hands.advance(0.1)
             if not answers:
-                assertTimedOut(result[0], RequestSentInPart, "write")
+                assertTimedOut(result[0], RequestNotSent, "write")
             assert line.ended
             line.close()
             assert hands.getDelayedCalls() == []

@@ -54,6 +54,32 @@ class WritingTests(SocketTests):
         self.line.write()
         self.assertEqual(self.outlet.progress, before + 1)
 
+    def test_taken(self) -> None:
+        """
+        It can be seen whether the first byte of something is out of our hands.
+        """
+        first = self.outlet.position()
+        self.assertEqual(self.outlet.taken, first)
+        self.outlet.write(b"abc")
+        self.assertGreater(self.outlet.taken, first)
+        self.fill()
+        behind = self.outlet.position()
+        self.outlet.write(b"last")
+        self.assertLessEqual(self.outlet.taken, behind)
+        self.line.takeAll()
+        self.assertEqual(self.outlet.taken, behind + 4)
+        self.assertEqual(self.outlet.position(), behind + 4)
+
+    def test_takenByNobody(self) -> None:
+        """
+        A peer that is gone has taken nothing of what is written now.
+        """
+        self.line.far.close()
+        before = self.outlet.position()
+        self.outlet.write(b"lost")
+        self.outlet.writeSequence([b"x" * 20_000, b"y" * 20_000])
+        self.assertEqual(self.outlet.taken, before)
+
     def test_nothingIsCopied(self) -> None:
         """
         What waits does so as it came, and not in the transport's own buffer.

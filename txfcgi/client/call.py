@@ -292,10 +292,10 @@ class Call(Deadlines):
         self.ended = True
         if isinstance(reason, (RemoteProtocolError, HeadTooLarge)):
             self.fail(BadResponse, reason)
-        elif self.connection is None or self.phase == WAITING:
-            self.fail(RequestNotSent, reason)
         elif self.seen:
             self.fail(ResponseCutOff, reason)
+        elif self.connection is None or not self.connection.tookAny(self):
+            self.fail(RequestNotSent, reason)
         elif self.phase == SENDING or self.connection.unsent:
             self.fail(RequestSentInPart, reason)
         else:

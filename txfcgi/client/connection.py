@@ -143,6 +143,12 @@ class ClientProtocol(Protocol):
         """
         return self._lifetime.served > 0
 
+    def tookAny(self, call: Call) -> bool:
+        """
+        Whether any byte of a request is out of our hands.
+        """
+        return not self._shaking and self._outlet.taken > call.mark
+
     @property
     def unsent(self) -> bool:
         """
@@ -163,7 +169,7 @@ class ClientProtocol(Protocol):
         self._outlet = Outlet(self._transport, self._timers.clock, self._broken, take)
         self._calls.begin(self._transport)
         self._bodies = Bodies(
-            self._wire, self._outlet, self.options.outputBytes, self._sent, self._sendingFailed
+            self._wire, self._outlet, self.options.outputBytes, self._setDue, self._sendingFailed
         )
         self._lifetime.begin(self._seconds())
         self._timers.watch(self)
@@ -227,14 +233,15 @@ class ClientProtocol(Protocol):
             return
         call.connection = self
         call.requestID = requestID
+        call.mark = self._outlet.position()
         self._calls.byID[requestID] = call
         if whole:
             call.phase = SENT
             self._outlet.write(data)
-            self._setDue(call, self._seconds())
+            self._setDue(call)
         else:
             call.phase = SENDING
-            self._setDue(call, self._seconds())
+            self._setDue(call)
             self._bodies.send(call, data)
 
     def askValues(self, names: list[bytes], timeout: float | None) -> Deferred[dict[str, str]]:
@@ -250,15 +257,8 @@ class ClientProtocol(Protocol):
         self._outlet.write(self._wire.getValues(names))
         return self._questions.ask(due, self.abort)
 
-    def _sent(self, call: Call) -> None:
-        """
-        All of a request is sent, its bodies included.
-        """
-        call.phase = SENT
-        self._setDue(call, self._seconds())
-
-    def _setDue(self, call: Call, now: float) -> None:
-        due = call.setDue(now, self._outlet)
+    def _setDue(self, call: Call) -> None:
+        due = call.setDue(self._seconds(), self._outlet)
         if due < self._timers.next:
             self._timers.need(due)
 
@@ -345,7 +345,7 @@ class ClientProtocol(Protocol):
                 call.ended = ended = True
                 self._giveUp(call)
             else:
-                self._setDue(call, self._seconds())
+                self._setDue(call)
         if self._calls.held:
             self._calls.balance()
         if ended:
@@ -397,9 +397,8 @@ class ClientProtocol(Protocol):
         A call's response is being read again, or over.
         """
         if self._lifetime.life < Life.CLOSING and self._calls.resume(call):
-            now = self._seconds()
             for waiting in self._calls.wanted():
-                self._setDue(waiting, now)
+                self._setDue(waiting)
 
     def _settle(self) -> None:
         """
@@ -465,8 +464,6 @@ class ClientProtocol(Protocol):
         """
         calls = self._calls.drop()
         for call in calls:
-            if self._shaking and not call.seen:
-                call.fail(RequestNotSent, reason)
             call.interrupt(reason)
         return calls
 

@@ -27,15 +27,17 @@ class Deadlines:
     @ivar phase: How far the request is on its way out.
     @ivar progress: How far the connection's output was when C{due} was set, or -1 if that was not
         what it waited for.
+    @ivar mark: Where in the connection's output the request begins.
     @ivar seen: Whether anything of a response came, be it on stderr.
     """
 
-    __slots__ = ("due", "expires", "phase", "progress", "seen", "timeouts")
+    __slots__ = ("due", "expires", "mark", "phase", "progress", "seen", "timeouts")
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.timeouts = timeouts
         self.expires = self.due = NEVER
         self.phase = WAITING
+        self.mark = 0
         self.progress = -1
         self.seen = False
 

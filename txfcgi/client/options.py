@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..errors import RequestFailed
 
 UnknownLength = Literal["spool", "stream", "refuse"]
+ReuseFor = Literal["all", "idempotent"]
 Context = dict[Any, Any]
 
 
@@ -66,16 +67,21 @@ def whenStale(error: RequestFailed) -> bool:
 class RetryPolicy:
     """
     When a failed request is made again, on a new connection. Whatever it says, that is only done
-    if nothing of the response was seen and the whole body can be sent again.
+    if nothing of the response was seen, if the whole body can be sent again, and if the back end
+    can't have acted on the request
+    (C{error.L{mayHaveRun<txfcgi.errors.RequestFailed.mayHaveRun>}}), or it is idempotent (RFC
+    9110, section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT or DELETE.
 
     @ivar attempts: How many times at the most, beside the first.
     @ivar delay: Seconds to wait before each.
     @ivar when: Whether this error is worth another attempt.
+    @ivar anyMethod: Whether requests of any method may be carried out twice.
     """
 
     attempts: int = 1
     delay: float = 0.0
     when: Callable[[RequestFailed], bool] = whenStale
+    anyMethod: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,9 @@ class ClientOptions:
     @ivar timeouts: Where a request does not bring its own.
     @ivar retry: When a failed request is made again.
     @ivar keepConnections: Whether connections are used for more than one request.
+    @ivar reuseFor: Which requests may go on a connection that was used before: all, or those that
+        are sent again if that connection turns out to be gone (see L{RetryPolicy}); any other
+        then gets a new one, which is kept.
     @ivar maxWaiting: How many requests may wait for a connection.
     @ivar idleTimeout: Seconds after which a connection that nobody uses is closed. Each one keeps
         a child of php-fpm from serving others.
@@ -118,6 +127,7 @@ class ClientOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     keepConnections: bool = True
+    reuseFor: ReuseFor = "all"
     maxConnections: int = field(
         default=10, metadata={"help": "Connections at once to each back end"}
     )
@@ -140,3 +150,15 @@ class ClientOptions:
     closeTimeout: float = 5.0
     logStderr: bool = True
     onStderr: Callable[[bytes, Context], None] | None = None
+
+    @classmethod
+    def forPHP(cls, **options: Any) -> ClientOptions:
+        """
+        Options for php-fpm: no connection is kept, as a script that ends its request early
+        (C{fastcgi_finish_request}) holds up the next request on its connection; and where they are
+        kept after all (C{keepConnections=True}), no request goes on a used one that must not be
+        sent again.
+
+        @param options: Others of the client's, or these as they are wanted.
+        """
+        return cls(**{"keepConnections": False, "reuseFor": "idempotent", **options})

@@ -62,6 +62,7 @@ class Pool:
         self._overdue: dict[Call, BackendTimedOut] = {}
         self._closing: list[Deferred[None]] | None = None
         self._serving = False
+        self._choosy = options.reuseFor != "all" and not options.retry.anyMethod
 
     # What there is
 
@@ -93,12 +94,14 @@ class Pool:
         Give a call the next connection that there is for it.
         """
         call.pool = self
+        if self._choosy and not call.prepared.isIdempotent:
+            call.fresh = True
         target = self._only
         if target is not None and target.idle and not self._waiting and not call.fresh:
             target.idle.pop().start(call)
         elif self._closing is not None:
             self._fail(call, ClientClosed("the client is closed"))
-        elif (self._waiting and not call.fresh) or not self._place(call):
+        elif (self._waiting and not call.attempts) or not self._place(call):
             self._wait(call)
 
     def _place(self, call: Call) -> bool:
@@ -160,7 +163,8 @@ class Pool:
             return
         wait = call.timeouts.poolWait
         call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
-        if call.fresh:
+        if call.attempts:
+            # It has waited before.
             self._waiting.appendleft(call)
         else:
             self._waiting.append(call)
@@ -193,6 +197,8 @@ class Pool:
         if self._closing is not None or not (call.prepared.replayable or call.phase == WAITING):
             return False
         policy = self.options.retry
+        if error.mayHaveRun and not (policy.anyMethod or call.prepared.isIdempotent):
+            return False
         if isinstance(error.reason, CantMultiplex):
             if call.attempts or not self._unshare(call):
                 return False

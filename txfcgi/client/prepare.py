@@ -28,6 +28,13 @@ _LENGTH: Final = ("CONTENT_LENGTH", b"CONTENT_LENGTH")
 _METHOD: Final = ("REQUEST_METHOD", b"REQUEST_METHOD")
 _HEAD: Final = ("HEAD", b"HEAD")
 
+# RFC 9110, section 9.2.2: what comes to the same when it is done twice.
+_IDEMPOTENT: Final = frozenset(
+    method
+    for name in ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
+    for method in (name, name.encode("ascii"))
+)
+
 # What a request without a body may have as its CONTENT_LENGTH.
 _NONE: Final = frozenset((None, "", "0", b"", b"0"))
 
@@ -59,13 +66,28 @@ class Prepared:
         self.role = role
 
     @property
+    def method(self) -> Text | None:
+        """
+        The HTTP method, if there is one among the params.
+        """
+        if type(self.params) is dict and "REQUEST_METHOD" in self.params:
+            return cast(Text, self.params["REQUEST_METHOD"])
+        return valueOf(self.params, _METHOD)
+
+    @property
     def isHead(self) -> bool:
         """
         Whether it is a HEAD request, whose answer has no body.
         """
-        if type(self.params) is dict and "REQUEST_METHOD" in self.params:
-            return self.params["REQUEST_METHOD"] in _HEAD
-        return valueOf(self.params, _METHOD) in _HEAD
+        return self.method in _HEAD
+
+    @property
+    def isIdempotent(self) -> bool:
+        """
+        Whether it may be carried out twice (RFC 9110, section 9.2.2). One without a method may
+        not.
+        """
+        return self.method in _IDEMPOTENT
 
 
 def isReplayable(body: Body | None) -> bool:

@@ -18,6 +18,7 @@ from ..transport.outlet import Outlet
 from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .call import Call
+from .deadlines import SENT
 from .prepare import Prepared
 from .wire import ClientWire
 
@@ -151,7 +152,7 @@ class Bodies:
         parts = self._small(call)
         if parts:
             self._outlet.writeSequence([beginning, *parts])
-            self._sent(call)
+            self._whole(call)
             return
         self._outlet.write(beginning)
         sending = self.active[call] = Sending(
@@ -177,6 +178,7 @@ class Bodies:
 
     def _whole(self, call: Call) -> None:
         self.active.pop(call, None)
+        call.phase = SENT
         self._sent(call)
 
     def stop(self, call: Call) -> bool:

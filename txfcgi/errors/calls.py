@@ -4,7 +4,14 @@ What a caller hears: how far its request came, L{RequestFailed}, and why it stop
 
 from __future__ import annotations
 
-from .local import LimitExceeded, Overloaded, TimedOut, TxFCGIError
+from .local import (
+    CantMultiplex,
+    LimitExceeded,
+    Overloaded,
+    TimedOut,
+    TxFCGIError,
+    UnknownRole,
+)
 
 
 class RequestFailed(TxFCGIError):
@@ -29,11 +36,24 @@ class RequestFailed(TxFCGIError):
         stderr: bytes = b"",
     ) -> None:
         self.reason = reason if isinstance(reason, Exception) else TxFCGIError(reason)
-        super().__init__(str(self.reason) or type(self.reason).__name__)
         self.stale = stale
+        message = str(self.reason) or type(self.reason).__name__
+        if stale and self.mayHaveRun:
+            message = message.rstrip(".") + (
+                ": a connection that was kept from an earlier request closed under this one. The "
+                "back end may have run it, so it was not sent again; see RetryPolicy"
+            )
+        super().__init__(message)
         self.appStatus = appStatus
         self.protocolStatus = protocolStatus
         self.stderr = stderr
+
+    @property
+    def mayHaveRun(self) -> bool:
+        """
+        Whether the back end may have acted on the request, for all that is known.
+        """
+        return True
 
     @property
     def code(self) -> int:
@@ -57,6 +77,13 @@ class RequestNotSent(RequestFailed):
     """
     Not a byte of the request was sent: it can safely be made again.
     """
+
+    @property
+    def mayHaveRun(self) -> bool:
+        """
+        It has not.
+        """
+        return False
 
 
 class RequestSentInPart(RequestFailed):
@@ -88,6 +115,13 @@ class RequestRefused(RequestFailed):
     The application ended the request without running it; C{reason} is L{Overloaded},
     L{UnknownRole} or L{CantMultiplex}.
     """
+
+    @property
+    def mayHaveRun(self) -> bool:
+        """
+        Not if the reason is one that section 5.5 knows.
+        """
+        return not isinstance(self.reason, (Overloaded, UnknownRole, CantMultiplex))
 
 
 class BackendTimedOut(TimedOut):

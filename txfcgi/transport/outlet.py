@@ -57,6 +57,8 @@ class Outlet:
 
     @ivar queued: Bytes that were written and that the socket did not take yet.
     @ivar progress: Counts up each time the peer took something of what waited.
+    @ivar taken: Bytes that are out of our hands: with the operating system, or with another
+        transport, as TLS is.
     """
 
     __slots__ = (
@@ -76,6 +78,7 @@ class Outlet:
         "_waiting",
         "progress",
         "queued",
+        "taken",
     )
 
     def __init__(
@@ -107,6 +110,7 @@ class Outlet:
         self._lost = False
         self.queued = 0
         self.progress = 0
+        self.taken = 0
         self._handle: socket | None = None
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._handle = transport.getHandle()
@@ -145,6 +149,13 @@ class Outlet:
         """
         return self._closing is None
 
+    def position(self) -> int:
+        """
+        Where in the output the next byte will be that is written: when C{taken} is more, that
+        byte is out of our hands.
+        """
+        return self.taken if self._handle is None else self.taken + self.queued
+
     # Writing
 
     def write(self, data: Buffer) -> None:
@@ -168,6 +179,7 @@ class Outlet:
             except OSError as error:
                 self._blocked(error)
                 sent = 0
+            self.taken += sent
             if sent != len(data):
                 self._enqueue((memoryview(data)[sent:],))
 
@@ -232,6 +244,7 @@ class Outlet:
             except OSError as error:
                 self._blocked(error)
                 break
+            self.taken += sent
             for piece in pieces:
                 if sent < len(piece):
                     parts[start] = memoryview(piece)[sent:]
@@ -267,7 +280,9 @@ class Outlet:
         if self._handle is None:
             if self._paused:
                 self.queued += sum(map(len, parts))
-            self._transport.write(b"".join(parts))
+            data = b"".join(parts)
+            self.taken += len(data)
+            self._transport.write(data)
             return
         if self._queue is None:
             self._queue = []

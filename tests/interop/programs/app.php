@@ -34,8 +34,15 @@ switch ($_SERVER['QUERY_STRING']) {
         flush();
         file_get_contents($_SERVER['WAIT_FOR']);
         break;
-    case 'die':
-        posix_kill(getmypid(), SIGKILL);
+    case 'finish':
+        echo "answered\n";
+        fastcgi_finish_request();
+        file_get_contents($_SERVER['WAIT_FOR']);
+        break;
+    case 'note':
+        file_put_contents($_SERVER['NOTE'], "ran\n", FILE_APPEND);
+        exec('kill -KILL ' . getmypid());
+        break;
     case 'params':
         foreach ($_SERVER as $name => $value) {
             if (is_string($value)) {
