@@ -271,6 +271,35 @@ class ManagementTests(ServerTests):
         self.assertEqual(server.records, [UnknownType(77)])
         self.assertServes(server)
 
+    def test_beforeTheClose(self) -> None:
+        """
+        What is asked in one read with a request that ends the connection is answered before it is
+        closed, and before the answer to the request.
+        """
+        questions = (GetValues((b"FCGI_MPXS_CONNS",)), Record(77, 0, b""))
+        request = (*beginning(1, keep=False), Stdin(1))
+        for records in (
+            (*questions, *request),
+            (*request, *questions),
+            (request[0], *questions, *request[1:]),
+        ):
+            server = self.serve()
+            server.sendBytes(b"".join(record.encode() for record in records))
+            values, unknown = server.records[:2]
+            self.assertEqual(values, GetValuesResult(((b"FCGI_MPXS_CONNS", b"1"),)))
+            self.assertEqual(unknown, UnknownType(77))
+            self.assertEqual(server.answer().body, b"ok")
+            self.assertTrue(server.closed)
+
+    def test_beforeTheFailure(self) -> None:
+        """
+        What was asked before the protocol was broken is answered, too.
+        """
+        server = self.serve()
+        server.sendBytes(GetValues((b"FCGI_MPXS_CONNS",)).encode() + b"\2" * 8)
+        self.assertEqual(server.records, [GetValuesResult(((b"FCGI_MPXS_CONNS", b"1"),))])
+        self.assertTrue(server.closed)
+
     def test_floodOfQuestions(self) -> None:
         """
         A peer that asks and asks, and reads nothing, is cut off.

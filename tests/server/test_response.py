@@ -4,11 +4,13 @@ What an app returns.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.web.http_headers import Headers
 
 from txfcgi import Allow, Deny, Response
-from txfcgi.errors import InvalidResponse
+from txfcgi.errors import InvalidHeader, InvalidResponse
 
 
 class TestPairs:
@@ -86,3 +88,35 @@ def test_reprs() -> None:
     assert repr(Response(204)) == "Response(204, (), b'')"
     assert repr(Allow({"USER": "secret"})) == "Allow(USER)"
     assert repr(Deny()).startswith("Deny(Response(403")
+
+
+class TestMistakes:
+    """
+    What can't be headers is named.
+    """
+
+    def test_text(self) -> None:
+        """
+        Text is told where the response is made.
+        """
+        for headers in ("text/plain", b"text/plain"):
+            with pytest.raises(InvalidResponse, match=r"mapping or pairs, not b?'text/plain'"):
+                Response(200, headers)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("headers", "message"),
+        [
+            pytest.param({"X": 5}, "header 'X' is str, bytes, or a list .* not int", id="int"),
+            pytest.param({"X": None}, "header 'X' .* not NoneType", id="none"),
+            pytest.param(5, "mapping or pairs, not int: 5", id="no-headers"),
+            pytest.param(["text/plain"], "a name and a value, not 'text/plain'", id="no-pair"),
+            pytest.param([("A", "1", "2")], "a name and a value, not .'A', '1', '2'", id="three"),
+            pytest.param([5], "a name and a value, not 5", id="number"),
+        ],
+    )
+    def test_others(self, headers: Any, message: str) -> None:
+        """
+        Whatever else is told when they are sent.
+        """
+        with pytest.raises((InvalidResponse, InvalidHeader), match=message):
+            list(Response(200, headers).pairs())

@@ -144,13 +144,22 @@ class TestFormat:
             5,
         )
 
-    @pytest.mark.parametrize(("length", "isHead"), [(4, False), (0, False), (6, False), (4, True)])
+    @pytest.mark.parametrize(("length", "isHead"), [(4, False), (0, False), (4, True)])
     def test_lengthMismatch(self, length: int, isHead: bool) -> None:
         """
         If it can't, it is a mistake that is told of before anything is sent.
         """
         with pytest.raises(ContentLengthMismatch, match=f"says 5 bytes, and the body has {length}"):
             formatHead(200, [("Content-Length", "5")], length, isHead)
+
+    def test_lengthExceeded(self) -> None:
+        """
+        A body that is longer is to be cut: what was said of the length holds.
+        """
+        assert formatHead(200, [("Content-Length", "5"), TYPE], 6) == (
+            OK + b"Content-Length: 5\r\n" + HTML + b"\r\n",
+            5,
+        )
 
     @pytest.mark.parametrize(
         "value", ["", "-1", "+5", "5 5", "5,5", "0x5", "5.0", "\u0665", "9" * 20]

@@ -213,3 +213,9 @@ class StartupFailed(CannotServe):
     """
     An app could not get ready for its first request. The message is its own.
     """
+
+
+class NotAnApp(CannotServe, TypeError):
+    """
+    What is to be served can't be called with a request.
+    """

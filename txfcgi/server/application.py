@@ -17,12 +17,12 @@ from typing import Any, Final, Literal
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import Interface, implementer
 
 from ..errors import (
     CantMultiplex,
     InvalidResponse,
     LimitExceeded,
+    LocalProtocolError,
     OutputTooLarge,
     Overloaded,
     RemoteProtocolError,
@@ -35,104 +35,20 @@ from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..wire.cgi import HeaderLines, Text, formatHead
 from ..wire.framing import FULL
 from ..wire.records import ProtocolStatus, Role, Stream
+from .apps import App as App
+from .apps import IStartsAndStops as IStartsAndStops
+from .apps import checkApp, nameOf, placeOf
+from .apps import roles as roles
 from .channel import Channel
+from .output import CGIOutput
 from .request import Request
 from .response import Allow, Deny, Response
-from .roles import FilterRequest
-
-# A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
-# coroutine of one of them.
-App = Callable[[Any], Any]
-
-
-class IStartsAndStops(Interface):
-    """
-    An app that has to do something before its first request, and after its last one. C{twistd},
-    L{serve<txfcgi.serve>} and the test kit call both; a program that listens by itself does so too.
-    """
-
-    def startup() -> object:
-        """
-        Get ready. Nothing is accepted before this has ended; where it fails, the start fails.
-
-        @return: Anything, or a Deferred or coroutine that ends when the app is ready.
-        """
-
-    def shutdown() -> object:
-        """
-        Let go of everything. No request is running any more, and none will come.
-
-        @return: Anything, or a Deferred or coroutine that ends when that is done.
-        """
-
-
-def roles(
-    *, responder: App | None = None, authorizer: App | None = None, filter: App | None = None
-) -> App:
-    """
-    One app out of one for each role, which starts and stops those that do
-    (L{IStartsAndStops}). A role that has none is refused with UNKNOWN_ROLE.
-    """
-    apps = {
-        Role.RESPONDER: responder,
-        Role.AUTHORIZER: authorizer,
-        Role.FILTER: filter,
-    }
-    return _Roles({role: app for role, app in apps.items() if app is not None})
-
-
-@implementer(IStartsAndStops)
-class _Roles:
-    """
-    An app for each role.
-    """
-
-    def __init__(self, apps: dict[Role, App]) -> None:
-        self._apps = apps
-        named = ", ".join(f"{role.name.lower()}={nameOf(app)}" for role, app in apps.items())
-        self.__qualname__ = f"roles({named})"
-
-    def __call__(self, request: Request) -> object:
-        app = self._apps.get(request.role)
-        if app is None:
-            raise UnknownRole(f"the app is no {request.role.name.capitalize()}")
-        return app(request)
-
-    async def startup(self) -> None:
-        """
-        Let each app get ready, in turn.
-        """
-        for app in self._starting():
-            await _awaited(app.startup())
-
-    async def shutdown(self) -> None:
-        """
-        Let each app let go of everything; those that began first come last.
-        """
-        for app in reversed(self._starting()):
-            await _awaited(app.shutdown())
-
-    def _starting(self) -> list[IStartsAndStops]:
-        # An app that has several roles is there once.
-        apps: dict[int, Any] = {id(app): app for app in self._apps.values()}
-        return [app for app in apps.values() if IStartsAndStops.providedBy(app)]
-
-
-def nameOf(app: App) -> str:
-    """
-    What an app is called in messages.
-    """
-    return getattr(app, "__qualname__", None) or repr(app)
-
 
 Overload = Literal["http", "protocol"]
 
 # What an app ends with when it is told that its request is over. asyncio has a CancelledError of
 # its own, which is no Exception. What was too much output was said already, when it was written.
 _QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
-
-# The most characters of a method and a URI that are logged.
-_TARGET: Final = 1000
 
 
 class Application:
@@ -149,8 +65,9 @@ class Application:
         """
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
             FCGI_OVERLOADED.
+        @raise NotAnApp: If it can't be called with a request.
         """
-        self.app = app
+        self.app = checkApp(app)
         self.overload = overload
         self.name = nameOf(app)
         self.lines = HeaderLines(REMEMBERED)
@@ -183,8 +100,7 @@ class Application:
         elif isinstance(result, Deferred):
             self._wait(request, result, self._outcome)
         elif result is None or (isinstance(result, int) and not isinstance(result, bool)):
-            request.openOutput().finish()
-            self._end(request, result or 0)
+            self._finish(request, result)
         elif isinstance(result, Allow):
             self._allow(request, result)
         elif isinstance(result, Deny):
@@ -196,6 +112,23 @@ class Application:
                 f"{self.name} returned {type(result).__name__}: an app returns a Response, None, "
                 "an int, Allow or Deny, or a Deferred or coroutine of one"
             )
+
+    def _finish(self, request: Request, result: int | None) -> None:
+        """
+        The app wrote its answer by itself.
+        """
+        output = request.openOutput()
+        if output.untouched:
+            hint = (
+                f"; an int is an exit status, and what a browser gets is a Response({result})"
+                if result
+                else ""
+            )
+            raise InvalidResponse(
+                f"{self.name} returned {result} and wrote nothing to stdout{hint}"
+            )
+        output.finish()
+        self._end(request, result or 0)
 
     def _step(self, request: Request, coroutine: CoroutineType[Any, Any, Any]) -> None:
         """
@@ -268,6 +201,9 @@ class Application:
         """
         Send a response: at once, and in one piece, if it is small and whole.
         """
+        mistake = request.mistake()
+        if mistake is not None:
+            raise mistake
         output = request.output
         if output is not None and not output.untouched:
             raise InvalidResponse(
@@ -281,6 +217,9 @@ class Application:
             isHead,
             self.lines,
         )
+        if declared is not None and type(body) is bytes and len(body) > declared:
+            request.warnOfExcess()
+            body = body[:declared]
         suppressed = isHead or code == 204 or code == 304
         if suppressed:
             releaseBody(body)
@@ -296,26 +235,40 @@ class Application:
                 parts.append(wire.end(requestID))
                 channel.outlet.writeSequence(parts)
             self.answered(request)
+        elif request.mayWrite():
+            self._stream(request, head, declared, suppressed, body)
         else:
-            sending = self._stream(request, head, declared, suppressed, body)
-            self._wait(request, Deferred.fromCoroutine(sending))
+            waiting = self._afterInput(request, head, declared, suppressed, body)
+            self._wait(request, Deferred.fromCoroutine(waiting))
 
-    async def _stream(
+    async def _afterInput(
         self, request: Request, head: bytes, declared: int | None, suppressed: bool, body: Body
     ) -> None:
         """
-        Send a response that is large, or not all there yet.
+        Send a response when all of a Filter's stdin was taken, not before (section 6.4).
         """
-        if isinstance(request, FilterRequest):
-            # Its output must not start before all of its stdin was taken (section 6.4).
-            request.stdin.discard()
-            try:
-                await request.stdin.read()
-            except BaseException:
-                releaseBody(body)
-                raise
+        request.stdin.discard()
+        try:
+            await request.stdin.read()
+        except BaseException:
+            releaseBody(body)
+            raise
+        self._stream(request, head, declared, suppressed, body)
+
+    def _stream(
+        self, request: Request, head: bytes, declared: int | None, suppressed: bool, body: Body
+    ) -> None:
+        """
+        Send a response that is large, or not all there yet. Its head waits for the first piece of
+        the body, as what fails before that can still be told. It leaves without one when the body
+        gives way to the reactor, which may be for long.
+        """
         output = request.openOutput()
-        output.begin(head, declared, suppressed)
+        output.hold(head, declared, suppressed)
+        self._wait(request, Deferred.fromCoroutine(self._sendBody(request, output, body)))
+        output.release()
+
+    async def _sendBody(self, request: Request, output: CGIOutput, body: Body) -> None:
         await sendBody(body, output.stream)
         output.finish()
         self._end(request, 0)
@@ -347,6 +300,11 @@ class Application:
                 )
             return
         self._report(failure, request)
+        if not request.headSent and not isinstance(error, (Overloaded, UnknownRole)):
+            mistake = request.mistake()
+            if mistake is not None and mistake is not error:
+                self._report(Failure(mistake), request)
+                error = mistake
         pending = request.giveUp()
         headSent = request.headSent
         channel = request.channel
@@ -426,12 +384,7 @@ class Application:
 
     def _report(self, failure: Failure, request: Request) -> None:
         error = failure.value
-        try:
-            # As repr() writes it, it forges no line of a log, and every log can take it.
-            target = f"{request.method} {request.uri}"[:_TARGET]
-            target = repr(target)[1:-1]
-        except TxFCGIError:
-            target = "params that can't be read"
+        target = request.target
         if isinstance(error, (Overloaded, UnknownRole)):
             self.log.info(
                 "{app} did not take {request} ({target}): {error}",
@@ -449,21 +402,21 @@ class Application:
                 error=error,
             )
         else:
+            # Of a mistake in what the app gave us, the traceback shows no line of the app.
+            place = placeOf(self.app) if isinstance(error, LocalProtocolError) else ""
             self.log.failure(
-                "{app} failed on {request} ({target}): {error}",
+                "{app} failed on {request} ({target}): {error}{place}",
                 failure,
                 app=self.name,
+                place=f" (in {place})" if place else "",
                 request=request,
                 target=target,
                 error=error,
             )
 
 
-async def _awaited(result: object) -> object:
-    """
-    A result, which may have to be waited for.
-    """
-    return await result if isinstance(result, Awaitable) else result
+async def _awaited(awaitable: Awaitable[object]) -> object:
+    return await awaitable
 
 
 def _continued(

@@ -22,9 +22,9 @@ class CGIOutput:
     What an app writes, checked on its way out.
 
     The head is held until it is whole, so that it leaves in one record and can still be replaced
-    by an error page. The body is dropped where there must be none (HEAD, 204, 304), and has the
-    length that the head declares, or the request fails. An Authorizer's yes is held until the app
-    has ended well, and has no body.
+    by an error page. The body is dropped where there must be none (HEAD, 204, 304), cut at the
+    length that the head declares, and the request fails if it is shorter. An Authorizer's yes is
+    held until the app has ended well, and has no body.
 
     @ivar stream: Where the app writes.
     @ivar headSent: Whether the head is out, and the answer can't be another any more.
@@ -33,6 +33,7 @@ class CGIOutput:
     __slots__ = (
         "_channel",
         "_error",
+        "_head",
         "_reader",
         "_remaining",
         "_request",
@@ -50,6 +51,7 @@ class CGIOutput:
         self._remaining: int | None = None
         self._suppressed = False
         self._yes: bytes | None = None
+        self._head: bytes | None = None
         self.headSent = False
         self.stream = OutputStream(
             channel.outlet, self._write, request.fail, channel.limits.outputBytes
@@ -60,19 +62,27 @@ class CGIOutput:
         """
         Whether the app wrote nothing at all.
         """
-        return not (self.headSent or self._reader.held or self._yes or self._error)
+        return not (self.headSent or self._reader.held or self._yes or self._head or self._error)
 
-    def begin(self, head: bytes, declared: int | None, suppressed: bool) -> None:
+    def hold(self, head: bytes, declared: int | None, suppressed: bool) -> None:
         """
-        Send a head that was formatted already.
+        Keep a head that was formatted already until the first piece of its body, or L{release}.
 
         @param declared: The length that it declares, if it does.
         @param suppressed: Whether the body must not be sent.
         """
-        self.headSent = True
+        self._head = head
         self._remaining = declared
         self._suppressed = suppressed
-        self._send(head)
+
+    def release(self) -> None:
+        """
+        Send the head that is held, if one is still.
+        """
+        head, self._head = self._head, None
+        if head is not None and not self._request.ended:
+            self.headSent = True
+            self._send(head)
 
     def finish(self) -> None:
         """
@@ -82,21 +92,20 @@ class CGIOutput:
         """
         if self._error is not None:
             raise self._error
-        if self._yes is not None:
-            self.begin(self._yes, None, True)
-        if not self.headSent:
-            raise InvalidResponse(
-                "what the app wrote to stdout has no response head: headers, and a blank line"
-                if self._reader.held
-                else "the app returned None and wrote nothing to stdout"
-            )
         if self._remaining and not self._suppressed:
             raise ContentLengthMismatch(
                 f"the body ended {self._remaining} bytes before its Content-Length"
             )
+        if self._yes is not None:
+            self.hold(self._yes, None, True)
+        self.release()
+        if not self.headSent:
+            raise InvalidResponse(
+                "what the app wrote to stdout has no response head: headers, and a blank line"
+            )
 
     def _write(self, data: Buffer) -> None:
-        if self.headSent:
+        if self.headSent or self._head is not None:
             self._writeBody(data)
             return
         if self._error is not None:
@@ -123,30 +132,49 @@ class CGIOutput:
             self._yes = head.encode()
             return
         suppressed = not bodyAllowed(head.code) or self._request.isHead()
-        self.begin(head.encode(), head.contentLength, suppressed)
+        self.hold(head.encode(), head.contentLength, suppressed)
         if self._reader.rest:
             self._writeBody(self._reader.rest)
+        self.release()
 
     def _check(self, head: ResponseHead) -> None:
+        mistake = self._request.mistake()
+        if mistake is not None:
+            raise mistake
         if head.code < 200:
             raise InvalidResponse(f"{head.code} is not the status of a final response")
         if self._request.role is Role.AUTHORIZER and head.code == 200 and not head.explicit:
             raise InvalidResponse("an Authorizer that says yes says it: Status: 200")
 
     def _writeBody(self, data: Buffer) -> None:
-        if self._remaining is not None and not self._suppressed:
+        if self._suppressed:
+            return
+        if self._remaining is not None:
+            if len(data) > self._remaining:
+                data = self._cut(data)
             self._remaining -= len(data)
-            if self._remaining < 0:
-                self._error = self._error or ContentLengthMismatch(
-                    f"the body is longer than its Content-Length, by {-self._remaining} bytes "
-                    "or more"
-                )
-                raise self._error
-        if not self._suppressed:
+        if not data:
+            return
+        head, self._head = self._head, None
+        if head is None:
             self._send(data)
+        else:
+            self.headSent = True
+            self._send(head, data)
 
-    def _send(self, data: Buffer) -> None:
-        channel = self._channel
-        channel.outlet.writeSequence(
-            channel.wire.send(self._request.requestID, Stream.STDOUT, data)
-        )
+    def _cut(self, data: Buffer) -> Buffer:
+        """
+        Take from what is written only what belongs to the body.
+        """
+        if not self.stream.enough:
+            self.stream.enough = True
+            self._request.warnOfExcess()
+        return memoryview(data)[: self._remaining]
+
+    def _send(self, *pieces: Buffer) -> None:
+        channel, requestID = self._channel, self._request.requestID
+        send = channel.wire.send
+        parts = send(requestID, Stream.STDOUT, pieces[0])
+        for piece in pieces[1:]:
+            parts += send(requestID, Stream.STDOUT, piece)
+        channel.outlet.writeSequence(parts)

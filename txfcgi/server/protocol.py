@@ -117,14 +117,14 @@ class ServerProtocol(Protocol):
             return
         try:
             arrived = self.wire.receive(data)
+            if self.wire.replies and not self._reply():
+                return
             if len(arrived) > 2:
                 self.outlet.cork()
                 self._deliver(arrived)
                 self.outlet.uncork()
             else:
                 self._deliver(arrived)
-            if self.wire.replies:
-                self._reply()
         except Exception:
             self.log.failure("txfcgi failed on {peer}; the connection is cut", peer=self.peer)
             self.tcp.abortConnection()
@@ -249,14 +249,19 @@ class ServerProtocol(Protocol):
         for request in requests.values():
             self.application.abort(request, error)
 
-    def _reply(self) -> None:
+    def _reply(self) -> bool:
         """
-        Send what the protocol itself answers; a peer that asks on and never reads is cut off.
+        Send what the protocol itself answers, before any answer of an app, behind which the
+        connection may be closed. A peer that asks on and never reads is cut off.
+
+        @return: Whether the connection goes on.
         """
         self.outlet.write(self.wire.takeReplies())
         if self.outlet.queued > self.limits.outputBytes:
             self.log.warn("{peer} reads none of its answers; the connection is cut", peer=self.peer)
             self.tcp.abortConnection()
+            return False
+        return True
 
     # For the requests
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.web.http_headers import Headers as HTTPHeaders
 
-from ..errors import InvalidResponse
+from ..errors import InvalidHeader, InvalidResponse
 from ..streams.bodies import Body
 from ..wire.cgi import Text
 
@@ -36,6 +36,12 @@ class Response:
     __slots__ = ("body", "code", "headers")
 
     def __init__(self, code: int | None = 200, headers: Headers = (), body: Body = b"") -> None:
+        kind: type = type(headers)
+        if kind is str or kind is bytes:
+            raise InvalidResponse(
+                f"the headers are a mapping or pairs, not {headers!r:.80}: write "
+                'Response(200, {"Content-Type": "text/plain"}, b"...")'
+            )
         self.code = code
         self.headers = headers
         self.body = body
@@ -79,7 +85,11 @@ class Response:
             return items
         if isinstance(headers, HTTPHeaders):
             return _expand(headers.getAllRawHeaders())
-        return [(name, value) for name, value in headers]
+        if not isinstance(headers, Iterable):
+            raise InvalidResponse(
+                f"the headers are a mapping or pairs, not {type(headers).__name__}: {headers!r:.80}"
+            )
+        return [_checkedPair(pair) for pair in headers]
 
 
 def _expand(items: Iterable[tuple[Text, Text | Iterable[Text]]]) -> list[tuple[Text, Text]]:
@@ -90,9 +100,23 @@ def _expand(items: Iterable[tuple[Text, Text | Iterable[Text]]]) -> list[tuple[T
     for name, value in items:
         if isinstance(value, (str, bytes)):
             pairs.append((name, value))
-        else:
+        elif isinstance(value, Iterable):
             pairs.extend((name, each) for each in value)
+        else:
+            raise InvalidHeader(
+                f"the value of the header {name!r:.80} is str, bytes, or a list of them, not "
+                f"{type(value).__name__}"
+            )
     return pairs
+
+
+def _checkedPair(pair: object) -> tuple[Text, Text]:
+    """
+    @raise InvalidHeader: If it is none.
+    """
+    if isinstance(pair, (tuple, list)) and len(pair) == 2:
+        return pair[0], pair[1]
+    raise InvalidHeader(f"a header is a name and a value, not {pair!r:.80}")
 
 
 class Allow:

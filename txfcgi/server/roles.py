@@ -4,8 +4,8 @@ The three roles of a request (FastCGI 1.0, section 6), and what each has of its 
 
 from __future__ import annotations
 
+from ..errors import MalformedValue, TxFCGIError
 from ..streams import InputStream
-from ..wire.cgi import readContentLength
 from ..wire.params import Params
 from ..wire.records import Role, Stream
 from .channel import Channel
@@ -20,6 +20,19 @@ class ResponderRequest(Request):
     __slots__ = ()
 
     role = Role.RESPONDER
+
+    def mistake(self) -> TxFCGIError | None:
+        """
+        What is wrong with what the web server sent. Where a body is still to come that nobody
+        looked at, its length belongs to that.
+        """
+        mistake = super().mistake()
+        if mistake is None and self._stdin is None and not self._inputEnded:
+            try:
+                self.number("CONTENT_LENGTH")
+            except MalformedValue as error:
+                return error.with_traceback(None)
+        return mistake
 
     def receive(self, stream: Stream, data: bytes) -> None:
         """
@@ -99,7 +112,7 @@ class FilterRequest(ResponderRequest):
 
         @raise MalformedValue: If it is no number.
         """
-        return self._number("FCGI_DATA_LENGTH")
+        return self.number("FCGI_DATA_LENGTH")
 
     @property
     def dataLastModified(self) -> int | None:
@@ -109,16 +122,13 @@ class FilterRequest(ResponderRequest):
 
         @raise MalformedValue: If it is no number.
         """
-        return self._number("FCGI_DATA_LAST_MOD")
+        return self.number("FCGI_DATA_LAST_MOD")
 
     def mayWrite(self) -> bool:
         """
         Whether all of stdin is there.
         """
         return self._inputEnded or self.stdin.complete
-
-    def _number(self, name: str) -> int | None:
-        return readContentLength(self.params.getBytes(name), name)
 
     def opened(self, stream: Stream) -> InputStream | None:
         """

@@ -6,12 +6,21 @@ L{Request<txfcgi.server.request.Request>}.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
-from ..errors import BodyTooLarge, RemoteProtocolError, RequestAborted, StreamClosed
+from ..errors import (
+    BodyTooLarge,
+    MalformedParams,
+    MalformedValue,
+    ParamsTooLarge,
+    RequestAborted,
+    StreamClosed,
+    TxFCGIError,
+)
+from ..masking import masked
 from ..streams import InputStream, OutputStream
 from ..wire.cgi import readContentLength
 from ..wire.params import Params
@@ -21,6 +30,13 @@ from .output import CGIOutput
 
 if TYPE_CHECKING:
     from .request import Request
+
+
+# The most characters of a method and a URI that are logged.
+_TARGET: Final = 1000
+
+# Errors of a body that fail its request, whether or not the app reads it.
+_REFUSED: Final = (BodyTooLarge, MalformedParams, MalformedValue, ParamsTooLarge)
 
 
 class ServedRequest:
@@ -44,6 +60,7 @@ class ServedRequest:
         "_stdin",
         "_touched",
         "_waiters",
+        "_wrongLength",
         "channel",
         "ended",
         "keepConnection",
@@ -79,8 +96,21 @@ class ServedRequest:
         self._waiters: list[Deferred[None]] | None = None
         self._stdin: InputStream | None = None
         self._stderr: OutputStream | None = None
+        self._wrongLength: MalformedValue | None = None
 
     # Input
+
+    def mistake(self) -> TxFCGIError | None:
+        """
+        What is wrong with what the web server sent, so that no answer but a refusal may leave,
+        whatever the app makes of it. That costs nothing where the app has looked at the params.
+        """
+        if not self.params.checked:
+            try:
+                self.params.check()
+            except (MalformedParams, ParamsTooLarge) as error:
+                return error.with_traceback(None)
+        return self._wrongLength
 
     def receive(self, stream: Stream, data: bytes) -> None:
         """
@@ -114,8 +144,16 @@ class ServedRequest:
         """
         for stream in self.inputStreams():
             stream.flush()
-            if isinstance(stream.error, BodyTooLarge) and not self.ended:
+            if isinstance(stream.error, _REFUSED) and not self.ended:
                 self.fail(stream.error)
+
+    def number(self, name: str) -> int | None:
+        """
+        A param that is a number, if it is there and says anything.
+
+        @raise MalformedValue: If it is no number.
+        """
+        return readContentLength(self.params.getBytes(name), name)
 
     def openInput(self, lengthParam: str) -> InputStream:
         """
@@ -126,8 +164,10 @@ class ServedRequest:
         error: Exception | None = None
         length: int | None = None
         try:
-            length = readContentLength(self.params.getBytes(lengthParam), lengthParam)
-        except RemoteProtocolError as mistake:
+            length = self.number(lengthParam)
+        except MalformedValue as mistake:
+            error = self._wrongLength = mistake.with_traceback(None)
+        except (MalformedParams, ParamsTooLarge) as mistake:
             error = mistake
         stream = InputStream(
             self.channel,
@@ -143,6 +183,19 @@ class ServedRequest:
         return stream
 
     # Output
+
+    @property
+    def target(self) -> str:
+        """
+        The method and the URI, as they may be logged.
+        """
+        try:
+            request = cast("Request", self)
+            method, uri = request.method, request.uri
+        except TxFCGIError:
+            return "params that can't be read"
+        # As repr() writes it, it forges no line of a log, and every log can take it.
+        return repr(f"{method} {masked('REQUEST_URI', uri)}"[:_TARGET])[1:-1]
 
     @property
     def headSent(self) -> bool:
@@ -188,6 +241,17 @@ class ServedRequest:
             if self.ended:
                 self._stderr.fail(self._reason())
         return self._stderr
+
+    def warnOfExcess(self) -> None:
+        """
+        Log that a body is cut, for it is longer than its head declares.
+        """
+        self.log.warn(
+            "{request} ({target}): the body is longer than the Content-Length that the app "
+            "declared, and is cut there",
+            request=self,
+            target=self.target,
+        )
 
     def _writeError(self, data: bytes | memoryview) -> None:
         channel = self.channel

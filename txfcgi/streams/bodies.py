@@ -87,6 +87,8 @@ async def _sendAsync(body: AsyncIterable[bytes], output: OutputStream) -> None:
     try:
         async for chunk in iterator:
             output.write(chunk)
+            if output.enough:
+                break
             if output.full:
                 await output.drain()
     finally:

@@ -26,6 +26,8 @@ class OutputStream:
     Bytes to be sent. What is written goes out at once, as far as the peer takes it.
 
     A writer that has much to say waits with L{drain}, or registers a producer.
+
+    @ivar enough: Whether all was written that may be: whatever follows is dropped.
     """
 
     __slots__ = (
@@ -41,6 +43,7 @@ class OutputStream:
         "_unsent",
         "_waiters",
         "_wrote",
+        "enough",
     )
 
     log: ClassVar[Logger] = Logger()
@@ -70,6 +73,7 @@ class OutputStream:
         self._wrote = 0
         self._turn = 0  # what was written when others had their turn last
         self._waiters: list[Deferred[None]] = []
+        self.enough = False
 
     @property
     def full(self) -> bool:

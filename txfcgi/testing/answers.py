@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..errors import InvalidResponse
+from ..errors import ContentLengthMismatch, InvalidResponse
 from ..server.response import Response
 from ..wire.cgi import formatHead
 from ..wire.records import ProtocolStatus
@@ -76,7 +76,11 @@ def asAnswer(answer: CanAnswer) -> Answer:
         answer = Response(200, _PLAIN, body)
     if not isinstance(answer, Response) or not isinstance(answer.body, bytes):
         raise InvalidResponse(f"a canned answer has a body of bytes, not {answer!r:.80}")
-    head, _ = formatHead(answer.code, answer.pairs(), len(answer.body))
+    head, declared = formatHead(answer.code, answer.pairs(), len(answer.body))
+    if declared is not None and declared < len(answer.body):
+        raise ContentLengthMismatch(
+            f"Content-Length says {declared} bytes, and the body has {len(answer.body)}"
+        )
     return Answer(stdout=head + answer.body)
 
 

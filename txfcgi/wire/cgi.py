@@ -141,10 +141,11 @@ def formatHead(
     @param isHead: Whether this answers a HEAD request, whose head speaks of a body that is not
         sent: an empty body then says nothing of the length.
     @param lines: What the caller remembers of the headers that it has sent.
-    @return: The head, and the length that it declares, or L{None} if it declares none.
+    @return: The head, and the length that it declares, or L{None} if it declares none. The body may
+        be longer, and is to be cut then.
     @raise InvalidHeader: If a name or a value may not be sent.
     @raise InvalidResponse: If the code is no status of a final response.
-    @raise ContentLengthMismatch: If the Content-Length given is not the length of the body.
+    @raise ContentLengthMismatch: If the Content-Length given is more than the length of the body.
     """
     try:
         head = [_STATUS_LINES[code]]  # type: ignore[index]
@@ -182,7 +183,7 @@ def formatHead(
         if length or (length == 0 and not isHead):
             declared = length
             head.append(b"Content-Length: %d\r\n" % length)
-    elif length is not None and declared != length and not (isHead and not length):
+    elif length is not None and declared > length and not (isHead and not length):
         raise ContentLengthMismatch(
             f"Content-Length says {declared} bytes, and the body has {length}"
         )

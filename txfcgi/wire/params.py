@@ -37,6 +37,9 @@ class Params(Mapping[str, str]):
 
     __slots__ = ("_looks", "_table")
 
+    #: Whether someone has looked already, and all of them can be read.
+    checked: bool
+
     def __init__(self) -> None:
         self._looks = 0
         self._table: dict[str, str] | None = None
@@ -70,6 +73,13 @@ class Params(Mapping[str, str]):
         All of them, as text.
         """
         raise NotImplementedError
+
+    def check(self) -> None:
+        """
+        See whether they can be read, as a look does.
+        """
+        if not self.checked:
+            self.find(b"")
 
     # What everyone does with them
 
@@ -167,7 +177,7 @@ class NameValueParams(Params):
     3.4).
     """
 
-    __slots__ = ("_block", "_limit")
+    __slots__ = ("_block", "_limit", "checked")
 
     def __init__(self, block: bytes, limit: int = 1_000) -> None:
         """
@@ -178,6 +188,7 @@ class NameValueParams(Params):
         self._table = None
         self._block = block
         self._limit = limit
+        self.checked = False
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
@@ -195,7 +206,9 @@ class NameValueParams(Params):
         """
         if len(self._block) > 2 * self._limit:
             self._count()
-        return findValue(self._block, name)
+        value = findValue(self._block, name)
+        self.checked = True
+        return value
 
     def mayHold(self, pair: bytes) -> bool:
         """
@@ -209,7 +222,9 @@ class NameValueParams(Params):
         """
         if len(self._block) > 2 * self._limit:
             self._count()
-        return decodeTexts(self._block)
+        table = decodeTexts(self._block)
+        self.checked = True
+        return table
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, NameValueParams) and self._block == other._block:
@@ -234,6 +249,8 @@ class SCGIParams(Params):
     """
 
     __slots__ = ("_block", "_values", "contentLength")
+
+    checked = True  # or there would be none
 
     def __init__(self, block: bytes, limit: int = 1_000, lenient: bool = False) -> None:
         """
