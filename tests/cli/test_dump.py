@@ -229,7 +229,7 @@ class FileTests(CommandCase):
             done = await self.command("dump", *words)
             self.assertEqual((done.status, "it takes a file, or" in done.err), (2, True))
         done = await self.command("dump", "--listen", "nonsense:1", "--connect", "x:1")
-        self.assertEqual((done.status, "is no endpoint" in done.err), (1, True))
+        self.assertEqual((done.status, "is not a valid endpoint" in done.err), (1, True))
 
 
 class PassingTests(DumpCase):

@@ -145,8 +145,8 @@ class ProgramTests(FolderTests):
         """
         Start a program in this test's folder.
 
-        @param words: Its command line. C{python} is this one, and other names are looked for beside
-            it.
+        @param words: Its command line. C{python} is this one, C{systemd-socket-activate} the
+            system's, and other names are looked for beside Python.
         @param env: What to add to the environment.
         """
         command = sys.executable if words[0] == "python" else which(words[0])
@@ -204,6 +204,11 @@ def which(name: str) -> str:
     """
     Find a command that is installed beside this Python.
     """
+    if name == "systemd-socket-activate":
+        found = shutil.which(name)
+        if found is None:
+            raise AssertionError(f"there is no {name}: apt-get install systemd")
+        return found
     found = shutil.which(name, path=os.path.dirname(sys.executable))
     if found is None:
         raise AssertionError(f"there is no {name} beside {sys.executable}: pip install -e .")

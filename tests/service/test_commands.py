@@ -315,7 +315,7 @@ class TwistdTests(TwistTests):
             (["--app", "sample", "--port", unix], "does not name an app"),
             (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "there is no such"),
             (["--app", "sample.hello", "--port", f"unix:{missing}/a"], "no does not exist"),
-            (["--app", "sample.hello", "--port", "nonsense"], "'nonsense' is no endpoint"),
+            (["--app", "sample.hello", "--port", "nonsense"], "'nonsense' is not a valid endpoint"),
             (["--app", "sample.hello", "--port", "tcp:99999:interface=127.0.0.1"], "0-65535"),
             (["--app", "sample.hello", "--port", "tcp:9000"], "is open to other machines"),
             (["--app", "sample.hello", "--port", unix, "--allow-from", "me"], "'me' is neither"),

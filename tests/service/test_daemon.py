@@ -63,7 +63,7 @@ class DaemonTests(ProgramTests):
         """
         program = self.daemon("--port", "carrier:pigeon")
         self.assertEqual(program.end(), 1)
-        self.assertIn("twistd fcgi: --port 'carrier:pigeon' is no endpoint", program.said)
+        self.assertIn("twistd fcgi: --port 'carrier:pigeon' is not a valid endpoint", program.said)
         self.assertNotIn("Traceback", program.said)
         self.assertFalse(os.path.exists(self.path("twistd.log")))
 

@@ -10,6 +10,8 @@ import pwd
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from typing import Any
 
@@ -19,85 +21,18 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor
-from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from txfcgi.service.description import Description
 from txfcgi.service.errors import BadEndpoint, CannotListen
 from txfcgi.service.listen import (
-    Description,
     InheritedSocketEndpoint,
     UNIXSocketEndpoint,
     endpointFromText,
     explainListenFailure,
 )
 from txfcgi.service.sockets import BACKLOG, UNIXListener
-
-
-class DescriptionTests(SynchronousTestCase):
-    """
-    Tests of L{Description}.
-    """
-
-    def test_parts(self) -> None:
-        """
-        Colons separate arguments, the first equals sign of one gives it a name, a backslash takes
-        the meaning of the character after it, as for Twisted.
-        """
-        for text in (
-            "tcp:9000",
-            "tcp:9000:interface=127.0.0.1",
-            "tcp6:9000:interface=\\:\\:1",
-            "unix:/run/a b.sock:mode=600",
-            r"unix:/run/a\:b\=c\\d.sock",
-            "ssl:443:privateKey=a=b:certKey=",
-            "haproxy:tcp:9000",
-        ):
-            args, kwargs = endpoints._parse(text)
-            found = Description.fromText(text)
-            self.assertEqual([found.kind, *found.args], args)
-            self.assertEqual(found.kwargs, kwargs)
-            self.assertEqual(found.text, text)
-
-    def test_noKind(self) -> None:
-        """
-        What begins with no word is refused, and what may have been meant is suggested.
-        """
-        for text, meant in (
-            ("9000", "did you mean tcp:9000:interface=127.0.0.1?"),
-            ("/run/app.sock", "did you mean unix:/run/app.sock?"),
-            ("./app.sock", "did you mean unix:./app.sock?"),
-            ("@app", "did you mean unix:@app?"),
-            ("127.0.0.1:9000", "did you mean tcp:9000:interface=127.0.0.1?"),
-            ("", "it takes one such as unix:/run/app.sock"),
-            ("interface=127.0.0.1", "it takes one such as unix:/run/app.sock"),
-        ):
-            error = self.assertRaises(BadEndpoint, Description.fromText, text)
-            self.assertIn(f"{text!r} is no endpoint; {meant}", str(error))
-
-    def test_public(self) -> None:
-        """
-        Of Twisted's own kinds it is known what they bind to.
-        """
-        for text in (
-            "tcp:9000",
-            "tcp:9000:interface=",
-            "tcp:9000:0.0.0.0",
-            "tcp:9000:interface=192.0.2.7",
-            "TCP:9000",
-            "tcp6:9000",
-            "tcp6:9000:50:\\:\\:",
-        ):
-            self.assertTrue(Description.fromText(text).isPublic(), text)
-        for text in (
-            "tcp:9000:interface=127.0.0.1",
-            "tcp:9000:127.0.0.1",
-            "tcp:9000:interface=localhost",
-            "tcp6:9000:interface=\\:\\:1",
-            "unix:/run/app.sock",
-            "fcgi:fd=0",
-        ):
-            self.assertFalse(Description.fromText(text).isPublic(), text)
 
 
 class EndpointFromTextTests(SynchronousTestCase):
@@ -222,15 +157,48 @@ class EndpointFromTextTests(SynchronousTestCase):
         """
         What systemd passes on is adopted here too, as Twisted would change its permissions.
         """
-        parser = endpoints._SystemdParser
-        self.patch(parser, "_sddaemon", ListenFDs([3, 4], ("app", "other")))
+        passed = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "app:other"}
+        self.patch(os, "environ", passed)
         self.assertEqual(self.endpoint("systemd:domain=UNIX:index=1").fd, 4)
         self.assertEqual(self.endpoint("systemd:domain=INET:name=app").fd, 3)
-        self.assertIn(
-            "no such socket was passed to this process", self.mistake("systemd:domain=UNIX:index=2")
+        self.assertEqual(self.endpoint("systemd:name=other").fd, 4)
+        for text, said in (
+            ("systemd:index=2", "no such socket was passed to this process by systemd: app, other"),
+            ("systemd:domain=UNIX:name=no", "by systemd: app, other"),
+            ("systemd:domain=UNIX", "it takes one of index= and name="),
+            ("systemd:index=0:name=app", "it takes one of index= and name="),
+        ):
+            self.assertIn(said, self.mistake(text))
+
+    def test_systemdWithoutNames(self) -> None:
+        """
+        C{systemd-socket-activate} gives no names unless it is told to. They are taken by index.
+        """
+        self.patch(os, "environ", {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"})
+        self.assertEqual(self.endpoint("systemd:index=1").fd, 4)
+        self.assertIn("by systemd: index 0, index 1", self.mistake("systemd:name=app"))
+
+    def test_systemdOfOthers(self) -> None:
+        """
+        What was passed to another process is not there.
+        """
+        self.patch(os, "environ", {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "app"})
+        self.assertIn("by systemd: none was", self.mistake("systemd:index=0"))
+
+    def test_withoutTLS(self) -> None:
+        """
+        TLS without pyOpenSSL is told how it is had.
+        """
+        program = (
+            "import sys; sys.modules['OpenSSL'] = None\n"
+            "from txfcgi.service.listen import endpointFromText\n"
+            "endpointFromText(None, 'ssl:443')"
         )
+        done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE)
         self.assertIn(
-            "no such socket was passed to this process", self.mistake("systemd:domain=UNIX:name=no")
+            b"BadEndpoint: 'ssl:443' is not a valid endpoint: TLS takes pyOpenSSL, which is not "
+            b"installed: pip install txfcgi[tls]\n",
+            done.stderr,
         )
 
     def test_mistakes(self) -> None:
@@ -248,11 +216,14 @@ class EndpointFromTextTests(SynchronousTestCase):
             ("unix:/a:group=no one", "there is no group 'no one'"),
             ("unix:/a:color=red", "got an unexpected keyword argument 'color'"),
             ("fcgi:fd=zero", "fd=zero: a number belongs here"),
-            ("tcp:http", "'tcp:http' is no endpoint: invalid literal for int()"),
+            ("tcp:http", "'tcp:http' is not a valid endpoint: 'http' is not a number"),
+            ("tcp:1:backlog=many", "'many' is not a number"),
             ("tcp", "missing 1 required positional argument: 'port'"),
             ("tcp:1:color=red", "got an unexpected keyword argument 'color'"),
             ("carrier:pigeon", "Unknown endpoint type: 'carrier'; it takes one such as"),
             ("localhost:9000", "did you mean tcp:9000:interface=localhost?"),
+            ("example.com:9000", "did you mean tcp:9000:interface=example.com?"),
+            ("http:1", "Unknown endpoint type: 'http'; it takes one such as unix:"),
         ):
             self.assertIn(said, self.mistake(text), text)
 

@@ -123,17 +123,46 @@ class OptionsTests(CommandLineTests):
             [text for text, _ in options["endpoints"]],
             [f"unix:{self.socketPath}", "tcp:9000:interface=127.0.0.1", "fcgi:fd=0"],
         )
-        self.assertIn("--port '9000' is no endpoint", self.mistake("--port", "9000"))
+        self.assertIn("--port '9000' is not a valid endpoint", self.mistake("--port", "9000"))
 
     def test_app(self) -> None:
         """
         What is wrong with the app is said, with its option.
         """
-        self.assertIn("--app sample.no: the module sample", self.mistake("--app", "sample.no"))
-        self.assertIn("--app nowhere.fn: there is no module", self.mistake("--app", "nowhere.fn"))
+        for name, said in (
+            ("sample.no", "--app sample.no: the module sample"),
+            ("nowhere.fn", "--app nowhere.fn: there is no module"),
+        ):
+            where = ("--port", f"unix:{self.socketPath}")
+            self.assertIn(said, self.mistake(*where, "--app", name, where=False))
         self.assertEqual(
             self.mistake("--app-dir", "no"), "--app-dir no: there is no such directory"
         )
+
+    def test_twoApps(self) -> None:
+        """
+        One app is served, so a second one is a mistake.
+        """
+        for option in ("--app", "-a"):
+            self.assertIn(
+                "--app sample.echo: there is --app sample.hello already",
+                self.mistake(option, "sample.echo"),
+            )
+
+    def test_nearestOption(self) -> None:
+        """
+        An option that there is not is told with the one that may have been meant.
+        """
+        for given, meant in (
+            ("--max-conections=7", "--max-connections"),
+            ("--prot=tcp:1", "--port"),
+            ("--draintimeout", "--drain-timeout"),
+        ):
+            name = given.partition("=")[0]
+            self.assertEqual(
+                self.mistake(given), f"option {name} not recognized; did you mean {meant}?"
+            )
+        self.assertEqual(self.mistake("--xyzzy"), "option --xyzzy not recognized")
 
     def test_limits(self) -> None:
         """

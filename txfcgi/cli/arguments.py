@@ -5,7 +5,6 @@ Arguments that several commands take.
 from __future__ import annotations
 
 import json
-import re
 from argparse import (
     Action,
     ArgumentParser,
@@ -18,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ..client.client import Client, FastCGIClient
+from ..client.endpoints import describe
 from ..client.options import ClientOptions, RetryPolicy, Timeouts
 from ..client.scgi import SCGIClient
+from ..errors import InvalidEndpoint
 from .console import Console
 
 # What a person is likely to type for an endpoint.
@@ -71,17 +72,10 @@ def endpoint(text: str) -> str:
     """
     The description of an endpoint, from that or something shorter.
     """
-    if text.startswith(("/", "./", "../", "~")):
-        path = str(Path(text).expanduser().absolute())
-        return "unix:" + re.sub(r"([\\:=])", r"\\\1", path)
-    if re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]+", text) and not re.match("(unix|tcp|tcp6|ssl):", text):
-        return f"tcp:{text}"
-    if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]:[0-9]+", text):
-        host, _, port = text[1:].rpartition("]:")
-        return "tcp:" + host.replace(":", r"\:") + f":{port}"
-    if ":" not in text:
-        raise ArgumentTypeError(f"{text!r} is neither host:port, nor a path, nor an endpoint")
-    return text
+    try:
+        return describe(text)
+    except InvalidEndpoint as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def seconds(text: str) -> float:
@@ -188,6 +182,13 @@ def clientFor(reactor: Any, args: Namespace, **more: Any) -> Client:
     """
     kind: type[Client] = SCGIClient if args.scgi else FastCGIClient
     return kind(reactor, args.endpoint, clientOptions(args.timeout, **more))
+
+
+def protocolOf(args: Namespace) -> str:
+    """
+    The name of the protocol that a command line asks for.
+    """
+    return "SCGI" if args.scgi else "FastCGI"
 
 
 def addParams(parser: ArgumentParser) -> None:

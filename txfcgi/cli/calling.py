@@ -14,8 +14,18 @@ from ..cgiparams import PHPFPM, cgiParams, decodedPath
 from ..client.response import ClientResponse
 from ..errors import InvalidRequest, RequestFailed, TxFCGIError
 from ..wire.records import Role
-from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor, header
+from .arguments import (
+    Commands,
+    addEndpoint,
+    addParams,
+    addSCGI,
+    addTimeout,
+    clientFor,
+    header,
+    protocolOf,
+)
 from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
+from .probe import unlessHTTP
 
 _ROLES: Final = {role.name.lower(): role for role in Role}
 
@@ -175,7 +185,8 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         onStderr=lambda data, _: None if args.quiet else stderr.receive(data),
     )
     try:
-        response = await client.request(params, body, **more)
+        asked = client.request(params, body, **more)
+        response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
         _showHead(response, args, console)
         await response.collect(console.write)
         stderr.end()

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IListeningPort
 
-from ..errors import CannotServe
+from ..client.endpoints import clientEndpoint
+from ..errors import CannotServe, InvalidEndpoint
 from ..service.listen import endpointFromText, explainListenFailure
 from ..service.serving import EXPECTED_FAILURES
 from .arguments import Commands, endpoint
@@ -127,10 +127,13 @@ async def _pass(
     """
     Stand between a web server and an app, until the process is told to end.
     """
-    factory = RelayFactory(clientFromString(reactor, args.connect), printer, console.say)
     try:
+        factory = RelayFactory(clientEndpoint(reactor, args.connect), printer, console.say)
         listening = endpointFromText(reactor, args.listen)
         port: IListeningPort = await maybeDeferred(listening.listen, factory)
+    except InvalidEndpoint as error:
+        console.say(f"txfcgi dump: --connect {error}")
+        return FAILED
     except EXPECTED_FAILURES as error:
         reason = error if isinstance(error, CannotServe) else explainListenFailure(error)
         console.say(f"txfcgi dump: {args.listen}: {reason}")

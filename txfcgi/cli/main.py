@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from .. import __version__
+from ..errors import InvalidEndpoint
 from . import calling, dump, ping, values
 from .arguments import Commands
-from .console import FAILED, Console
+from .console import FAILED, USAGE, Console
 
 _EXAMPLES = """examples:
   txfcgi get 127.0.0.1:9000 /hello?name=world
@@ -57,6 +58,9 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     async def running(reactor: Any) -> None:
         try:
             status: int = await args.run(reactor, args, Console())
+        except InvalidEndpoint as error:
+            print(f"txfcgi {args.command}: {error}", file=sys.stderr)
+            status = USAGE
         except BrokenPipeError:
             # Whoever reads has enough. Python would complain when it flushes what is left.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

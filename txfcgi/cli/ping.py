@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from ..cgiparams import cgiParams, decodedPath
 from ..errors import InvalidRequest, TxFCGIError
-from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor
+from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor, protocolOf
 from .console import FAILED, OK, Console, readable
+from .probe import unlessHTTP
 
 _ABOUT: Final = """ask a back end for something, and say whether it is well.
 One line says what was found. The exit status is 0 if it is well, and 1 if it is not: it can't be
@@ -97,7 +98,8 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
     client = clientFor(reactor, args)
     started = reactor.seconds()
     try:
-        response = await client.request(params)
+        asked = client.request(params)
+        response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
         body = await response.content()
     except TxFCGIError as error:
         console.line(f"FAILED {type(error).__name__}: {readable(str(error))}")

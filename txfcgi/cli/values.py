@@ -12,6 +12,7 @@ from ..client.client import FastCGIClient
 from ..errors import TxFCGIError
 from .arguments import Commands, addEndpoint, addTimeout, clientOptions
 from .console import FAILED, OK, Console, readable
+from .probe import unlessHTTP
 
 _ABOUT: Final = """ask an application for its variables (FCGI_GET_VALUES), and print those that it
 knows. The exit status is 0, or 1 if it does not answer; some close the connection instead.
@@ -42,7 +43,8 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
     """
     client = FastCGIClient(reactor, args.endpoint, clientOptions(args.timeout))
     try:
-        values = await client.getValues(args.names or VALUES)
+        asked = client.getValues(args.names or VALUES)
+        values = await unlessHTTP(reactor, args.endpoint, "FastCGI", asked)
     except TxFCGIError as error:
         console.say(f"txfcgi values: {type(error).__name__}: {readable(str(error))}")
         return FAILED

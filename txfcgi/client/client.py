@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from ..transport.timers import Timers
@@ -16,6 +15,7 @@ from .bare import VALUES
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
+from .endpoints import clientEndpoint
 from .options import ClientOptions, Timeouts
 from .pool import Pool
 
@@ -50,7 +50,7 @@ class Client(Caller):
         super().__init__(timers.clock, ClientOptions() if options is None else options)
         several = list(endpoint) if isinstance(endpoint, (list, tuple)) else [endpoint]
         endpoints = [
-            clientFromString(reactor, one) if isinstance(one, str) else one for one in several
+            clientEndpoint(reactor, one) if isinstance(one, str) else one for one in several
         ]
         self.pool = Pool(timers, self.options, endpoints, self.protocol)
 

@@ -63,6 +63,13 @@ class InvalidRequest(LocalProtocolError):
     """
 
 
+class InvalidEndpoint(LocalProtocolError, ValueError):
+    """
+    The description of where a back end is can't be understood, or takes a package that is not
+    installed.
+    """
+
+
 class InvalidParam(InvalidRequest):
     """
     A param that is neither text nor bytes, or whose name no environment could hold.

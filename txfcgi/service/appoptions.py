@@ -45,6 +45,19 @@ class AppOptions(CommandOptions):
         ["factory", None, "Call what is named, and serve what it returns"],
     ]
 
+    def __setitem__(self, name: str, value: object) -> None:
+        """
+        Set an option.
+
+        @raise UsageError: It names what is served, and was given already.
+        """
+        if name in self._makers() and self.get(name) is not None:
+            raise UsageError(
+                f"--{name} {value}: there is --{name} {self[name]} already, and one thing is "
+                "served at a time. An app of your own can choose, as by request.path"
+            )
+        super().__setitem__(name, value)
+
     @property
     def served(self) -> list[str]:
         """

@@ -5,6 +5,7 @@ What the command lines of all commands under C{twistd} and C{twist} have in comm
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ from twisted.python.usage import Options, UsageError
 from .. import __version__
 from ..errors import CannotServe
 from .errors import CannotStart
+from .files import prepareFiles
 
 
 def optionName(name: str) -> str:
@@ -125,11 +127,39 @@ class CommandOptions(Options):
         @raise CannotStart: The same, under C{twistd} and C{twist}. What they make of a
             L{UsageError} is a page of their own options, and two different exit statuses.
         """
+        command = f"{os.path.basename(sys.argv[0])} {self.command}"
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
+            if self.parent is not None:
+                prepareFiles(self.parent)
+        except CannotServe as error:
+            raise CannotStart(f"{command}: {error}") from error
         except UsageError as error:
+            meant = self._meant(str(error))
             if self.parent is None:
-                raise
-            command = f"{os.path.basename(sys.argv[0])} {self.command}"
-            hint = "" if isinstance(error.__cause__, CannotServe) else f"\n(see {command} --help)"
-            raise CannotStart(f"{command}: {error}{hint}") from error
+                raise UsageError(f"{error}{meant}") from error.__cause__
+            explained = meant or isinstance(error.__cause__, CannotServe)
+            hint = "" if explained else f"\n(see {command} --help)"
+            raise CannotStart(f"{command}: {error}{meant}{hint}") from error
+
+    def _meant(self, said: str) -> str:
+        """
+        @param said: What is said of a command line.
+
+        @return: Which option may have been meant, if it was one that there is not.
+        """
+        found = re.fullmatch(r"option (--?)(\S+) not recognized", said)
+        if not found:
+            return ""
+        dashes, name = found.groups()
+        if self.parent is not None:
+            command = os.path.basename(sys.argv[0])
+            its = self.parent.longOpt if dashes == "--" else self.parent.shortOpt.replace(":", "")
+            if name in [option.rstrip("=") for option in its]:
+                return (
+                    f": it is an option of {command}, and goes before {self.command}, as in "
+                    f"{command} {dashes}{name} ... {self.command}"
+                )
+        names = [option.rstrip("=") for option in self.longOpt]
+        near = difflib.get_close_matches(name, names, 1) if dashes == "--" else []
+        return f"; did you mean --{near[0]}?" if near else ""

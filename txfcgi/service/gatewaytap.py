@@ -11,14 +11,15 @@ from typing import Any, ClassVar, get_args
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import UsageError
 from twisted.web.resource import IResource
 
 from ..client.client import Client, FastCGIClient
+from ..client.endpoints import clientEndpoint
 from ..client.options import ClientOptions, Timeouts, UnknownLength
 from ..client.scgi import SCGIClient
+from ..errors import InvalidEndpoint
 from ..web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
 from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
 from .errors import BadEndpoint
@@ -147,9 +148,9 @@ class Options(CommandOptions):
         self["targets"] = []
         for text in self["backends"]:
             try:
-                self["targets"].append(clientFromString(reactor, text))
-            except Exception as error:
-                raise UsageError(f"--backend {text}: {error}") from error
+                self["targets"].append(clientEndpoint(reactor, text))
+            except InvalidEndpoint as error:
+                raise UsageError(f"--backend {error}") from error
 
     def clientOptions(self) -> ClientOptions:
         """

@@ -9,12 +9,16 @@ import os
 import socket
 import stat
 import sys
+from pathlib import Path
 
 from .errors import CannotListen
 from .sockets import closedOnError
 
 #: The families of sockets that can be served on.
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+
+# SD_LISTEN_FDS_START.
+_FIRST_PASSED = 3
 
 
 def inheritedListener(fd: int) -> socket.socket:
@@ -45,6 +49,37 @@ def inheritedListener(fd: int) -> socket.socket:
         if not _accepts(listening):
             raise CannotListen(f"file descriptor {fd} is a socket, but not one that listens")
     return listening
+
+
+def passedBySystemd() -> list[tuple[int, str]]:
+    """
+    Find the sockets that systemd passes to this process (sd_listen_fds(3)).
+
+    @return: The descriptor of each, and its name, which is empty where it has none, as with
+        C{systemd-socket-activate} without C{--fdname}.
+    """
+    for environ in (os.environ, _firstEnvironment()):
+        # Twisted takes these variables out of the environment.
+        if environ.get("LISTEN_PID") == str(os.getpid()) and "LISTEN_FDS" in environ:
+            count = environ["LISTEN_FDS"]
+            names = environ.get("LISTEN_FDNAMES", "").split(":")
+            return [
+                (_FIRST_PASSED + number, names[number] if number < len(names) else "")
+                for number in range(int(count) if count.isdecimal() else 0)
+            ]
+    return []
+
+
+def _firstEnvironment() -> dict[str, str]:
+    """
+    @return: The environment that this process was started with, where the system tells.
+    """
+    try:
+        text = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = [os.fsdecode(entry).partition("=") for entry in text.split(b"\0") if entry]
+    return {name: value for name, _, value in pairs}
 
 
 def isService(fd: int = 0) -> bool:

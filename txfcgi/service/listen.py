@@ -6,7 +6,8 @@ Twisted. Two kinds are different here, and one is new:
 
   - C{unix:/run/app.sock:mode=660:owner=app:group=www-data} has the permissions that it says and no
     others, and takes the place of a dead socket alone.
-  - C{systemd:domain=UNIX:index=0} leaves the socket as systemd made it.
+  - C{systemd:domain=UNIX:index=0} leaves the socket as systemd made it, and goes without the names
+    that C{systemd-socket-activate} does not give.
   - C{fcgi:fd=0} is a listening socket that this process was started with (FCGI_LISTENSOCK_FILENO,
     section 2.2).
 """
@@ -17,30 +18,19 @@ import grp
 import pwd
 import re
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from ..server.admission import isPublic
+from .description import Description, mistakeIn, suggestion
 from .errors import BadEndpoint, CannotListen
-from .inherited import inheritedListener, releaseDescriptor
+from .inherited import inheritedListener, passedBySystemd, releaseDescriptor
 from .sockets import BACKLOG, UNIXListener, UNIXSocketOptions, listenUNIX
-
-#: The arguments of Twisted's TCP endpoints, in the order that they have without names.
-TCP_ARGUMENTS = {
-    "tcp": ("port", "interface", "backlog"),
-    "tcp6": ("port", "backlog", "interface"),
-    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
-}
-
-# Stands before another endpoint.
-_PROXIED = "haproxy:"
 
 
 @implementer(IStreamServerEndpoint)
@@ -124,95 +114,6 @@ class InheritedSocketEndpoint(SocketEndpoint):
         return port
 
 
-@dataclass(frozen=True)
-class Description:
-    """
-    The description of an endpoint, taken apart.
-
-    @ivar text: The description.
-    @ivar kind: What is before the first colon.
-    @ivar args: What follows and has no equals sign.
-    @ivar kwargs: What follows and has one.
-    """
-
-    text: str
-    kind: str
-    args: tuple[str, ...]
-    kwargs: Mapping[str, str]
-
-    @classmethod
-    def fromText(cls, text: str) -> Description:
-        r"""
-        Take a description apart as Twisted does: colons separate, and a backslash takes the meaning
-        of what follows it.
-
-        @param text: Such as C{r"unix:/run/a\:b.sock:mode=600"}.
-
-        @return: The parts.
-
-        @raise BadEndpoint: It does not begin with a kind.
-        """
-        args = []
-        kwargs = {}
-        for part in _split(":", text):
-            name, *value = _split("=", part, 1)
-            if value:
-                kwargs[_unescaped(name)] = _unescaped(value[0])
-            else:
-                args.append(_unescaped(name))
-        if not args or not args[0].isidentifier():
-            raise BadEndpoint(f"{text!r} is no endpoint{_suggestion(text)}")
-        return cls(text, args[0].lower(), tuple(args[1:]), kwargs)
-
-    def isPublic(self) -> bool:
-        """
-        @return: Whether it is already clear that other machines could connect.
-        """
-        if self.kind == "haproxy" and self.args:
-            return Description.fromText(self.text[len(_PROXIED) :]).isPublic()
-        if self.kind not in TCP_ARGUMENTS:
-            return False
-        return isPublic(self._argument("interface") or ("::" if self.kind == "tcp6" else ""))
-
-    def withBacklog(self) -> str:
-        """
-        @return: The description with room for more connections that wait than Twisted gives them,
-            unless it says how many.
-        """
-        if self.kind == "haproxy" and self.args:
-            return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).withBacklog()
-        if self.kind not in TCP_ARGUMENTS or self._argument("backlog") is not None:
-            return self.text
-        return f"{self.text}:backlog={BACKLOG}"
-
-    def call(
-        self, function: Callable[..., IStreamServerEndpoint], *first: Any
-    ) -> IStreamServerEndpoint:
-        """
-        Call a function with what follows the kind.
-
-        @param function: Takes the arguments as text, by position or by name.
-        @param first: Arguments that go before them.
-
-        @return: What it returns.
-
-        @raise BadEndpoint: The arguments do not fit.
-        """
-        try:
-            return function(*first, *self.args, **self.kwargs)
-        except (TypeError, ValueError) as error:
-            raise BadEndpoint(f"{self.text}: {_withoutName(error)}") from error
-
-    def _argument(self, name: str) -> str | None:
-        """
-        @param name: The name of an argument of one of Twisted's TCP endpoints.
-
-        @return: Its value, or L{None} where it is not given.
-        """
-        byPosition = dict(zip(TCP_ARGUMENTS[self.kind], self.args, strict=False))
-        return self.kwargs.get(name, byPosition.get(name))
-
-
 def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStreamServerEndpoint:
     """
     Make an endpoint from its description. Nothing is opened yet.
@@ -230,16 +131,16 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
         return description.call(_unixEndpoint, reactor, insecure)
     if description.kind == "fcgi":
         return description.call(_inheritedEndpoint, reactor)
+    if description.kind == "systemd":
+        return description.call(_systemdEndpoint, reactor)
     endpoint: IStreamServerEndpoint
     try:
         endpoint = serverFromString(reactor, description.withBacklog())
     except Exception as error:
         # Parsers are plugins: what they raise for a mistake is not agreed on.
-        raise BadEndpoint(
-            f"{text!r} is no endpoint: {_withoutName(error)}{_suggestion(text)}"
-        ) from error
-    if isinstance(endpoint, AdoptedStreamServerEndpoint):
-        return InheritedSocketEndpoint(reactor, endpoint.fileno)
+        unknown = isinstance(error, ValueError) and "Unknown endpoint type" in str(error)
+        hint = suggestion(text) if unknown else ""
+        raise BadEndpoint(f"{text!r} is not a valid endpoint: {mistakeIn(error)}{hint}") from error
     return endpoint
 
 
@@ -297,6 +198,28 @@ def _inheritedEndpoint(reactor: Any, fd: str = "0") -> IStreamServerEndpoint:
     return InheritedSocketEndpoint(reactor, _natural("fd", fd))
 
 
+def _systemdEndpoint(
+    reactor: Any, domain: str = "", index: str | None = None, name: str | None = None
+) -> IStreamServerEndpoint:
+    """
+    @param reactor: The reactor to listen with.
+    @param domain: The family of the socket. It has one already, whatever is said here.
+    @param index: Which of the sockets that systemd passes, from 0.
+    @param name: Its FileDescriptorName=, in place of C{index}.
+
+    @return: The endpoint.
+    """
+    if (index is None) == (name is None):
+        raise ValueError("it takes one of index= and name=")
+    passed = passedBySystemd()
+    number = None if index is None else _natural("index", index)
+    for position, (fd, its) in enumerate(passed):
+        if position == number or (number is None and its == name):
+            return InheritedSocketEndpoint(reactor, fd)
+    names = ", ".join(its or f"index {position}" for position, (_, its) in enumerate(passed))
+    raise ValueError(f"no such socket was passed to this process by systemd: {names or 'none was'}")
+
+
 def _natural(name: str, text: str) -> int:
     """
     @param name: What the number is for.
@@ -323,59 +246,6 @@ def _idFromName(kind: str, name: str, lookUp: Callable[[str], int]) -> int:
         return lookUp(name)
     except KeyError:
         raise ValueError(f"there is no {kind} {name!r}") from None
-
-
-def _split(separator: str, text: str, most: int = 0) -> list[str]:
-    """
-    @param separator: A character.
-    @param text: What to split wherever that character has no backslash before it.
-    @param most: How many times at most, or 0 for always.
-
-    @return: The parts, with their backslashes.
-    """
-    parts = [""]
-    for piece in re.findall(r"\\.|\\$|[^\\]", text, re.DOTALL):
-        if piece == separator and not (most and len(parts) > most):
-            parts.append("")
-        else:
-            parts[-1] += piece
-    return parts
-
-
-def _unescaped(text: str) -> str:
-    """
-    @param text: With backslashes.
-
-    @return: Without.
-    """
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
-
-
-def _withoutName(error: Exception) -> str:
-    """
-    @param error: What a parser raised.
-
-    @return: What it says of the arguments, without the name of the function that they were for.
-    """
-    if isinstance(error, LookupError):
-        return "no such socket was passed to this process"
-    return re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
-
-
-def _suggestion(text: str) -> str:
-    """
-    @param text: What is no endpoint.
-
-    @return: What may have been meant.
-    """
-    if text.isdecimal():
-        return f"; did you mean tcp:{text}:interface=127.0.0.1?"
-    if text.startswith(("/", "./", "@")):
-        return f"; did you mean unix:{text}?"
-    found = re.fullmatch(r"([\w.-]+):([0-9]+)", text)
-    if found and not text.startswith(("tcp:", "tcp6:")):
-        return f"; did you mean tcp:{found[2]}:interface={found[1]}?"
-    return "; it takes one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1"
 
 
 def explainListenFailure(error: Exception) -> str:

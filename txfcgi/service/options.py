@@ -23,8 +23,9 @@ from ..server.limits import Limits
 from ..server.paths import Paths
 from .appoptions import AppOptions
 from .commandline import DRAIN_TIMEOUT, fieldOption, optionName
-from .errors import BadEndpoint
-from .listen import Description, endpointFromText
+from .description import Description
+from .errors import BadEndpoint, CannotListen
+from .listen import endpointFromText
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .welcome import Welcome
 
@@ -310,8 +311,10 @@ class ServerOptions(AppOptions):
             endpoint = endpointFromText(reactor, text, insecure=insecure)
         except BadEndpoint as error:
             raise UsageError(f"{option} {error}") from error
-        if Description.fromText(text).isPublic() and self["allowFrom"] is None and not insecure:
-            raise UsageError(refusal.format(address=f"{option} {text}"))
+        description = Description.fromText(text)
+        if description.isPublic() and self["allowFrom"] is None and not insecure:
+            where = f"{option} {text}"
+            raise CannotListen(refusal.format(address=where, local=description.local()))
         return endpoint
 
 

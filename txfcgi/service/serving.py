@@ -22,21 +22,22 @@ from twisted.python.failure import Failure
 from ..errors import CannotServe
 from ..server.admission import isPublic
 from ..server.interfaces import IDrains
+from .description import localEndpoint
 from .errors import CannotListen, CannotStart
 from .listen import explainListenFailure
 from .signals import Signals
 from .sockets import UNIXListener
 
 PUBLIC_PORT = (
-    "{address} is open to other machines, and whoever connects is believed in all they say: "
-    "FastCGI and SCGI have no passwords. Bind it to 127.0.0.1, use a Unix socket, say who may "
+    "{address} is open to other machines, and any peer that connects is trusted: FastCGI and SCGI "
+    "have no passwords. Keep it to this machine, as {local}, use a Unix socket, say who may "
     "connect with --allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or insist "
     "with --insecure (insecure=True)"
 )
 
 PUBLIC_HTTP = (
-    "{address} is open to other machines, and this HTTP server is there for development. Bind it "
-    "to 127.0.0.1, say who may connect with --allow-from, or insist with --insecure"
+    "{address} is open to other machines, and this HTTP server is meant for development. Keep it "
+    "to this machine, as {local}, say who may connect with --allow-from, or insist with --insecure"
 )
 
 #: What an endpoint fails with when it can't listen. A port number that is too large is an
@@ -152,9 +153,10 @@ class Serving(Service):
         self.ports.append(port)
         host = port.getHost()
         address = _addressText(host)
-        ip = host.host if isinstance(host, (IPv4Address, IPv6Address)) else None
-        if ip is not None and isPublic(ip) and self._allowFrom is None and not self._insecure:
-            raise CannotListen(self._refusal.format(address=address))
+        ip = host if isinstance(host, (IPv4Address, IPv6Address)) else None
+        if ip and isPublic(ip.host) and self._allowFrom is None and not self._insecure:
+            local = localEndpoint("tcp6" if ":" in ip.host else "tcp", ip.port)
+            raise CannotListen(self._refusal.format(address=address, local=local))
         self._log.info("Listens on {address} ({text}).", address=address, text=text)
         if self._allowFrom is not None and ip is None:
             self._log.warn(

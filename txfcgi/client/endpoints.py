@@ -1,0 +1,62 @@
+"""
+Where a back end is: from what a person writes to an endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from ..errors import InvalidEndpoint
+
+
+def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
+    """
+    Make an endpoint to connect to.
+
+    @param text: Such as C{"unix:/run/php/php-fpm.sock"}, C{"/run/php/php-fpm.sock"} or
+        C{"127.0.0.1:9000"}.
+
+    @raise InvalidEndpoint: If it can't be understood, or takes a package that is not installed.
+    """
+    description = describe(text)
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+    except (ImportError, NameError) as error:
+        # Without pyOpenSSL, names of Twisted's own are missing.
+        raise InvalidEndpoint(
+            f"{text!r}: TLS takes pyOpenSSL, which is not installed: pip install txfcgi[tls]"
+        ) from error
+    except Exception as error:
+        # Parsers are plugins: what they raise for a mistake is not agreed on.
+        said = re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
+        said = re.sub(r"invalid literal for int\(\).*: (.*)", r"\1 is not a number", said)
+        raise InvalidEndpoint(
+            f"{text!r} is not a valid endpoint: {said}; it takes one such as unix:/run/app.sock or "
+            "tcp:127.0.0.1:9000"
+        ) from error
+    return endpoint
+
+
+def describe(text: str) -> str:
+    """
+    Make the description of an endpoint out of that or something shorter: the path of a Unix
+    socket, or a host and a port.
+
+    @raise InvalidEndpoint: If it is none of these.
+    """
+    if text.startswith(("/", "./", "../", "~")):
+        path = str(Path(text).expanduser().absolute())
+        return "unix:" + re.sub(r"([\\:=])", r"\\\1", path)
+    if re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]+", text) and not re.match("(unix|tcp|tcp6|ssl):", text):
+        return f"tcp:{text}"
+    if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]:[0-9]+", text):
+        host, _, port = text[1:].rpartition("]:")
+        return "tcp:" + host.replace(":", r"\:") + f":{port}"
+    if ":" not in text:
+        raise InvalidEndpoint(f"{text!r} is neither host:port, nor a path, nor an endpoint")
+    return text

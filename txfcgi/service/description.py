@@ -1,0 +1,191 @@
+"""
+The description of an endpoint: taking it apart, and what is said of one that makes no sense.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from ..server.admission import isPublic
+from .errors import BadEndpoint
+from .sockets import BACKLOG
+
+#: The arguments of Twisted's TCP endpoints, in the order that they have without names.
+TCP_ARGUMENTS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tcp6": ("port", "backlog", "interface"),
+    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
+}
+
+# Stands before another endpoint.
+_PROXIED = "haproxy:"
+
+
+@dataclass(frozen=True)
+class Description:
+    """
+    The description of an endpoint, taken apart.
+
+    @ivar text: The description.
+    @ivar kind: What is before the first colon.
+    @ivar args: What follows and has no equals sign.
+    @ivar kwargs: What follows and has one.
+    """
+
+    text: str
+    kind: str
+    args: tuple[str, ...]
+    kwargs: Mapping[str, str]
+
+    @classmethod
+    def fromText(cls, text: str) -> Description:
+        r"""
+        Take a description apart as Twisted does: colons separate, and a backslash takes the meaning
+        of what follows it.
+
+        @param text: Such as C{r"unix:/run/a\:b.sock:mode=600"}.
+
+        @return: The parts.
+
+        @raise BadEndpoint: It does not begin with a kind.
+        """
+        args = []
+        kwargs = {}
+        for part in _split(":", text):
+            name, *value = _split("=", part, 1)
+            if value:
+                kwargs[_unescaped(name)] = _unescaped(value[0])
+            else:
+                args.append(_unescaped(name))
+        if not args or not args[0].isidentifier():
+            raise BadEndpoint(f"{text!r} is not a valid endpoint{suggestion(text)}")
+        return cls(text, args[0].lower(), tuple(args[1:]), kwargs)
+
+    def isPublic(self) -> bool:
+        """
+        @return: Whether it is already clear that other machines could connect.
+        """
+        if self.kind == "haproxy" and self.args:
+            return Description.fromText(self.text[len(_PROXIED) :]).isPublic()
+        if self.kind not in TCP_ARGUMENTS:
+            return False
+        return isPublic(self._argument("interface") or ("::" if self.kind == "tcp6" else ""))
+
+    def local(self) -> str:
+        """
+        @return: The same for this machine alone, or as much of it as can be said.
+        """
+        if self.kind == "haproxy":
+            return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).local()
+        port = self._argument("port") or "PORT"
+        return localEndpoint(self.kind, port)
+
+    def withBacklog(self) -> str:
+        """
+        @return: The description with room for more connections that wait than Twisted gives them,
+            unless it says how many.
+        """
+        if self.kind == "haproxy" and self.args:
+            return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).withBacklog()
+        if self.kind not in TCP_ARGUMENTS or self._argument("backlog") is not None:
+            return self.text
+        return f"{self.text}:backlog={BACKLOG}"
+
+    def call(
+        self, function: Callable[..., IStreamServerEndpoint], *first: Any
+    ) -> IStreamServerEndpoint:
+        """
+        Call a function with what follows the kind.
+
+        @param function: Takes the arguments as text, by position or by name.
+        @param first: Arguments that go before them.
+
+        @return: What it returns.
+
+        @raise BadEndpoint: The arguments do not fit.
+        """
+        try:
+            return function(*first, *self.args, **self.kwargs)
+        except (TypeError, ValueError) as error:
+            raise BadEndpoint(f"{self.text}: {mistakeIn(error)}") from error
+
+    def _argument(self, name: str) -> str | None:
+        """
+        @param name: The name of an argument of one of Twisted's TCP endpoints.
+
+        @return: Its value, or L{None} where it is not given.
+        """
+        byPosition = dict(zip(TCP_ARGUMENTS[self.kind], self.args, strict=False))
+        return self.kwargs.get(name, byPosition.get(name))
+
+
+def localEndpoint(kind: str, port: str | int) -> str:
+    """
+    @param kind: C{tcp}, C{tcp6} or C{ssl}.
+    @param port: The number of a port.
+
+    @return: The description of an endpoint on it that other machines can't reach.
+    """
+    between = ":..." if kind == "ssl" else ""
+    host = r"\:\:1" if kind == "tcp6" else "127.0.0.1"
+    return f"{kind}:{port}{between}:interface={host}"
+
+
+def _split(separator: str, text: str, most: int = 0) -> list[str]:
+    """
+    @param separator: A character.
+    @param text: What to split wherever that character has no backslash before it.
+    @param most: How many times at most, or 0 for always.
+
+    @return: The parts, with their backslashes.
+    """
+    parts = [""]
+    for piece in re.findall(r"\\.|\\$|[^\\]", text, re.DOTALL):
+        if piece == separator and not (most and len(parts) > most):
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
+
+
+def _unescaped(text: str) -> str:
+    """
+    @param text: With backslashes.
+
+    @return: Without.
+    """
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def mistakeIn(error: Exception) -> str:
+    """
+    @param error: What a parser raised.
+
+    @return: What it says of the arguments, without the name of the function that they were for.
+    """
+    if isinstance(error, ImportError):
+        return "TLS takes pyOpenSSL, which is not installed: pip install txfcgi[tls]"
+    said = re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
+    return re.sub(r"invalid literal for int\(\).*: (.*)", r"\1 is not a number", said)
+
+
+def suggestion(text: str) -> str:
+    """
+    @param text: What is not a valid endpoint.
+
+    @return: What may have been meant.
+    """
+    if text.isdecimal():
+        return f"; did you mean {localEndpoint('tcp', text)}?"
+    if text.startswith(("/", "./", "@")):
+        return f"; did you mean unix:{text}?"
+    # A name without a dot is rather a kind of endpoint that does not exist.
+    found = re.fullmatch(r"(localhost|[\w-]+(?:\.[\w-]+)+):([0-9]+)", text)
+    if found:
+        return f"; did you mean tcp:{found[2]}:interface={found[1]}?"
+    return "; it takes one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1"
