@@ -295,8 +295,12 @@ class Application:
         error = failure.value
         if request.ended:
             if not isinstance(error, _QUIET):
-                self.log.failure(
-                    "{app} failed after {request} was over", failure, app=self.name, request=request
+                request.channel.sparing.failure(
+                    self.log,
+                    "{app} failed after {request} was over",
+                    failure,
+                    app=self.name,
+                    request=request,
                 )
             return
         self._report(failure, request)
@@ -316,7 +320,7 @@ class Application:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:
             channel.breakOff(request.requestID)
-        self._cancel(pending)
+        self._cancel(request, pending)
         request.conclude(RequestAborted(f"{self.name} failed") if headSent else None)
         channel.requestEnded(request)
 
@@ -325,7 +329,7 @@ class Application:
         The request is over before it was answered. Whatever must be said to the web server was
         said.
         """
-        self._cancel(request.giveUp(error))
+        self._cancel(request, request.giveUp(error))
         request.conclude(error)
 
     def refuse(
@@ -375,27 +379,34 @@ class Application:
             parts = wire.send(requestID, Stream.STDOUT, answer)
             outlet.writeSequence([*parts, wire.end(requestID, 0, status)])
 
-    def _cancel(self, pending: Deferred[Any] | None) -> None:
+    def _cancel(self, request: Request, pending: Deferred[Any] | None) -> None:
         if pending is not None:
             try:
                 pending.cancel()
             except Exception:
-                self.log.failure("{app} failed while it was cancelled", app=self.name)
+                request.channel.sparing.failure(
+                    self.log, "{app} failed while it was cancelled", app=self.name
+                )
 
     def _report(self, failure: Failure, request: Request) -> None:
         error = failure.value
         target = request.target
+        sparing = request.channel.sparing
         if isinstance(error, (Overloaded, UnknownRole)):
-            self.log.info(
+            sparing.info(
+                self.log,
                 "{app} did not take {request} ({target}): {error}",
+                type(error),
                 app=self.name,
                 request=request,
                 target=target,
                 error=error,
             )
         elif isinstance(error, (RemoteProtocolError, LimitExceeded)):
-            self.log.warn(
+            sparing.warn(
+                self.log,
                 "{request} ({target}) to {app} failed: {error}",
+                type(error),
                 app=self.name,
                 request=request,
                 target=target,
@@ -404,7 +415,8 @@ class Application:
         else:
             # Of a mistake in what the app gave us, the traceback shows no line of the app.
             place = placeOf(self.app) if isinstance(error, LocalProtocolError) else ""
-            self.log.failure(
+            sparing.failure(
+                self.log,
                 "{app} failed on {request} ({target}): {error}{place}",
                 failure,
                 app=self.name,

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 
 from ..streams import Source
 from ..transport.outlet import Outlet
+from ..transport.sparing import SparingLog
 from ..wire import fastcgiserver, scgiserver
 from .limits import Limits
 from .paths import Paths
@@ -29,6 +30,13 @@ class Channel(Source, Protocol):
     outlet: Outlet
     wire: ServerWire
     limits: Limits
+
+    @property
+    def sparing(self) -> SparingLog:
+        """
+        Where to log what may come again and again.
+        """
+
     paths: Paths
 
     @property

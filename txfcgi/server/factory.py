@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .application import App, Application, Overload
 from .interfaces import IDrains
@@ -35,6 +36,7 @@ class ServerFactory(Factory):
     @ivar connections: How many connections are open.
     @ivar draining: Whether this comes to an end: see L{drain}.
     @ivar requests: How many requests are with the app.
+    @ivar sparing: Where to log what may come again and again.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -78,6 +80,7 @@ class ServerFactory(Factory):
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._timers = Timers(clock)
+        self.sparing = SparingLog(clock)
         self.draining = False
         self._drainWaiters: list[Deferred[None]] = []
 
@@ -101,17 +104,30 @@ class ServerFactory(Factory):
         if self.draining:
             return None
         if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
-            self.log.warn("{peer} is not allowed to connect", peer=addr)
+            self.sparing.warn(self.log, "{peer} is not allowed to connect", peer=addr)
             return None
         connections = len(self._open)
         if connections >= 2 * self.limits.connections:
-            self.log.warn("{peer} is refused: too many connections", peer=addr)
+            self.sparing.warn(
+                self.log,
+                "{peer} is closed at once, unanswered: {connections} connections are open, twice "
+                "as many as Limits.connections allows. Does the web server keep more than it uses?",
+                peer=addr,
+                connections=connections,
+            )
             return None
         protocol = self.makeProtocol()
         protocol.factory = self
         protocol.cameFrom(addr)
         protocol.overloaded = connections >= self.limits.connections
         return protocol
+
+    def stopFactory(self) -> None:
+        """
+        Nobody listens any more: leave nothing with the reactor.
+        """
+        if not self._open:
+            self.sparing.flush()
 
     # For the connections
 
@@ -133,6 +149,8 @@ class ServerFactory(Factory):
         del self._open[protocol]
         if not self._open:
             self._timers.forget(self)
+            if self.draining or not self.numPorts:
+                self.sparing.flush()
             self._drainedNow()
 
     def check(self, now: float) -> float:
@@ -146,7 +164,7 @@ class ServerFactory(Factory):
             try:
                 protocol.watch.check(protocol, self.now)
             except Exception:
-                self.log.failure("txfcgi failed on {peer}", peer=protocol.peer)
+                self.sparing.failure(self.log, "txfcgi failed on {peer}", peer=protocol.peer)
                 protocol.tcp.abortConnection()
         return now + TICK
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
 from ..streams import InputStream
 from ..transport.outlet import Outlet
+from ..transport.sparing import SparingLog
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
 from ..wire.framing import Buffer
@@ -67,6 +68,13 @@ class ServerProtocol(Protocol):
         self._paused = False
         self._closing = False
         self._dropped = 0
+
+    @property
+    def sparing(self) -> SparingLog:
+        """
+        Where to log what may come again and again.
+        """
+        return self.server.sparing
 
     @property
     def tcp(self) -> Connection:
@@ -126,7 +134,9 @@ class ServerProtocol(Protocol):
             else:
                 self._deliver(arrived)
         except Exception:
-            self.log.failure("txfcgi failed on {peer}; the connection is cut", peer=self.peer)
+            self.sparing.failure(
+                self.log, "txfcgi failed on {peer}; the connection is cut", peer=self.peer
+            )
             self.tcp.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -187,10 +197,15 @@ class ServerProtocol(Protocol):
             self.wire.close()
         if self.overloaded:
             self.wire.close()
-            self._refuse(requestID, event.role, Overloaded("too many connections"))
+            reason = f"more than {self.limits.connections} connections"
+            self._refuse(requestID, event.role, Overloaded(reason))
             return False
         if server.requests >= self.limits.requests or server.draining:
-            reason = "the server is about to stop" if server.draining else "too many requests"
+            reason = (
+                "the server is about to stop"
+                if server.draining
+                else f"more than {self.limits.requests} requests"
+            )
             self._refuse(requestID, event.role, Overloaded(reason))
             return False
         server.requests += 1
@@ -210,8 +225,10 @@ class ServerProtocol(Protocol):
             if self.wire.isActive(event.requestID):
                 self._abort(event.requestID)
         elif isinstance(event, events.ConnectionFailed):
-            self.log.warn(
+            self.sparing.warn(
+                self.log,
                 "{peer} broke the protocol, and its connection is closed: {error}",
+                type(event.error),
                 peer=self.peer,
                 error=event.error,
             )
@@ -219,8 +236,10 @@ class ServerProtocol(Protocol):
             self.close()
 
     def _refuse(self, requestID: int, role: int, reason: Exception) -> None:
-        self.log.warn(
+        self.sparing.warn(
+            self.log,
             "request {requestID} from {peer} is refused: {reason}",
+            type(reason),
             requestID=requestID,
             peer=self.peer,
             reason=reason,
@@ -258,7 +277,9 @@ class ServerProtocol(Protocol):
         """
         self.outlet.write(self.wire.takeReplies())
         if self.outlet.queued > self.limits.outputBytes:
-            self.log.warn("{peer} reads none of its answers; the connection is cut", peer=self.peer)
+            self.sparing.warn(
+                self.log, "{peer} reads none of its answers; the connection is cut", peer=self.peer
+            )
             self.tcp.abortConnection()
             return False
         return True

@@ -246,9 +246,11 @@ class ServedRequest:
         """
         Log that a body is cut, for it is longer than its head declares.
         """
-        self.log.warn(
+        self.channel.sparing.warn(
+            self.log,
             "{request} ({target}): the body is longer than the Content-Length that the app "
             "declared, and is cut there",
+            None,
             request=self,
             target=self.target,
         )

@@ -137,7 +137,13 @@ class Watch:
         return [request for request, (_, since) in bodies.items() if now - since > limit]
 
     def _cut(self, protocol: ServerProtocol, reason: str) -> None:
-        self.log.warn("{peer} {reason}; the connection is cut", peer=protocol.peer, reason=reason)
+        protocol.sparing.warn(
+            self.log,
+            "{peer} {reason}; the connection is cut",
+            reason,
+            peer=protocol.peer,
+            reason=reason,
+        )
         protocol.tcp.abortConnection()
 
 
