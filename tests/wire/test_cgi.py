@@ -107,7 +107,7 @@ class TestFormat:
         """
         expected = formatHead(200, [TYPE], 0)
         assert formatHead(200, iter([TYPE]), 0) == expected
-        assert formatHead(200, [["Content-Type", "text/html"]], 0) == expected  # type: ignore[list-item]
+        assert formatHead(200, [["Content-Type", "text/html"]], 0) == expected
 
     @pytest.mark.parametrize(
         ("length", "isHead", "added", "declared"),
@@ -264,9 +264,9 @@ class TestInjection:
         """
         message = f"str or bytes, not {type(bad).__name__}"
         with pytest.raises(InvalidHeader, match=f"the value of the header 'X' is {message}"):
-            formatHead(200, [("X", bad)], 0)  # type: ignore[list-item]
+            formatHead(200, [("X", bad)], 0)
         with pytest.raises(InvalidHeader, match=f"the name of the header .* is {message}"):
-            formatHead(200, [(bad, "X")], 0)  # type: ignore[list-item]
+            formatHead(200, [(bad, "X")], 0)
 
     @pytest.mark.parametrize("bad", [("X",), ("X", "a", "b"), "Xa", 5, None, {"X": "a"}, [["X"]]])
     def test_noPair(self, bad: object) -> None:
@@ -274,8 +274,8 @@ class TestInjection:
         A header is a name and a value; the message shows what was given in its place.
         """
         with pytest.raises(InvalidHeader, match="a header is a name and a value, not "):
-            formatHead(200, [bad], 0)  # type: ignore[list-item]
-        assert formatHead(200, [["X", "a"]], 0)  # type: ignore[list-item]
+            formatHead(200, [bad], 0)
+        assert formatHead(200, [["X", "a"]], 0)
 
     @pytest.mark.parametrize("bad", ["\ud800", "\udc0a", "\udc0d\udc0a"])
     def test_surrogates(self, bad: str) -> None:

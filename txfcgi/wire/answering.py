@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, TxFCGIError
 from .framing import FULL, Buffer, RecordLayer, endRequest, recordHeader, streamRecords
 from .records import HEADER, HEADER_LENGTH, Role, Stream
 
@@ -56,7 +56,7 @@ class ActiveRequest:
         self.keepConnection = keepConnection
         self.state = state
         self.params: bytearray | None = None
-        self.refusal: Exception | None = None  # to be reported at the end of PARAMS
+        self.refusal: TxFCGIError | None = None  # to be reported at the end of PARAMS
         self.stdoutUsed = False
         self.stderrUsed = False
 

@@ -71,7 +71,7 @@ def bodyAllowed(code: int) -> bool:
     return code != 304 and code != 204 and code >= 200
 
 
-class HeaderLines(Remembered[tuple[Text, Text], tuple[bytes, int, int]]):
+class HeaderLines(Remembered[object, tuple[bytes, int, int]]):
     """
     Headers as lines, by name and value as an app gives them. Whoever formats heads has one of
     these.
@@ -79,7 +79,7 @@ class HeaderLines(Remembered[tuple[Text, Text], tuple[bytes, int, int]]):
 
     __slots__ = ()
 
-    def __missing__(self, pair: tuple[Text, Text]) -> tuple[bytes, int, int]:
+    def __missing__(self, pair: object) -> tuple[bytes, int, int]:
         return self.check(pair)
 
     def check(self, pair: object) -> tuple[bytes, int, int]:
@@ -122,7 +122,7 @@ class HeaderLines(Remembered[tuple[Text, Text], tuple[bytes, int, int]]):
 
 def formatHead(
     code: object,
-    headers: Iterable[tuple[Text, Text]],
+    headers: Iterable[object],
     length: int | None,
     isHead: bool = False,
     lines: HeaderLines | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import RemoteProtocolError
+from ..errors import RemoteProtocolError, TxFCGIError
 from .params import Params
 from .records import Role, Stream
 
@@ -78,7 +78,7 @@ class RequestRefused(Event):
 
     requestID: int
     role: int
-    reason: Exception
+    reason: TxFCGIError
 
     def _values(self) -> tuple[object, ...]:
         return self.requestID, self.role, type(self.reason), str(self.reason)

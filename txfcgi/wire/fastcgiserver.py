@@ -20,6 +20,7 @@ from ..errors import (
     Overloaded,
     ParamsTooLarge,
     RequestAlreadyActive,
+    TxFCGIError,
     UnexpectedRecord,
     UnknownRole,
 )
@@ -248,7 +249,7 @@ class ServerConnection(Answering):
         others = len(self._requests)
         self._requests[requestID] = request
         if number not in _ROLES:
-            reason: Exception = UnknownRole(f"role {number} is none of section 6")
+            reason: TxFCGIError = UnknownRole(f"role {number} is none of section 6")
         elif others and not self._multiplex:
             reason = CantMultiplex("one request at a time on a connection")
         elif others >= self._activeLimit:
@@ -261,7 +262,7 @@ class ServerConnection(Answering):
         request.state = State.REFUSED_EARLY
         self._events.append(RequestRefused(requestID, number, reason))
 
-    def _refuse(self, request: ActiveRequest, reason: Exception) -> None:
+    def _refuse(self, request: ActiveRequest, reason: TxFCGIError) -> None:
         """
         Drop what still comes for a request. If the answer may have output in it, it is due at the
         end of PARAMS, not before (section 6.2). A peer that leaves too many of them waiting for

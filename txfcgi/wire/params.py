@@ -158,7 +158,7 @@ class Params(Mapping[str, str]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Params):
             return self.raw == other.raw
-        return super().__eq__(other)
+        return isinstance(other, Mapping) and self._whole() == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -23,6 +23,7 @@ from ..errors import (
     NotSCGI,
     ParamsTooLarge,
     RemoteProtocolError,
+    TxFCGIError,
 )
 from . import events
 from .cgi import parseHead
@@ -353,7 +354,7 @@ class ServerConnection(Connection):
             _INPUT_END,
         ]
 
-    def _refuse(self, error: Exception) -> list[Event]:
+    def _refuse(self, error: TxFCGIError) -> list[Event]:
         """
         Report a request that no app must see, but that can be answered.
         """
