@@ -16,8 +16,9 @@ from zope.interface.verify import verifyObject
 
 from txfcgi import FastCGIServerFactory, Role
 from txfcgi.adapters.pep3333 import FileWrapper
-from txfcgi.adapters.wsgi import WSGIApp, schemeOf
+from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.server.application import IStartsAndStops
+from txfcgi.server.request import schemeOf
 from txfcgi.testing import MemoryFrontEnd
 
 from .served import PLAIN, Environ, WSGITestCase

@@ -14,6 +14,7 @@ from txfcgi.adapters.wsgi import WSGIApp
 from .test_options import CommandLineTests
 
 SITES = """
+from klein import Klein
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -24,7 +25,9 @@ def wsgi(environ, start_response):
 
 async def asgi(scope, receive, send): ...
 
+Leaf = Resource
 resource = Resource()
+klein = Klein()
 site = Site(resource)
 
 def four(a, b, c, d): ...
@@ -88,6 +91,26 @@ class AppOptionsTests(CommandLineTests):
             self.mistake("--wsgi", "sites.makeNothing", "--factory"),
         )
 
+    def test_resource(self) -> None:
+        """
+        C{--resource} serves a resource, a site, and what a Klein app's method makes.
+        """
+        for name, made in (
+            ("sites.resource", "Resource object"),
+            ("sites.site", "Site"),
+            ("sites.klein.resource", "KleinResource"),
+        ):
+            self.assertIn(made, repr(self.served("--resource", name)))
+        self.assertIn("Resource object", repr(self.served("--resource", "sites.Leaf", "--factory")))
+
+    def test_path(self) -> None:
+        """
+        C{--path} serves files.
+        """
+        self.assertIn("File", repr(self.served("--path", self.folder)))
+        self.assertIn("no such file", self.mistake("--path", self.path("nothing")))
+        self.assertIn("--factory", self.mistake("--path", self.folder, "--factory"))
+
     def test_oneAtATime(self) -> None:
         """
         Two things are an error.
@@ -111,6 +134,10 @@ class AppOptionsTests(CommandLineTests):
             ("--wsgi", "sites.four", "not called as a WSGI application is, with 2 arguments"),
             ("--wsgi", "sites.app", "it is an app: use --app sites.app"),
             ("--wsgi", "sites.asgi", "it is an ASGI application: use --asgi sites.asgi"),
+            ("--app", "sites.klein", "is a Klein app: use --resource sites.klein.resource"),
+            ("--resource", "sites.klein", "is a Klein app: its resource method is named"),
+            ("--resource", "sites.Leaf", "add --factory"),
+            ("--resource", "sites.wsgi", "is a WSGI application: --wsgi serves it"),
             ("--wsgi", "sites.number", "of type int and can't be called"),
         ):
             self.assertIn(f"{option} {name}: ", self.mistake(option, name))

@@ -8,7 +8,7 @@ L{txfcgi.adapters.wsgicall}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from ..errors import UnknownRole
 from ..server.application import IStartsAndStops
-from ..server.request import Request
+from ..server.request import Request, schemeOf
 from ..server.response import Response
 from ..streams.spool import BodyFile, SpoolBudget
 from ..wire.records import Role
@@ -173,16 +173,6 @@ class WSGIApp:
 
 
 _PORTS: Final = {"http": "80", "https": "443"}
-
-
-def schemeOf(params: Mapping[str, str]) -> str:
-    """
-    C{http} or C{https}: what HTTPS says, and where that is not there, REQUEST_SCHEME.
-    """
-    https = params.get("HTTPS", "").lower()
-    if https:
-        return "http" if https in ("off", "0", "no", "false") else "https"
-    return "https" if params.get("REQUEST_SCHEME", "").lower() == "https" else "http"
 
 
 def _latin(text: str) -> str:

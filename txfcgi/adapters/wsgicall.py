@@ -251,7 +251,7 @@ class Call:
 
     def _closeBody(self, _: None) -> None:
         if self._requestBody is not None:
-            self._requestBody.close()
+            self._requestBody.release()
 
     # In the thread
 

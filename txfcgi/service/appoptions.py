@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from ..adapters.threads import THREADS, sharedPool
 from ..adapters.wsgi import MAX_BODY_BYTES, MAX_SPOOL_BYTES, WSGIApp
 from ..server.application import App
-from ..server.kinds import APP, WSGI, Kind, kindOf, takes
+from ..server.kinds import APP, KLEIN, WSGI, Kind, kindOf, takes
 from .commandline import CommandOptions, numberOption
 from .errors import CannotLoad
 from .loading import callFactory, loadObject
@@ -30,6 +30,14 @@ class AppOptions(CommandOptions):
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
         ["wsgi", None, None, f"A WSGI application to serve, such as Django's or Flask's: {_NAMED}"],
+        [
+            "resource",
+            None,
+            None,
+            "A twisted.web resource or site to serve, or a Klein app's resource method, such as "
+            f"site.app.resource: {_NAMED}",
+        ],
+        ["path", None, None, "A directory whose files are served, or a file"],
         ["app-dir", "d", ".", "The directory that the module is looked for in first"],
         numberOption("threads", THREADS, "Threads for --wsgi, and for threaded() in an app", int),
         numberOption(
@@ -70,7 +78,12 @@ class AppOptions(CommandOptions):
         By the name of its option, what makes an app of what is named. It is told the option, and
         its value.
         """
-        return {"app": self._app, "wsgi": self._wsgi}
+        return {
+            "app": self._app,
+            "wsgi": self._wsgi,
+            "resource": self._resource,
+            "path": self._path,
+        }
 
     def application(self) -> App:
         """
@@ -87,11 +100,12 @@ class AppOptions(CommandOptions):
         name = option[2:]
         return self._makers()[name](option, self[name])
 
-    def load(self, option: str, name: str, wanted: Kind) -> Any:
+    def load(self, option: str, name: str, wanted: Kind | None) -> Any:
         """
         Find what is named.
 
-        @raise UsageError: It is not there, or not of the kind that the option serves.
+        @param wanted: What kind of program it has to be, if that is not looked at elsewhere.
+        @raise UsageError: It is not there, or not of that kind.
         """
         directory = self["app-dir"]
         if not os.path.isdir(directory):
@@ -100,7 +114,8 @@ class AppOptions(CommandOptions):
             found = loadObject(name, directory)
             if self["factory"]:
                 found = callFactory(name, found)
-            _check(name, found, wanted)
+            if wanted is not None:
+                _check(name, found, wanted)
         except CannotLoad as error:
             raise UsageError(f"{option} {error}") from error
         return found
@@ -116,6 +131,28 @@ class AppOptions(CommandOptions):
             multiprocess=self.get("workers") not in (None, 1),
             **self.bodyLimits(),
         )
+
+    def _resource(self, option: str, name: str) -> App:
+        # It brings most of twisted.web with it, which no other kind needs.
+        from ..adapters.resource import ResourceApp
+
+        found = self.load(option, name, None)
+        try:
+            return ResourceApp(found, **self.bodyLimits())
+        except TypeError as error:
+            hint = " If it makes a resource, add --factory" if takes(found, 0) else ""
+            raise UsageError(f"{option} {name}: {error}{hint}") from error
+
+    def _path(self, option: str, path: str) -> App:
+        from twisted.web.static import File
+
+        from ..adapters.resource import ResourceApp
+
+        if self["factory"]:
+            raise UsageError("--factory is for what is called, and --path names files")
+        if not os.path.exists(path):
+            raise UsageError(f"{option} {path}: there is no such file or directory")
+        return ResourceApp(File(os.path.abspath(path)), **self.bodyLimits())
 
     def bodyLimits(self) -> dict[str, int]:
         """
@@ -136,7 +173,7 @@ def _check(name: str, thing: object, wanted: Kind) -> None:
         return
     kind = kindOf(thing)
     if kind is not None:
-        hint = f"is {kind.what}: use {kind.option} {name}"
+        hint = f"is {kind.what}: use {kind.option} {name}{'.resource' if kind is KLEIN else ''}"
     elif not callable(thing):
         hint = f"is of type {type(thing).__name__} and can't be called: {wanted.what} is wanted"
     elif takes(thing, 0):

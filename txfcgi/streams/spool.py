@@ -6,7 +6,7 @@ that has no name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Final, NoReturn, cast
 
@@ -199,40 +199,36 @@ class SpoolBudget:
 
 
 @implementer(IConsumer)
-class BodyFile:
+class BoundedBody:
     """
-    The body of a request as a file, for programs that read one.
+    The body of a request on its way to where it is kept.
 
-    @ivar file: The file; in memory, as long as it is short.
     @ivar length: Its bytes so far.
     """
 
-    def __init__(self, budget: SpoolBudget, *, memoryBytes: int, maxBytes: int) -> None:
+    def __init__(
+        self, keep: Callable[[bytes], object], budget: SpoolBudget, *, maxBytes: int
+    ) -> None:
         """
-        @param memoryBytes: How many bytes are kept in memory.
-        @param maxBytes: How many bytes the body may have.
+        @param keep: Takes the next bytes.
+        @param budget: What all bodies together may take.
+        @param maxBytes: How many bytes this one may have.
         """
-        self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memoryBytes)
         self.length = 0
+        self._keep = keep
         self._budget = budget
         self._maxBytes = maxBytes
 
     async def fill(self, stream: InputStream) -> None:
         """
-        Read a stream to its end, and go back to the beginning of the file. If that fails, the file
-        is closed.
+        Read a stream to its end.
 
         @raise BodyTooLarge: If it has more than C{maxBytes}.
         @raise Overloaded: If all bodies together are too much.
         """
-        try:
-            if stream.length is not None and stream.length > self._maxBytes:
-                raise self._tooLarge()
-            await stream.deliverTo(self)
-        except BaseException:
-            self.close()
-            raise
-        self.file.seek(0)
+        if stream.length is not None and stream.length > self._maxBytes:
+            raise self._tooLarge()
+        await stream.deliverTo(self)
 
     def write(self, data: bytes) -> None:
         """
@@ -242,7 +238,7 @@ class BodyFile:
             raise self._tooLarge()
         self._budget.take(len(data))
         self.length += len(data)
-        self.file.write(data)
+        self._keep(data)
 
     def _tooLarge(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body has more than {self._maxBytes} bytes")
@@ -257,9 +253,42 @@ class BodyFile:
         The producer has no more.
         """
 
-    def close(self) -> None:
+    def release(self) -> None:
         """
-        Let go of it all. To be called once, in the reactor's thread.
+        It is not kept any more. To be called once, in the reactor's thread.
         """
         self._budget.release(self.length)
+
+
+class BodyFile(BoundedBody):
+    """
+    The body of a request as a file, for programs that read one.
+
+    @ivar file: The file; in memory, as long as it is short.
+    """
+
+    def __init__(self, budget: SpoolBudget, *, memoryBytes: int, maxBytes: int) -> None:
+        """
+        @param memoryBytes: How many bytes are kept in memory.
+        """
+        self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memoryBytes)
+        super().__init__(self.file.write, budget, maxBytes=maxBytes)
+
+    async def fill(self, stream: InputStream) -> None:
+        """
+        Read a stream to its end, and go back to the beginning of the file. If that fails, the file
+        is closed.
+        """
+        try:
+            await super().fill(stream)
+        except BaseException:
+            self.release()
+            raise
+        self.file.seek(0)
+
+    def release(self) -> None:
+        """
+        Close the file. To be called once, in the reactor's thread.
+        """
+        super().release()
         self.file.close()

@@ -1,0 +1,141 @@
+"""
+L{ResourceApp}: a twisted.web resource or site as an app.
+
+Resources get what they get from twisted.web: its own requests, over a channel that is there for one
+request; see L{txfcgi.adapters.webchannel}.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final, cast
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from ..errors import UnknownRole
+from ..server.application import IStartsAndStops
+from ..server.kinds import kindOf
+from ..server.request import Request
+from ..server.response import Response
+from ..streams.spool import BoundedBody, SpoolBudget
+from ..wire.records import Role
+from .webchannel import WebChannel
+
+MAX_BODY_BYTES: Final = 1_073_741_824
+MAX_SPOOL_BYTES: Final = 4_294_967_296
+
+
+@implementer(IStartsAndStops)
+class ResourceApp:
+    """
+    A twisted.web resource or site as an app::
+
+        serve(ResourceApp(resource))
+        FastCGIServerFactory(ResourceApp(site))
+        SCGIServerFactory(ResourceApp(kleinApp.resource))
+
+    A request of twisted.web has the one that it stands for as C{request.channel.request}, with the
+    params that are no HTTP headers, such as REMOTE_USER.
+
+    @ivar site: The site: that which was given, or one for the resource.
+    """
+
+    def __init__(
+        self,
+        resource: object,
+        *,
+        maxBodyBytes: int = MAX_BODY_BYTES,
+        maxSpoolBytes: int = MAX_SPOOL_BYTES,
+    ) -> None:
+        """
+        @param resource: A resource, a site, or a Klein app's C{resource} method. A site that is
+            given keeps its own log of requests, as it does over HTTP.
+        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
+            413.
+        @param maxSpoolBytes: The bytes that the bodies of all requests may have together, in memory
+            and in temporary files. More are answered with 503.
+        @raise TypeError: If it is none of these.
+        """
+        root = resourceOf(resource)
+        self._given = isinstance(root, Site)
+        self.site: Any = root if self._given else Site(root)
+        self._maxBodyBytes = maxBodyBytes
+        self._budget = SpoolBudget(maxSpoolBytes)
+
+    def __repr__(self) -> str:
+        return f"ResourceApp({self.site if self._given else self.site.resource!r})"
+
+    def startup(self) -> None:
+        """
+        Let a site that was given open its log.
+        """
+        if self._given:
+            self.site.doStart()
+
+    def shutdown(self) -> None:
+        """
+        Let a site that was given close its log.
+        """
+        if self._given:
+            self.site.doStop()
+
+    def __call__(self, request: Request) -> Response | Deferred[Any] | None:
+        """
+        Answer a request.
+        """
+        if request.role is not Role.RESPONDER:
+            raise UnknownRole("a twisted.web resource is a Responder")
+        channel = WebChannel(request, self.site)
+        stdin = request.stdin
+        if stdin.complete and not stdin.buffered and stdin.error is None:
+            channel.open(0)
+            return channel.render()
+        return Deferred.fromCoroutine(self._callWithBody(channel))
+
+    async def _callWithBody(self, channel: WebChannel) -> Response | None:
+        stdin = channel.request.stdin
+        channel.open(stdin.length)
+        body = BoundedBody(channel.keep, self._budget, maxBytes=self._maxBodyBytes)
+        try:
+            await body.fill(stdin)
+            result = channel.render()
+            return await result if isinstance(result, Deferred) else result
+        except BaseException as error:
+            channel.lose(error)
+            raise
+        finally:
+            body.release()
+
+
+def resourceOf(thing: object) -> object:
+    """
+    The resource or site that something is, or that a Klein app's C{resource} method makes.
+
+    @raise TypeError: If it is something else.
+    """
+    if _isKleinMethod(thing):
+        thing = cast(Any, thing)()
+    if isinstance(thing, Site) or IResource.providedBy(thing):
+        return thing
+    kind = kindOf(thing)
+    if kind is None:
+        hint = f"is of type {type(thing).__name__}"
+    elif kind.arguments is None:
+        hint = f"is {kind.what}: its resource method is named, or what that returns"
+    else:
+        hint = f"is {kind.what}: {kind.option} serves it"
+    raise TypeError(f"a resource or a site of twisted.web is wanted, and {thing!r:.80} {hint}")
+
+
+def _isKleinMethod(thing: object) -> bool:
+    """
+    Whether this is the C{resource} method of a Klein app. It is the one thing that is called
+    without being asked to: Klein's documentation names it where others name a resource.
+    """
+    klein = getattr(sys.modules.get("klein"), "Klein", None)
+    if klein is None or not isinstance(getattr(thing, "__self__", None), klein):
+        return False
+    return getattr(thing, "__name__", "") == "resource"

@@ -1,0 +1,324 @@
+"""
+L{WebChannel}: what a request of twisted.web takes for its HTTP connection.
+
+It is there for one request. What is whole when the resource has rendered leaves in one piece; all
+else is written as CGI output, as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IAddress, IConsumer, IProducer
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES
+from twisted.web.http_headers import Headers
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from ..errors import MalformedValue, RequestAborted
+from ..server.request import Request
+from ..server.response import Response
+from ..streams import OutputStream
+
+# A request of this version does not frame chunks by itself: there are none here. It is what
+# resources are told over HTTP/2.
+_VERSION: Final = b"HTTP/2"
+# What stays as it is in a path that is encoded.
+_PATH: Final = "/!$&'()*+,;=:@-._~"
+# The length of a body that is answered in one piece, at the most.
+_WHOLE: Final = 1_048_576
+
+
+class _MountedSite:
+    """
+    A site, where the first segments of each path led to it: they are not looked up.
+    """
+
+    def __init__(self, site: Site, segments: int) -> None:
+        self._site = site
+        self._segments = segments
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._site, name)
+
+    def getResourceFor(self, request: Any) -> Any:
+        """
+        The resource for a request, which has the site itself from then on.
+        """
+        request.prepath += request.postpath[: self._segments]
+        del request.postpath[: self._segments]
+        return self._site.getResourceFor(request)
+
+
+@implementer(IConsumer)
+class WebChannel:
+    """
+    A channel for one request, as L{twisted.web.http.HTTPChannel} and the stream of an HTTP/2
+    connection are for theirs.
+
+    @ivar request: The request that came.
+    @ivar site: Where resources are looked up.
+    @ivar factory: What logs the request.
+    @ivar transport: What is written to directly; this.
+    """
+
+    def __init__(self, request: Request, site: Any) -> None:
+        self.request = request
+        self.site = self.factory = site
+        script, info = request.paths.split(request.params.find)
+        self._path = script + info
+        if script.strip(b"/"):
+            self.site = _MountedSite(site, script.count(b"/"))
+        self._web: Any = None
+        self._head: tuple[int, bytes, Headers] | None = None
+        self._kept: list[bytes] = []
+        self._output: OutputStream | None = None
+        self._answer: Deferred[Any] | None = None
+        self._complete = False
+        self._lost: Exception | None = None
+
+    @property
+    def transport(self) -> WebChannel:
+        """
+        What a request takes for its transport.
+        """
+        return self
+
+    # For the app
+
+    def open(self, length: int | None) -> None:
+        """
+        Make the request.
+
+        @param length: The bytes of its body, as far as they are known.
+        """
+        self._web = web = self.site.requestFactory(self)
+        headers = self.request.headers
+        headers.removeHeader(b"transfer-encoding")  # the body has none any more
+        web.requestHeaders = headers
+        web.gotLength(length)
+        web.parseCookies()
+
+    def keep(self, data: bytes) -> None:
+        """
+        Take some of the body.
+        """
+        self._web.handleContentChunk(data)
+
+    def render(self) -> Response | Deferred[Any] | None:
+        """
+        Let the resource answer.
+
+        @return: The response; L{None} if it was written; or a Deferred of one of them.
+        """
+        web = self._web
+        method = self.request.method.encode("utf-8", "surrogateescape")
+        web.requestReceived(method, self._uri(), _VERSION)
+        if self._lost is not None:
+            self.lose(self._lost)
+            raise self._lost
+        if self._complete:
+            return self._finish()
+        self._answer = Deferred(self._cancelled)
+        if self._head is not None:
+            self._flush()
+        return self._answer
+
+    def lose(self, error: BaseException) -> None:
+        """
+        Tell the request that nobody waits for its answer any more.
+        """
+        web, self._web = self._web, None
+        if web is not None:
+            web.connectionLost(Failure(ConnectionLost(str(error))))
+
+    def _cancelled(self, _: Deferred[Any]) -> None:
+        self._answer = None
+        self.lose(RequestAborted("the request was aborted"))
+
+    def _uri(self) -> bytes:
+        """
+        What was asked for, as the browser wrote it if that leads to the path that the web server
+        passed on: what a web server makes of a path counts.
+        """
+        find = self.request.params.find
+        uri = find(b"REQUEST_URI") or b""
+        path, mark, query = uri.partition(b"?")
+        if unquote_to_bytes(path) != self._path:
+            path = quote_from_bytes(self._path, _PATH).encode("ascii")
+            query = find(b"QUERY_STRING") or b""
+            mark = b"?" if query else b""
+        return (path or b"/") + mark + query
+
+    # For the request: the way out
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """
+        Take the head. It waits for the body that belongs to it, if that is sure to follow.
+        """
+        self._head = (int(code), reason, headers)
+        if self._answer is not None and self._output is None and not self._declared():
+            self._flush()
+
+    def _declared(self) -> int:
+        """
+        The length of the body that the head speaks of; 0 if it does not say.
+        """
+        assert self._head is not None
+        values = self._head[2].getRawHeaders(b"content-length") or [b""]
+        return int(values[0]) if values[0].isdigit() else 0
+
+    def write(self, data: bytes) -> None:
+        """
+        Send some of the body.
+        """
+        if self._complete:
+            return
+        if self._output is not None:
+            if self._head is not None:
+                data = self._takeHead() + data
+            self._output.write(data)
+            return
+        self._kept.append(data)
+        if self._answer is None:
+            return  # the resource is rendering, and it may be all there is
+        if self._head is not None and self._declared() == len(data):
+            self._complete = True
+            self._fire(self._finish())
+        else:
+            self._flush()
+
+    def writeSequence(self, parts: Iterable[bytes]) -> None:
+        """
+        Send some of the body.
+        """
+        self.write(b"".join(parts))
+
+    def requestDone(self, request: Any) -> None:
+        """
+        The answer is complete.
+        """
+        self._web = None
+        if not self._complete:
+            self._complete = True
+            if self._answer is not None:
+                self._fire(self._finish())
+
+    def _finish(self) -> Response | None:
+        """
+        Make a response of what was not written yet.
+
+        @return: The response; L{None} if all of it is written.
+        """
+        if self._output is None and self._head is not None:
+            code, reason, headers = self._head
+            if reason == RESPONSES.get(code):
+                return Response(code, headers, _joined(self._kept))
+        if self._head is not None:
+            self._flush()
+        return None
+
+    def _flush(self) -> None:
+        """
+        Write what is there, and from now on all that comes.
+        """
+        kept, self._kept = self._kept, []
+        self._output = self.request.stdout
+        self._output.write(b"".join([self._takeHead(), *kept]))
+
+    def _takeHead(self) -> bytes:
+        """
+        The head as CGI output.
+        """
+        assert self._head is not None
+        (code, reason, headers), self._head = self._head, None
+        lines = [b"Status: %d %s\r\n" % (code, reason)]
+        for name, values in headers.getAllRawHeaders():
+            lines += [b"%s: %s\r\n" % (name, value) for value in values]
+        return b"".join([*lines, b"\r\n"])
+
+    def _fire(self, result: Response | None) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.callback(result)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """
+        Let a producer write the body.
+        """
+        if self._output is None:
+            self._output = self.request.stdout
+            if self._head is not None:
+                self._flush()
+        self._output.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more.
+        """
+        if self._output is not None:
+            self._output.unregisterProducer()
+
+    # For the request: the end before the end
+
+    def loseConnection(self) -> None:
+        """
+        Break the answer off, unless it is complete.
+        """
+        self._breakOff(RequestAborted("the resource closed the connection, its answer unfinished"))
+
+    abortConnection = loseConnection
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """
+        Refuse a body that can't be read. This is what twisted.web calls.
+        """
+        self._breakOff(MalformedValue("the body is not the form that its Content-Type says it is"))
+
+    def _breakOff(self, error: Exception) -> None:
+        if self._complete or self._lost is not None:
+            return
+        self._lost = error
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.errback(error)
+            self.lose(error)
+
+    # For the request: what it is told
+
+    def getPeer(self) -> IAddress:
+        """
+        The browser's address.
+        """
+        return self.request.clientAddress or self.request.peer
+
+    def getHost(self) -> IAddress:
+        """
+        The address that the browser connected to: the web server's.
+        """
+        params = self.request.params
+        host = params.get("SERVER_ADDR") or params.get("SERVER_NAME") or "localhost"
+        port = params.get("SERVER_PORT", "")
+        number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 80
+        return (IPv6Address if ":" in host else IPv4Address)("TCP", host.strip("[]"), number)
+
+    def isSecure(self) -> bool:
+        """
+        Whether the browser spoke HTTPS.
+        """
+        return self.request.scheme == "https"
+
+
+def _joined(pieces: list[bytes]) -> bytes | list[bytes]:
+    """
+    A body in one piece, if that is not too long to make it one.
+    """
+    if len(pieces) == 1:
+        return pieces[0]
+    return b"".join(pieces) if sum(map(len, pieces)) <= _WHOLE else pieces
