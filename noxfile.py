@@ -144,6 +144,22 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """
+    Run the examples of the test kit in each environment that users have: plain pytest, then with
+    pytest-twisted, then with pytest-asyncio.
+    """
+    command = ("pytest", "-q", "-p", "no:cacheprovider", "examples/testing")
+    session.install("-e", ".", "pytest")
+    session.run(*command)
+    session.install("pytest-twisted")
+    session.run(*command)
+    session.run("python", "-m", "pip", "uninstall", "-q", "-y", "pytest-twisted")
+    session.install("pytest-asyncio")
+    session.run(*command)
+
+
+@nox.session
 def wire(session: nox.Session) -> None:
     """
     Ask that the tests of the wire reach all of it by themselves: it is what meets hostile bytes.

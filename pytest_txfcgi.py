@@ -13,29 +13,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from txfcgi.testing.fixtures import Clients, MemoryFrontEnds, Servers, Wait
+    from txfcgi.testing.fixtures import Block, Clients, MemoryFrontEnds, Servers
 
 
-def waiting(request: pytest.FixtureRequest) -> Wait | None:
+def blockFor(request: pytest.FixtureRequest) -> Block:
     """
     How to wait for a Deferred: as pytest-twisted does, where it runs the reactor.
     """
-    plugin = request.config.pluginmanager.get_plugin("twisted")
-    if plugin is None:
-        return None
-    from txfcgi.testing.fixtures import blocking
+    from txfcgi.testing.fixtures import blocking, spin
 
-    return blocking(plugin.blockon)
+    plugin = request.config.pluginmanager.get_plugin("twisted")
+    return spin if plugin is None else blocking(plugin.blockon)
 
 
 @pytest.fixture
-def memory_front_end() -> Iterator[MemoryFrontEnds]:
+def memory_front_end(request: pytest.FixtureRequest) -> Iterator[MemoryFrontEnds]:
     """
     Make web servers in memory in front of an app: C{memory_front_end(app, server="nginx")}.
     """
     from txfcgi.testing.fixtures import MemoryFrontEnds
 
-    frontEnds = MemoryFrontEnds()
+    frontEnds = MemoryFrontEnds(blockFor(request))
     yield frontEnds
     frontEnds.finish()
 
@@ -47,7 +45,7 @@ def fcgi_server(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """
     from txfcgi.testing.fixtures import Servers
 
-    servers = Servers(waiting(request))
+    servers = Servers(blockFor(request))
     yield servers
     servers.finish()
 
@@ -60,6 +58,6 @@ def fcgi_client(request: pytest.FixtureRequest) -> Iterator[Clients]:
     """
     from txfcgi.testing.fixtures import Clients
 
-    clients = Clients(waiting(request))
+    clients = Clients(blockFor(request))
     yield clients
     clients.finish()

@@ -1,12 +1,13 @@
 """
-The pytest fixtures, in plain functions that wait with C{wait}.
+The pytest fixtures in memory, in plain functions: with pytest-twisted, with pytest-asyncio, and
+without either.
 
-    pytest -p no:twisted examples/testing/test_fixtures.py
+    pytest examples/testing/test_fixtures.py
 """
 
 from txfcgi import Request, Response, cgiParams
 from txfcgi.testing import MemoryBackEnd
-from txfcgi.testing.fixtures import Clients, MemoryFrontEnds, Servers
+from txfcgi.testing.fixtures import Clients, MemoryFrontEnds
 
 
 async def hello(request: Request) -> Response:
@@ -16,28 +17,18 @@ async def hello(request: Request) -> Response:
     return Response(200, {}, b"hello " + await request.stdin.read())
 
 
-def test_inMemory(memory_front_end: MemoryFrontEnds) -> None:
+def test_frontEnd(memory_front_end: MemoryFrontEnds) -> None:
     """
-    An app behind nginx, in memory: the Deferred has fired.
+    An app behind nginx: the Deferred has fired.
     """
     frontEnd = memory_front_end(hello, server="nginx")
     response = memory_front_end.wait(frontEnd.post("/", b"you"))
     assert response.body == b"hello you"
 
 
-def test_sockets(fcgi_server: Servers, fcgi_client: Clients) -> None:
-    """
-    An app and its caller on real sockets.
-    """
-    server = fcgi_server(hello)
-    client = fcgi_client(server)
-    response = fcgi_client.wait(client.request(cgiParams("POST", "/"), b"you"))
-    assert fcgi_client.wait(response.content()) == b"hello you"
-
-
 def test_backEnd(fcgi_client: Clients) -> None:
     """
-    A caller of a back end in memory.
+    A caller of a back end.
     """
     backEnd = MemoryBackEnd("hello")
     response = fcgi_client.wait(fcgi_client(backEnd).request(cgiParams("GET", "/")))

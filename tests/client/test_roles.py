@@ -147,6 +147,8 @@ class TestRoles:
         calling = client(Backend())
         for asked in (
             calling.request(GET, data=b"x"),
+            calling.request(GET, dataLastModified=1),
+            calling.request(POST, b"x", dataLastModified=1),
             calling.request(GET, b"x", role=Role.AUTHORIZER),
         ):
             (error,) = outcome(asked)

@@ -1,6 +1,7 @@
 """
 The examples in C{examples/testing}, and with them the page that shows them, do what they say: under
-trial, under pytest, and under pytest with pytest-twisted.
+trial, under pytest, and under pytest with pytest-twisted. Each environment by itself, and the one
+with pytest-asyncio, is a session of C{noxfile.py}.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ CHECKOUT = Path(__file__).parent.parent.parent
 FOLDER = CHECKOUT / "examples" / "testing"
 EXAMPLES = sorted(path.name for path in FOLDER.glob("test_*.py"))
 
-# Their tests are plain functions, which trial does not know; the latter's are coroutines.
-FIXTURES = "test_fixtures.py"
-COROUTINES = "test_pytest_twisted.py"
-CASES = [name for name in EXAMPLES if name not in (FIXTURES, COROUTINES)]
+# Their tests are functions, which trial does not know.
+FIXTURES = ["test_fixtures.py", "test_socket_fixtures.py"]
+TWISTED = "test_pytest_twisted.py"
+ASYNCIO = "test_pytest_asyncio.py"
+CASES = [name for name in EXAMPLES if name not in (*FIXTURES, TWISTED, ASYNCIO)]
+# What pytest-twisted does not bear, as it runs the reactor all the time.
+RUN_THE_REACTOR = ("test_socket_fixtures.py", "test_sockets.py")
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -44,16 +48,13 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def runPytest(folder: Path, names: list[str], *options: str) -> int:
+def runPytest(folder: Path, *options: str) -> int:
     """
-    Run examples with pytest, with a configuration of its own.
+    Run the examples with pytest, as they are.
 
     @return: how many tests passed; none failed.
     """
-    configuration = folder / "pytest.ini"
-    configuration.write_text("[pytest]\nfilterwarnings =\n    error\n", "utf-8")
-    chosen = ["-c", str(configuration), "--rootdir", str(folder), "-p", "no:cacheprovider"]
-    output = run(folder, "pytest", "-q", *chosen, *options, *paths(names))
+    output = run(folder, "pytest", "-q", "-p", "no:cacheprovider", *options, str(FOLDER))
     summary = re.search(r"^(\d+) passed in", output, re.MULTILINE)
     assert summary is not None, output
     return int(summary[1])
@@ -86,15 +87,15 @@ def test_pytest(tmp_path: Path) -> None:
     """
     pytest runs all, the fixtures included, without pytest-twisted.
     """
-    names = [*CASES, FIXTURES]
-    assert runPytest(tmp_path, names, "-p", "no:twisted") == countOf(names)
+    assert runPytest(tmp_path, "-p", "no:twisted") == countOf([*CASES, *FIXTURES])
 
 
 def test_pytestTwisted(tmp_path: Path) -> None:
     """
-    The fixtures do their work where pytest-twisted runs the reactor.
+    With pytest-twisted, it runs all but what runs the reactor by itself.
     """
-    assert runPytest(tmp_path, [COROUTINES]) == countOf([COROUTINES])
+    names = [name for name in [*CASES, *FIXTURES] if name not in RUN_THE_REACTOR]
+    assert runPytest(tmp_path) == countOf([*names, TWISTED])
 
 
 def test_pageShowsAll() -> None:

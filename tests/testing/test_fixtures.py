@@ -11,12 +11,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
-
 from tests.testing.test_examples import CHECKOUT
-from txfcgi.testing.fixtures import blocking
 
 APPS = """
 import pytest
@@ -187,14 +182,100 @@ def test_waitEnds(tmp_path: Path) -> None:
     assert "1 passed" in outcome(tmp_path, tests, "-p", "no:twisted")
 
 
-def test_blocking() -> None:
+UNDER_PYTEST_TWISTED = """
+    from twisted.internet.defer import succeed
+
+    def test_chained(memory_front_end):
+        inner = Deferred()
+        outer = succeed(None).addCallback(lambda _: inner)
+        inner.addCallback(lambda result: result + 1)
+        clock = memory_front_end(careless).clock
+        clock.callLater(1, inner.callback, 1)
+        clock.advance(1)
+        assert memory_front_end.wait(outer) == 2
+        assert memory_front_end.wait(outer) == 2
+
+    def test_failed(memory_front_end):
+        with pytest.raises(ValueError, match="broken"):
+            memory_front_end.wait(fail(ValueError("broken")))
+
+    def test_blocks(fcgi_server, fcgi_client):
+        client = fcgi_client(fcgi_server(careless))
+        asked = client.request(cgiParams("GET", "/"))
+        with pytest.raises(RuntimeError, match="make it an async def with pytest_twisted"):
+            fcgi_client.wait(asked)
+        asked.addErrback(lambda failure: None).cancel()
+
+    def test_reactorGoesOn(memory_front_end, fcgi_client):
+        assert memory_front_end.wait(memory_front_end(careless).get("/")).body == b"fine"
+        client = fcgi_client(MemoryBackEnd("hello"))
+        response = fcgi_client.wait(client.request(cgiParams("GET", "/")))
+        assert fcgi_client.wait(response.text()) == "hello"
+"""
+
+
+def test_plainTestsUnderPytestTwisted(tmp_path: Path) -> None:
     """
-    What has fired needs no waiting; what has not is waited for as pytest-twisted does.
+    Under pytest-twisted a plain test takes what has fired, on whatever path that came; where it
+    would block, it hears what to do, and the reactor goes on for the next test.
     """
-    later: Deferred[int] = Deferred()
-    Clock().callLater(0, later.callback, 3)
-    wait = blocking(lambda deferred: deferred)
-    assert wait(succeed(2)) == 2
-    assert wait(later) is later
-    with pytest.raises(ValueError, match="broken"):
-        wait(fail(ValueError("broken")))
+    assert "4 passed" in outcome(tmp_path, UNDER_PYTEST_TWISTED)
+
+
+def test_chainedDeferred(tmp_path: Path) -> None:
+    """
+    A Deferred that was called and waits for another one has no result yet.
+    """
+    tests = """
+        from twisted.internet.defer import succeed
+        from twisted.internet.task import deferLater
+
+        def test_it(fcgi_client):
+            from twisted.internet import reactor
+            outer = succeed(None).addCallback(lambda _: deferLater(reactor, 0, lambda: 3))
+            assert outer.called
+            assert fcgi_client.wait(outer) == 3
+    """
+    assert "1 passed" in outcome(tmp_path, tests, "-p", "no:twisted")
+
+
+def test_waitInAsyncio(tmp_path: Path) -> None:
+    """
+    A coroutine of asyncio that would have to wait for the asyncio reactor hears what to do; with
+    another reactor it can wait.
+    """
+    tests = """
+        import asyncio
+        from txfcgi.testing.fixtures import Clients
+
+        def test_it(fcgi_client):
+            {install}
+            async def it():
+                client = fcgi_client("tcp:127.0.0.1:1")
+                with pytest.raises({error}, match={match!r}):
+                    fcgi_client.wait(client.request(cgiParams("GET", "/")))
+            asyncio.run(it())
+    """
+    refused = tests.format(install="pass", error="Exception", match="refused")
+    assert "1 passed" in outcome(tmp_path, refused, "-p", "no:twisted")
+    told = tests.format(
+        install="from twisted.internet import asyncioreactor; asyncioreactor.install()",
+        error="RuntimeError",
+        match="make it a plain function",
+    )
+    said = outcome(tmp_path, told, "-p", "no:twisted")
+    assert "1 passed" in said, said
+
+
+def test_protocolOfTarget(tmp_path: Path) -> None:
+    """
+    A protocol that the target does not speak is an error, and so is one that nobody speaks.
+    """
+    tests = """
+        def test_it(fcgi_client, memory_front_end):
+            with pytest.raises(ValueError, match="the target speaks scgi, not fastcgi"):
+                fcgi_client(MemoryBackEnd("hello", "scgi"), "fastcgi")
+            with pytest.raises(ValueError, match="'http' is not a protocol"):
+                fcgi_client("tcp:127.0.0.1:1", "http")
+    """
+    assert "1 passed" in outcome(tmp_path, tests, "-p", "no:twisted")

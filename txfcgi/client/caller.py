@@ -88,7 +88,7 @@ class Caller:
             with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it gives the
             request up.
         """
-        if body is None and data is None and role == 1:
+        if body is None and data is None and dataLastModified is None and role == 1:
             return self._callWithoutBody(params, timeouts, context)
         return Deferred.fromCoroutine(
             self._call(False, params, body, role, data, dataLastModified, timeouts, context)

@@ -176,6 +176,8 @@ async def prepare(
     """
     if data is not None and role != Role.FILTER:
         raise InvalidRequest("only a Filter takes data (section 6.4)")
+    if dataLastModified is not None and role != Role.FILTER:
+        raise InvalidRequest("only a Filter takes dataLastModified (section 6.4)")
     if not isinstance(params, Mapping):
         params = asPairs(params)
     if role == Role.AUTHORIZER:

@@ -84,6 +84,26 @@ def asAnswer(answer: CanAnswer) -> Answer:
     return Answer(stdout=head + answer.body)
 
 
+# What only FastCGI's records can say.
+_NOT_OVER_SCGI: Final = ("stderr", "appStatus", "protocolStatus", "idShift", "twice")
+
+
+def answerOver(protocol: str, answer: CanAnswer) -> Answer:
+    """
+    An answer of any kind as one that is given over a protocol.
+
+    @raise InvalidResponse: If it is none, or one that the protocol has no words for.
+    """
+    answer = asAnswer(answer)
+    if answer.pieceBytes is not None and answer.pieceBytes < 1:
+        raise InvalidResponse(f"pieceBytes is {answer.pieceBytes}: a piece has 1 byte or more")
+    if protocol == "scgi":
+        said = [name for name in _NOT_OVER_SCGI if getattr(answer, name)]
+        if said:
+            raise InvalidResponse(f"SCGI can't say {' and '.join(said)}: that is for FastCGI")
+    return answer
+
+
 def answered(answer: CanAnswer = _HELLO, **options: object) -> Answer:
     """
     An answer with options of its own: C{answered("hello", stderr=b"oops", appStatus=1)}.

@@ -25,10 +25,10 @@ from ..client.options import ClientOptions
 from ..server.response import Response
 from ..wire import fastcgiserver, scgiserver
 from ..wire.records import RecordType, Stream, encodeRecord
-from .answers import Answer, CanAnswer, asAnswer
+from .answers import Answer, CanAnswer, answerOver
 from .backlink import ADDRESS, BackLink, Called
 from .leftovers import Closing, Leftovers, WatchedCalls
-from .protocols import watchedClient
+from .protocols import known, watchedClient
 from .transport import READ
 from .turns import Turns
 
@@ -50,6 +50,7 @@ class MemoryBackEnd(Closing):
     A client that L{client} makes has its answers at once. Another one has them after L{pump}, or
     when C{clock} is advanced.
 
+    @ivar protocol: What it speaks.
     @ivar clock: The time for clients and slow answers.
     @ivar calls: The requests that came, a L{Called} for each.
     @ivar connections: How many connections were made.
@@ -66,7 +67,7 @@ class MemoryBackEnd(Closing):
         *,
         testCase: TestCase | None = None,
         clock: Clock | None = None,
-        multiplex: bool = True,
+        multiplex: bool | None = None,
     ) -> None:
         """
         @param responses: One answer for all requests; a function of a L{Called} that returns one;
@@ -74,8 +75,13 @@ class MemoryBackEnd(Closing):
             they are to be given. An answer is an L{Answer<txfcgi.testing.answers.Answer>}, a
             response, or the body of one.
         @param testCase: A test that is to fail if something is left when it is over.
-        @param multiplex: What GET_VALUES is told.
+        @param multiplex: What GET_VALUES is told: yes, if not given. SCGI has no such question.
+        @raise ValueError: If the protocol is unknown.
+        @raise TypeError: If there is an argument that the protocol has no place for.
+        @raise InvalidResponse: If an answer can't be given over this protocol.
         """
+        if known(protocol) == "scgi" and multiplex is not None:
+            raise TypeError("multiplex is for FastCGI: over SCGI a connection has one request")
         self.clock = Clock() if clock is None else clock
         self.turns = Turns(self.clock)
         self.calls: list[Called] = []
@@ -83,9 +89,9 @@ class MemoryBackEnd(Closing):
         self.refuses = False
         self.hangs = False
         self.answersValues = True
+        self.protocol = protocol
         self._responses = self._asFunction(responses)
-        self._protocol = protocol
-        self._multiplex = multiplex
+        self._multiplex = multiplex is not False
         self._open: list[BackLink] = []
         self._chosen: dict[int, Answer] = {}
         self._watched = WatchedCalls()
@@ -110,7 +116,7 @@ class MemoryBackEnd(Closing):
         """
         options = replace(ClientOptions() if options is None else options, **more)
         client = watchedClient(
-            self.clock, self, self._protocol, options, self._watched, self.turns.run
+            self.clock, self, self.protocol, options, self._watched, self.turns.run
         )
         self._clients.append(client)
         return client
@@ -149,10 +155,11 @@ class MemoryBackEnd(Closing):
 
     def _asFunction(self, responses: Responses) -> Callable[[Called], CanAnswer]:
         if isinstance(responses, Mapping):
-            byPath = dict(responses)
+            byPath = {path: answerOver(self.protocol, each) for path, each in responses.items()}
             return lambda called: byPath.get(called.path, _NOT_FOUND)
         if isinstance(responses, (Answer, Response, bytes, str)):
-            return lambda called: responses
+            answer = answerOver(self.protocol, responses)
+            return lambda called: answer
         if callable(responses):
             return responses
         inTurn = iter(responses)
@@ -171,7 +178,7 @@ class MemoryBackEnd(Closing):
         """
         The wire for a connection.
         """
-        if self._protocol == "scgi":
+        if self.protocol == "scgi":
             return scgiserver.ServerConnection()
         values = {
             b"FCGI_MAX_CONNS": b"100",
@@ -184,7 +191,7 @@ class MemoryBackEnd(Closing):
         """
         The params of a request are there.
         """
-        answer = self._chosen[id(called)] = asAnswer(self._responses(called))
+        answer = self._chosen[id(called)] = answerOver(self.protocol, self._responses(called))
         if answer.early:
             self._answer(connection, called, answer)
 

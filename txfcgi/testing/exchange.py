@@ -244,7 +244,11 @@ class Exchange:
     def read(self, size: int) -> None:
         """
         Take so many bytes more of what the connection brings.
+
+        @raise ValueError: If it brings all by itself, as no C{readRate} was given.
         """
+        if not (self._heldBack or self.over):
+            raise ValueError("this request takes all that comes: give it readRate=0")
         if self._heldBack:
             self.link.transport.allow(size)
             self.link.pump()

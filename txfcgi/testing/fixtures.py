@@ -5,7 +5,9 @@ pytest loads whether or not anybody wants them, and which therefore imports noth
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -27,62 +29,77 @@ from .protocols import watchedClient
 from .sockets import Served
 
 T = TypeVar("T")
-Wait = Callable[[Deferred[Any]], Any]
+# Returns when a Deferred has fired.
+Block = Callable[[Deferred[None]], object]
 
 # How long a test may wait for anything. It only bounds a failing test.
 PATIENCE: Final = 60.0
 
 
-def spin(deferred: Deferred[T]) -> T:
+def asyncioReactor() -> tuple[type[Any], ...]:
+    """
+    The class of the asyncio reactor, if anybody has imported it.
+    """
+    module: Any = sys.modules.get("twisted.internet.asyncioreactor")
+    return () if module is None else (module.AsyncioSelectorReactor,)
+
+
+def isAsyncioRunning() -> bool:
+    """
+    Whether an event loop of asyncio runs what calls this.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def spin(arrived: Deferred[None]) -> None:
     """
     Run the reactor until a Deferred fires.
 
-    @return: What it fires with.
     @raise TimeoutError: If it does not.
+    @raise RuntimeError: If the reactor can't be run here.
     """
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
-    results: list[Any] = []
-
-    def fired(result: Any) -> None:
-        results.append(result)
-        if reactor.running:
-            reactor.crash()
-
-    deferred.addBoth(fired)
-    if not results:
-        late = reactor.callLater(PATIENCE, reactor.crash)
-        reactor.run(installSignalHandlers=False)
-        if late.active():
-            late.cancel()
-    if not results:
+    if reactor.running:
+        raise RuntimeError(
+            "the reactor is running already, so that nothing can wait for it: await the Deferred, "
+            "or return it from the test"
+        )
+    if isinstance(reactor, asyncioReactor()) and isAsyncioRunning():
+        raise RuntimeError(
+            "a coroutine test can't wait for the asyncio reactor while pytest-asyncio runs it: "
+            "make it a plain function, or use another reactor"
+        )
+    arrived.addCallback(lambda _: reactor.crash() if reactor.running else None)
+    late = reactor.callLater(PATIENCE, reactor.crash)
+    reactor.run(installSignalHandlers=False)
+    if not late.active():
         raise TimeoutError(f"nothing came in {PATIENCE:g} seconds")
-    if isinstance(results[0], Failure):
-        results[0].raiseException()
-    result: T = results[0]
-    return result
+    late.cancel()
 
 
-def blocking(blockon: Wait) -> Wait:
+def blocking(blockon: Block) -> Block:
     """
     How to wait where pytest-twisted runs the reactor.
 
     @param blockon: pytest-twisted's own way. It works in fixtures, and not in tests.
     """
 
-    def wait(deferred: Deferred[Any]) -> Any:
-        if deferred.called:
-            return spin(deferred)
+    def block(arrived: Deferred[None]) -> None:
         try:
-            return blockon(deferred)
+            blockon(arrived)
         except AssertionError as error:
             raise RuntimeError(
                 "a test can't block under pytest-twisted: make it an async def with "
                 "pytest_twisted.ensureDeferred, and await the Deferred"
             ) from error
 
-    return wait
+    return block
 
 
 @implementer(ILogObserver)
@@ -116,21 +133,36 @@ class Fixture:
     What the fixtures have in common.
     """
 
-    def __init__(self, wait: Wait | None = None) -> None:
+    def __init__(self, block: Block = spin) -> None:
         """
-        @param wait: How to wait for a Deferred; without it, L{spin}.
+        @param block: How to wait for a Deferred that has not fired.
         """
-        self._wait = spin if wait is None else wait
+        self._block = block
         self._errors = LoggedErrors()
         globalLogPublisher.addObserver(self._errors)
 
     def wait(self, deferred: Deferred[T]) -> T:
         """
-        Run the reactor until a Deferred fires.
+        Take the result of a Deferred. If it has not fired, the reactor is run until it does.
 
         @return: What it fires with; its failure is raised.
+        @raise TimeoutError: If it does not fire in time.
+        @raise RuntimeError: If a test can't wait here; it says what to do.
         """
-        result: T = self._wait(deferred)
+        results: list[T | Failure] = []
+        arrived: Deferred[None] = Deferred()
+
+        def fired(result: T | Failure) -> T | None:
+            results.append(result)
+            arrived.callback(None)
+            return None if isinstance(result, Failure) else result
+
+        deferred.addBoth(fired)
+        if not results:
+            self._block(arrived)
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
         return result
 
     def flushLoggedErrors(self, *kinds: type[BaseException]) -> list[Failure]:
@@ -182,8 +214,8 @@ class MemoryFrontEnds(Fixture):
     Web servers in memory.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, block: Block = spin) -> None:
+        super().__init__(block)
         self._made: list[MemoryFrontEnd] = []
 
     def __call__(
@@ -209,8 +241,8 @@ class Servers(Fixture):
     Apps on real sockets.
     """
 
-    def __init__(self, wait: Wait | None = None) -> None:
-        super().__init__(wait)
+    def __init__(self, block: Block = spin) -> None:
+        super().__init__(block)
         self._made: list[Served] = []
 
     def __call__(
@@ -232,8 +264,8 @@ class Clients(Fixture):
     Clients of apps and of back ends, in memory or on real sockets.
     """
 
-    def __init__(self, wait: Wait | None = None) -> None:
-        super().__init__(wait)
+    def __init__(self, block: Block = spin) -> None:
+        super().__init__(block)
         self._clients: list[Client] = []
         self._backEnds: list[MemoryBackEnd] = []
         self._watched = WatchedCalls()
@@ -241,7 +273,7 @@ class Clients(Fixture):
     def __call__(
         self,
         target: Served | MemoryBackEnd | str,
-        protocol: str = "fastcgi",
+        protocol: str | None = None,
         options: ClientOptions | None = None,
     ) -> Client:
         """
@@ -249,8 +281,11 @@ class Clients(Fixture):
 
         @param target: What L{Servers} returned, a L{MemoryBackEnd}, or the description of an
             endpoint.
-        @param protocol: What a described endpoint speaks; the others know.
+        @param protocol: What a described endpoint speaks, FastCGI if not given; the others know.
+        @raise ValueError: If they speak another one.
         """
+        if not isinstance(target, str) and protocol not in (None, target.protocol):
+            raise ValueError(f"the target speaks {target.protocol}, not {protocol}")
         if isinstance(target, MemoryBackEnd):
             if target not in self._backEnds:
                 self._backEnds.append(target)
@@ -258,9 +293,10 @@ class Clients(Fixture):
         from twisted.internet import reactor
 
         if isinstance(target, Served):
-            protocol = target.protocol
-        endpoint = target.endpoint if isinstance(target, Served) else target
-        client = watchedClient(reactor, endpoint, protocol, options, self._watched)
+            endpoint, protocol = target.endpoint, target.protocol
+        else:
+            endpoint = target
+        client = watchedClient(reactor, endpoint, protocol or "fastcgi", options, self._watched)
         self._clients.append(client)
         return client
 

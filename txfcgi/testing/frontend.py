@@ -25,9 +25,10 @@ from ..server.request import Request
 from ..wire.records import Role, Stream
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Closing, Leftovers, WatchedApplication
+from .lifetime import Lifetime
 from .link import Link
 from .manners import Protocol, Server, Settings, mannersOf
-from .protocols import FACTORIES
+from .protocols import factoryFor
 from .speakers import FastCGISpeaker, SCGISpeaker
 from .transport import READ
 from .turns import Turns
@@ -84,24 +85,26 @@ class MemoryFrontEnd(Closing):
         @param root: The folder with its files.
         @param fragment: The most bytes of each read at the application; 1 for byte by byte.
         @raise ValueError: If the web server does not speak the protocol, or has no such setting.
+        @raise Exception: What the app's C{startup} failed with, if it did so at once.
         """
         settings = Settings(keep=keep, multiplex=multiplex, buffered=buffered, getValues=getValues)
         self.manners = mannersOf(server, protocol, settings)
         self.server = server
         self.protocol = protocol
         if isinstance(app, ServerFactory):
-            self.factory = app
-            self.clock = cast(Clock, app.clock)
-        else:
-            self.clock = Clock() if clock is None else clock
-            self.factory = FACTORIES[protocol](app, limits, clock=cast(IReactorTime, self.clock))
+            if clock is not None:
+                raise TypeError("a factory has a clock of its own: give it to the factory")
+            clock = cast(Clock, app.clock)
+        self.clock = Clock() if clock is None else clock
+        self.factory = factoryFor(app, protocol, limits, cast(IReactorTime, self.clock))
+        self._lifetime = Lifetime(self.factory.application.app)
         self._application = self.factory.application = WatchedApplication(
             self.factory.application, self._settled, self._mayLeave
         )
         self._host = host
         self._port = port
         self._root = root
-        self._fragment = fragment
+        self._fragment = readSize(fragment)
         self.links: list[Link] = []
         self._remotePorts = count(50_000)
         self._turns = Turns(self.clock)
@@ -109,6 +112,13 @@ class MemoryFrontEnd(Closing):
         self._closed = False
         if testCase is not None:
             testCase.addCleanup(self.close)
+
+    @property
+    def started(self) -> Deferred[None]:
+        """
+        Fires when the app is ready; a request that is made before is an error.
+        """
+        return self._lifetime.started
 
     # Requests
 
@@ -137,7 +147,7 @@ class MemoryFrontEnd(Closing):
         *,
         role: int = Role.RESPONDER,
         data: bytes | None = None,
-        dataLastModified: int = 0,
+        dataLastModified: int | None = None,
         chunked: bool = False,
         params: Mapping[str, str] | None = None,
         apacheRole: str | None = None,
@@ -155,7 +165,7 @@ class MemoryFrontEnd(Closing):
         @param body: Its body; pieces are sent one by one, each in records of its own.
         @param role: A L{Role<txfcgi.wire.records.Role>} that this web server asks for.
         @param data: The file, for a Filter.
-        @param dataLastModified: When it was changed, in seconds since 1970.
+        @param dataLastModified: When it was changed, in seconds since 1970; 0 if not given.
         @param chunked: Whether the browser does not say how long the body is.
         @param params: Variables to add, or to replace.
         @param apacheRole: Apache can ask an Authorizer twice, as its C{AUTHENTICATOR} and then as
@@ -171,7 +181,17 @@ class MemoryFrontEnd(Closing):
         @return: Fires with the answer; see L{Exchange.response
             <txfcgi.testing.exchange.Exchange.response>}.
         @raise ValueError: If this web server never asks for that.
+        @raise TypeError: If there is an argument that such a request has no place for.
         """
+        if role != Role.FILTER and (data is not None or dataLastModified is not None):
+            raise TypeError(
+                "data and dataLastModified are for a Filter (role=Role.FILTER); what a browser "
+                "sends is the body"
+            )
+        if apacheRole is not None and (self.server != "apache" or role != Role.AUTHORIZER):
+            raise TypeError("apacheRole is for Apache's Authorizer: server='apache', role=...")
+        if chunked and body is None:
+            raise TypeError("chunked is for a request with a body")
         pieces = [body] if isinstance(body, bytes) else None if body is None else list(body)
         length = None if pieces is None else sum(map(len, pieces))
         if chunked and length is not None and self._refusesChunks(length):
@@ -181,7 +201,7 @@ class MemoryFrontEnd(Closing):
             params,
             data,
             dataLastModified,
-            fragment=self._fragment if fragment is None else fragment,
+            fragment=self._fragment if fragment is None else readSize(fragment),
             abortAfter=abortAfter,
             loseAfter=loseAfter,
             mayLeaveBody=mayLeaveBody,
@@ -219,7 +239,7 @@ class MemoryFrontEnd(Closing):
             self._asked(method, uri, headers, length, length is None, Role.RESPONDER, None, True),
             params,
             None,
-            0,
+            None,
             fragment=self._fragment,
             mayLeaveBody=mayLeaveBody,
         )
@@ -291,7 +311,7 @@ class MemoryFrontEnd(Closing):
         asked: Asked,
         params: Mapping[str, str] | None,
         data: bytes | None,
-        dataLastModified: int,
+        dataLastModified: int | None,
         **options: Any,
     ) -> tuple[Exchange, bytes]:
         """
@@ -301,12 +321,13 @@ class MemoryFrontEnd(Closing):
         """
         if self._closed:
             raise ValueError("the front end was closed")
+        self._lifetime.check()
         variables = self.manners.variables.get(asked.role)
         if variables is None:
             raise ValueError(f"{self.server} never asks for a {Role(asked.role).name.title()}")
         more = dict(params or {})
         if asked.role == Role.FILTER:
-            more.setdefault("FCGI_DATA_LAST_MOD", str(dataLastModified))
+            more.setdefault("FCGI_DATA_LAST_MOD", str(dataLastModified or 0))
             more.setdefault("FCGI_DATA_LENGTH", str(len(data or b"")))
         pairs = [(name, more.pop(name, value)) for name, value in variables(asked)]
         encoded = [
@@ -425,6 +446,9 @@ class MemoryFrontEnd(Closing):
                 exchange.response.addErrback(_closed)
             self._turns.soon(link.drop, ConnectionDone())
         self.pump()
+        self._lifetime.stop().addCallback(left.extend)
+        if not self._lifetime.stopped:
+            left.append(f"the shutdown() of {self._lifetime.name} has not ended")
         if left:
             raise Leftovers(left)
 
@@ -433,10 +457,25 @@ def _closed(failure: Failure) -> None:
     failure.trap(ConnectionClosed)
 
 
+def readSize(fragment: int) -> int:
+    """
+    The most bytes of a read.
+
+    @raise ValueError: If that is less than one.
+    """
+    if fragment < 1:
+        raise ValueError(f"fragment is {fragment}: a read brings 1 byte or more")
+    return fragment
+
+
 def headerPairs(headers: AnyHeaders) -> list[Pair]:
     """
     Headers as pairs of text, in their order.
+
+    @raise TypeError: If they are text.
     """
+    if isinstance(headers, (str, bytes)):
+        raise TypeError(f"headers are a mapping, or pairs of name and value, not {headers!r:.80}")
     if isinstance(headers, Headers):
         return [
             (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))

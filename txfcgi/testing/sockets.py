@@ -15,7 +15,8 @@ from ..server.application import App
 from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from .leftovers import Leftovers, WatchedApplication, WatchedCalls
-from .protocols import FACTORIES, watchedClient
+from .lifetime import Lifetime
+from .protocols import factoryFor, watchedClient
 
 
 class Served:
@@ -26,6 +27,8 @@ class Served:
     @ivar host: The address on which it listens, unless that is a Unix socket.
     @ivar port: The port, which nobody chose; 0 for a Unix socket.
     @ivar endpoint: The description of an endpoint to reach it by.
+    @ivar started: Fires when the app is ready. Connections wait until then, and it fails with what
+        the app's C{startup} failed with.
     """
 
     host = "127.0.0.1"
@@ -45,13 +48,12 @@ class Served:
         @param reactor: The reactor, if not the one that is installed.
         @param path: That of a Unix socket; without it, a port of the loopback interface.
         @param mayLeave: Whether it is fine to leave something, as that is what the test is about.
+        @raise Exception: What the app's C{startup} failed with, if it did so at once.
         """
         if reactor is None:
             from twisted.internet import reactor
-        if isinstance(app, ServerFactory):
-            self.factory = app
-        else:
-            self.factory = FACTORIES[protocol](app, limits, clock=reactor)
+        self.factory = factoryFor(app, protocol, limits, reactor)
+        self._lifetime = Lifetime(self.factory.application.app)
         self.factory.application = WatchedApplication(self.factory.application)
         self.protocol = protocol
         self._application = self.factory.application
@@ -66,6 +68,11 @@ class Served:
         else:
             self._listening = reactor.listenUNIX(path, self.factory, mode=0o600)
             self.endpoint = f"unix:{path}"
+        self.started = self._lifetime.started
+        if not self._lifetime.ready:
+            # They wait in the system's queue.
+            self._listening.stopReading()
+            self.started.addCallback(lambda _: self._listening.startReading())
 
     def client(self, options: ClientOptions | None = None) -> Client:
         """
@@ -97,6 +104,7 @@ class Served:
         await maybeDeferred(self._listening.stopListening)
         closing = [client.close() for client in self._clients]
         await DeferredList([*closing, self.factory.drain(0)], consumeErrors=True)
+        left += await self._lifetime.stop()
         if left:
             raise Leftovers(left)
 
