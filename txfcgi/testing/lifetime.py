@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
-from ..server.application import App, IStartsAndStops, nameOf
+from ..server.apps import App, IStartsAndStops, nameOf
 
 
 class Lifetime:
