@@ -92,7 +92,7 @@ def test_readOfAFastReader() -> None:
     Only what was asked to take its answer slowly is told how much to take.
     """
     with MemoryFrontEnd(echo) as frontEnd:
-        exchange = frontEnd.start(length=0)
+        exchange = frontEnd.start(length=5)
         with pytest.raises(ValueError, match="readRate=0"):
             exchange.read(10)
         exchange.send(b"12345")

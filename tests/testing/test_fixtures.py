@@ -188,9 +188,8 @@ UNDER_PYTEST_TWISTED = """
     def test_chained(memory_front_end):
         inner = Deferred()
         outer = succeed(None).addCallback(lambda _: inner)
-        inner.addCallback(lambda result: result + 1)
         clock = memory_front_end(careless).clock
-        clock.callLater(1, inner.callback, 1)
+        clock.callLater(1, inner.callback, 2)
         clock.advance(1)
         assert memory_front_end.wait(outer) == 2
         assert memory_front_end.wait(outer) == 2
