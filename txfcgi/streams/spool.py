@@ -53,7 +53,10 @@ class _Spool:
     Takes what L{sendBody} writes. There is always room, but other work has its turn now and then.
 
     @ivar full: Whether it is somebody else's turn.
+    @ivar enough: Whether what is still to come is not wanted; it always is.
     """
+
+    enough = False
 
     def __init__(self, clock: IReactorTime, memory: int, limit: int) -> None:
         self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memory)
