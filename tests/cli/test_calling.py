@@ -221,73 +221,57 @@ class ResultTests(CommandCase):
         self.assertEqual((done.status, "No such file" in done.err), (1, True))
 
 
-class PingTests(CommandCase):
+class PHPFPMTests(CommandCase):
     """
-    C{txfcgi ping}.
+    C{txfcgi get} of a page of php-fpm's own.
     """
 
-    async def test_well(self) -> None:
+    async def app(self, request: Request) -> Response:
         """
-        A status below 500 is well, unless more is asked for.
+        Stands for php-fpm.
         """
+        params = request.params
+        if params.get("SCRIPT_NAME") == params.get("SCRIPT_FILENAME") == "/status":
+            assert params.get("PATH_INFO", "") == ""
+            return Response(200, {}, request.queryString.encode())
+        request.stderr.write(b"Primary script unknown")
+        return Response(404, {}, b"File not found.\n")
 
-        async def app(request: Request) -> Response:
-            return Response(int(request.queryString or 404), {}, b"all is well")
+    async def test_page(self) -> None:
+        """
+        What php-fpm finds no script for may be one of its own pages, and is asked for as such.
+        """
+        path = await self.serve(self.app)
+        done = await self.command("get", path, "/status?json")
+        self.assertEqual((done.status, done.out), (0, "json"))
+        self.assertNotIn("Primary script unknown", done.err)
+
+    async def test_noPage(self) -> None:
+        """
+        What is none either is told once.
+        """
+        path = await self.serve(self.app)
+        done = await self.command("get", path, "/nothing")
+        self.assertEqual((done.status, done.out), (4, "File not found.\n"))
+        self.assertEqual(done.err.count("! Primary script unknown\n"), 1)
+
+    async def test_script(self) -> None:
+        """
+        Where a script was named, or another method, nothing else is asked for.
+        """
+        asked: list[str] = []
+
+        def app(request: Request) -> Any:
+            asked.append(request.params["SCRIPT_NAME"])
+            return self.app(request)
 
         path = await self.serve(app)
-        done = await self.command("ping", path)
-        self.assertEqual(done.status, 0)
-        self.assertRegex(done.out, r"^OK status 404 in [0-9.]+ ms\n$")
-        self.assertEqual((await self.command("ping", path, "--uri", "/?500")).status, 1)
-        for words, status in (
-            (("--status", "200"), 1),
-            (("--status", "400-404"), 0),
-            (("--expect", "well"), 0),
-            (("--expect", "bad"), 1),
+        for words in (
+            ("get", path, "/status", "--script", "/srv/a.php"),
+            ("post", path, "/status", "-d", "a"),
         ):
-            done = await self.command("ping", path, *words)
-            self.assertEqual(done.status, status, done)
-        self.assertIn("'bad' is not in what it says: all is well", done.out)
-
-    async def test_ill(self) -> None:
-        """
-        One that can't be reached, or asked.
-        """
-        done = await self.command("ping", f"unix:{self.folder}/nothing.sock")
-        self.assertEqual((done.status, done.out[:21]), (1, "FAILED RequestNotSent"))
-        self.assertEqual((await self.command("ping", "x:1", "--uri", "/%00")).status, 1)
-
-    async def test_slow(self) -> None:
-        """
-        One that takes too long.
-        """
-
-        class Silent(Protocol):
-            pass
-
-        path = await self.listen(Factory.forProtocol(Silent))
-        done = await self.command("ping", path, "--timeout", "0.05")
-        self.assertEqual(done.status, 1)
-        self.assertIn("timeout of 0.05 seconds is over", done.out)
-
-    async def test_status(self) -> None:
-        """
-        php-fpm's figures, as another may tell them.
-        """
-        answers: list[Any] = [{"listen queue": 3, "idle processes": 2}]
-
-        async def app(request: Request) -> Response:
-            assert request.params["SCRIPT_NAME"] == request.params["SCRIPT_FILENAME"] == "/status"
-            return Response(200, {}, json.dumps(answers[0]).encode())
-
-        path = await self.serve(app)
-        done = await self.command("ping", path, "--fpm-status")
-        self.assertRegex(done.out, "^OK idle processes 2, listen queue 3 in")
-        done = await self.command("ping", path, "--fpm-status", "--max-queue", "2")
-        self.assertEqual((done.status, done.out[:6]), (1, "FAILED"))
-        answers[0] = ["something else"]
-        done = await self.command("ping", path, "--fpm-status")
-        self.assertEqual((done.status, "no status page" in done.out), (1, True))
+            self.assertEqual((await self.command(*words)).status, 4)
+        self.assertEqual(asked, ["/a.php", ""])
 
 
 class ValuesTests(CommandCase):

@@ -309,6 +309,10 @@ def test_ping(php: tuple[Path, RunningBackend]) -> None:
     assert run(*program, "ping", backend.endpoints[0], "--fpm-ping").startswith("OK status 200 in ")
     said = run(*program, "ping", backend.endpoints[1], "--fpm-status", "--max-queue", "0")
     assert re.match(r"OK active processes 1, idle processes \d+, listen queue 0", said)
+    said = run(*program, "ping", backend.endpoints[1], "--fpm-status", "/status?full", "--json")
+    assert [process["state"] for process in json.loads(said)["fpm"]["processes"]].count("Running")
+    said = run(*program, "get", backend.endpoints[0], "/status?json", "-q")
+    assert "active processes" in json.loads(said)
     said = run(
         *program, "get", backend.endpoints[0], "/wp-admin/index.php", "--root", str(root), "-q"
     )

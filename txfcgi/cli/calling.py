@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from .arguments import (
     protocolOf,
 )
 from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
+from .fpm import NO_SCRIPT, pageParams
 from .probe import unlessHTTP
 
 _ROLES: Final = {role.name.lower(): role for role in Role}
@@ -179,14 +181,23 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         console.say(f"txfcgi {args.command}: {error}")
         return FAILED
     stderr = Lines(console, "! ")
-    client = clientFor(
-        reactor,
-        args,
-        onStderr=lambda data, _: None if args.quiet else stderr.receive(data),
-    )
+    said = bytearray()
+
+    def onStderr(data: bytes, _: object) -> None:
+        said.extend(data[: len(NO_SCRIPT)])
+        if not args.quiet:
+            stderr.receive(data)
+
+    client = clientFor(reactor, args, onStderr=onStderr)
     try:
         asked = client.request(params, body, **more)
         response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
+        if response.code == 404 and said.startswith(NO_SCRIPT) and _mayBePage(args, params):
+            # php-fpm has pages of its own, which it looks for elsewhere.
+            await response.content()
+            stderr.drop()
+            params.pop("PATH_INFO", None)
+            response = await client.request({**params, **pageParams(args.method, args.uri)})
         _showHead(response, args, console)
         await response.collect(console.write)
         stderr.end()
@@ -202,6 +213,13 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         return FAILED
     finally:
         await client.close()
+
+
+def _mayBePage(args: Namespace, params: Mapping[str, str]) -> bool:
+    """
+    Whether a request that php-fpm found no script for may have been for one of its own pages.
+    """
+    return args.command == "get" and "SCRIPT_FILENAME" not in params
 
 
 def _showHead(response: ClientResponse, args: Namespace, console: Console) -> None:

@@ -79,6 +79,12 @@ class Lines:
         for line in lines:
             self._console.say(self._prefix + readable(line))
 
+    def drop(self) -> None:
+        """
+        Forget what is there without the end of its line.
+        """
+        self._rest = b""
+
     def end(self) -> None:
         """
         Show what is there without the end of its line.

@@ -1,5 +1,5 @@
 """
-C{txfcgi ping}: is a back end well?
+C{txfcgi ping}: is a back end healthy?
 """
 
 from __future__ import annotations
@@ -7,24 +7,78 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentTypeError, Namespace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from ..cgiparams import cgiParams, decodedPath
 from ..errors import InvalidRequest, TxFCGIError
 from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor, protocolOf
-from .console import FAILED, OK, Console, readable
+from .console import FAILED, OK, USAGE, Console, readable
+from .fpm import FIGURES, pageParams, readStatus, statusURI
 from .probe import unlessHTTP
 
-_ABOUT: Final = """ask a back end for something, and say whether it is well.
-One line says what was found. The exit status is 0 if it is well, and 1 if it is not: it can't be
+_ABOUT: Final = """check whether a back end is healthy, by asking it for something.
+One line says what was found. The exit status is 0 if it is healthy, and 1 if it is not: it can't be
 reached, is too slow, or answers something else than expected.
 """
 _EXAMPLES: Final = """examples:
   txfcgi ping 127.0.0.1:9000
   txfcgi ping unix:/run/app.sock --uri /health --status 200 --expect ok --timeout 2
   txfcgi ping /run/php/php-fpm.sock --fpm-ping
-  txfcgi ping /run/php/php-fpm.sock --fpm-status /status --max-queue 10
+  txfcgi ping /run/php/php-fpm.sock --fpm-status /status --max-queue 10 --max-active 40
+  txfcgi ping /run/php/php-fpm.sock --fpm-status '/status?full' --json
 """
+
+
+_THRESHOLDS: Final = {
+    "active": ("active processes", "how many processes may be at work"),
+    "queue": ("listen queue", "how many requests may wait for a free process"),
+    "slow": ("slow requests", "how many requests may have been slow since it was started"),
+}
+
+
+@dataclass
+class Found:
+    """
+    What was found.
+
+    @ivar problem: Why the back end is not well, if it is not.
+    @ivar status: The HTTP status of its answer.
+    @ivar seconds: How long it took.
+    @ivar fpm: What php-fpm's status page says.
+    """
+
+    problem: str | None = None
+    status: int | None = None
+    seconds: float = 0.0
+    fpm: dict[str, Any] | None = None
+
+    def line(self) -> str:
+        """
+        It in one line for people.
+        """
+        if self.fpm is not None:
+            what = ", ".join(f"{name} {self.fpm[name]}" for name in FIGURES if name in self.fpm)
+        else:
+            what = "" if self.status is None or self.problem else f"status {self.status}"
+        said = ": ".join(part for part in (self.problem, what) if part)
+        verdict = "OK" if self.problem is None else "FAILED"
+        return f"{verdict} {readable(said)} in {self.seconds * 1000:.1f} ms"
+
+    def json(self) -> str:
+        """
+        It in one line for programs.
+        """
+        return json.dumps({"ok": self.problem is None, **asdict(self)})
+
+
+def natural(text: str) -> int:
+    """
+    A number from 0 on.
+    """
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def statuses(text: str) -> range:
@@ -42,7 +96,7 @@ def add(commands: Commands) -> None:
     Add the command.
     """
     parser = commands.add(
-        "ping", run, help="ask whether a back end is well", about=_ABOUT, examples=_EXAMPLES
+        "ping", run, help="check whether a back end is healthy", about=_ABOUT, examples=_EXAMPLES
     )
     addEndpoint(parser)
     what = parser.add_mutually_exclusive_group()
@@ -65,14 +119,18 @@ def add(commands: Commands) -> None:
         "--status",
         type=statuses,
         metavar="CODES",
-        help="the statuses that mean well, as 200 or 200-399 (default: below 500)",
+        help="the statuses that mean healthy, as 200 or 200-399 (default: below 500)",
     )
     parser.add_argument("--expect", metavar="TEXT", help="what the body has to have in it")
+    for option, (figure, text) in _THRESHOLDS.items():
+        parser.add_argument(
+            f"--max-{option}",
+            type=natural,
+            metavar="NUMBER",
+            help=f"with --fpm-status: {text} ({figure})",
+        )
     parser.add_argument(
-        "--max-queue",
-        type=int,
-        metavar="NUMBER",
-        help="with --fpm-status: how many requests may wait for a free process",
+        "--json", action="store_true", help="print what was found as one JSON object"
     )
     addParams(parser)
     addSCGI(parser)
@@ -83,57 +141,81 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
     """
     Ask.
     """
-    page = args.fpm_ping or args.fpm_status
+    if args.fpm_status is None and (given := _thresholds(args)):
+        console.say(f"txfcgi ping: --max-{next(iter(given))} is for --fpm-status")
+        return USAGE
     try:
-        if page:
-            query = "?json" if args.fpm_status else ""
-            params = cgiParams("GET", page + query, scriptName=page, scriptFilename=page)
-        else:
-            path = decodedPath(args.uri.partition("?")[0])
-            params = cgiParams("GET", args.uri, scriptName="", pathInfo=path)
+        params = {**_params(args), **args.params, **dict(args.param)}
     except InvalidRequest as error:
         console.say(f"txfcgi ping: {error}")
         return FAILED
-    params = {**params, **args.params, **dict(args.param)}
     client = clientFor(reactor, args)
     started = reactor.seconds()
+    found = Found()
     try:
         asked = client.request(params)
         response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
-        body = await response.content()
+        _look(args, response.code, await response.content(), found)
     except TxFCGIError as error:
-        console.line(f"FAILED {type(error).__name__}: {readable(str(error))}")
-        return FAILED
+        found.problem = f"{type(error).__name__}: {error}"
     finally:
         await client.close()
-    took = f"in {(reactor.seconds() - started) * 1000:.1f} ms"
+    found.seconds = round(reactor.seconds() - started, 6)
+    console.line(found.json() if args.json else found.line())
+    return OK if found.problem is None else FAILED
+
+
+def _params(args: Namespace) -> dict[str, str]:
+    """
+    The params that are asked with.
+    """
+    if args.fpm_ping:
+        return pageParams("GET", args.fpm_ping)
+    if args.fpm_status:
+        return pageParams("GET", statusURI(args.fpm_status))
+    path = decodedPath(args.uri.partition("?")[0])
+    return cgiParams("GET", args.uri, scriptName="", pathInfo=path)
+
+
+def _thresholds(args: Namespace) -> dict[str, int]:
+    """
+    The thresholds that were given, by the names of their options.
+    """
+    given = {option: getattr(args, f"max_{option}") for option in _THRESHOLDS}
+    return {option: most for option, most in given.items() if most is not None}
+
+
+def _look(args: Namespace, code: int, body: bytes, found: Found) -> None:
+    """
+    Look at an answer.
+    """
+    found.status = code
     expected = args.expect or ("pong" if args.fpm_ping else None)
+    page = args.fpm_ping or args.fpm_status
     allowed = args.status or (range(200, 201) if page else range(100, 500))
-    if response.code not in allowed:
-        problem = f"status {response.code}"
+    beginning = body[:100].decode("utf-8", "backslashreplace")
+    if code not in allowed:
+        found.problem = f"status {code}"
     elif expected is not None and expected.encode() not in body:
-        problem = f"{expected!r} is not in what it says: {readable(body[:100])}"
+        found.problem = f"{expected!r} is not in what it says: {beginning}"
     elif args.fpm_status:
-        return _figures(body, args.max_queue, took, console)
-    else:
-        console.line(f"OK status {response.code} {took}")
-        return OK
-    console.line(f"FAILED {problem} {took}")
-    return FAILED
+        found.fpm = readStatus(body)
+        if found.fpm is None:
+            found.problem = f"this is not php-fpm's status page: {beginning}"
+        else:
+            found.problem = _tooMuch(found.fpm, _thresholds(args))
 
 
-def _figures(body: bytes, most: int | None, took: str, console: Console) -> int:
+def _tooMuch(figures: dict[str, Any], thresholds: dict[str, int]) -> str | None:
     """
-    What php-fpm's status page says.
+    Which figures are over their thresholds, if any.
     """
-    try:
-        status = json.loads(body)
-        waiting = int(status["listen queue"])
-    except (ValueError, KeyError, TypeError):
-        console.line(f"FAILED this is no status page of php-fpm: {readable(body[:100])}")
-        return FAILED
-    shown = ("active processes", "idle processes", "listen queue", "accepted conn", "slow requests")
-    figures = ", ".join(f"{name} {status[name]}" for name in shown if name in status)
-    well = most is None or waiting <= most
-    console.line(f"{'OK' if well else 'FAILED'} {readable(figures)} {took}")
-    return OK if well else FAILED
+    over = []
+    for option, most in thresholds.items():
+        figure, _ = _THRESHOLDS[option]
+        value = figures.get(figure)
+        if not isinstance(value, int):
+            over.append(f"it does not say its {figure} (--max-{option})")
+        elif value > most:
+            over.append(f"{figure} {value}, more than {most} (--max-{option})")
+    return "; ".join(over) or None
