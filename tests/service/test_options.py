@@ -46,9 +46,16 @@ class CommandLineTests(ProgramTests):
     def setUp(self) -> None:
         super().setUp()
         self.addCleanup(setattr, sys, "path", list(sys.path))
-        before = set(sys.modules)
-        self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
+        self.addCleanup(self.forget)
         self.patch(os, "environ", {})
+
+    def forget(self) -> None:
+        """
+        Forget the modules of this test's folder, and no others: some can't be imported twice.
+        """
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(self.folder):
+                del sys.modules[name]
 
     def options(self, *words: str, where: bool = True) -> Options:
         """

@@ -14,10 +14,11 @@ from twisted.python.usage import UsageError
 from ..adapters.threads import THREADS, sharedPool
 from ..adapters.wsgi import MAX_BODY_BYTES, MAX_SPOOL_BYTES, WSGIApp
 from ..server.application import App
-from ..server.kinds import APP, KLEIN, WSGI, Kind, kindOf, takes
-from .commandline import CommandOptions, numberOption
+from ..server.kinds import APP, ASGI, KLEIN, WSGI, Kind, kindOf, takes
+from .commandline import CommandOptions, numberOption, oneOf
 from .errors import CannotLoad
 from .loading import callFactory, loadObject
+from .loops import LOOPS, installLoop
 
 _NAMED = "a module and a name in it, as mod.name or mod:name"
 
@@ -30,6 +31,21 @@ class AppOptions(CommandOptions):
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["app", "a", None, "The app to serve: a module and a function in it, as mod.fn or mod:fn"],
         ["wsgi", None, None, f"A WSGI application to serve, such as Django's or Flask's: {_NAMED}"],
+        ["asgi", None, None, f"An ASGI application to serve, such as FastAPI's: {_NAMED}"],
+        [
+            "lifespan",
+            None,
+            None,
+            "Whether an ASGI application is told of its lifespan: auto, on, or off [default: auto]",
+            oneOf("lifespan", "auto", "on", "off"),
+        ],
+        [
+            "loop",
+            None,
+            None,
+            "The asyncio loop to run in, asyncio or uvloop [default: asyncio, with --asgi]",
+            oneOf("loop", *LOOPS),
+        ],
         [
             "resource",
             None,
@@ -81,9 +97,22 @@ class AppOptions(CommandOptions):
         return {
             "app": self._app,
             "wsgi": self._wsgi,
+            "asgi": self._asgi,
             "resource": self._resource,
             "path": self._path,
         }
+
+    def installReactor(self) -> None:
+        """
+        Install the reactor that is needed for what is served, before anything else installs one.
+
+        @raise CannotServe: There is another one, or it can't be had.
+        """
+        if self["lifespan"] is not None and not self["asgi"]:
+            raise UsageError("--lifespan is for an ASGI application: it goes with --asgi")
+        if self["asgi"] or self["loop"] is not None:
+            served = f" --asgi {self['asgi']}" if self["asgi"] else ""
+            installLoop(self["loop"] or "asyncio", f"{self.command}{served}")
 
     def application(self) -> App:
         """
@@ -130,6 +159,16 @@ class AppOptions(CommandOptions):
             pool=sharedPool(),
             multiprocess=self.get("workers") not in (None, 1),
             **self.bodyLimits(),
+        )
+
+    def _asgi(self, option: str, name: str) -> App:
+        from ..adapters.asgi import ASGIApp  # asyncio is of no use to others
+
+        return ASGIApp(
+            self.load(option, name, ASGI),
+            lifespan=self["lifespan"] or "auto",
+            maxBodyBytes=self.bodyLimits()["maxBodyBytes"],
+            name=name,
         )
 
     def _resource(self, option: str, name: str) -> App:

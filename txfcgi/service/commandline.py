@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from types import NoneType
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -75,6 +75,24 @@ def fieldOption(options: type, name: str, option: str) -> list[Any]:
     kinds = get_args(hint) or (hint,)
     kind = float if float in kinds else int
     return numberOption(option, field.default, field.metadata["help"], kind, NoneType in kinds)
+
+
+def oneOf(option: str, *values: str) -> Callable[[str], str]:
+    """
+    @param option: The name of an option.
+    @param values: What it can be.
+
+    @return: What reads it, as C{optParameters} has it.
+    """
+
+    def read(text: str) -> str:
+        if text not in values:
+            raise UsageError(
+                f"--{option} takes {', '.join(values[:-1])} or {values[-1]}, not {text!r}"
+            )
+        return text
+
+    return read
 
 
 DRAIN_TIMEOUT = numberOption(

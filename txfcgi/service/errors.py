@@ -33,3 +33,9 @@ class CannotStart(SystemExit, CannotServe):
     It is an L{Exception} too, so that C{twistd} does what it does when a start fails: it removes
     its pid file, and a daemon tells its parent.
     """
+
+
+class NoLoop(CannotServe):
+    """
+    There is no asyncio loop for what runs in one, and none can be had.
+    """

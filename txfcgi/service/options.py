@@ -22,9 +22,10 @@ from ..server.interfaces import IDrains
 from ..server.limits import Limits
 from ..server.paths import Paths
 from .appoptions import AppOptions
-from .commandline import DRAIN_TIMEOUT, fieldOption, optionName
+from .commandline import DRAIN_TIMEOUT, fieldOption, numberOption, oneOf, optionName
 from .description import Description
 from .errors import BadEndpoint, CannotListen
+from .lifetime import STARTUP_TIMEOUT, Lifetime
 from .listen import endpointFromText
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .welcome import Welcome
@@ -62,19 +63,6 @@ LIMIT_FLAGS = [
 ]
 
 
-def _pathSource(text: str) -> str:
-    """
-    @param text: The value of C{--path-from}.
-
-    @return: The same.
-
-    @raise UsageError: There is no such source.
-    """
-    if text not in ("params", "uri"):
-        raise UsageError(f"--path-from takes params or uri, not {text!r}")
-    return text
-
-
 class ServerOptions(AppOptions):
     """
     What every protocol's command takes.
@@ -104,8 +92,15 @@ class ServerOptions(AppOptions):
             "Where the path comes from: params, what the web server's variables say, or uri, "
             "REQUEST_URI decoded. The latter undoes rewriting, and what the web server's locations "
             "guard is not guarded any more if they differ from it",
-            _pathSource,
+            oneOf("path-from", "params", "uri"),
         ],
+        numberOption(
+            "startup-timeout",
+            STARTUP_TIMEOUT,
+            "Seconds that an app has to get ready in before anything is accepted",
+            float,
+            none=True,
+        ),
         DRAIN_TIMEOUT,
         *LIMIT_PARAMETERS,
     ]
@@ -183,6 +178,7 @@ class ServerOptions(AppOptions):
                 "such as --port unix:/run/app/app.sock --app mod.fn"
             )
         try:
+            self.installReactor()
             self["limits"] = self._limits()
             self._checkMount()
             self["allowFrom"] = self._allowFrom()
@@ -230,6 +226,7 @@ class ServerOptions(AppOptions):
             "drainTimeout": self["drain-timeout"],
             "allowFrom": self["allowFrom"],
             "insecure": bool(self["insecure"]),
+            "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
         }
         services: list[IService] = []
         if self.clientFactory is not None and self["http"]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -24,6 +25,7 @@ from ..server.admission import isPublic
 from ..server.interfaces import IDrains
 from .description import localEndpoint
 from .errors import CannotListen, CannotStart
+from .lifetime import Lifetime, endWithFailure
 from .listen import explainListenFailure
 from .signals import Signals
 from .sockets import UNIXListener
@@ -66,6 +68,7 @@ class Serving(Service):
         insecure: bool = False,
         refusal: str = PUBLIC_PORT,
         stopsAtHangUp: bool = False,
+        lifetime: Lifetime | None = None,
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
@@ -77,6 +80,7 @@ class Serving(Service):
         @param insecure: Whether other machines may connect without it.
         @param refusal: What is said when they may not, but could.
         @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
+        @param lifetime: That of the app, if it has to get ready before anything is accepted.
         """
         self._reactor = reactor
         self._factory = factory
@@ -87,6 +91,9 @@ class Serving(Service):
         self._insecure = insecure
         self._refusal = refusal
         self._waiting: list[Deferred[Any]] = []
+        self._lifetime = lifetime or Lifetime(reactor, None)
+        self._starting: Deferred[None] | None = None
+        self._held: list[FileDescriptor] = []
         self._signals = Signals(reactor, self._hurry, stopsAtHangUp)
         self.ports: list[IListeningPort] = []
 
@@ -120,6 +127,8 @@ class Serving(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if not self._begun:
             self.privilegedStartService()
+        self._starting = self._lifetime.begin()
+        self._starting.addCallbacks(self._accept, self._failedToStart)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -128,6 +137,9 @@ class Serving(Service):
         @return: Fires when the last has ended, at the latest when the time is over.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
         ports = self._letGo()
         for port in ports:
             self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
@@ -136,10 +148,36 @@ class Serving(Service):
         for end in ends:
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
 
+        def drained(_: object) -> Deferred[None] | None:
+            return None if starting is None else self._lifetime.end()
+
         def ended(_: object) -> None:
             self._signals.restore()
 
-        return gatherResults(ends).addCallback(ended)
+        return gatherResults(ends).addCallback(drained).addCallback(ended)
+
+    def _accept(self, _: None) -> None:
+        """
+        Take connections, now that the app is ready.
+        """
+        held, self._held = self._held, []
+        for port in held:
+            port.startReading()
+
+    def _failedToStart(self, failure: Failure) -> None:
+        """
+        End the process when the app can't get ready.
+
+        @param failure: Why.
+        """
+        if isinstance(failure.value, CancelledError):
+            return
+        if isinstance(failure.value, CannotServe):
+            self._log.critical("{error}", error=failure.value)
+        else:
+            self._log.failure("The app failed to start", failure)
+        endWithFailure()
+        self._reactor.stop()
 
     def _isListening(self, port: IListeningPort, text: str) -> None:
         """
@@ -157,6 +195,9 @@ class Serving(Service):
         if ip and isPublic(ip.host) and self._allowFrom is None and not self._insecure:
             local = localEndpoint("tcp6" if ":" in ip.host else "tcp", ip.port)
             raise CannotListen(self._refusal.format(address=address, local=local))
+        if not self._lifetime.started and isinstance(port, FileDescriptor):
+            port.stopReading()  # type: ignore[no-untyped-call]
+            self._held.append(port)
         self._log.info("Listens on {address} ({text}).", address=address, text=text)
         if self._allowFrom is not None and ip is None:
             self._log.warn(
@@ -209,6 +250,7 @@ class Serving(Service):
         for pending in waiting:
             pending.cancel()
         ports, self.ports = self.ports, []
+        self._held = []
         return ports
 
     def _hurry(self) -> None:
@@ -221,6 +263,7 @@ class Serving(Service):
         for service in beside:
             if isinstance(service, Serving):
                 service._factory.drain(0.0)
+                service._lifetime.hurry()
 
 
 def _addressText(host: IAddress) -> str:

@@ -19,6 +19,7 @@ from ..server.fastcgi import FastCGIServerFactory
 from ..server.limits import Limits
 from .errors import CannotStart
 from .inherited import fillStandardDescriptors, inheritedListener
+from .lifetime import Lifetime
 from .listen import InheritedSocketEndpoint
 from .serving import Serving
 
@@ -88,6 +89,7 @@ def serve(
         drainTimeout=drainTimeout,
         allowFrom=allowed,
         insecure=insecure,
+        lifetime=Lifetime(reactor, app),
     )
     service.privilegedStartService()
     service.startService()

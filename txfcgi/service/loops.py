@@ -1,0 +1,59 @@
+"""
+The reactor that an ASGI application needs: it runs in an asyncio loop, asyncio's own or uvloop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Final
+
+from .errors import NoLoop
+
+LOOPS: Final = ("asyncio", "uvloop")
+
+
+def installLoop(kind: str, command: str) -> None:
+    """
+    Install the asyncio reactor, unless it is there. It has to be before anything imports
+    C{twisted.internet.reactor}.
+
+    @param kind: C{"asyncio"} or C{"uvloop"}.
+    @param command: What was given to C{twistd}, for the message.
+    @raise NoLoop: Another reactor is installed, or uvloop is not there. The message says what
+        works.
+    """
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+
+    installed = sys.modules.get("twisted.internet.reactor")
+    if isinstance(installed, AsyncioSelectorReactor):
+        if kind != "asyncio":
+            raise NoLoop(
+                f"--loop {kind}: a reactor with another loop is installed. Leave --reactor out: "
+                f"{os.path.basename(sys.argv[0])} {command}"
+            )
+        return
+    if installed is not None:
+        raise NoLoop(
+            f"an asyncio loop is needed, and {type(installed).__name__} has none. Leave --reactor "
+            f"out: {os.path.basename(sys.argv[0])} {command}"
+        )
+    loop = _newLoop(kind)
+    asyncio.set_event_loop(loop)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(loop)
+
+
+def _newLoop(kind: str) -> asyncio.AbstractEventLoop:
+    if kind == "asyncio":
+        return asyncio.new_event_loop()
+    try:
+        import uvloop
+    except ImportError as error:
+        raise NoLoop(
+            f"--loop uvloop: uvloop is not installed ({error}): pip install uvloop"
+        ) from error
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
