@@ -193,7 +193,7 @@ class ProgramsTests(ProgramTests):
             *("--port", f"unix:{self.socketPath}", "--app-dir", self.folder),
         )
         browser = self.connect(("127.0.0.1", port))
-        browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         server = self.connect(self.socketPath)
         server.sendall(beginning({}) + record(STDIN, b""))
         with browser.makefile("rb") as first, server.makefile("rb") as second:

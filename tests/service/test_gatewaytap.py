@@ -161,7 +161,7 @@ class ProgramsTests(ProgramTests):
         )
         gateway.waitFor("Listens on ")
         connection = self.connect(path)
-        connection.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         with connection.makefile("rb") as stream:
             self.assertTrue(stream.read().endswith(b"hello me"))
         self.assertEnds(gateway)

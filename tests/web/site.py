@@ -83,7 +83,7 @@ def answersIn(data: bytes, *methods: str) -> list[Answer]:
 
 
 #: The head of a request whose body comes in chunks.
-CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
 
 def isAnswer(data: bytes, method: str) -> bool:

@@ -151,7 +151,7 @@ class AuthorizerTests(SiteCase):
         """
         await self.guard(Greeting())
         head = (
-            b"POST /x HTTP/1.1\r\nConnection: close\r\nContent-Length: 8\r\n"
+            b"POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n"
             b"Authorization: Basic x\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"
         )
         self.assertTrue((await self.raw(head + b"name=abc")).endswith(b"field abc"))
@@ -174,7 +174,7 @@ class AuthorizerTests(SiteCase):
         client = await self.backEnd(roles(authorizer=allow))
         site = await self.site(AuthorizerResource(client, Greeting()))
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\nname")
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nname")
         await allowed
         wire.leave()
         await wire.closed
@@ -191,7 +191,7 @@ class AuthorizerTests(SiteCase):
         inner = await self.backEnd(app)
         await self.guard(FastCGIResource(inner))
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nConnection: close\r\nAuthorization: Basic x\r\n")
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic x\r\n")
         wire.send(b"Content-Length: 6\r\n\r\nabc")
         await wire.until(b"abc")
         wire.send(b"def")

@@ -7,18 +7,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
+from twisted.web.static import Data
 
 from txfcgi import Request, Response
-from txfcgi.web import StreamingSite
+from txfcgi.web import SiteLimits, StreamingSite
 from txfcgi.web.channel import StreamingChannel
 
 from .site import Gate, SiteCase, answersIn, isAnswer
@@ -75,7 +78,9 @@ class BackpressureTests(SiteCase):
         await self.gateway(app)
         size = 64 * 1024 * 1024
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size)
+        wire.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size
+        )
         wire.send(bytes(size))
         await held
         body = reading[0].requests[0].body
@@ -96,7 +101,9 @@ class BackpressureTests(SiteCase):
         wire = await self.connect()
         transport: Any = wire.transport
         transport.pauseProducing()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size)
+        wire.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size
+        )
         filled: Deferred[None] = Deferred()
         pause = StreamingChannel.pauseProducing
 
@@ -146,7 +153,7 @@ class BackpressureTests(SiteCase):
             transport.pauseProducing()
             filled: Deferred[StreamingChannel] = Deferred()
             full.append(filled)
-            wire.send(b"GET /%s HTTP/1.1\r\n\r\n" % query)
+            wire.send(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % query)
             out: Any = (await filled).transport
             self.assertLess(len(out.dataBuffer) + out._tempDataLen, 1024 * 1024)
             self.assertLess(sent[-1], size)
@@ -208,7 +215,10 @@ class TimeTests(SynchronousTestCase):
             return NOT_DONE_YET
 
         self.channel.site.resource.render_GET = render
-        for data in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nA:b\r\n\r\n"):
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nA:b\r\n\r\n",
+        ):
             self.channel.dataReceived(data)
             self.clock.pump([50] * 10)
             self.assertTrue(self.transport.connected)
@@ -257,3 +267,112 @@ class TimeTests(SynchronousTestCase):
         """
         self.clock.advance(1)
         self.leave()
+
+
+class SlowTransport(FileDescriptor):
+    """
+    A transport whose socket takes what a test lets it take.
+
+    @ivar room: How many bytes it takes now.
+    """
+
+    room = 0
+    connected = 1
+    aborted = False
+
+    def writeSomeData(self, data: bytes) -> int:
+        """
+        Take what there is room for.
+        """
+        taken = min(self.room, len(data))
+        self.room -= taken
+        return taken
+
+    def getPeer(self) -> IPv4Address:
+        """
+        Somebody.
+        """
+        return IPv4Address("TCP", "192.0.2.1", 1)
+
+    getHost = getPeer
+
+    def abortConnection(self) -> None:
+        """
+        The connection is cut.
+        """
+        self.aborted = True
+        self.connectionLost(Failure(ConnectionAborted()))
+        self.channel.connectionLost(Failure(ConnectionAborted()))
+
+    channel: Any
+
+
+class SlowBrowserTests(SynchronousTestCase):
+    """
+    A browser that takes nothing of its answer.
+    """
+
+    def ask(self, size: int, close: bool = False, **limits: Any) -> SlowTransport:
+        """
+        Ask for an answer of this many bytes.
+        """
+        self.reactor = MemoryReactorClock()
+        data = Data(b"x" * size, "text/plain")
+        data.isLeaf = True
+        site = StreamingSite(data, reactor=self.reactor, limits=SiteLimits(**limits))
+        transport = SlowTransport(self.reactor)
+        channel: Any = site.buildProtocol(transport.getPeer())
+        transport.channel = channel
+        channel.makeConnection(transport)
+        head = b"GET / HTTP/1.1\r\nHost: x\r\n%s\r\n"
+        channel.dataReceived(head % (b"Connection: close\r\n" if close else b""))
+        self.reactor.advance(0)
+        transport.doWrite()
+        return transport
+
+    def test_nothing(self) -> None:
+        """
+        It is cut off after 60 seconds, whether the connection is to be kept or not, and the log
+        says so; nothing is left.
+        """
+        for close in (False, True):
+            with capturedLogs() as events:
+                transport = self.ask(1_000_000, close)
+                self.reactor.pump([1] * 59)
+                self.assertFalse(transport.aborted)
+                self.reactor.pump([1] * 2)
+                self.assertTrue(transport.aborted)
+            said = "took nothing of its answer for 60.0 s"
+            self.assertTrue([event for event in events if said in (formatEvent(event) or "")])
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_slow(self) -> None:
+        """
+        A byte a minute is enough to go on.
+        """
+        transport = self.ask(1_000_000)
+        for _ in range(20):
+            self.reactor.pump([1] * 59)
+            transport.room = 1
+            transport.doWrite()
+        self.assertFalse(transport.aborted)
+        self.reactor.pump([1] * 61)
+        self.assertTrue(transport.aborted)
+
+    def test_taken(self) -> None:
+        """
+        One that takes all has its time for the next request.
+        """
+        transport = self.ask(1_000_000, writeTimeout=5.0)
+        transport.room = 2_000_000
+        transport.doWrite()
+        self.reactor.pump([1] * 50)
+        self.assertFalse(transport.aborted)
+
+    def test_noLimit(self) -> None:
+        """
+        It may have all the time there is.
+        """
+        transport = self.ask(1_000_000, writeTimeout=None)
+        self.reactor.pump([60] * 5)
+        self.assertFalse(transport.aborted)

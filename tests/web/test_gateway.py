@@ -118,8 +118,11 @@ class ResponseTests(SiteCase):
         """
         await self.gateway(showParams)
         wire = await self.connect()
-        wire.send(b"GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
-        wire.send(b"GET /3 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.send(
+            b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        )
+        wire.send(b"GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await wire.closed
         answers = answersIn(wire.received, "GET", "POST", "GET")
         self.assertEqual([paramsIn(each)["PATH_INFO"] for each in answers], ["/1", "/2", "/3"])
@@ -140,7 +143,7 @@ class ResponseTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await wire.until(b"first")
         self.assertNotIn(b"second", wire.received)
         gate.open()
@@ -159,7 +162,7 @@ class ResponseTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await wire.until(b"X-There: yes")
         gate.open()
         await wire.closed
@@ -185,7 +188,7 @@ class GoneTests(SiteCase):
         app = Waiting()
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await app.asked
         wire.leave()
         await app.aborted
@@ -208,7 +211,7 @@ class GoneTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await wire.until(b"first")
         wire.leave()
         await aborted
@@ -233,7 +236,7 @@ class GoneTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 20_000)
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 20_000)
         await begun
         wire.leave()
         await ended
@@ -244,7 +247,7 @@ class GoneTests(SiteCase):
         """
         client = await self.canned(b"Status: 200 OK\n\nthe beg", whole=False)
         await self.site(GatewayResource(client))
-        received = await self.raw(b"GET / HTTP/1.1\r\n\r\n")
+        received = await self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertTrue(received.endswith(b"7\r\nthe beg\r\n"), received)
         self.assertTrue(self.logged("the answer was cut off: ResponseCutOff"))
 
@@ -255,7 +258,7 @@ class GoneTests(SiteCase):
         client = await self.canned(b"Status: 200 OK\nContent-Length: 20\n\nthe beg", whole=False)
         await self.site(GatewayResource(client))
         for header in (b"", b"Connection: close\r\n"):
-            received = await self.raw(b"GET / HTTP/1.1\r\n%s\r\n" % header)
+            received = await self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n%s\r\n" % header)
             self.assertTrue(received.endswith(b"Content-Length: 20\r\n\r\nthe beg"), received)
 
     async def test_cutOffWithoutLength(self) -> None:

@@ -63,7 +63,7 @@ class ErrorTests(SiteCase):
 
         await self.gateway(app, None, ClientOptions(maxConnections=1, maxWaiting=0))
         first = await self.connect()
-        first.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        first.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await asked
         answer = await self.fetch()
         self.assertEqual((answer.code, answer.get("Retry-After")), (503, ["1"]))
@@ -80,7 +80,7 @@ class ErrorTests(SiteCase):
         options = GatewayOptions(timeouts=Timeouts(firstByte=7.0))
         await self.gateway(app, options, clock=clock)
         wire = await self.connect()
-        wire.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await app.asked
         clock.advance(7.0)
         answer = await wire.answer("GET")

@@ -107,7 +107,7 @@ class ParamsTests(SiteCase):
         A path that no app should see: 400, and the reason in the log.
         """
         await self.gateway(showParams)
-        for target in ("/a%00b", "/a%0Ab", "http://elsewhere/", "noslash"):
+        for target in ("/a%00b", "/a%0Ab", "ftp://elsewhere/", "noslash"):
             answer = await self.fetch(target)
             self.assertEqual(answer.code, 400)
         self.assertTrue(self.logged("400: InvalidPath: a control character in the path"))

@@ -10,8 +10,7 @@ from twisted.web.resource import Resource
 
 from txfcgi import Request, Response
 from txfcgi.client.options import ClientOptions
-from txfcgi.web import GatewayOptions, GatewayResource
-from txfcgi.web.request import LINGER_BYTES
+from txfcgi.web import GatewayOptions, GatewayResource, SiteLimits
 
 from .site import CHUNKED, Gate, SiteCase, answersIn
 
@@ -55,7 +54,9 @@ class BodyTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfirst")
+        wire.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\nfirst"
+        )
         await begun
         wire.send(b"final")
         answer = await wire.answer("POST")
@@ -136,9 +137,11 @@ class BodyTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        wire.send(b"POST /early HTTP/1.1\r\nContent-Length: 200000\r\n\r\nbegin")
+        wire.send(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\nbegin")
         await wire.until(b"/early")
-        wire.send(b"x" * (200_000 - 5) + b"GET /next HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.send(
+            b"x" * (200_000 - 5) + b"GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
         await wire.closed
         answers = answersIn(wire.received, "POST", "GET")
         self.assertEqual([answer.body for answer in answers], [b"/early", b"/next"])
@@ -153,10 +156,10 @@ class BodyTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        size = 100 * LINGER_BYTES
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\nbegin" % size)
+        size = 100 * SiteLimits.lingerBytes
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nbegin" % size)
         await wire.until(b"early")
-        wire.send(bytes(2 * LINGER_BYTES))
+        wire.send(bytes(2 * SiteLimits.lingerBytes))
         await wire.closed
 
     async def test_continue(self) -> None:
@@ -165,7 +168,7 @@ class BodyTests(SiteCase):
         """
         await self.gateway(echo)
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n")
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n")
         wire.send(b"Connection: close\r\n\r\n")
         await wire.until(b"HTTP/1.1 100 Continue\r\n\r\n")
         wire.send(b"abc")
@@ -188,7 +191,7 @@ class BodyTests(SiteCase):
 
         await self.gateway(app, None, ClientOptions(unknownLength="stream"))
         wire = await self.connect()
-        wire.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
         wire.send(b"nonsense\r\n")
         await wire.closed
         self.assertIn(b"400 Bad Request", wire.received)
@@ -207,7 +210,7 @@ class OtherResourceTests(SiteCase):
         """
         await self.site(Form())
         head = (
-            b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 8\r\n"
+            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n"
             b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         )
         self.assertTrue((await self.raw(head + b"name=abc")).endswith(b"abc,name=abc"))

@@ -60,7 +60,7 @@ class SiteTests(SiteCase):
 
         site = await self.gateway(app)
         idle, busy = await self.connect(), await self.connect()
-        busy.send(b"GET / HTTP/1.1\r\n\r\n")
+        busy.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await asked
         drained = site.drain(60.0)
         await idle.closed
@@ -77,7 +77,7 @@ class SiteTests(SiteCase):
         app = Waiting()
         site = await self.gateway(app)
         busy = await self.connect()
-        busy.send(b"GET / HTTP/1.1\r\n\r\n")
+        busy.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await app.asked
         await site.drain(0.05)
         await busy.closed

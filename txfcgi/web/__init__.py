@@ -5,7 +5,7 @@ asks a back end, and a resource that asks an Authorizer first.
 
 from .agent import FastCGIAgent, GatewayAgent
 from .authorizer import AuthorizerResource
-from .options import GatewayOptions
+from .options import GatewayOptions, SiteLimits
 from .params import IAuthorizedVariables
 from .php import PHPResource, PHPSite
 from .resource import FastCGIResource, GatewayResource
@@ -21,5 +21,6 @@ __all__ = [
     "IAuthorizedVariables",
     "PHPResource",
     "PHPSite",
+    "SiteLimits",
     "StreamingSite",
 ]

@@ -8,8 +8,6 @@ A request on its way through is a L{Passage}.
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
-from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -26,6 +24,7 @@ from ..streams import InputStream
 from ..streams.bodies import Body
 from .headers import ResponseHeaders
 from .options import GatewayOptions
+from .pages import plainPage
 from .params import RequestParams
 from .redirect import followRedirect, isLocalRedirect
 from .request import bodyOf, limited
@@ -267,7 +266,10 @@ class Passage:
         """
         request = self.request
         options = self._gateway.options
-        kind, page = (options.errorPage or plainPage)(request, code)
+        if options.errorPage is None:
+            kind, page = plainPage(code)
+        else:
+            kind, page = options.errorPage(request, code)
         request.setResponseCode(code)
         request.setHeader(b"Content-Type", kind.encode("latin-1"))
         request.setHeader(b"Content-Length", b"%d" % len(page))
@@ -293,19 +295,3 @@ class Passage:
     def __repr__(self) -> str:
         request = self.request
         return f"{request.method.decode('latin-1')} {ascii(request.uri)[2:-1]:.500}"
-
-
-def plainPage(request: IRequest, code: int) -> tuple[str, bytes]:
-    """
-    The page for an error, if no other is wanted.
-    """
-    try:
-        phrase = HTTPStatus(code).phrase
-    except ValueError:
-        phrase = "Error"
-    title = escape(f"{code} {phrase}")
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title></head>\n<body><h1>{title}</h1></body></html>\n"
-    )
-    return "text/html; charset=utf-8", page.encode()

@@ -25,9 +25,6 @@ from ..streams import InputStream
 # A collected body that is not longer goes on in one piece.
 _SMALL: Final = 65_536
 
-# How much more of a body is read after its request was answered, before the connection is closed.
-LINGER_BYTES: Final = 1_048_576
-
 
 class IStreamsBody(Interface):
     """
@@ -70,7 +67,7 @@ class StreamingRequest(Request):
             super().handleContentChunk(data)
         elif self.finished:
             self._excess += len(data)
-            if self._excess > LINGER_BYTES:
+            if self._excess > cast(Any, self.channel).site.limits.lingerBytes:
                 self.loseConnection()
         else:
             self.body.receive(bytes(data))

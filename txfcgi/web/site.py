@@ -20,7 +20,9 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from ..server.interfaces import IDrains
+from ..transport.timers import Timers
 from .channel import StreamingChannel
+from .options import SiteLimits
 from .request import StreamingRequest
 
 
@@ -30,6 +32,8 @@ class StreamingSite(Site):
     A site where request bodies stream. It speaks HTTP/1.1, also over TLS.
 
     @ivar channels: The connections that are open.
+    @ivar limits: What browsers may do.
+    @ivar timers: The deadlines of those that do not take their answers.
     """
 
     _log = Logger()
@@ -42,6 +46,7 @@ class StreamingSite(Site):
         resource: IResource,
         *args: Any,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        limits: SiteLimits | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -49,6 +54,8 @@ class StreamingSite(Site):
         @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
         """
         super().__init__(resource, *args, **kwargs)
+        self.limits = SiteLimits() if limits is None else limits
+        self.timers = Timers(self.reactor)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
         self._drained: list[Deferred[None]] = []
