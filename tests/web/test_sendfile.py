@@ -55,7 +55,7 @@ class SendfileTests(SiteCase):
             self.assertEqual(answer.get("Content-Type"), ["text/x-mine"])
             self.assertEqual(answer.get("Content-Length"), ["10"])
             self.assertEqual(answer.get("Set-Cookie"), ["a=b"])
-            self.assertEqual(answer.get("ETag"), [])
+            self.assertNotIn('"old"', answer.get("ETag"))
             self.assertEqual(answer.get(query.partition(":")[0]), [])
 
     async def test_part(self) -> None:

@@ -92,6 +92,8 @@ class StreamingChannel(HTTPChannel):
         self._readNothing()
         self._forget()
         super().connectionLost(reason)
+        # One that waits to be asked would be asked for ever.
+        self.unregisterProducer()
         self.site.lost(self)
 
     # Reading

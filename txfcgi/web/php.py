@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -19,11 +21,12 @@ from zope.interface import implementer
 
 from ..cgiparams import splitPath
 from ..errors import InvalidPath
+from .files import serveFile
 from .gateway import Gateway, IsClient
 from .options import GatewayOptions
 from .params import mountedAt
 from .request import IStreamsBody
-from .sendfile import renderFile, within
+from .sendfile import within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,7 @@ class PHPResource(Resource):
     """
 
     isLeaf = True
+    _log = Logger()
 
     def __init__(
         self,
@@ -142,8 +146,12 @@ class PHPResource(Resource):
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"Allow", b"GET, HEAD")
             return self._gateway.showError(request, 405)
-        request.defaultContentType = None
-        renderFile(request, self._root + found.path)
+        try:
+            serveFile(request, self._root + found.path, partial(self._gateway.showError, request))
+        except OSError as error:
+            code = 403 if isinstance(error, PermissionError) else 404
+            self._log.info("{path}: {code}: {error}", path=found.path, code=code, error=error)
+            self._gateway.showError(request, code)
         return NOT_DONE_YET
 
     def _find(self, path: str) -> _Found | None:

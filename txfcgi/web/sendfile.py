@@ -5,12 +5,11 @@ X-Sendfile and X-Accel-Redirect: a back end that names a file in place of sendin
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
-
-from twisted.web.static import File
+from typing import TYPE_CHECKING, Final
 
 from ..cgiparams import decodedPath
 from ..client.response import ClientResponse
+from .files import serveFile
 
 if TYPE_CHECKING:
     from .gateway import Passage
@@ -43,7 +42,11 @@ def sendFile(passage: Passage, response: ClientResponse, root: str) -> bool:
         return True
     passage.sendHead(response, _NOT_OF_THE_FILE)
     kind = response.head.get(b"content-type")
-    renderFile(passage.request, file, None if kind is None else kind.decode("latin-1"))
+    named = None if kind is None else kind.decode("latin-1")
+    try:
+        serveFile(passage.request, file, passage.showError, named)
+    except OSError:
+        passage.noFile(name)
     return True
 
 
@@ -55,19 +58,3 @@ def within(root: str, name: str) -> str | None:
     """
     real, top = os.path.realpath(name), os.path.realpath(root)
     return real if os.path.join(real, "").startswith(os.path.join(top, "")) else None
-
-
-def renderFile(request: Any, path: str, kind: str | None = None) -> None:
-    """
-    Answer a request with a file, whatever its method: with all or the ranges of it that were asked
-    for, or with a 304.
-
-    @param kind: Its media type; without it, what its name stands for.
-    """
-    file: Any = File(path, defaultType="application/octet-stream")
-    if kind is not None:
-        file.type, file.encoding = kind, None
-    result = file.render_GET(request)
-    if isinstance(result, bytes):
-        request.write(result)
-        request.finish()
