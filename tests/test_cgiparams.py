@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
-from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath, headerParams, splitPath
+from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath, headerParams, normalPath, splitPath
 from txfcgi.errors import InvalidPath
 
 
@@ -226,6 +226,14 @@ class TestPHP:
         assert params["SCRIPT_NAME"] == "/a/index.php"
         assert "PATH_INFO" not in params
 
+    def test_slashes(self) -> None:
+        """
+        Slashes are merged, as web servers do it.
+        """
+        params = self.site.params(uri="//a//b.php//c//")
+        assert params["SCRIPT_NAME"] == "/a/b.php"
+        assert params["PATH_INFO"] == "/c/"
+
     def test_frontController(self) -> None:
         """
         One script for all that is none.
@@ -242,7 +250,18 @@ class TestPHP:
         assert (params["REDIRECT_STATUS"], params["PHP_VALUE"]) == ("404", "a=b")
 
     @pytest.mark.parametrize(
-        "uri", ["/../a.php", "/a/%2e%2e/b.php", "/a/..", "a.php", "", "/a", "/a%00.php"]
+        "uri",
+        [
+            "/../a.php",
+            "/%zz/a.php",
+            "/a.php/%",
+            "/a/%2e%2e/b.php",
+            "/a/..",
+            "a.php",
+            "",
+            "/a",
+            "/a%00.php",
+        ],
     )
     def test_refused(self, uri: str) -> None:
         """
@@ -250,3 +269,34 @@ class TestPHP:
         """
         with pytest.raises(InvalidPath):
             self.site.params(uri=uri)
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"),
+    [
+        ("/", "/"),
+        ("//", "/"),
+        ("/.", "/"),
+        ("/a/..", "/"),
+        ("/a//b/", "/a/b/"),
+        ("/./a/./b/.", "/a/b/"),
+        ("/a/../b/..c/.d", "/b/..c/.d"),
+        ("/a/b/..", "/a/"),
+        ("", ""),
+    ],
+    ids=repr,
+)
+def test_normalPath(path: str, normal: str) -> None:
+    """
+    A path without dots and double slashes.
+    """
+    assert normalPath(path) == normal
+
+
+@pytest.mark.parametrize("path", ["/..", "/../a", "/a/../..", "//../a"])
+def test_beyondTheRoot(path: str) -> None:
+    """
+    There is nothing above the root.
+    """
+    with pytest.raises(InvalidPath):
+        normalPath(path)

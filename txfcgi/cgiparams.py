@@ -24,6 +24,7 @@ AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]
 
 _host: Final = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?").fullmatch
 _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
+_badPercent: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 
 
 def headerParams(headers: AnyHeaders) -> dict[str, str]:
@@ -132,15 +133,39 @@ def decodedPath(path: str) -> str:
     """
     A path without percent-encoding, as text that keeps every byte.
 
-    @raise InvalidPath: If it has control characters in it.
+    @raise InvalidPath: If it has control characters in it, or a percent sign without two digits.
     """
     decoded = path
     if "%" in path:
+        if _badPercent(path):
+            raise InvalidPath(f"a percent sign without two digits in the path {path!r:.200}")
         encoded = path.encode("utf-8", "surrogateescape")
         decoded = unquote_to_bytes(encoded).decode("utf-8", "surrogateescape")
     if _control(decoded):
         raise InvalidPath(f"a control character in the path {path!r:.200}")
     return decoded
+
+
+def normalPath(path: str) -> str:
+    """
+    A decoded path without segments that are C{.} or C{..}, and with single slashes: what web
+    servers look for in a folder.
+
+    @raise InvalidPath: If it goes up beyond its beginning.
+    """
+    if "//" not in path and "/." not in path:
+        return path
+    segments = path.split("/")
+    found: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            if not found:
+                raise InvalidPath(f"{path!r:.200} does not stay below the root")
+            del found[-1]
+        elif segment not in ("", "."):
+            found.append(segment)
+    folder = found and segments[-1] in ("", ".", "..")
+    return "/" + "/".join(found) + ("/" if folder else "")
 
 
 def splitPath(path: str, suffixes: Iterable[str] = (".php",)) -> tuple[str, str]:
@@ -204,6 +229,7 @@ class PHPFPM:
         path = decodedPath(uri.partition("?")[0])
         if not path.startswith("/") or ".." in path.split("/"):
             raise InvalidPath(f"{path!r:.200} does not stay below the root")
+        path = normalPath(path)
         script, pathInfo = splitPath(path, self.suffixes)
         if not script:
             pathInfo = ""

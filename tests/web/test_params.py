@@ -29,6 +29,7 @@ class ParamsTests(SiteCase):
         self.assertEqual(
             params,
             {
+                "DOCUMENT_URI": "/a b//c/d",
                 "GATEWAY_INTERFACE": "CGI/1.1",
                 "HTTP_HOST": "test.example:81",
                 "HTTP_USER_AGENT": "me",
@@ -107,7 +108,7 @@ class ParamsTests(SiteCase):
         A path that no app should see: 400, and the reason in the log.
         """
         await self.gateway(showParams)
-        for target in ("/a%00b", "/a%0Ab", "ftp://elsewhere/", "noslash"):
+        for target in ("/a%00b", "/a%0Ab", "/%zz", "/a%", "/%4", "ftp://elsewhere/", "noslash"):
             answer = await self.fetch(target)
             self.assertEqual(answer.code, 400)
         self.assertTrue(self.logged("400: InvalidPath: a control character in the path"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.web.resource import Resource
 
-from txfcgi.web import PHPResource, PHPSite
+from txfcgi.web import PHPResource, PHPSite, php
 
 from .site import Answer, SiteCase, paramsIn, showParams
 
@@ -96,13 +96,16 @@ class PHPTests(SiteCase):
         await self.start()
         for target in (
             *("/no.php", "/no", "/plain/a.txt/x.php", "/plain/a.txt%2fx.php", "/empty/"),
-            *("/.env", "/.git/config", "/blog/../.env", "/../outside.php", "/..%2foutside.txt"),
+            *("/.env", "/.git/config", "/blog/../.env", "/sub/..%2f.env"),
             *("/link.php", "/link.txt", "/SHOUT.PHP", "/dir.php", "/page.php%20", "/page.PHP"),
         ):
             answer = await self.get(target)
             self.assertEqual(answer.code, 404, target)
             self.assertNotIn(b"<?php", answer.body)
-        for target in ("/page.php%00.txt", "/page.php%0a/x"):
+        for target in (
+            *("/page.php%00.txt", "/page.php%0a/x", "/page.php/%zz", "/%"),
+            *("/../outside.php", "/..%2foutside.txt", "/blog/../../outside.php"),
+        ):
             self.assertEqual((await self.get(target)).code, 400)
 
     async def test_slash(self) -> None:
@@ -110,6 +113,7 @@ class PHPTests(SiteCase):
         A folder without its slash is redirected to, and only ever to this site.
         """
         await self.start()
+        self.assertEqual((await self.get("/empty")).get("Location"), ["/empty/"])
         answer = await self.get("/blog?x=1")
         self.assertEqual((answer.code, answer.get("Location")), (301, ["/blog/?x=1"]))
         self.assertEqual((await self.get("//blog")).get("Location"), ["/blog/"])
@@ -163,3 +167,87 @@ class PHPTests(SiteCase):
         await self.start(PHPSite(followLinks=True), link)
         params = paramsIn(await self.get("/link.php"))
         self.assertEqual(params["SCRIPT_FILENAME"], f"{link}/link.php")
+
+    async def test_pathInfo(self) -> None:
+        """
+        What follows a script is its own, be it a slash: an index is for folders.
+        """
+        for site in (PHPSite(), PHPSite(frontController="/index.php")):
+            await self.start(site)
+            for target, info in (
+                ("/page.php/", "/"),
+                ("/page.php/foo/", "/foo/"),
+                ("/page.php//foo//", "/foo/"),
+                ("/./page.php/./x", "/x"),
+                ("/blog/../page.php/%C3%BC", "/ü"),
+            ):
+                self.assertEqual(await self.script(target), ("/page.php", info))
+
+    async def test_documentURI(self) -> None:
+        """
+        DOCUMENT_URI is the path that was found, as nginx has it.
+        """
+        await self.start()
+        params = paramsIn(await self.get("//blog//"))
+        self.assertEqual(params["DOCUMENT_URI"], "/blog/index.php")
+
+    async def test_links(self) -> None:
+        """
+        A link to a script, whatever its own name is, does not show the source.
+        """
+        (self.root / "alias.txt").symlink_to(self.root / "page.php")
+        (self.root / "inner.txt").symlink_to(self.root / "both.txt")
+        for follow in (False, True):
+            await self.start(PHPSite(followLinks=follow))
+            answer = await self.get("/alias.txt")
+            self.assertEqual(answer.code, 404)
+            self.assertNotIn(b"<?php", answer.body)
+            self.assertEqual((await self.get("/inner.txt")).body, b"<?php both.txt")
+            code = 200 if follow else 404
+            self.assertEqual((await self.get("/link.txt")).code, code)
+
+    async def test_frontControllerWithQuery(self) -> None:
+        """
+        A front controller may want the path in its query.
+        """
+        await self.start(PHPSite(frontController="/page.php?id=$path&x"))
+        for target, query in (
+            ("/wiki:syntax", "id=wiki:syntax&x"),
+            ("/a%26b%20c/%C3%BC%FF?do=edit&y=%20", "id=a%26b%20c/%C3%BC%FF&x&do=edit&y=%20"),
+            ("/a+b;c", "id=a%2Bb%3Bc&x"),
+        ):
+            params = paramsIn(await self.get(target))
+            self.assertEqual((params["SCRIPT_NAME"], params["QUERY_STRING"]), ("/page.php", query))
+            self.assertEqual(params["REQUEST_URI"], target)
+        params = paramsIn(await self.get("/page.php?y"))
+        self.assertEqual(params["QUERY_STRING"], "y")
+
+    async def test_deny(self) -> None:
+        """
+        What is denied is a 403, whatever it is and whichever way leads there.
+        """
+        deny = ("/plain", "*.bak", "blog/*.php", "e?pty")
+        await self.start(PHPSite(deny=deny, frontController="/index.php"))
+        for target in (
+            *("/plain", "/plain/", "/plain/a.txt", "/plain/no", "//plain/./a.txt", "/%70lain/"),
+            *("/x/../plain/a.txt", "/back.bak", "/any/where.bak/x", "/empty/other.txt"),
+            *("/blog/", "/blog/index.php", "/blog/index.php/x"),
+        ):
+            answer = await self.get(target)
+            self.assertEqual(answer.code, 403, target)
+            self.assertNotIn(b"<?php", answer.body)
+        for target in ("/", "/page.php", "/both.txt", "/x/plain", "/plainer", "/blog/no"):
+            self.assertEqual((await self.get(target)).code, 200, target)
+
+    async def test_unreadable(self) -> None:
+        """
+        A file that is gone by the time it is opened, or that may not be read.
+        """
+        await self.start()
+        for error, code in ((PermissionError(), 403), (FileNotFoundError(), 404)):
+
+            def failing(*args: object, error: OSError = error) -> None:
+                raise error
+
+            self.patch(php, "serveFile", failing)
+            self.assertEqual((await self.get("/both.txt")).code, code)

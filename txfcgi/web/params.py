@@ -69,6 +69,7 @@ class RequestParams:
             remoteAddress=peerHost,
             remotePort=peerPort,
             headers=(),  # they are params already
+            DOCUMENT_URI=scriptName + (pathInfo or ""),
             **headers,
             **more,
         )

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+from fnmatch import translate
 from functools import partial
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from twisted.logger import Logger
-from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..cgiparams import splitPath
+from ..cgiparams import normalPath, splitPath
 from ..errors import InvalidPath
 from .files import serveFile
 from .gateway import Gateway, IsClient
@@ -27,6 +28,10 @@ from .options import GatewayOptions
 from .params import mountedAt
 from .request import IStreamsBody
 from .sendfile import within
+
+# What needs no encoding in the value of a query.
+_SAFE: Final = "/:@!$'()*,~"
+_ANY_BYTE: Final = "surrogateescape"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +43,16 @@ class PHPSite:
     @ivar tryFiles: What is looked for, in this order; C{$uri} is the path. What ends in a slash is
         a folder with an index.
     @ivar frontController: The script, as a path from the root, for all that is not there; with
-        L{None} that is a 404. WordPress, Laravel, Symfony and Drupal want C{/index.php}.
+        L{None} that is a 404. WordPress, Laravel, Symfony and Drupal want C{/index.php}. It may
+        have a query, in which C{$path} is the path that was asked for, without its first slash:
+        DokuWiki wants C{/doku.php?id=$path}. The query of the request follows.
     @ivar suffixes: What scripts end in. No file whose name ends so, in whatever case, is ever shown
         as it is.
     @ivar hidden: Whether files and folders whose names begin with a dot are there at all.
         C{.well-known} is, in any case.
+    @ivar deny: What nobody gets to see (403), whatever it is: paths from the root, with all that is
+        below them, or names without a slash, wherever they are; C{*}, C{?} and C{[...]} stand for
+        others.
     @ivar scriptRoot: The root as php-fpm sees it, if it runs in a container or a chroot.
     @ivar resolveRoot: Whether a root that is a symbolic link is named by what it leads to. PHP's
         cache needs that if a new version is put in place by changing the link.
@@ -54,6 +64,7 @@ class PHPSite:
     frontController: str | None = None
     suffixes: Sequence[str] = (".php",)
     hidden: bool = False
+    deny: Sequence[str] = ()
     scriptRoot: str | None = None
     resolveRoot: bool = False
     followLinks: bool = False
@@ -67,17 +78,22 @@ class _Kind(Enum):
     SCRIPT = "a script to run"
     FILE = "a file to show"
     FOLDER = "a folder, asked for without its slash"
+    DENIED = "what nobody gets to see"
 
 
 @dataclass(frozen=True)
 class _Found:
     """
-    What a path leads to, and what follows a script in it.
+    What a path leads to.
+
+    @ivar pathInfo: What follows a script.
+    @ivar query: The query that a script gets in place of that of the request.
     """
 
     kind: _Kind
     path: str
     pathInfo: str = ""
+    query: str | None = None
 
 
 @implementer(IStreamsBody)
@@ -109,27 +125,39 @@ class PHPResource(Resource):
         self._root = os.path.realpath(root) if site.resolveRoot else os.path.abspath(root)
         self._scriptRoot = (site.scriptRoot or self._root).rstrip("/")
         self._suffixes = tuple(suffix.lower() for suffix in site.suffixes)
+        self._deny = [fullMatcher(pattern) for pattern in site.deny]
+        script, _, query = (site.frontController or "").partition("?")
+        self._front = "/" + script.lstrip("/")
+        self._frontQuery = query
         self._gateway = Gateway(client, options)
 
-    def render(self, request: IRequest) -> int:
+    def render(self, request: Any) -> int:
         """
         Find what a path leads to, and serve it.
         """
         try:
             mount, path = mountedAt(request)
-            found = self._find(path) if path else _Found(_Kind.FOLDER, path)
+            query = request.uri.partition(b"?")[2].decode("utf-8", "surrogateescape")
+            found = self._find(normalPath(path), query) if path else _Found(_Kind.FOLDER, path)
+            if found is not None and found.path != path and self._isDenied(found.path):
+                found = _Found(_Kind.DENIED, found.path)
         except InvalidPath as error:
             return self._gateway.refuse(request, error)
         if found is None:
             return self._gateway.showError(request, 404)
+        if found.kind is _Kind.DENIED:
+            return self._gateway.showError(request, 403)
         if found.kind is _Kind.SCRIPT:
+            more = {"REDIRECT_STATUS": "200"}
+            if found.query is not None:
+                more["QUERY_STRING"] = found.query
             return self._gateway.forward(
                 request,
                 mount + found.path,
                 found.pathInfo or None,
                 scriptFilename=self._scriptRoot + found.path,
                 documentRoot=self._scriptRoot,
-                REDIRECT_STATUS="200",
+                **more,
             )
         return self._show(request, found)
 
@@ -154,47 +182,87 @@ class PHPResource(Resource):
             self._gateway.showError(request, code)
         return NOT_DONE_YET
 
-    def _find(self, path: str) -> _Found | None:
+    def _find(self, path: str, query: str) -> _Found | None:
         """
-        Go through what may be meant by a decoded path.
+        Go through what may be meant by a path, decoded and without dots and double slashes.
+
+        @param query: The query of the request.
         """
         site = self._site
-        names = path.split("/")
-        if ".." in names or (
-            not site.hidden
-            and any(name.startswith(".") and name != ".well-known" for name in names)
+        if not site.hidden and any(
+            name.startswith(".") and name != ".well-known" for name in path.split("/")
         ):
             return None
+        if self._isDenied(path):
+            return _Found(_Kind.DENIED, path)
         for pattern in site.tryFiles:
             candidate = re.sub("/+", "/", pattern.replace("$uri", path))
-            found = (
-                self._findFolder(candidate, path.endswith("/"))
-                if candidate.endswith("/")
-                else self._findFile(candidate)
-            )
+            found = self._findFile(candidate)
+            if found is None and candidate.endswith("/"):
+                found = self._findFolder(candidate, path.endswith("/"))
             if found is not None:
                 return found
-        if site.frontController is not None:
-            return self._findFile("/" + site.frontController.lstrip("/"))
-        return None
+        if site.frontController is None:
+            return None
+        found = self._findFile(self._front)
+        if found is None or not self._frontQuery:
+            return found
+        named = self._frontQuery.replace("$path", quote(path[1:], safe=_SAFE, errors=_ANY_BYTE))
+        return replace(found, query="&".join(filter(None, (named, query))))
 
     def _findFile(self, path: str) -> _Found | None:
+        """
+        The script that a path begins with, or the file that it is.
+        """
         script, pathInfo = splitPath(path, self._site.suffixes)
-        if script and self._isFile(script):
+        if script and self._fileAt(script) is not None:
             return _Found(_Kind.SCRIPT, script, pathInfo)
-        if not path.lower().endswith(self._suffixes) and self._isFile(path):
-            return _Found(_Kind.FILE, path)
-        return None
+        if path.endswith("/") or path.lower().endswith(self._suffixes):
+            return None
+        file = self._fileAt(path)
+        # A link with another name does not show the source of a script, either.
+        if file is None or file.lower().endswith(self._suffixes):
+            return None
+        return _Found(_Kind.FILE, path)
 
     def _findFolder(self, path: str, hasSlash: bool) -> _Found | None:
+        """
+        The index of a folder. One that is named as a script is none, as with nginx.
+        """
+        named = path.rstrip("/").lower()
+        if named.endswith(self._suffixes) or not os.path.isdir(self._root + path):
+            return None
+        if not hasSlash:
+            return _Found(_Kind.FOLDER, path)
         for index in self._site.index:
             found = self._findFile(path + index)
             if found is not None:
-                return found if hasSlash else _Found(_Kind.FOLDER, path)
+                return found
         return None
 
-    def _isFile(self, path: str) -> bool:
+    def _fileAt(self, path: str) -> str | None:
+        """
+        The file that a path from the root leads to, with all symbolic links followed.
+        """
         name = self._root + path
         if not os.path.isfile(name):
-            return False
-        return self._site.followLinks or within(self._root, name) is not None
+            return None
+        return os.path.realpath(name) if self._site.followLinks else within(self._root, name)
+
+    def _isDenied(self, path: str) -> bool:
+        """
+        Whether nobody gets to see a path, or something above it.
+        """
+        names = path.strip("/").split("/")
+        above = ["/" + "/".join(names[:end]) for end in range(1, len(names) + 1)]
+        return any(matches(each) for matches in self._deny for each in (*names, *above))
+
+
+def fullMatcher(pattern: str) -> Callable[[str], object]:
+    """
+    @param pattern: One of C{PHPSite.deny}.
+
+    @return: Says whether a name, or a path from the root, is meant by it.
+    """
+    whole = "/" + pattern.strip("/") if "/" in pattern else pattern
+    return re.compile(translate(whole)).match
