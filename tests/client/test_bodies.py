@@ -4,6 +4,7 @@ The bodies of requests.
 
 from __future__ import annotations
 
+import gc
 import io
 from typing import Any
 
@@ -18,6 +19,7 @@ from txfcgi.errors import (
     InvalidParam,
     InvalidRequest,
     LengthRequired,
+    Overloaded,
     RequestBodyMismatch,
     RequestSentInPart,
 )
@@ -175,6 +177,23 @@ class TestBodies:
         (error,) = outcome(client(backend, spoolBytes=10).request(POST, [bytes(11)]))
         assert isinstance(error, BodyTooLarge)
         assert backend.connections == []
+
+    def test_spooledTogether(self) -> None:
+        """
+        All bodies that are spooled at once have one limit, and each counts until it is gone.
+        """
+        backend = Backend()
+        caller = client(backend, spoolTotalBytes=20, spoolMemory=5)
+        first = outcome(caller.request(POST, [bytes(12)]))
+        (error,) = outcome(caller.request(POST, [bytes(9)]))
+        assert isinstance(error, Overloaded)
+        assert len(backend.connections) == 1
+        backend.last.answer()
+        assert first.pop().code == 200
+        gc.collect()
+        again = outcome(caller.request(POST, [bytes(20)]))
+        backend.last.answer()
+        assert again[0].code == 200
 
     def test_spooledProducers(self) -> None:
         """

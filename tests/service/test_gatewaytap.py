@@ -9,6 +9,7 @@ import io
 from typing import Any
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.task import Clock
 from twisted.plugin import getPlugins
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -17,6 +18,7 @@ import txfcgi
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import Timeouts
 from txfcgi.client.scgi import SCGIClient
+from txfcgi.server.limits import HTTPLimits
 from txfcgi.service.errors import CannotStart
 from txfcgi.service.gatewaytap import GatewayService, Options, makeService
 from txfcgi.web import GatewayResource, PHPResource
@@ -62,6 +64,15 @@ class OptionTests(ProgramTests):
             (("--root", "/no/such/folder"), "there is no such folder"),
             (("--sendfile-root", "/no/such/folder"), "there is no such folder"),
             (("--front-controller", "index.php"), "is for --php"),
+            (("--deny", "/data"), "--deny is for --php"),
+            (("--follow-links",), "--follow-links is for --php"),
+            (
+                ("--php", "--root", self.folder, "--front-controller", "/no.php?a=$path"),
+                f"there is no file no.php in --root {self.folder}",
+            ),
+            (("--php", "--root", self.folder, "--deny", "/"), "--deny takes a path or a name"),
+            (("--http-head-bytes", "x"), "takes a whole number"),
+            (("--max-spool-bytes", "none"), "takes a whole number"),
             (("--script-root", "/srv"), "is for --php"),
             (("--backend", "nonsense"), "--backend 'nonsense' is neither"),
             (("--http", "nonsense"), "is not a valid endpoint"),
@@ -95,11 +106,70 @@ class OptionTests(ProgramTests):
         self.assertEqual(options.unknownLength, "stream")
         self.assertEqual(options.timeouts, Timeouts(firstByte=None, total=7.0))
 
+    def test_timeouts(self) -> None:
+        """
+        There is none for a whole request, unless it is asked for; each wait has one.
+        """
+        self.assertEqual(self.options(*WHERE).timeouts(), Timeouts(total=None))
+        options = self.options(*WHERE, "--total-timeout", "300")
+        client: Any = FastCGIClient(Clock(), "unix:/run/php/php-fpm.sock", options.clientOptions())
+        resource: Any = options.resource(client)
+        self.assertEqual(resource._gateway.timeouts, Timeouts())
+
+    def test_keep(self) -> None:
+        """
+        Connections are kept but to PHP, and the last option wins.
+        """
+        php = ("--php", "--root", self.folder)
+        for words, kept in (
+            ((), True),
+            (php, False),
+            ((*php, "--keep"), True),
+            (("--no-keep",), False),
+            (("--no-keep", "--keep"), True),
+            ((*php, "--keep", "--no-keep"), False),
+        ):
+            options = self.options(*WHERE, *words).clientOptions()
+            self.assertEqual(options.keepConnections, kept, words)
+
+    def test_bodies(self) -> None:
+        """
+        A body of unknown length has the same limit as any other; all that are spooled have one
+        together.
+        """
+        options = self.options(*WHERE).clientOptions()
+        self.assertEqual((options.spoolBytes, options.spoolTotalBytes), (None, 4 << 30))
+        options = self.options(*WHERE, "--max-spool-bytes", "7").clientOptions()
+        self.assertEqual(options.spoolTotalBytes, 7)
+
+    def test_backend(self) -> None:
+        """
+        A path alone is that of a socket, whatever its name.
+        """
+        options = self.options(*HTTP, "--backend", "/run/a:b.sock")
+        [target] = options["targets"]
+        self.assertEqual(target._path, "/run/a:b.sock")
+
+    def test_httpLimits(self) -> None:
+        """
+        What browsers may do can be told.
+        """
+        self.assertEqual(self.options(*WHERE).httpLimits(), HTTPLimits())
+        options = self.options(
+            *(*WHERE, "--http-head-bytes", "5", "--http-header-count", "6"),
+            *("--http-write-timeout", "none"),
+        )
+        limits = HTTPLimits(headBytes=5, headerCount=6, writeTimeout=None)
+        self.assertEqual(options.httpLimits(), limits)
+        service: Any = makeService(options)
+        self.assertEqual(service._factory.limits, limits)
+
     def test_resources(self) -> None:
         """
         What answers: the back end alone, or a folder with it.
         """
-        client: Any = None
+        client: Any = FastCGIClient(Clock(), "unix:/run/php/php-fpm.sock")
+        self.write("a.php", "<?php")
         resource = self.options(*WHERE).resource(client)
         self.assertIsInstance(resource, GatewayResource)
         options = self.options(*WHERE, "--root", self.folder, "--param", "A=b=c")
@@ -109,11 +179,13 @@ class OptionTests(ProgramTests):
             *(*WHERE, "--php", "--root", self.folder, "--front-controller", "a.php"),
             *("--index", "x.php,y.html", "--script-root", "/srv", "--pass-authorization"),
             *("--max-body-bytes", "5", "--server-name", "me", "--sendfile-root", self.folder),
+            *("--deny", "/data", "--deny", "*.bak", "--follow-links"),
         )
         php: Any = options.resource(client)
         self.assertIsInstance(php, PHPResource)
         self.assertEqual((php._root, php._scriptRoot), (self.folder, "/srv"))
         self.assertEqual(list(php._site.index), ["x.php", "y.html"])
+        self.assertEqual((php._site.deny, php._site.followLinks), (["/data", "*.bak"], True))
         gateway = php._gateway.options
         self.assertEqual((gateway.bodyBytes, gateway.serverName), (5, "me"))
         self.assertTrue(gateway.passAuthorization)

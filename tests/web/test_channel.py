@@ -21,7 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import Data
 
 from txfcgi import Request, Response
-from txfcgi.web import SiteLimits, StreamingSite
+from txfcgi.web import HTTPLimits, StreamingSite
 from txfcgi.web.channel import StreamingChannel
 
 from .site import Gate, SiteCase, answersIn, isAnswer
@@ -319,7 +319,7 @@ class SlowBrowserTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         data = Data(b"x" * size, "text/plain")
         data.isLeaf = True
-        site = StreamingSite(data, reactor=self.reactor, limits=SiteLimits(**limits))
+        site = StreamingSite(data, reactor=self.reactor, limits=HTTPLimits(**limits))
         transport = SlowTransport(self.reactor)
         channel: Any = site.buildProtocol(transport.getPeer())
         transport.channel = channel

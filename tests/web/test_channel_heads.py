@@ -19,7 +19,7 @@ from twisted.web.resource import EncodingResourceWrapper, IResource, Resource
 from twisted.web.server import GzipEncoderFactory, Request
 from zope.interface import directlyProvides, implementer
 
-from txfcgi.web import SiteLimits, StreamingSite
+from txfcgi.web import HTTPLimits, StreamingSite
 from txfcgi.web.request import IStreamsBody
 
 PLAIN = (
@@ -209,7 +209,7 @@ class RefusalTests(ChannelCase):
         for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
             for resource in resources:
                 with capturedLogs() as events:
-                    answer = self.ask(resource, *pieces, limits=SiteLimits(**limits))
+                    answer = self.ask(resource, *pieces, limits=HTTPLimits(**limits))
                 lines = [formatEvent(event) for event in events]
                 self.assertTrue(any(said in line for line in lines), lines)
                 self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
@@ -228,7 +228,7 @@ class RefusalTests(ChannelCase):
         for length in range(len(line), most):
             said = f"a head of more than {length} bytes"
             self.assertEqual(self.refused(line + host + b"\r\n", said, headBytes=length), 431)
-        answer = self.ask(Shown(), line + host + b"\r\n", limits=SiteLimits(headBytes=most))
+        answer = self.ask(Shown(), line + host + b"\r\n", limits=HTTPLimits(headBytes=most))
         self.assertIn(b"200 OK", answer)
 
     def test_longLine(self) -> None:
@@ -264,7 +264,7 @@ class RefusalTests(ChannelCase):
         self.assertEqual(
             self.refused(head + b"C: 4\r\n\r\n", "more than 3 headers", headerCount=3), 431
         )
-        answer = self.ask(Shown(), 3 * (head + b"\r\n"), limits=SiteLimits(headerCount=3))
+        answer = self.ask(Shown(), 3 * (head + b"\r\n"), limits=HTTPLimits(headerCount=3))
         self.assertEqual(answer.count(b" 200 OK"), 3)
 
     def test_host(self) -> None:
@@ -358,7 +358,7 @@ class RefusalTests(ChannelCase):
         answer; none of it is a request.
         """
         for many in (False, True):
-            channel = self.connect(Shown(), limits=SiteLimits(lingerBytes=100))
+            channel = self.connect(Shown(), limits=HTTPLimits(lingerBytes=100))
             directlyProvides(channel.transport, ITCPTransport, IPushProducer, IConsumer)
             halves: list[None] = []
             channel.transport.loseWriteConnection = partial(halves.append, None)

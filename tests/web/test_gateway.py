@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
 from txfcgi import Request, RequestAborted, Response
+from txfcgi.client.options import ClientOptions, Timeouts
 from txfcgi.web import GatewayOptions, GatewayResource
+from txfcgi.web.gateway import Gateway
 
 from .site import Gate, SiteCase, Waiting, answersIn, paramsIn, showParams
 
@@ -74,6 +77,34 @@ class ResponseTests(SiteCase):
         for code in (204, 304):
             answer = await self.fetch(f"/?{code}")
             self.assertEqual((answer.code, answer.body), (code, b""))
+
+    async def test_noContent(self) -> None:
+        """
+        A 204 has no length and a 205 has none but 0, whatever the app says; neither has a body, and
+        the connection goes on.
+        """
+        for length in (b"", b"Content-Length: 4\n"):
+            for code, lengths in ((204, []), (205, ["0"])):
+                client = await self.canned(b"Status: %d x\n%s\nbody" % (code, length))
+                await self.site(GatewayResource(client))
+                wire = await self.connect()
+                wire.send(2 * b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                await wire.when(lambda received: received.count(b"\r\n\r\n") == 2)
+                self.assertNotIn(b"body", wire.received)
+                for answer in answersIn(wire.received, "GET", "GET"):
+                    self.assertEqual((answer.code, answer.body), (code, b""))
+                    self.assertEqual(answer.get("Content-Length"), lengths)
+                    self.assertEqual(answer.get("Transfer-Encoding"), [])
+
+    async def test_trace(self) -> None:
+        """
+        TRACE is not for a back end: what it echoes would show a script the browser's cookies.
+        """
+        await self.gateway(showParams)
+        for method in ("TRACE", "trace", "TRACK", "CONNECT"):
+            answer = await self.fetch(method=method)
+            self.assertEqual(answer.code, 405)
+            self.assertIn("GET", answer.get("Allow")[0])
 
     async def test_ofSeveral(self) -> None:
         """
@@ -174,6 +205,49 @@ class KeptResponseTests(ResponseTests):
     """
 
     kept = True
+
+
+class TimeoutTests(SiteCase):
+    """
+    How long things may take.
+    """
+
+    async def test_noTotal(self) -> None:
+        """
+        The client's timeout for a whole request does not hold in a gateway, which would cut event
+        streams off; a gateway's own does.
+        """
+        client = await self.backEnd(showParams, ClientOptions(timeouts=Timeouts(firstByte=7.0)))
+        self.assertEqual(client.options.timeouts.total, 300.0)
+        gateway = Gateway(client)
+        self.assertEqual(gateway.timeouts, Timeouts(firstByte=7.0, total=None))
+        own = Timeouts(total=5.0)
+        self.assertEqual(Gateway(client, GatewayOptions(timeouts=own)).timeouts, own)
+
+    async def test_long(self) -> None:
+        """
+        A response that goes on and on is not cut off.
+        """
+        clock = Clock()
+        gates = [Gate() for _ in range(20)]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for number, gate in enumerate(gates):
+                yield b"<%d>" % number
+                await gate
+
+        async def app(request: Request) -> Response:
+            return Response(200, {}, pieces())
+
+        await self.gateway(app, clock=clock)
+        wire = await self.connect()
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        for number, gate in enumerate(gates):
+            await wire.until(b"<%d>" % number)
+            clock.advance(50)
+            gate.open()
+        await wire.closed
+        self.assertTrue(wire.received.endswith(b"0\r\n\r\n"))
 
 
 class GoneTests(SiteCase):

@@ -77,6 +77,17 @@ class RedirectTests(SiteCase):
         self.assertEqual((answer.code, len(seen)), (502, 4))
         self.assertTrue(self.logged("more than 3 local redirects"))
 
+    async def test_localRedirectNowhere(self) -> None:
+        """
+        A Location that can be no path is the back end's fault: 502.
+        """
+
+        async def app(request: Request) -> None:
+            request.stdout.write(b"Location: /a%00b\n\n")
+
+        await self.gateway(app)
+        self.assertEqual((await self.fetch()).code, 502)
+
     async def test_noLocalRedirect(self) -> None:
         """
         A redirect that a browser has to see stays one.

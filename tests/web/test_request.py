@@ -10,7 +10,7 @@ from twisted.web.resource import Resource
 
 from txfcgi import Request, Response
 from txfcgi.client.options import ClientOptions
-from txfcgi.web import GatewayOptions, GatewayResource, SiteLimits
+from txfcgi.web import GatewayOptions, GatewayResource, HTTPLimits
 
 from .site import CHUNKED, Gate, SiteCase, answersIn
 
@@ -156,10 +156,10 @@ class BodyTests(SiteCase):
 
         await self.gateway(app)
         wire = await self.connect()
-        size = 100 * SiteLimits.lingerBytes
+        size = 100 * HTTPLimits.lingerBytes
         wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nbegin" % size)
         await wire.until(b"early")
-        wire.send(bytes(2 * SiteLimits.lingerBytes))
+        wire.send(bytes(2 * HTTPLimits.lingerBytes))
         await wire.closed
 
     async def test_continue(self) -> None:

@@ -83,6 +83,29 @@ class SendfileTests(SiteCase):
             self.assertNotIn(b"secret", answer.body)
         self.assertEqual(len(self.logged("which is no file there")), 6)
 
+    async def test_noPath(self) -> None:
+        """
+        What can be no path is the back end's fault: 502.
+        """
+        await self.start()
+        for value in ("/a%2500b", "/%25zz", "/%25"):
+            answer = await self.fetch(f"/?X-Accel-Redirect:{value}")
+            self.assertEqual(answer.code, 502, value)
+        self.assertEqual(len(self.logged("502: BadResponse: ")), 3)
+
+    async def test_validators(self) -> None:
+        """
+        The file has an ETag, and If-Range is minded.
+        """
+        await self.start()
+        target = "/?X-Sendfile:a%20b.txt"
+        [tag] = (await self.fetch(target)).get("ETag")
+        for value, code in ((tag, 206), ('"nope"', 200)):
+            headers = {"Range": "bytes=0-1", "If-Range": value}
+            self.assertEqual((await self.fetch(target, headers=headers)).code, code)
+        answer = await self.fetch(target, headers={"Range": "bytes=" + "0-5," * 1_300})
+        self.assertEqual((answer.code, answer.body), (200, b"0123456789"))
+
     async def test_off(self) -> None:
         """
         Without a folder the header is one like any other.

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import TxFCGIError
 from ..streams.bodies import Body
-from ..streams.spool import Spools
+from ..streams.spool import SpoolBudget, Spools
 from ..transport.timers import NEVER
 from ..wire.encoding import AnyParams
 from ..wire.records import Role
@@ -46,7 +46,12 @@ class Caller:
     def __init__(self, clock: IReactorTime, options: ClientOptions) -> None:
         self.options = options
         self._clock = clock
-        self._spools = Spools(clock, memoryBytes=options.spoolMemory, maxBytes=options.spoolBytes)
+        self._spools = Spools(
+            clock,
+            SpoolBudget(options.spoolTotalBytes),
+            memoryBytes=options.spoolMemory,
+            maxBytes=options.spoolBytes,
+        )
 
     def submit(self, call: Call) -> None:
         """

@@ -116,7 +116,7 @@ class ClientOptions:
     @ivar unknownLength: What happens to a request body whose length is not known: C{"spool"} it,
         in memory and then in a temporary file; C{"stream"} it without a CONTENT_LENGTH, which
         php-fpm takes for no body at all; or C{"refuse"} it.
-    @ivar spoolBytes: Most bytes that are spooled.
+    @ivar spoolBytes: Most bytes that are spooled of one body; L{None} for no limit.
     @ivar spoolMemory: How many of them are kept in memory.
     @ivar closeTimeout: Seconds for a connection to close before it is cut.
     @ivar logStderr: Whether what a back end writes to its stderr is logged: as an error if the
@@ -145,7 +145,14 @@ class ClientOptions:
     stderrBytes: int = 262_144
     outputBytes: int = 8 * 1024 * 1024
     unknownLength: UnknownLength = "spool"
-    spoolBytes: int = 256 * 1024 * 1024
+    spoolBytes: int | None = 256 * 1024 * 1024
+    spoolTotalBytes: int = field(
+        default=4 * 1024 * 1024 * 1024,
+        metadata={
+            "help": "Bytes of all request bodies that are spooled at once. A request that brings "
+            "more gets a 503"
+        },
+    )
     spoolMemory: int = 1_048_576
     closeTimeout: float = 5.0
     logStderr: bool = True

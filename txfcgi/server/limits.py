@@ -1,5 +1,5 @@
 """
-L{Limits}: every bound of a server, in one place.
+L{Limits} and L{HTTPLimits}: every bound of a server, in one place.
 """
 
 from __future__ import annotations
@@ -89,3 +89,28 @@ class Limits:
                 raise ValueError(f"{name} can't be {value!r}")
             if value == 0 and name not in ("lingerBytes", "abortSlowReaders"):
                 raise ValueError(f"{name} can't be 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HTTPLimits:
+    """
+    What a site takes of browsers, and how long it waits for them.
+    """
+
+    headBytes: int = _limit(
+        65_536,
+        "Bytes of the request line and the headers of an HTTP request. More get a 431; a longer "
+        "request line gets a 414",
+    )
+    headerCount: int = _limit(200, "Headers of an HTTP request. More get a 431")
+    writeTimeout: float | None = _limit(
+        60.0, "Seconds in which a browser takes nothing of its response"
+    )
+    lingerBytes: int = _limit(
+        1_048_576,
+        "Bytes of a body that are still read, and dropped, after its request was answered or "
+        "refused, before the connection is closed",
+    )
+    lingerTimeout: float = _limit(
+        5.0, "Seconds for the rest of a request that was refused, before the connection is closed"
+    )

@@ -18,6 +18,7 @@ from twisted.python.usage import Options, UsageError
 
 from .. import __version__
 from ..errors import CannotServe
+from ..server.limits import HTTPLimits
 from .errors import CannotStart
 from .files import prepareFiles
 
@@ -103,6 +104,13 @@ DRAIN_TIMEOUT = numberOption(
 )
 
 
+#: Options for all that answers HTTP.
+HTTP_PARAMETERS = [
+    fieldOption(HTTPLimits, name, f"http-{optionName(name)}")
+    for name in ("headBytes", "headerCount", "writeTimeout")
+]
+
+
 class CommandOptions(Options):
     """
     The command line of a command. It takes options, and nothing else.
@@ -115,6 +123,16 @@ class CommandOptions(Options):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+
+    def httpLimits(self) -> HTTPLimits:
+        """
+        @return: What C{HTTP_PARAMETERS} say.
+        """
+        return HTTPLimits(
+            headBytes=self["http-head-bytes"],
+            headerCount=self["http-header-count"],
+            writeTimeout=self["http-write-timeout"],
+        )
 
     def opt_version(self) -> None:
         """

@@ -25,6 +25,7 @@ from twisted.web.resource import Resource
 
 from ..client.client import Client
 from ..server.interfaces import IDrains
+from ..server.limits import HTTPLimits
 from ..web import GatewayOptions, GatewayResource, StreamingSite
 from .errors import CannotListen, CannotStart
 from .serving import PUBLIC_HTTP, Serving
@@ -44,15 +45,19 @@ class Development(Serving):
         factory: IDrains,
         makeClient: Callable[[Any, IStreamClientEndpoint], Client],
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        limits: HTTPLimits,
         **options: Any,
     ) -> None:
         """
         @param factory: Serves the app.
         @param makeClient: Makes a client for what C{factory} speaks.
         @param endpoints: Where to answer HTTP, each with the text that describes it.
+        @param limits: What browsers may do.
         @param options: As for L{Serving}.
         """
-        self._site = StreamingSite(Resource(), reactor=reactor, allowFrom=options.get("allowFrom"))
+        self._site = StreamingSite(
+            Resource(), reactor=reactor, allowFrom=options.get("allowFrom"), limits=limits
+        )
         super().__init__(
             reactor, self._site, endpoints, refusal=PUBLIC_HTTP, stopsAtHangUp=True, **options
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Final, get_args
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -21,10 +21,20 @@ from ..client.options import ClientOptions, Timeouts, UnknownLength
 from ..client.scgi import SCGIClient
 from ..errors import InvalidEndpoint
 from ..web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
-from .commandline import DRAIN_TIMEOUT, CommandOptions, fieldOption, optionName
+from .commandline import (
+    DRAIN_TIMEOUT,
+    HTTP_PARAMETERS,
+    CommandOptions,
+    fieldOption,
+    numberOption,
+    optionName,
+)
 from .errors import BadEndpoint
 from .listen import endpointFromText
 from .serving import Serving
+
+# How many bytes of a body are spooled in memory, before a file takes them.
+SPOOL_MEMORY: Final = 524_288
 
 
 def timeoutOption(name: str) -> str:
@@ -36,8 +46,11 @@ def timeoutOption(name: str) -> str:
     return f"{optionName(name)}-timeout"
 
 
+# None for a whole request: it would cut event streams off, and slow browsers.
 TIMEOUT_PARAMETERS = [
-    fieldOption(Timeouts, field.name, timeoutOption(field.name))
+    numberOption("total-timeout", None, field.metadata["help"], float, none=True)
+    if field.name == "total"
+    else fieldOption(Timeouts, field.name, timeoutOption(field.name))
     for field in dataclasses.fields(Timeouts)
 ]
 
@@ -60,12 +73,19 @@ class Options(CommandOptions):
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["root", "r", None, "The folder of the site: DOCUMENT_ROOT"],
-        ["front-controller", None, None, "With --php: the script for all that is no file"],
+        [
+            "front-controller",
+            None,
+            None,
+            "With --php: the script for all that is no file, as /index.php, or as "
+            "/doku.php?id=$path with the path in its query",
+        ],
         ["index", None, "index.php,index.html", "With --php: the files that stand for a folder"],
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
         ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
         fieldOption(GatewayOptions, "bodyBytes", "max-body-bytes"),
+        fieldOption(ClientOptions, "spoolTotalBytes", "max-spool-bytes"),
         [
             "unknown-length",
             None,
@@ -75,13 +95,14 @@ class Options(CommandOptions):
         ],
         fieldOption(ClientOptions, "maxConnections", "max-connections"),
         DRAIN_TIMEOUT,
+        *HTTP_PARAMETERS,
         *TIMEOUT_PARAMETERS,
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
         ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
         ["scgi", None, "The back end speaks SCGI, not FastCGI"],
-        ["no-keep", None, "Make a new connection for each request"],
+        ["follow-links", None, "With --php: let symbolic links lead out of --root"],
         ["pass-authorization", None, "Pass the browser's Authorization header on"],
     ]
 
@@ -95,6 +116,8 @@ class Options(CommandOptions):
         self["http"] = []
         self["backends"] = []
         self["params"] = {}
+        self["deny"] = []
+        self["keep"] = None
 
     def opt_http(self, text: str) -> None:
         """
@@ -105,8 +128,9 @@ class Options(CommandOptions):
 
     def opt_backend(self, text: str) -> None:
         """
-        Where the back end is: any Twisted endpoint, such as unix:/run/php/php-fpm.sock or
-        tcp:127.0.0.1:9000. If it is given several times, the least busy gets each request
+        Where the back end is: the path of a socket, or any Twisted endpoint, such as
+        unix:/run/php/php-fpm.sock or tcp:127.0.0.1:9000. If it is given several times, the least
+        busy gets each request
         """
         self["backends"].append(text)
 
@@ -121,6 +145,28 @@ class Options(CommandOptions):
             raise UsageError(f"--param takes NAME=VALUE, not {text!r}")
         self["params"][name] = value
 
+    def opt_deny(self, text: str) -> None:
+        """
+        With --php: answer 403 to a path from the root and all below it, as /data, or to a name
+        wherever it is, as *.bak. May be given several times
+        """
+        if not text.strip("/"):
+            raise UsageError(f"--deny takes a path or a name, not {text!r}")
+        self["deny"].append(text)
+
+    def opt_keep(self) -> None:
+        """
+        Use a connection to the back end for more than one request: so by default, but with --php
+        """
+        self["keep"] = True
+
+    def opt_no_keep(self) -> None:
+        """
+        Make a new connection for each request: so by default with --php, where a script that ends
+        its request early would hold up the next
+        """
+        self["keep"] = False
+
     def postOptions(self) -> None:
         """
         Check what can be checked before a daemon forks.
@@ -133,12 +179,19 @@ class Options(CommandOptions):
         root = self["root"]
         if self["php"] and root is None:
             raise UsageError("--php needs to know the folder of the site: --root")
-        for name in ("front-controller", "script-root"):
-            if self[name] is not None and not self["php"]:
+        for name in ("front-controller", "script-root", "follow-links", "deny"):
+            if self[name] and not self["php"]:
                 raise UsageError(f"--{name} is for --php")
         for name in ("root", "sendfile-root"):
             if self[name] is not None and not os.path.isdir(self[name]):
                 raise UsageError(f"--{name} {self[name]}: there is no such folder")
+        if self["front-controller"] is not None:
+            script = self["front-controller"].partition("?")[0]
+            if not os.path.isfile(os.path.join(root, script.lstrip("/"))):
+                raise UsageError(
+                    f"--front-controller {self['front-controller']}: there is no file "
+                    f"{script.lstrip('/')} in --root {root}"
+                )
         from twisted.internet import reactor
 
         try:
@@ -156,15 +209,23 @@ class Options(CommandOptions):
         """
         @return: What the client is told.
         """
-        timeouts = {
-            field.name: self[timeoutOption(field.name)] for field in dataclasses.fields(Timeouts)
-        }
         return ClientOptions(
-            timeouts=Timeouts(**timeouts),
+            timeouts=self.timeouts(),
             maxConnections=self["max-connections"],
-            keepConnections=not self["no-keep"],
+            keepConnections=not self["php"] if self["keep"] is None else self["keep"],
             unknownLength=self["unknown-length"],
+            # --max-body-bytes bounds a body, whether or not its length is known.
+            spoolBytes=None,
+            spoolTotalBytes=self["max-spool-bytes"],
+            spoolMemory=SPOOL_MEMORY,
         )
+
+    def timeouts(self) -> Timeouts:
+        """
+        @return: How long each part of a request may take.
+        """
+        fields = dataclasses.fields(Timeouts)
+        return Timeouts(**{field.name: self[timeoutOption(field.name)] for field in fields})
 
     def resource(self, client: Client) -> IResource:
         """
@@ -178,6 +239,7 @@ class Options(CommandOptions):
             passAuthorization=bool(self["pass-authorization"]),
             bodyBytes=self["max-body-bytes"],
             sendfileRoot=self["sendfile-root"],
+            timeouts=self.timeouts(),
         )
         root = None if self["root"] is None else os.path.abspath(self["root"])
         if not self["php"]:
@@ -189,6 +251,8 @@ class Options(CommandOptions):
         site = PHPSite(
             index=[name for name in self["index"].split(",") if name],
             frontController=self["front-controller"],
+            deny=self["deny"],
+            followLinks=bool(self["follow-links"]),
             scriptRoot=self["script-root"],
         )
         return PHPResource(root, client, site, options)
@@ -210,7 +274,9 @@ class GatewayService(Serving):
         """
         kind: type[Client] = SCGIClient if options["scgi"] else FastCGIClient
         self._client = kind(reactor, options["targets"], options.clientOptions())
-        site = StreamingSite(options.resource(self._client), reactor=reactor)
+        site = StreamingSite(
+            options.resource(self._client), reactor=reactor, limits=options.httpLimits()
+        )
         # Being open to all is what it is for.
         super().__init__(
             reactor, site, endpoints, drainTimeout=options["drain-timeout"], insecure=True

@@ -22,7 +22,14 @@ from ..server.interfaces import IDrains
 from ..server.limits import Limits
 from ..server.paths import Paths
 from .appoptions import AppOptions
-from .commandline import DRAIN_TIMEOUT, fieldOption, numberOption, oneOf, optionName
+from .commandline import (
+    DRAIN_TIMEOUT,
+    HTTP_PARAMETERS,
+    fieldOption,
+    numberOption,
+    oneOf,
+    optionName,
+)
 from .description import Description
 from .errors import BadEndpoint, CannotListen
 from .lifetime import STARTUP_TIMEOUT, Lifetime
@@ -103,6 +110,7 @@ class ServerOptions(AppOptions):
         ),
         DRAIN_TIMEOUT,
         *LIMIT_PARAMETERS,
+        *HTTP_PARAMETERS,
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
@@ -239,6 +247,7 @@ class ServerOptions(AppOptions):
                     self.makeFactory(None),
                     self.clientFactory,
                     self["httpEndpoints"],
+                    self.httpLimits(),
                     **common,
                 )
             )

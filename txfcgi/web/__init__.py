@@ -3,9 +3,10 @@ twisted.web in front of a FastCGI or SCGI back end: resources that pass requests
 asks a back end, and a resource that asks an Authorizer first.
 """
 
+from ..server.limits import HTTPLimits
 from .agent import FastCGIAgent, GatewayAgent
 from .authorizer import AuthorizerResource
-from .options import GatewayOptions, SiteLimits
+from .options import GatewayOptions
 from .params import IAuthorizedVariables
 from .php import PHPResource, PHPSite
 from .resource import FastCGIResource, GatewayResource
@@ -18,9 +19,9 @@ __all__ = [
     "GatewayAgent",
     "GatewayOptions",
     "GatewayResource",
+    "HTTPLimits",
     "IAuthorizedVariables",
     "PHPResource",
     "PHPSite",
-    "SiteLimits",
     "StreamingSite",
 ]

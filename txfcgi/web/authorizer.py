@@ -73,7 +73,7 @@ class AuthorizerResource(Resource):
             asking.failed(Failure())
         else:
             asking.wait(
-                self._client.authorize(params, timeouts=self._gateway.options.timeouts),
+                self._client.authorize(params, timeouts=self._gateway.timeouts),
                 asking.decided,
             )
         return NOT_DONE_YET

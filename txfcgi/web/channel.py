@@ -23,8 +23,8 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from ..masking import masked
 from ..transport.timers import NEVER
+from .accesslog import shownURI
 from .pages import plainPage
 from .request import StreamingRequest
 
@@ -268,11 +268,11 @@ class StreamingChannel(HTTPChannel):
         if self._reading is Reading.HEADERS:
             self._log.info("{peer}: 400: a head that can't be read", peer=self.getPeer())
         elif self._reading is Reading.BODY and not self.requests[-1].finished:
-            line = b" ".join(self.requestLine[:2]).decode("latin-1")
+            method, uri, _ = self.requestLine
             self._log.info(
                 "{peer}: 400: {what}: chunks that can't be read",
                 peer=self.getPeer(),
-                what=masked("REQUEST_URI", line)[:500],
+                what=f"{method.decode('latin-1')} {ascii(shownURI(uri))[2:-1]:.500}",
             )
 
     # Backpressure

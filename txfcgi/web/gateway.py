@@ -8,6 +8,7 @@ A request on its way through is a L{Passage}.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -17,11 +18,12 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.server import NOT_DONE_YET
 
-from ..client.options import Timeouts
+from ..client.options import ClientOptions, Timeouts
 from ..client.response import ClientResponse
 from ..errors import BodyTooLarge, InvalidRequest, LengthRequired, RequestAborted, TxFCGIError
 from ..streams import InputStream
 from ..streams.bodies import Body
+from .accesslog import shownURI
 from .headers import ResponseHeaders
 from .options import GatewayOptions
 from .pages import plainPage
@@ -31,6 +33,9 @@ from .request import bodyOf, limited
 from .sendfile import sendFile
 
 _RETRY_AFTER: Final = b"1"
+_REFUSED: Final = frozenset((b"TRACE", b"TRACK", b"CONNECT"))
+# Responses without a body, and the lengths that they may name (RFC 9110, sections 8.6, 15.3.6).
+_BODILESS: Final = {204: None, 205: b"0"}
 
 
 class IsClient(Protocol):
@@ -38,6 +43,8 @@ class IsClient(Protocol):
     What a gateway needs of a client: L{FastCGIClient<txfcgi.client.client.FastCGIClient>} and its
     like have it, whatever they speak.
     """
+
+    options: ClientOptions
 
     def request(
         self, params: dict[str, str], body: Body | None = None, *, timeouts: Timeouts | None = None
@@ -55,6 +62,7 @@ class Gateway:
     def __init__(self, client: IsClient, options: GatewayOptions | None = None) -> None:
         self.client = client
         self.options = GatewayOptions() if options is None else options
+        self.timeouts = self.options.timeouts or replace(client.options.timeouts, total=None)
         self.params = RequestParams(self.options)
         self.responseHeaders = ResponseHeaders(self.options)
 
@@ -64,6 +72,11 @@ class Gateway:
 
         @return: C{NOT_DONE_YET}: the answer comes from here.
         """
+        method: bytes = cast(Any, request).method
+        if method.upper() in _REFUSED:
+            # What came through it would show a script in a browser the cookies that it may not see.
+            request.setHeader(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+            return self.showError(request, 405)
         Passage(self, request).start(scriptName, pathInfo, more)
         return NOT_DONE_YET
 
@@ -109,7 +122,7 @@ class Passage:
             self.failed(Failure())
         else:
             self.wait(
-                gateway.client.request(params, body, timeouts=gateway.options.timeouts),
+                gateway.client.request(params, body, timeouts=gateway.timeouts),
                 self.answer,
             )
 
@@ -175,6 +188,10 @@ class Passage:
             return
         self.sendHead(response)
         whole = response.whole()
+        if response.code in _BODILESS:
+            # Whatever the back end has to say is no part of it.
+            response.stdout.discard()
+            whole = b""
         if whole is not None:
             self._finishWith(whole)
             return
@@ -192,6 +209,11 @@ class Passage:
         request.defaultContentType = None
         request.setResponseCode(response.code, response.phrase)
         self._gateway.responseHeaders.copy(response.head.headers, request.responseHeaders, without)
+        if response.code in _BODILESS:
+            length = _BODILESS[response.code]
+            request.responseHeaders.removeHeader(b"Content-Length")
+            if length is not None:
+                request.responseHeaders.setRawHeaders(b"Content-Length", [length])
 
     def _finishWith(self, body: bytes) -> None:
         request = self.request
@@ -294,4 +316,5 @@ class Passage:
 
     def __repr__(self) -> str:
         request = self.request
-        return f"{request.method.decode('latin-1')} {ascii(request.uri)[2:-1]:.500}"
+        uri = ascii(shownURI(request.uri))[2:-1]
+        return f"{request.method.decode('latin-1')} {uri:.500}"

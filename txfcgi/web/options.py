@@ -33,35 +33,6 @@ class ErrorPage(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SiteLimits:
-    """
-    The limits of a site towards browsers. What has an option on a command line says so in its
-    metadata (C{help}).
-
-    @ivar lingerBytes: How much of a body is still read, and dropped, after its request was
-        answered or refused, before the connection is closed.
-    @ivar lingerTimeout: Seconds that a browser gets to send the rest of a request that was refused.
-    """
-
-    headBytes: int = field(
-        default=65_536,
-        metadata={
-            "help": "Bytes of the request line and headers of an HTTP request. Longer headers get "
-            "a 431, a longer request line a 414"
-        },
-    )
-    headerCount: int = field(
-        default=200, metadata={"help": "Headers of an HTTP request. More get a 431"}
-    )
-    writeTimeout: float | None = field(
-        default=60.0,
-        metadata={"help": "Seconds in which a browser takes none of its answer"},
-    )
-    lingerBytes: int = 1_048_576
-    lingerTimeout: float = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class GatewayOptions:
     """
     The options of a gateway. What bounds something says so in its metadata (C{help}).
@@ -87,7 +58,8 @@ class GatewayOptions:
         answered with what is there (RFC 3875, section 6.2.2); with 0 such a response becomes a 302.
     @ivar interceptErrors: Statuses for which the error page is shown and not the back end's.
     @ivar errorPage: Makes the error pages.
-    @ivar timeouts: In place of the client's.
+    @ivar timeouts: In place of the client's, which hold without the one for a whole request: that
+        would cut event streams, slow uploads and slow downloads off. Every single wait is bounded.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 from twisted.web.http import parse_qs
 
-from ..errors import BadResponse, RemoteProtocolError
+from ..cgiparams import decodedPath
+from ..errors import BadResponse, InvalidPath, RemoteProtocolError
 from ..wire.cgi import ResponseHead
 from .request import dropBody
 
@@ -39,7 +40,7 @@ def followRedirect(request: Any, head: ResponseHead, most: int) -> None:
     Answer a request with what is there, as if it had been asked for by GET.
 
     @param most: How many redirects one request may meet.
-    @raise BadResponse: If it met more.
+    @raise BadResponse: If it met more, or the Location can be no path.
     """
     met = getattr(request, "localRedirects", 0) + 1
     if met > most:
@@ -49,6 +50,10 @@ def followRedirect(request: Any, head: ResponseHead, most: int) -> None:
     request.localRedirects = met
     location = head.get(b"location")
     assert location is not None
+    try:
+        decodedPath(location.partition(b"?")[0].decode("utf-8", "surrogateescape"))
+    except InvalidPath as error:
+        raise BadResponse(RemoteProtocolError(f"Location: {error}")) from error
     dropBody(request)
     if request.method != b"HEAD":
         request.method = b"GET"

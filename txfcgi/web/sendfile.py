@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..cgiparams import decodedPath
 from ..client.response import ClientResponse
+from ..errors import BadResponse, InvalidPath, RemoteProtocolError
 from .files import serveFile
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def sendFile(passage: Passage, response: ClientResponse, root: str) -> bool:
 
     @param root: The folder that it has to be in.
     @return: Whether it names one.
+    @raise BadResponse: If what it names can be no path.
     """
     path = response.head.get(b"x-sendfile")
     accel = response.head.get(b"x-accel-redirect")
@@ -34,7 +36,10 @@ def sendFile(passage: Passage, response: ClientResponse, root: str) -> bool:
         name = os.path.join(root, os.fsdecode(path))
     else:
         assert accel is not None
-        decoded = decodedPath(accel.partition(b"?")[0].decode("utf-8", "surrogateescape"))
+        try:
+            decoded = decodedPath(accel.partition(b"?")[0].decode("utf-8", "surrogateescape"))
+        except InvalidPath as error:
+            raise BadResponse(RemoteProtocolError(f"X-Accel-Redirect: {error}")) from error
         name = os.path.join(root, decoded.lstrip("/"))
     file = within(root, name)
     if file is None or not os.path.isfile(file):

@@ -20,9 +20,10 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from ..server.interfaces import IDrains
+from ..server.limits import HTTPLimits
 from ..transport.timers import Timers
+from .accesslog import maskedLogFormatter
 from .channel import StreamingChannel
-from .options import SiteLimits
 from .request import StreamingRequest
 
 
@@ -46,15 +47,17 @@ class StreamingSite(Site):
         resource: IResource,
         *args: Any,
         allowFrom: Callable[[IAddress], bool] | None = None,
-        limits: SiteLimits | None = None,
+        limits: HTTPLimits | None = None,
         **kwargs: Any,
     ) -> None:
         """
         @param args: As for C{Site}.
         @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
         """
+        if len(args) < 4:
+            kwargs["logFormatter"] = kwargs.get("logFormatter") or maskedLogFormatter
         super().__init__(resource, *args, **kwargs)
-        self.limits = SiteLimits() if limits is None else limits
+        self.limits = HTTPLimits() if limits is None else limits
         self.timers = Timers(self.reactor)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
