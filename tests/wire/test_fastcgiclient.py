@@ -401,4 +401,4 @@ class TestBadAnswers:
         """
         (failed,) = asking().receive(b"HTTP/1.1 400 Bad Request")
         assert isinstance(failed, ConnectionFailed)
-        assert "speak HTTP" in str(failed.error)
+        assert "which is HTTP, and the client speaks FastCGI" in str(failed.error)

@@ -119,7 +119,16 @@ class TestReading:
 
     @pytest.mark.parametrize(
         "data",
-        [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HEAD / HTTP", b"get / HT", b"PRI * HTTP/2.0"],
+        [
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"HEAD / HTTP",
+            b"get / HT",
+            b"PRI * HTTP/2.0",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01",
+            b"70:CONTENT_LENGTH",
+            b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
+            b"\r\n\r\n\x00\r\nQUIT\n!",
+        ],
     )
     def test_notFastCGI(self, deliver: Deliver, data: bytes) -> None:
         """
@@ -128,11 +137,17 @@ class TestReading:
         assert read(deliver, data) == ["NotFastCGI"]
 
     @pytest.mark.parametrize(
-        "data", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"A\xff\xff\xff\xff\xff\xff\xff", b"70:CONTE"]
+        "data",
+        [
+            b"A\xff\xff\xff\xff\xff\xff\xff",
+            b"\x16\x04\x01\x02\x00\x01\x00\x01",
+            b"70;CONTE",
+            bytes(8),
+        ],
     )
     def test_otherGarbage(self, deliver: Deliver, data: bytes) -> None:
         """
-        A TLS greeting, random bytes, SCGI.
+        Bytes of no protocol that is known.
         """
         assert read(deliver, data) == ["UnsupportedVersion"]
 
@@ -199,7 +214,7 @@ class TestPieces:
         assert isinstance(event, ConnectionFailed)
         assert isinstance(event.error, NotFastCGI)
         assert str(event.error) == (
-            "the connection starts with b'GET / HT', which is no FastCGI: "
+            "the connection starts with b'GET / HT', which is HTTP, and this port speaks FastCGI: "
             "does an HTTP client speak to this port?"
         )
         [event] = Notes().receive(b"\2" * 8)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txfcgi.errors import MalformedParams, ParamsTooLarge
-from txfcgi.wire.params import NameValueParams, Params
+from txfcgi.wire.params import NameValueParams, Params, SCGIParams
 
 from .conversations import pair
 
@@ -27,6 +27,7 @@ LOOKS: dict[str, Callable[[Params], object]] = {
     "dict": lambda params: dict(params),
     "equals": lambda params: params == {"A": "1"},
     "decode": lambda params: params.decode(),
+    "check": lambda params: params.check(),
 }
 
 
@@ -177,6 +178,58 @@ class TestWrong:
         look(block((b"A", b"1"), limit=1))
 
 
+class TestCheck:
+    """
+    Whether params can be read is known after a look.
+    """
+
+    @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+    def test_known(self, look: Callable[[Params], object]) -> None:
+        """
+        Whatever the look was, where there are many too.
+        """
+        for limit in (3, 1_000):
+            params = block((b"A", b"1"), (b"B", b"x" * 200), limit=limit)
+            assert not params.checked
+            look(params)
+            assert params.checked
+
+    @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+    def test_failed(self, look: Callable[[Params], object]) -> None:
+        """
+        A look that failed stays one, whatever is tried afterwards, and does not pass for a check.
+        """
+        for params in (NameValueParams(b"\x01\xff\x00"), block(*[(b"A", b"1")] * 4, limit=3)):
+            with pytest.raises((MalformedParams, ParamsTooLarge)):
+                look(params)
+            assert not params.checked
+            with pytest.raises((MalformedParams, ParamsTooLarge)):
+                params.check()
+
+    def test_scgi(self) -> None:
+        """
+        Those of SCGI are checked when they come.
+        """
+        params = SCGIParams(b"CONTENT_LENGTH\x000\x00SCGI\x001\x00")
+        assert params.checked
+        params.check()
+
+    @given(st.binary(max_size=40))
+    def test_agrees(self, data: bytes) -> None:
+        """
+        A check by the lengths alone finds what a look finds.
+        """
+
+        def fails(look: Callable[[Params], object]) -> bool:
+            try:
+                look(NameValueParams(data))
+            except MalformedParams:
+                return True
+            return False
+
+        assert len({fails(look) for look in LOOKS.values() if look is not LOOKS["item"]}) == 1
+
+
 class TestValues:
     """
     Params are values.
@@ -210,6 +263,7 @@ class TestValues:
             lambda: params.find(b"A"),
             lambda: params.mayHold(b"A1"),
             lambda: params.decode(),
+            lambda: params.check(),
         ):
             with pytest.raises(NotImplementedError):
                 look()

@@ -204,8 +204,8 @@ class TestNetstring:
         [event] = ServerConnection().receive(b"GET / HTTP/1.1\r\n")
         assert isinstance(event, ConnectionFailed)
         assert str(event.error) == (
-            "the connection starts with b'GET / HTTP/', which is no SCGI: "
-            "does an HTTP client or a FastCGI web server speak to this port?"
+            "the connection starts with b'GET / HTTP/', which is HTTP, and this port speaks SCGI: "
+            "does an HTTP client speak to this port?"
         )
         [event] = ServerConnection().receive(b"2:34;")
         assert isinstance(event, ConnectionFailed)
@@ -236,8 +236,8 @@ class TestHeaders:
             (block((b"content_length", b"0"), (b"SCGI", b"1")), ContentLengthNotFirst),
             (block((b"SCGI", b"1")), ContentLengthNotFirst),
             (b"", ContentLengthNotFirst),
-            (block((b"CONTENT_LENGTH", b""), (b"SCGI", b"1")), MalformedContentLength),
-            (block((b"CONTENT_LENGTH", b"-1"), (b"SCGI", b"1")), MalformedContentLength),
+            (block((b"CONTENT_LENGTH", b"abc"), (b"SCGI", b"1")), MalformedContentLength),
+            (block((b"CONTENT_LENGTH", b"-2"), (b"SCGI", b"1")), MalformedContentLength),
             (block((b"CONTENT_LENGTH", b"+5"), (b"SCGI", b"1")), MalformedContentLength),
             (block((b"CONTENT_LENGTH", b" 5"), (b"SCGI", b"1")), MalformedContentLength),
             (block((b"CONTENT_LENGTH", b"1_0"), (b"SCGI", b"1")), MalformedContentLength),
@@ -261,6 +261,21 @@ class TestHeaders:
             SCGIParams(content)
         for events in everyWay(netstring(content) + b"body"):
             assert kinds(events) == [error.__name__]
+
+    @pytest.mark.parametrize("length", [b"", b"-1"])
+    def test_noLength(self, length: bytes) -> None:
+        """
+        An empty length, and -1, say that there is no body.
+        """
+        connection = ServerConnection()
+        request, end = connection.receive(asked((b"REQUEST_METHOD", b"GET"), length=length))
+        assert isinstance(request, RequestReceived)
+        assert isinstance(request.params, SCGIParams)
+        assert (request.params.contentLength, request.params["CONTENT_LENGTH"]) == (
+            0,
+            length.decode(),
+        )
+        assert (end, connection.bodiless, connection.inputOpen) == (ENDED, True, False)
 
     def test_refusedIsAnswered(self) -> None:
         """

@@ -19,7 +19,7 @@ class RemoteProtocolError(TxFCGIError):
 
 class NotFastCGI(RemoteProtocolError):
     """
-    The first bytes of a connection are no FastCGI record: an HTTP client, a gopher URL, a probe.
+    The first bytes of a connection are not FastCGI's, but of another protocol: HTTP, TLS, SCGI.
     """
 
 
@@ -83,7 +83,7 @@ class PathOutsideRoot(RemoteProtocolError):
 
 class NotSCGI(RemoteProtocolError):
     """
-    The first byte of a connection is no digit: an HTTP client, a FastCGI web server, a probe.
+    The first byte of a connection is not a digit, as in FastCGI, HTTP or TLS.
     """
 
 

@@ -18,9 +18,7 @@ from ..errors import (
     InactiveRequestID,
     InvalidRequestID,
     LocalProtocolError,
-    NotFastCGI,
     ParamTooLarge,
-    RemoteProtocolError,
     UnexpectedRecord,
 )
 from .answering import outputEnd
@@ -32,6 +30,7 @@ from .events import (
     UnknownTypeReceived,
     ValuesReceived,
 )
+from .firstbytes import protocolOf
 from .framing import (
     FULL,
     Buffer,
@@ -257,14 +256,14 @@ class ClientConnection(RecordLayer):
 
     # Answers
 
-    def _noRecord(self, header: bytes) -> RemoteProtocolError:
-        error = super()._noRecord(header)
-        if isinstance(error, NotFastCGI):
-            return NotFastCGI(
-                f"the answer starts with {header!r}, which is no FastCGI: "
-                "does the back end speak HTTP?"
-            )
-        return error
+    def _mistakenFor(self, start: bytes) -> str | None:
+        name = protocolOf(start)
+        if name is None:
+            return None
+        return (
+            f"the answer starts with {start!r}, which is {name}, and the client speaks FastCGI: "
+            "is this the port of another server, or of another protocol of this one?"
+        )
 
     def receiveEnd(self) -> list[Event]:
         """

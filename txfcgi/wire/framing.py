@@ -13,6 +13,7 @@ from typing import Final
 
 from ..errors import NotFastCGI, RemoteProtocolError, UnsupportedVersion
 from .events import Connection, ConnectionFailed, Event
+from .firstbytes import mistakenFor
 from .records import BEGIN_BODY, END_BODY, HEADER, HEADER_LENGTH, KEEP_CONN, VERSION
 
 Buffer = bytes | memoryview
@@ -299,14 +300,18 @@ class RecordLayer(Connection):
             self._record(self._kind, self._requestID, content)
 
     def _noRecord(self, header: bytes) -> RemoteProtocolError:
-        if not self._seen and header[:1].isalpha() and header[:3].isascii():
-            return NotFastCGI(
-                f"the connection starts with {header!r}, which is no FastCGI: "
-                "does an HTTP client speak to this port?"
-            )
+        mistaken = None if self._seen else self._mistakenFor(header)
+        if mistaken is not None:
+            return NotFastCGI(mistaken)
         return UnsupportedVersion(
             f"a record of version {header[0]}, and only 1 is known (section 3.3)"
         )
+
+    def _mistakenFor(self, start: bytes) -> str | None:
+        """
+        What the connection speaks in place of FastCGI, and what to do, by its first bytes.
+        """
+        return mistakenFor(start, "FastCGI")
 
     def _whole(self, data: bytes, position: int) -> int:
         """

@@ -58,6 +58,30 @@ def findValue(block: bytes, name: bytes) -> bytes | None:
     return value
 
 
+def countPairs(block: bytes) -> int:
+    """
+    How many pairs a whole stream has.
+
+    @raise MalformedParams: If the lengths do not add up to the length of the block.
+    """
+    count = position = 0
+    end = len(block)
+    try:
+        while position < end:
+            size = block[position] + block[position + 1]
+            if size < 128:
+                position += size + 2
+            else:
+                nameLength, valueLength, position = _lengths(block, position)
+                position += nameLength + valueLength
+            count += 1
+    except IndexError:
+        position = -1
+    if position != end:
+        raise _truncated(end)
+    return count
+
+
 def decodePairs(block: bytes) -> list[tuple[bytes, bytes]]:
     """
     Every pair of a whole stream, in its order, duplicates kept.

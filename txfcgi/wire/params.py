@@ -20,7 +20,7 @@ from ..errors import (
     ParamsTooLarge,
     UnterminatedString,
 )
-from .pairs import decodePairs, decodeTexts, findValue
+from .pairs import countPairs, decodePairs, decodeTexts, findValue
 
 _LOOKS: Final = 2
 _Default = TypeVar("_Default")
@@ -32,17 +32,19 @@ class Params(Mapping[str, str]):
     are decoded as C{os.environ} is, in UTF-8 with surrogateescape, so that nothing is lost.
 
     Each look raises L{MalformedParams<txfcgi.errors.MalformedParams>} when the params can't be
-    read whole, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} when there are too many.
+    read whole, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} when there are too many. So
+    does L{check}, which is for whoever lets no answer out that was made without them, whatever
+    became of the error.
+
+    @ivar checked: Whether someone has looked already, and all of them can be read.
     """
 
-    __slots__ = ("_looks", "_table")
-
-    #: Whether someone has looked already, and all of them can be read.
-    checked: bool
+    __slots__ = ("_looks", "_table", "checked")
 
     def __init__(self) -> None:
         self._looks = 0
         self._table: dict[str, str] | None = None
+        self.checked = False
 
     # What a protocol has to know of its own way to write them
 
@@ -76,10 +78,12 @@ class Params(Mapping[str, str]):
 
     def check(self) -> None:
         """
-        See whether they can be read, as a look does.
+        See that they can be read. Where a look has seen it, that is known.
+
+        @raise MalformedParams: If they can't be read whole.
+        @raise ParamsTooLarge: If there are too many.
         """
-        if not self.checked:
-            self.find(b"")
+        raise NotImplementedError
 
     # What everyone does with them
 
@@ -177,7 +181,7 @@ class NameValueParams(Params):
     3.4).
     """
 
-    __slots__ = ("_block", "_limit", "checked")
+    __slots__ = ("_block", "_limit")
 
     def __init__(self, block: bytes, limit: int = 1_000) -> None:
         """
@@ -195,17 +199,15 @@ class NameValueParams(Params):
         """
         Every pair as it came, in its order, duplicates kept.
         """
-        pairs = decodePairs(self._block)
-        if len(pairs) > self._limit:
-            raise ParamsTooLarge(f"{len(pairs)} params, and at most {self._limit} are allowed")
-        return pairs
+        self.check()
+        return decodePairs(self._block)
 
     def find(self, name: bytes) -> bytes | None:
         """
         The value of the last param of this name, or L{None}.
         """
         if len(self._block) > 2 * self._limit:
-            self._count()
+            self.check()
         value = findValue(self._block, name)
         self.checked = True
         return value
@@ -221,10 +223,20 @@ class NameValueParams(Params):
         All of them, as text.
         """
         if len(self._block) > 2 * self._limit:
-            self._count()
+            self.check()
         table = decodeTexts(self._block)
         self.checked = True
         return table
+
+    def check(self) -> None:
+        """
+        See that they can be read, by their lengths alone.
+        """
+        if not self.checked:
+            count = countPairs(self._block)
+            if count > self._limit:
+                raise ParamsTooLarge(f"{count} params, and at most {self._limit} are allowed")
+            self.checked = True
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, NameValueParams) and self._block == other._block:
@@ -233,24 +245,16 @@ class NameValueParams(Params):
 
     __hash__ = None
 
-    def _count(self) -> None:
-        """
-        Check once that there are not too many.
-        """
-        self._limit = max(len(self.raw), len(self._block))
-
 
 class SCGIParams(Params):
     """
     The params of an SCGI request: its headers, names and values that each end with NUL (SCGI,
     section 3). All rules are checked at once.
 
-    @ivar contentLength: What CONTENT_LENGTH says, in bytes.
+    @ivar contentLength: What CONTENT_LENGTH says, in bytes; 0 if it says that there is none.
     """
 
     __slots__ = ("_block", "_values", "contentLength")
-
-    checked = True  # or there would be none
 
     def __init__(self, block: bytes, limit: int = 1_000, lenient: bool = False) -> None:
         """
@@ -262,6 +266,7 @@ class SCGIParams(Params):
         """
         self._looks = 0
         self._table = None
+        self.checked = True  # or there would be none
         self._block = block
         strings = block.split(b"\0", 2 * limit + 2)
         if len(strings) > 2 * limit + 1:
@@ -274,9 +279,11 @@ class SCGIParams(Params):
         values = dict(zip(string, string, strict=False))
         if not strings or strings[0] != b"CONTENT_LENGTH":
             raise ContentLengthNotFirst("CONTENT_LENGTH is not the first header (SCGI, section 3)")
-        if not strings[1].isdigit() or len(strings[1]) > 19:
+        # Empty and -1 are how web servers say that there is none.
+        length = b"0" if strings[1] in (b"", b"-1") else strings[1]
+        if not length.isdigit() or len(length) > 19:
             raise MalformedContentLength(
-                f"CONTENT_LENGTH is not a number: {strings[1][:64]!r} (SCGI, section 3)"
+                f"CONTENT_LENGTH is not a number: {length[:64]!r} (SCGI, section 3)"
             )
         if b"" in values:
             raise EmptyName("a header has no name (SCGI, section 3)")
@@ -291,7 +298,7 @@ class SCGIParams(Params):
                 else f"the header SCGI is {version[:64]!r}, and only '1' is known (SCGI, section 3)"
             )
         self._values = values
-        self.contentLength = int(strings[1])
+        self.contentLength = int(length)
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
@@ -312,6 +319,11 @@ class SCGIParams(Params):
         Whether a look for a name could find a certain value: to look costs as little.
         """
         return True
+
+    def check(self) -> None:
+        """
+        They were read when they came.
+        """
 
     def decode(self) -> dict[str, str]:
         """

@@ -28,6 +28,7 @@ from ..errors import (
 from . import events
 from .cgi import parseHead
 from .events import Connection, DataReceived, Event, RequestReceived, StreamEnded
+from .firstbytes import mistakenFor
 from .framing import Buffer
 from .params import SCGIParams
 from .records import Role, Stream
@@ -334,8 +335,8 @@ class ServerConnection(Connection):
     def _noLength(self, start: bytes) -> RemoteProtocolError:
         if not start[:1].isdigit() and start[:1] != b":":
             return NotSCGI(
-                f"the connection starts with {start!r}, which is no SCGI: "
-                "does an HTTP client or a FastCGI web server speak to this port?"
+                mistakenFor(start, "SCGI")
+                or f"the connection starts with {start!r}, which is not SCGI (section 3)"
             )
         return MalformedLength(f"{start!r} is no length of a netstring (SCGI, section 3)")
 
