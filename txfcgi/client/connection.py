@@ -143,6 +143,13 @@ class ClientProtocol(Protocol):
         """
         return self._lifetime.served > 0
 
+    @property
+    def heard(self) -> bool:
+        """
+        Whether anything ever came of an answer.
+        """
+        return self.kept or any(call.seen for call in self._calls.wanted())
+
     def tookAny(self, call: Call) -> bool:
         """
         Whether any byte of a request is out of our hands.

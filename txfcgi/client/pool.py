@@ -120,9 +120,9 @@ class Pool:
                     shared.start(call)
                     return True
             room = self.options.maxConnections - len(target.open) - len(target.connecting)
-            if room <= 0 and call.fresh and target.idle:
-                # The oldest: it would be the next to be found closed. The call waits for its place.
-                target.idle[0].close()
+            if room <= 0 and call.fresh:
+                # The call waits for its place.
+                target.closeIdle()
             if room > 0 and not self._willBeShared(target):
                 self._connect(call, target)
                 return True
@@ -273,6 +273,8 @@ class Pool:
             self.released(protocol, target)
         else:
             protocol.start(call)
+            if protocol.active and protocol.usable and not target.multiplex:
+                target.claims.opened(protocol)
             self._serve()
 
     def _notConnected(self, failure: Failure, call: Call, target: Target) -> None:
@@ -302,6 +304,9 @@ class Pool:
         """
         if self._serving:
             # From within the loop below, which goes on with it.
+            return
+        if protocol.kept and not protocol.active and target.claims.take():
+            protocol.close()
             return
         if self._waiting:
             self._serving = True

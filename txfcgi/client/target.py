@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
 from .call import Call
+from .claims import Claims
 from .connection import ClientProtocol
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Target(ClientFactory):
     @ivar open: All of them.
     @ivar connecting: The calls for which one is being made.
     @ivar multiplex: Whether requests share connections.
+    @ivar claims: Which of them wait for others to be closed.
     @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
     @ivar memory: What the pool remembers between requests.
     """
@@ -44,6 +46,7 @@ class Target(ClientFactory):
         self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
         self.multiplex = multiplex
         self.failedUntil = 0.0
+        self.claims = Claims(pool.timers, self.closeIdle)
         self.memory = pool.memory
         self._pool = pool
         self._make = make
@@ -53,6 +56,18 @@ class Target(ClientFactory):
         A protocol for a new connection.
         """
         return self._make(self._pool.timers, self._pool.options, self)
+
+    def closeIdle(self) -> bool:
+        """
+        Close the connection that nobody has used for longest: it would be the next to be found
+        closed.
+
+        @return: Whether there was one.
+        """
+        if not self.idle:
+            return False
+        self.idle[0].close()
+        return True
 
     @property
     def load(self) -> int:
@@ -80,4 +95,5 @@ class Target(ClientFactory):
         """
         self.retired(protocol)
         self.open.discard(protocol)
+        self.claims.gone(protocol)
         self._pool.gone()

@@ -1,0 +1,98 @@
+"""
+L{Claims}: new connections do not starve behind kept ones.
+
+A process of php-fpm serves one connection for as long as that is kept. One that was opened while
+all processes have theirs waits for one of them, and with it the request that it was sent; nothing
+tells the client, but that it hears nothing. So a connection that has waited a while claims another
+one, which is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..transport.timers import NEVER, Timers
+from .connection import ClientProtocol
+from .lifetime import Life
+
+#: Seconds without a word after which a new connection claims a kept one.
+PATIENCE: Final = 0.02
+#: Seconds without a word after which it claims one more, when it has had one.
+AGAIN: Final = 0.1
+
+
+class Claims:
+    """
+    The claims on the kept connections to one endpoint.
+    """
+
+    def __init__(self, timers: Timers, closeIdle: Callable[[], bool]) -> None:
+        """
+        @param closeIdle: Closes an idle connection; returns whether there was one.
+        """
+        self._timers = timers
+        self._closeIdle = closeIdle
+        # When each connection makes its next claim, those that are late, and those whose claim
+        # nobody has met yet.
+        self._due: dict[ClientProtocol, float] = {}
+        self._late: set[ClientProtocol] = set()
+        self._unmet: dict[ClientProtocol, None] = {}
+
+    def opened(self, protocol: ClientProtocol) -> None:
+        """
+        A new connection was sent its first request.
+        """
+        self._wait(protocol, PATIENCE)
+
+    def gone(self, protocol: ClientProtocol) -> None:
+        """
+        A connection is closed, or needs nothing any more.
+        """
+        self._unmet.pop(protocol, None)
+        self._late.discard(protocol)
+        if self._due.pop(protocol, None) is not None and not self._due:
+            self._timers.forget(self)
+
+    def take(self) -> bool:
+        """
+        A kept connection is free.
+
+        @return: Whether it was claimed, and has to be closed.
+        """
+        while self._unmet:
+            protocol = next(iter(self._unmet))
+            del self._unmet[protocol]
+            if self._starves(protocol):
+                self._wait(protocol, AGAIN)
+                return True
+        return False
+
+    def check(self, now: float) -> float:
+        """
+        Make the claims that are due.
+
+        @return: When the next one is.
+        """
+        for protocol, due in list(self._due.items()):
+            if not self._starves(protocol):
+                self.gone(protocol)
+            elif now >= due and protocol not in self._late:
+                # If it was us who were busy, what it waits for is read before the next look.
+                self._late.add(protocol)
+            elif now >= due:
+                self.gone(protocol)
+                if self._closeIdle():
+                    self._wait(protocol, AGAIN)
+                else:
+                    self._unmet[protocol] = None
+        return min(self._due.values(), default=NEVER)
+
+    def _wait(self, protocol: ClientProtocol, seconds: float) -> None:
+        due = self._due[protocol] = self._timers.clock.seconds() + seconds
+        self._timers.watch(self)
+        self._timers.need(due)
+
+    @staticmethod
+    def _starves(protocol: ClientProtocol) -> bool:
+        return protocol.life < Life.CLOSING and protocol.active > 0 and not protocol.heard
