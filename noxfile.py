@@ -24,6 +24,7 @@ PARALLEL = ("-n", "auto", "--dist", "loadgroup")
 ONCE = (
     "tests/benchmarks",
     "tests/examples",
+    "tests/fuzz",
     "tests/interop",
     "tests/test_conftest.py",
     "tests/test_docs.py",
@@ -181,3 +182,13 @@ def tests(session: nox.Session) -> None:
     # What follows is nox's account of what went well; pytest's summary says it better. Failures are
     # still shown.
     logging.getLogger("nox").setLevel(logging.ERROR)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """
+    Run for long what the tests run for seconds, with a new seed each time; what follows C{--} goes
+    to the fuzzers. Not a part of what a change has to pass.
+    """
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.fuzz", "--seconds", "1800", *session.posargs)
