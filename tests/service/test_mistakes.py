@@ -11,6 +11,13 @@ from typing import Any
 
 from .processes import Program, ProgramTests, which
 
+#: Starts a program that may have few file descriptors.
+FEW = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 
 class MistakeTests(ProgramTests):
     """
@@ -72,6 +79,21 @@ class MistakeTests(ProgramTests):
             self.serve(before=("-n", f"--pidfile={pidFile}")),
             f"twistd fcgi: the pid file {pidFile} can't be written: there is no such directory.",
         )
+
+    def test_fewDescriptors(self) -> None:
+        """
+        Where there are too few file descriptors for the connections that are allowed, the log says
+        so; the server starts.
+        """
+        program = self.start(
+            *("python", "-c", FEW, which("twistd"), "-n", "--pidfile=", "fcgi"),
+            *("--port", f"unix:{self.socketPath}", "--app", "sample.hello"),
+        )
+        program.waitFor("Listens on unix")
+        self.assertIn("this process may have 300", program.said)
+        self.assertIn("or lower --max-connections to 118.", program.said)
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
 
     def test_publicPort(self) -> None:
         """

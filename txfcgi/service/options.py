@@ -235,6 +235,7 @@ class ServerOptions(AppOptions):
             "allowFrom": self["allowFrom"],
             "insecure": bool(self["insecure"]),
             "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
+            "connections": self["limits"].connections,
         }
         services: list[IService] = []
         if self.clientFactory is not None and self["http"]:

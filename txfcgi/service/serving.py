@@ -27,6 +27,7 @@ from .description import localEndpoint
 from .errors import CannotListen, CannotStart
 from .lifetime import Lifetime, endWithFailure
 from .listen import explainListenFailure
+from .room import makeRoom
 from .signals import Signals
 from .sockets import UNIXListener
 
@@ -69,6 +70,7 @@ class Serving(Service):
         refusal: str = PUBLIC_PORT,
         stopsAtHangUp: bool = False,
         lifetime: Lifetime | None = None,
+        connections: int = 0,
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
@@ -81,6 +83,7 @@ class Serving(Service):
         @param refusal: What is said when they may not, but could.
         @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
         @param lifetime: That of the app, if it has to get ready before anything is accepted.
+        @param connections: How many connections there may be, if that is known.
         """
         self._reactor = reactor
         self._factory = factory
@@ -94,6 +97,7 @@ class Serving(Service):
         self._lifetime = lifetime or Lifetime(reactor, None)
         self._starting: Deferred[None] | None = None
         self._held: list[FileDescriptor] = []
+        self._connections = connections
         self._signals = Signals(reactor, self._hurry, stopsAtHangUp)
         self.ports: list[IListeningPort] = []
 
@@ -105,6 +109,7 @@ class Serving(Service):
         """
         self._begun = True
         self._signals.install()
+        makeRoom(self._connections)
         for text, endpoint in self._endpoints:
             failures: list[Failure] = []
             listening = maybeDeferred(endpoint.listen, self._factory)

@@ -82,14 +82,16 @@ def serve(
     reactor: Any = _reactor
     if log:
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+    limits = limits or Limits()
     service = Serving(
         reactor,
-        FastCGIServerFactory(app, limits or Limits(), multiplex=multiplex, allowFrom=allowed),
+        FastCGIServerFactory(app, limits, multiplex=multiplex, allowFrom=allowed),
         [(f"fcgi:fd={fd}", InheritedSocketEndpoint(reactor, fd))],
         drainTimeout=drainTimeout,
         allowFrom=allowed,
         insecure=insecure,
         lifetime=Lifetime(reactor, app),
+        connections=limits.connections,
     )
     service.privilegedStartService()
     service.startService()
