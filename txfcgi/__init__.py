@@ -20,6 +20,7 @@ from .server.request import Request
 from .server.response import Allow, Deny, Response
 from .server.roles import AuthorizerRequest, FilterRequest, ResponderRequest
 from .server.scgi import SCGIServerFactory, SCGIServerProtocol
+from .server.tasks import asFuture
 from .service.spawned import serve
 from .streams import InputStream, OutputStream
 from .wire.params import Params
@@ -60,6 +61,7 @@ __all__ = [
     "TxFCGIError",
     "UnknownRole",
     "__version__",
+    "asFuture",
     "cgiParams",
     "roles",
     "serve",

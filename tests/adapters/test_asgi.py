@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txfcgi import FastCGIServerFactory, Limits, Role
+from txfcgi import FastCGIServerFactory, Limits, Role, asFuture
 from txfcgi.adapters.asgi import ASGIApp
 from txfcgi.errors import (
     Disconnected,
@@ -24,12 +24,12 @@ from txfcgi.errors import (
 )
 from txfcgi.server.application import IStartsAndStops
 from txfcgi.server.files import SendFile
-from txfcgi.server.tasks import asFuture
 from txfcgi.testing import MemoryFrontEnd
 from txfcgi.testing.exchange import CutOff
 
 from ..folders import folderFor
-from .loop import TEXT, LoopTests, turns
+from ..loop import turns
+from .asgi import TEXT, ASGITests
 
 
 def start(code: Any = 200, headers: Any = TEXT, **more: Any) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send(body(b"".join(received)))
 
 
-class AnswerTests(LoopTests):
+class AnswerTests(ASGITests):
     """
     What an application sends.
     """
@@ -129,9 +129,8 @@ class AnswerTests(LoopTests):
             await event.wait()
             await send(body(b"late"))
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd, "GET", length=0)
             exchange.close()
             self.assertIn(b"Status: 200", exchange.stdout)
@@ -188,9 +187,8 @@ class AnswerTests(LoopTests):
             await event.wait()
             done.append((await receive())["type"])
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             answer = await asFuture(frontEnd.get())
             self.assertEqual((answer.body, done), (b"answer", []))
             event.set()
@@ -212,9 +210,8 @@ class AnswerTests(LoopTests):
                 sent.append(number)
             await send(body())
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = frontEnd.start("GET", length=0, readRate=0)
             exchange.close()
             await turns(frontEnd)
@@ -237,9 +234,8 @@ class AnswerTests(LoopTests):
                 tasks.add(asyncio.current_task())
             await sending(start(), body(b"x"))(scope, receive, send)
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             for _ in range(3):
                 await asFuture(frontEnd.get())
 
@@ -247,7 +243,7 @@ class AnswerTests(LoopTests):
         self.assertEqual((len(tasks), None in tasks), (3, False))
 
 
-class PathSendTests(LoopTests):
+class PathSendTests(ASGITests):
     """
     A file that is sent by its name.
     """
@@ -308,7 +304,7 @@ class PathSendTests(LoopTests):
             self.assertEqual(len(self.flushLoggedErrors(error)), 1)
 
 
-class RequestTests(LoopTests):
+class RequestTests(ASGITests):
     """
     What an application receives.
     """
@@ -341,9 +337,8 @@ class RequestTests(LoopTests):
                 messages.append(await receive())
             await sending(start(), body(b"got"))(scope, receive, send)
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd)
             self.assertEqual(messages, [])
             for piece in (b"one", b"two"):
@@ -371,9 +366,9 @@ class RequestTests(LoopTests):
             sizes.append(len(first["body"]))
 
         sizes: list[int] = []
-        frontEnd = self.frontEnd(application, lifespan="off")
 
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd)
             for _ in range(40):
                 exchange.send(b"x" * 50_000)
@@ -394,9 +389,9 @@ class RequestTests(LoopTests):
         """
         self.assertEqual(self.ask(echo, "POST", "/", (), b"x" * 11, maxBodyBytes=10).code, 413)
         self.assertEqual(self.ask(echo, "POST", "/", (), b"x" * 10, maxBodyBytes=10).code, 200)
-        frontEnd = self.frontEnd(echo, lifespan="off", maxBodyBytes=10)
 
         async def main() -> int:
+            frontEnd = self.frontEnd(echo, lifespan="off", maxBodyBytes=10)
             exchange = await self.begin(frontEnd)
             exchange.send(b"x" * 11)
             exchange.close()
@@ -415,7 +410,7 @@ class RequestTests(LoopTests):
         self.flushLoggedErrors(AssertionError)
 
 
-class DisconnectTests(LoopTests):
+class DisconnectTests(ASGITests):
     """
     A browser that goes away.
     """
@@ -431,9 +426,8 @@ class DisconnectTests(LoopTests):
             for _ in range(2):
                 heard.append((await receive())["type"])
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd, "GET", length=0)
             exchange.close()
             await turns(frontEnd)
@@ -467,9 +461,8 @@ class DisconnectTests(LoopTests):
                 errors.append(error)
                 raise Wrapped from None
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = frontEnd.start("GET", length=0, readRate=0)
             exchange.close()
             await turns(frontEnd)
@@ -496,9 +489,8 @@ class DisconnectTests(LoopTests):
                 except OSError as error:
                     errors.append(error)
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd, "GET", length=0)
             exchange.leave()
             exchange.response.addErrback(lambda _: None)
@@ -519,9 +511,8 @@ class DisconnectTests(LoopTests):
             await receive()
             raise ZeroDivisionError
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd, "GET", length=0)
             exchange.close()
             await turns(frontEnd)
@@ -547,9 +538,8 @@ class DisconnectTests(LoopTests):
             event.set()
             await echo(scope, receive, send)
 
-        frontEnd = self.frontEnd(application, lifespan="off")
-
         async def main() -> bytes:
+            frontEnd = self.frontEnd(application, lifespan="off")
             exchange = await self.begin(frontEnd)
             await event.wait()
             exchange.send(b"all of it")
@@ -559,7 +549,7 @@ class DisconnectTests(LoopTests):
         self.assertEqual(self.inLoop(main), b"all of it")
 
 
-class MistakesTests(LoopTests):
+class MistakesTests(ASGITests):
     """
     Each mistake of an application costs its request a 500, and is told with the rule and the name.
     """
@@ -673,9 +663,9 @@ class MistakesTests(LoopTests):
         """
         An Authorizer is something else.
         """
-        frontEnd = self.frontEnd(echo, lifespan="off")
 
         async def main() -> int:
+            frontEnd = self.frontEnd(echo, lifespan="off")
             return (await asFuture(frontEnd.request(role=Role.AUTHORIZER))).code
 
         self.assertNotEqual(self.inLoop(main), 200)

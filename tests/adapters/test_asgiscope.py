@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .loop import TEXT, LoopTests
+from .asgi import TEXT, ASGITests
 
 
-class ScopeTests(LoopTests):
+class ScopeTests(ASGITests):
     """
     The scope of a request.
     """

@@ -9,11 +9,12 @@ from typing import Any, cast
 
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 
+from txfcgi import asFuture
 from txfcgi.adapters.asgi import ASGIApp
 from txfcgi.errors import StartupFailed
-from txfcgi.server.tasks import asFuture
 
-from .loop import TEXT, LoopTests, turns
+from ..loop import turns
+from .asgi import TEXT, ASGITests
 
 
 async def answer(scope: Any, receive: Any, send: Any, text: str = "x") -> None:
@@ -54,7 +55,7 @@ STARTED = {"type": "lifespan.startup.complete"}
 STOPPED = {"type": "lifespan.shutdown.complete"}
 
 
-class LifespanTests(LoopTests):
+class LifespanTests(ASGITests):
     """
     An application before its first request, and after its last.
     """
@@ -92,9 +93,9 @@ class LifespanTests(LoopTests):
         is a copy.
         """
         application = Recorder(STARTED, STOPPED)
-        frontEnd = self.frontEnd(application)
 
         async def main() -> None:
+            frontEnd = self.frontEnd(application, unstarted=True)
             await asFuture(self.app.startup())
             await asFuture(self.app.startup())
             for _ in range(2):
@@ -113,9 +114,9 @@ class LifespanTests(LoopTests):
         Where nobody waited for that, the first requests do.
         """
         application = Recorder(STARTED, STOPPED)
-        frontEnd = self.frontEnd(application)
 
         async def main() -> None:
+            frontEnd = self.frontEnd(application, unstarted=True)
             both = [frontEnd.get(), frontEnd.get()]
             for response in both:
                 self.assertEqual((await self.answer(frontEnd, response)).code, 200)
@@ -123,6 +124,21 @@ class LifespanTests(LoopTests):
 
         self.inLoop(main)
         self.assertEqual(application.events.count("lifespan.startup"), 1)
+
+    def test_frontEndInMemory(self) -> None:
+        """
+        The test kit starts and stops it.
+        """
+        application = Recorder(STARTED, STOPPED)
+
+        async def main() -> None:
+            frontEnd = self.frontEnd(application)
+            await asFuture(frontEnd.started)
+            self.assertEqual((await self.answer(frontEnd, frontEnd.get())).code, 200)
+            await asFuture(frontEnd.stop())
+
+        self.inLoop(main)
+        self.assertEqual(application.events[-2:], ["http", "lifespan.shutdown"])
 
     def test_off(self) -> None:
         """
@@ -175,9 +191,9 @@ class LifespanTests(LoopTests):
         silent = Recorder({"type": "lifespan.startup.failed"})
         error = self.assertRaises(StartupFailed, self.live, silent)
         self.assertIn("did not say why", str(error))
-        frontEnd = self.frontEnd(Recorder(failed))
 
         async def main() -> None:
+            frontEnd = self.frontEnd(Recorder(failed), unstarted=True)
             for _ in range(2):
                 self.assertEqual((await self.answer(frontEnd, frontEnd.get())).code, 500)
 
@@ -224,9 +240,8 @@ class LifespanTests(LoopTests):
                 cancelled.append(scope["type"])
                 raise
 
-        frontEnd = self.frontEnd(application, shutdownTimeout=0.01)
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, unstarted=True, shutdownTimeout=0.01)
             await self.answer(frontEnd, frontEnd.get())
             await asFuture(self.app.shutdown())
 
@@ -253,9 +268,8 @@ class LifespanTests(LoopTests):
                 order.append("lifespan")
                 await send(STOPPED)
 
-        frontEnd = self.frontEnd(application)
-
         async def main() -> None:
+            frontEnd = self.frontEnd(application, unstarted=True)
             await self.answer(frontEnd, frontEnd.get())
             ending = asFuture(self.app.shutdown())
             await turns()

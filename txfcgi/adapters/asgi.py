@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -106,6 +106,8 @@ class ASGIApp:
             L{StartupFailed<txfcgi.errors.StartupFailed>} if it can't be.
         @raise StartupFailed: If no asyncio loop is running.
         """
+        if self._started:
+            return succeed(None)
         loop = _runningLoop()
         if self._starting is None:
             self._starting = startTask(self._start(), loop)
@@ -116,6 +118,8 @@ class ASGIApp:
         Wait for what the application still does behind its answers, and let it let go of
         everything.
         """
+        if not self._running and not self._lifespan.active:
+            return succeed(None)
         loop = _runningLoop()
         return Deferred.fromFuture(startTask(self._stop(), loop))
 

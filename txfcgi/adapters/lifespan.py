@@ -52,6 +52,13 @@ class Lifespan:
         self._stopped: asyncio.Future[None] | None = None
         self.state: dict[str, Any] = {}
 
+    @property
+    def active(self) -> bool:
+        """
+        Whether the application waits to be told of its end.
+        """
+        return self._task is not None and not self._task.done()
+
     async def startup(self) -> None:
         """
         Let the application get ready.
@@ -75,7 +82,7 @@ class Lifespan:
         Let the application let go of everything. What goes wrong is logged.
         """
         task = self._task
-        if task is None or task.done():
+        if task is None or not self.active:
             return
         self._stopped = asyncio.get_running_loop().create_future()
         self._events.put_nowait(_SHUTDOWN)

@@ -39,6 +39,12 @@ class ContentLengthMismatch(InvalidResponse):
     """
 
 
+class DeferredInAsyncio(LocalProtocolError):
+    """
+    A Deferred was given to asyncio's own machinery, which knows futures only.
+    """
+
+
 class StreamClosed(LocalProtocolError):
     """
     Something was written to, or read from, a stream that is over.

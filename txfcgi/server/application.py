@@ -7,7 +7,7 @@ Nothing about bytes on the wire is here, and nothing about connections.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
@@ -31,6 +31,7 @@ from ..errors import (
     UnknownRole,
 )
 from ..masking import REMEMBERED
+from ..streams import InputStream
 from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..wire.cgi import HeaderLines, Text, formatHead
 from ..wire.framing import FULL
@@ -43,6 +44,7 @@ from .channel import Channel
 from .output import CGIOutput
 from .request import Request
 from .response import Allow, Deny, Response
+from .tasks import Tasks, runningLoop
 
 Overload = Literal["http", "protocol"]
 
@@ -71,6 +73,9 @@ class Application:
         self.overload = overload
         self.name = nameOf(app)
         self.lines = HeaderLines(REMEMBERED)
+        self._tasks = Tasks()
+        # Whether the reactor runs in an asyncio loop; that is known when the first request is here.
+        self._inLoop: bool | None = None
 
     def run(self, request: Request) -> None:
         """
@@ -106,7 +111,7 @@ class Application:
         elif isinstance(result, Deny):
             self._deny(request, result)
         elif isinstance(result, Awaitable):
-            self._wait(request, Deferred.fromCoroutine(_awaited(result)), self._outcome)
+            self._step(request, _awaited(result))
         else:
             raise InvalidResponse(
                 f"{self.name} returned {type(result).__name__}: an app returns a Response, None, "
@@ -130,10 +135,16 @@ class Application:
         output.finish()
         self._end(request, result or 0)
 
-    def _step(self, request: Request, coroutine: CoroutineType[Any, Any, Any]) -> None:
+    def _step(self, request: Request, coroutine: Coroutine[Any, Any, object]) -> None:
         """
         Take the first step of a coroutine; it may be the only one, and then nothing else is made.
+        In an asyncio loop, it becomes a task.
         """
+        if self._inLoop is None:
+            self._inLoop = runningLoop() is not None
+        if self._inLoop:
+            self._wait(request, self._tasks.run(coroutine), self._outcome)
+            return
         context = copy_context()
         try:
             awaited = context.run(coroutine.send, None)
@@ -265,8 +276,15 @@ class Application:
         """
         output = request.openOutput()
         output.hold(head, declared, suppressed)
-        self._wait(request, Deferred.fromCoroutine(self._sendBody(request, output, body)))
-        output.release()
+        sending = self._sendBody(request, output, body)
+        loop = runningLoop() if isinstance(body, AsyncIterable) else None
+        if loop is None or isinstance(body, InputStream):
+            self._wait(request, Deferred.fromCoroutine(sending))
+            output.release()
+        else:
+            self._wait(request, self._tasks.start(sending, loop))
+            # A task may take its first step in the next turn only.
+            loop.call_soon(output.release)
 
     async def _sendBody(self, request: Request, output: CGIOutput, body: Body) -> None:
         await sendBody(body, output.stream)
@@ -431,9 +449,7 @@ async def _awaited(awaitable: Awaitable[object]) -> object:
     return await awaitable
 
 
-def _continued(
-    coroutine: CoroutineType[Any, Any, Any], awaited: Any
-) -> Generator[Any, Any, object]:
+def _continued(coroutine: Coroutine[Any, Any, object], awaited: Any) -> Generator[Any, Any, object]:
     """
     The rest of a coroutine whose first step was taken already, and gave what it awaits.
     """

@@ -11,17 +11,25 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import DeferredInAsyncio
 
 T = TypeVar("T")
+
+# What asyncio says of a coroutine that awaits a Deferred in a task that knows nothing of them.
+_BAD_YIELD: Final = "Task got bad yield: <Deferred"
 
 
 def asFuture(deferred: Deferred[T]) -> asyncio.Future[T]:
     """
     A Deferred as a future of asyncio, for what takes nothing else: C{asyncio.gather}, C{wait_for},
-    C{create_task}, a C{TaskGroup}. Cancelling the future cancels the Deferred.
+    C{create_task}, a C{TaskGroup}. Cancelling the future cancels the Deferred. The result is the
+    future's from then on, and no longer the Deferred's.
 
     @raise RuntimeError: If no asyncio loop is running.
     """
@@ -51,59 +59,85 @@ def startTask(
     return loop.create_task(coroutine)
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+class Tasks:
     """
-    Run a coroutine that awaits Deferreds and, where an asyncio loop is running, what asyncio has.
-
-    @return: Fires with its result. Cancelling it cancels what the coroutine waits for.
-    """
-    loop = runningLoop()
-    if loop is None:
-        return Deferred.fromCoroutine(coroutine)
-    return deferredOf(startTask(mixed(coroutine), loop))
-
-
-def deferredOf(task: asyncio.Task[T]) -> Deferred[T]:
-    """
-    A task as a Deferred. Cancelling it cancels the task, and waits for nothing.
+    Coroutines that await Deferreds and, where an asyncio loop is running, what asyncio has. asyncio
+    itself forgets a task to which there is no other reference; here they are kept until they end.
     """
 
-    def cancel(_: Deferred[T]) -> None:
-        task.cancel()
+    log: ClassVar[Logger] = Logger()
 
-    deferred: Deferred[T] = Deferred(cancel)
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
 
-    def done(task: asyncio.Task[T]) -> None:
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """
+        Run a coroutine.
+
+        @return: Fires with its result. Cancelling it cancels what the coroutine waits for.
+        """
+        loop = runningLoop()
+        return Deferred.fromCoroutine(coroutine) if loop is None else self.start(coroutine, loop)
+
+    def start(
+        self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
+    ) -> Deferred[T]:
+        """
+        Run a coroutine in a task of its own.
+
+        @param loop: The loop, which is running.
+        @return: Fires with its result, in the task's last step. Cancelling it cancels the task.
+        """
+
+        def cancel(_: Deferred[T]) -> None:
+            task.cancel()
+
+        result: Deferred[T] = Deferred(cancel)
+        task = startTask(self._fire(coroutine, result), loop)
+        if not task.done():
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return result
+
+    async def _fire(self, coroutine: Coroutine[Any, Any, T], result: Deferred[T]) -> None:
+        """
+        Run a coroutine, and fire a Deferred with what becomes of it.
+        """
+        # asyncio's CancelledError is no Exception. This is where it ends: from here on it is a
+        # failure like others.
         try:
-            result = task.result()
-        except BaseException:  # asyncio's CancelledError among them
-            if deferred.called:
-                return  # it was cancelled, and what the task makes of that is its own
-            deferred.errback()
+            value = await _Mixed(coroutine)
+        except BaseException as error:
+            if not result.called:
+                result.errback(Failure(_explained(error)))
+            elif not isinstance(error, asyncio.CancelledError):
+                self.log.failure("A task failed when it had been cancelled")
         else:
-            if not deferred.called:
-                deferred.callback(result)
-
-    if task.done():
-        done(task)
-    else:
-        task.add_done_callback(done)
-    return deferred
+            if not result.called:
+                result.callback(value)
 
 
-async def mixed(coroutine: Coroutine[Any, Any, T]) -> T:
+def _explained(error: BaseException) -> BaseException:
     """
-    A coroutine that a task can run though it awaits Deferreds too.
+    An error that says what to do.
     """
-    result: T = await _Mixed(coroutine)
-    return result
+    if isinstance(error, RuntimeError) and str(error).startswith(_BAD_YIELD):
+        explained = DeferredInAsyncio(
+            "asyncio was given a Deferred where it takes futures only (gather, wait_for, "
+            "create_task, a TaskGroup): wrap it, asFuture(deferred), with asFuture from txfcgi"
+        )
+        explained.__cause__ = error
+        return explained
+    return error
 
 
 class _Mixed:
     """
-    What a task awaits in place of a coroutine: it hands on what asyncio knows, and makes a future
-    of each Deferred.
+    What a task awaits in place of a coroutine: it hands on what asyncio knows, and waits for each
+    Deferred by a future.
     """
+
+    __slots__ = ("_coroutine",)
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._coroutine = coroutine
@@ -118,7 +152,8 @@ class _Mixed:
                 return stop.value
             try:
                 if isinstance(awaited, Deferred):
-                    value = yield from asFuture(awaited)
+                    yield from _fired(awaited)
+                    value = None  # the Deferred has it
                 else:
                     value = yield awaited
             except GeneratorExit:
@@ -128,3 +163,26 @@ class _Mixed:
                 step = partial(coroutine.throw, error)
             else:
                 step = partial(coroutine.send, value)
+
+
+def _fired(deferred: Deferred[Any]) -> asyncio.Future[None]:
+    """
+    A future that is done when a Deferred has fired. The result stays with the Deferred, where the
+    coroutine that awaits it will look.
+    """
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def fired(result: Any) -> Any:
+        if not future.done():
+            future.set_result(None)
+        return result
+
+    def cancelled(future: asyncio.Future[None]) -> None:
+        if future.cancelled():
+            deferred.cancel()
+            # The coroutine has been told, and looks no more at what becomes of it.
+            deferred.addErrback(lambda _: None)
+
+    deferred.addBoth(fired)
+    future.add_done_callback(cancelled)
+    return future

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from ..errors import StartupFailed
 from ..server.apps import App, IStartsAndStops, nameOf
-from ..server.tasks import run
+from ..server.tasks import Tasks
 
 STARTUP_TIMEOUT: Final = 300.0
 
@@ -44,6 +44,7 @@ class Lifetime:
         self._started = self._app is None
         self._waiting: list[Deferred[None]] = []
         self._working: Deferred[Any] | None = None
+        self._tasks = Tasks()
 
     @property
     def started(self) -> bool:
@@ -66,7 +67,7 @@ class Lifetime:
         if self._working is None:
             later: Deferred[Any] = Deferred(lambda _: call.cancel())
             call = self._reactor.callLater(0, later.callback, None)
-            later.addCallback(lambda _: _called(self._app.startup))
+            later.addCallback(lambda _: self._call(self._app.startup))
             self._working = later
             if self._timeout is not None:
                 later.addTimeout(self._timeout, self._reactor, self._late)
@@ -87,7 +88,7 @@ class Lifetime:
             self.hurry()
             return succeed(None)
         self._started = False
-        working = self._working = _called(self._app.shutdown)
+        working = self._working = self._call(self._app.shutdown)
         done: Deferred[None] = Deferred()
         working.addErrback(self._failedToEnd).addCallback(lambda _: done.callback(None))
         return done
@@ -98,6 +99,17 @@ class Lifetime:
         """
         if self._working is not None:
             self._working.cancel()
+
+    def _call(self, function: Callable[[], object]) -> Deferred[Any]:
+        """
+        Call what returns anything, or a Deferred or coroutine.
+        """
+
+        def called() -> Any:
+            result = function()
+            return self._tasks.run(result) if type(result) is CoroutineType else result
+
+        return maybeDeferred(called)
 
     def _late(self, _: object, seconds: float) -> None:
         raise StartupFailed(f"{nameOf(self._app)} did not get ready in {seconds:g} s") from None
@@ -116,18 +128,6 @@ class Lifetime:
 
     def _failedToEnd(self, failure: Failure) -> None:
         self._log.failure("{app} failed to shut down", failure, app=nameOf(self._app))
-
-
-def _called(function: Callable[[], object]) -> Deferred[Any]:
-    """
-    Call what returns anything, or a Deferred or coroutine.
-    """
-
-    def called() -> Any:
-        result = function()
-        return run(result) if type(result) is CoroutineType else result
-
-    return maybeDeferred(called)
 
 
 def endWithFailure() -> None:

@@ -427,6 +427,24 @@ class MemoryFrontEnd(Closing):
         """
         return self._application.left()
 
+    def stop(self) -> Deferred[None]:
+        """
+        Stop an app whose shutdown takes time, such as an ASGI application with a lifespan, and then
+        L{close}.
+
+        @return: Fires when that is done; fails with L{Leftovers} if something is left.
+        """
+
+        def stopped(left: list[str]) -> None:
+            try:
+                self.close()
+            except Leftovers as leftovers:
+                left = [*left, *leftovers.left]
+            if left:
+                raise Leftovers(left)
+
+        return self._lifetime.stop().addCallback(stopped)
+
     def close(self) -> None:
         """
         End it all.
@@ -446,7 +464,8 @@ class MemoryFrontEnd(Closing):
                 exchange.response.addErrback(_closed)
             self._turns.soon(link.drop, ConnectionDone())
         self.pump()
-        self._lifetime.stop().addCallback(left.extend)
+        if not self._lifetime.stopped:
+            self._lifetime.stop().addCallback(left.extend)
         if not self._lifetime.stopped:
             left.append(f"the shutdown() of {self._lifetime.name} has not ended")
         if left:
