@@ -26,6 +26,7 @@ ONCE = (
     "tests/examples",
     "tests/fuzz",
     "tests/interop",
+    "tests/load",
     "tests/test_conftest.py",
     "tests/test_docs.py",
     "tests/test_layering.py",
@@ -191,4 +192,5 @@ def soak(session: nox.Session) -> None:
     to the fuzzers. Not a part of what a change has to pass.
     """
     session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.load")
     session.run("python", "-m", "tests.fuzz", "--seconds", "1800", *session.posargs)
