@@ -10,6 +10,7 @@ from typing import Any
 
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
 from txfcgi.adapters.wsgi import WSGIApp
+from txfcgi.server.application import App
 
 from .common import listen, serverArguments
 
@@ -69,13 +70,29 @@ class Applications:
         """
         return WSGIApp(self.bare)
 
+    @property
+    def resource(self) -> App:
+        """
+        A resource of twisted.web.
+        """
+        # Most of twisted.web comes with it, which is not to count in the memory of the others.
+        from twisted.web.static import Data
+
+        from txfcgi.adapters.resource import ResourceApp
+
+        data = Data(self._body, "text/plain")
+        data.isLeaf = True
+        return ResourceApp(data)
+
 
 def main() -> None:
     """
     Serve until the process is ended.
     """
     parser = serverArguments("txfcgi.")
-    parser.add_argument("application", choices=["one", "every", "waiting", "upload", "wsgi"])
+    parser.add_argument(
+        "application", choices=["one", "every", "waiting", "upload", "wsgi", "resource"]
+    )
     parser.add_argument("--scgi", action="store_true")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)

@@ -89,18 +89,17 @@ class ResourceApp:
         if request.role is not Role.RESPONDER:
             raise UnknownRole("a twisted.web resource is a Responder")
         channel = WebChannel(request, self.site)
-        stdin = request.stdin
-        if stdin.complete and not stdin.buffered and stdin.error is None:
+        length = channel.bodyLength
+        if request.bodiless and not length:
             channel.open(0)
             return channel.render()
-        return Deferred.fromCoroutine(self._callWithBody(channel))
+        return Deferred.fromCoroutine(self._callWithBody(channel, length))
 
-    async def _callWithBody(self, channel: WebChannel) -> Response | None:
-        stdin = channel.request.stdin
-        channel.open(stdin.length)
+    async def _callWithBody(self, channel: WebChannel, length: int | None) -> Response | None:
+        channel.open(length)
         body = BoundedBody(channel.keep, self._budget, maxBytes=self._maxBodyBytes)
         try:
-            await body.fill(stdin)
+            await body.fill(channel.request.stdin)
             result = channel.render()
             return await result if isinstance(result, Deferred) else result
         except BaseException as error:

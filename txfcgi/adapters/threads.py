@@ -71,7 +71,8 @@ class ThreadPool:
         self._lock = Lock()
         self._jobs: deque[Job] = deque()
         self._idle: list[Lock] = []
-        self._started = 0
+        self._started = 0  # threads that take jobs
+        self._threads: set[Thread] = set()  # those, and those that are about to end
         self._waking = False  # whether a thread is on its way to the jobs
         self._stopping = False
         # What threads have to say. Appending and taking are atomic.
@@ -180,7 +181,7 @@ class ThreadPool:
         @return: Fires when that is done.
         """
         with self._lock:
-            if not self._started and not self._jobs:
+            if not self._threads and not self._jobs:
                 return succeed(None)
             self._stopping = True
             if self._jobs:
@@ -195,7 +196,9 @@ class ThreadPool:
 
     def _threadEnded(self, thread: Thread) -> None:
         thread.join()  # this was the last that it did
-        if self._late is not None and not self._started:
+        with self._lock:
+            self._threads.discard(thread)
+        if self._late is not None and not self._threads:
             self._late.cancel()
             self._stopped()
 
@@ -205,10 +208,10 @@ class ThreadPool:
         """
         self._late = None
         self._stopping = False
-        if self._started:
+        if self._threads:
             self.log.warn(
                 "{threads} threads did not end in {seconds} s, and are left behind",
-                threads=self._started,
+                threads=len(self._threads),
                 seconds=_STOP_TIMEOUT,
             )
         waiters, self._waiters = self._waiters, []
@@ -317,6 +320,7 @@ class ThreadPool:
                 self.log.failure("no more than {started} threads", started=self._started)
                 return
             self._started += 1
+            self._threads.add(thread)
             self._waking = True
 
 

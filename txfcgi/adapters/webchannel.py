@@ -25,12 +25,15 @@ from ..errors import MalformedValue, RequestAborted
 from ..server.request import Request
 from ..server.response import Response
 from ..streams import OutputStream
+from ..wire.cgi import readContentLength
 
 # A request of this version does not frame chunks by itself: there are none here. It is what
 # resources are told over HTTP/2.
 _VERSION: Final = b"HTTP/2"
 # What stays as it is in a path that is encoded.
 _PATH: Final = "/!$&'()*+,;=:@-._~"
+# What HTTPS and REQUEST_SCHEME say of plain HTTP.
+_INSECURE: Final = (b"", b"off", b"0", b"no", b"false", b"http")
 # The length of a body that is answered in one piece, at the most.
 _WHOLE: Final = 1_048_576
 
@@ -71,7 +74,8 @@ class WebChannel:
     def __init__(self, request: Request, site: Any) -> None:
         self.request = request
         self.site = self.factory = site
-        script, info = request.paths.split(request.params.find)
+        self._params = dict(request.params.raw)
+        script, info = request.paths.split(self._params.get)
         self._path = script + info
         if script.strip(b"/"):
             self.site = _MountedSite(site, script.count(b"/"))
@@ -82,6 +86,15 @@ class WebChannel:
         self._answer: Deferred[Any] | None = None
         self._complete = False
         self._lost: Exception | None = None
+
+    @property
+    def bodyLength(self) -> int | None:
+        """
+        What CONTENT_LENGTH says.
+
+        @raise MalformedValue: If it is no number.
+        """
+        return readContentLength(self._params.get(b"CONTENT_LENGTH"))
 
     @property
     def transport(self) -> WebChannel:
@@ -117,9 +130,8 @@ class WebChannel:
 
         @return: The response; L{None} if it was written; or a Deferred of one of them.
         """
-        web = self._web
-        method = self.request.method.encode("utf-8", "surrogateescape")
-        web.requestReceived(method, self._uri(), _VERSION)
+        method = self._params.get(b"REQUEST_METHOD", b"GET")
+        self._web.requestReceived(method, self._uri(), _VERSION)
         if self._lost is not None:
             self.lose(self._lost)
             raise self._lost
@@ -147,12 +159,11 @@ class WebChannel:
         What was asked for, as the browser wrote it if that leads to the path that the web server
         passed on: what a web server makes of a path counts.
         """
-        find = self.request.params.find
-        uri = find(b"REQUEST_URI") or b""
+        uri = self._params.get(b"REQUEST_URI", b"")
         path, mark, query = uri.partition(b"?")
         if unquote_to_bytes(path) != self._path:
             path = quote_from_bytes(self._path, _PATH).encode("ascii")
-            query = find(b"QUERY_STRING") or b""
+            query = self._params.get(b"QUERY_STRING", b"")
             mark = b"?" if query else b""
         return (path or b"/") + mark + query
 
@@ -296,23 +307,30 @@ class WebChannel:
         """
         The browser's address.
         """
-        return self.request.clientAddress or self.request.peer
+        host = self._text(b"REMOTE_ADDR")
+        return _address(host, self._text(b"REMOTE_PORT"), 0) if host else self.request.peer
 
     def getHost(self) -> IAddress:
         """
         The address that the browser connected to: the web server's.
         """
-        params = self.request.params
-        host = params.get("SERVER_ADDR") or params.get("SERVER_NAME") or "localhost"
-        port = params.get("SERVER_PORT", "")
-        number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 80
-        return (IPv6Address if ":" in host else IPv4Address)("TCP", host.strip("[]"), number)
+        host = self._text(b"SERVER_ADDR") or self._text(b"SERVER_NAME") or "localhost"
+        return _address(host, self._text(b"SERVER_PORT"), 443 if self.isSecure() else 80)
+
+    def _text(self, name: bytes) -> str:
+        return self._params.get(name, b"").decode("utf-8", "surrogateescape")
 
     def isSecure(self) -> bool:
         """
         Whether the browser spoke HTTPS.
         """
-        return self.request.scheme == "https"
+        https = self._params.get(b"HTTPS") or self._params.get(b"REQUEST_SCHEME") or b""
+        return https.lower() not in _INSECURE
+
+
+def _address(host: str, port: str, default: int) -> IPv4Address | IPv6Address:
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else default
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host.strip("[]"), number)
 
 
 def _joined(pieces: list[bytes]) -> bytes | list[bytes]:

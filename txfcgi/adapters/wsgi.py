@@ -41,6 +41,10 @@ _LEFT_OUT: Final = (
 )
 
 
+# What CONTENT_LENGTH says of no body: nginx leaves it empty, and Caddy says -1.
+_NO_LENGTH: Final = ("", "0", "-1")
+
+
 @implementer(IStartsAndStops)
 class WSGIApp:
     """
@@ -119,8 +123,7 @@ class WSGIApp:
         if request.role is not Role.RESPONDER:
             raise UnknownRole("a WSGI application is a Responder")
         environ = self._environ(request)
-        stdin = request.stdin
-        if stdin.complete and not stdin.buffered and stdin.error is None:
+        if request.bodiless and environ.get("CONTENT_LENGTH", "") in _NO_LENGTH:
             return self._run(request, environ, None)
         return Deferred.fromCoroutine(self._runWithBody(request, environ))
 
@@ -133,20 +136,18 @@ class WSGIApp:
         self, request: Request, environ: dict[str, Any], body: BodyFile | None
     ) -> Deferred[Response]:
         call = Call(self._application, self.name, environ, request, self._pool, body)
-        if body is not None:
+        environ["wsgi.input"] = BytesIO() if body is None else body.file
+        if body is not None and body.length:
             environ["CONTENT_LENGTH"] = str(body.length)
-            environ["wsgi.input"] = body.file
-        else:
-            if not environ.get("CONTENT_LENGTH", "").isdigit():
-                environ.pop("CONTENT_LENGTH", None)
-            environ["wsgi.input"] = BytesIO()
+        elif environ.get("CONTENT_LENGTH") != "0":
+            environ.pop("CONTENT_LENGTH", None)
         return call.start()
 
     def _environ(self, request: Request) -> dict[str, Any]:
         """
         The environment of a request, but for what belongs to its body.
         """
-        environ: dict[str, Any] = dict(request.params.items())
+        environ: dict[str, Any] = request.params.decode()
         if not all(map(str.isascii, environ.values())):
             environ = {name: _latin(value) for name, value in environ.items()}
         for name in _LEFT_OUT:

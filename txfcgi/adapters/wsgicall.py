@@ -271,11 +271,15 @@ class Call:
             self._failed(Failure())
         finally:
             self._errors.flush()
+            del self._errors  # it refers to this call
             if self._requestBody is not None:
                 self._pool.tell(self._closeBody, None)
 
     def _run(self) -> None:
-        result = self._application(self._environ, self._startResponse)
+        # Its error stream refers to this call, which must not be a cycle.
+        environ, self._environ = self._environ, {}
+        result = self._application(environ, self._startResponse)
+        del environ
         try:
             whole = None if self._begun or type(result) is not list else self._joined(result)
             if whole is None:

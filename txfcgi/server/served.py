@@ -126,6 +126,13 @@ class ServedRequest:
         self._inputEnded = True
         return False
 
+    @property
+    def bodiless(self) -> bool:
+        """
+        Whether the body has ended, and nobody needs a stream to see that nothing of it came.
+        """
+        return self._inputEnded and self._stdin is None
+
     def opened(self, stream: Stream) -> InputStream | None:
         """
         A stream of input, if anyone has taken hold of it.
