@@ -128,6 +128,26 @@ class MemoryTests(SynchronousTestCase):
         leftovers = self.assertRaises(Leftovers, frontEnd.close)
         self.assertIn("never ended", str(leftovers))
 
+    def test_shutdownLater(self) -> None:
+        """
+        C{stop} waits for an app that takes its time to let go.
+        """
+        ended: Deferred[None] = Deferred()
+        frontEnd = MemoryFrontEnd(Shop(shutdown=lambda: ended))
+        self.successResultOf(frontEnd.get("/"))
+        finished = frontEnd.stop()
+        self.assertNoResult(finished)
+        ended.callback(None)
+        self.successResultOf(finished)
+        self.successResultOf(frontEnd.stop())
+
+    def test_stopFails(self) -> None:
+        """
+        C{stop} fails with what is left.
+        """
+        finished = MemoryFrontEnd(Shop(shutdown=fail)).stop()
+        self.assertIn("shutdown", str(self.failureResultOf(finished, Leftovers).value))
+
     def test_shutdownFails(self) -> None:
         """
         So does one that can't be stopped.

@@ -233,7 +233,10 @@ class MemoryFrontEnds(Fixture):
         return frontEnd
 
     def _stop(self) -> list[str]:
-        return leftBy(frontEnd.close for frontEnd in self._made)
+        return leftBy(partial(self._end, frontEnd) for frontEnd in self._made)
+
+    def _end(self, frontEnd: MemoryFrontEnd) -> None:
+        self.wait(frontEnd.stop())
 
 
 class Servers(Fixture):

@@ -4,6 +4,7 @@ L{MemoryFrontEnd}: a web server in memory, in front of an app.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, cast
@@ -111,7 +112,7 @@ class MemoryFrontEnd(Closing):
         self._ticks: dict[Exchange, IDelayedCall] = {}
         self._closed = False
         if testCase is not None:
-            testCase.addCleanup(self.close)
+            testCase.addCleanup(self.stop if _runsReactor(testCase) else self.close)
 
     @property
     def started(self) -> Deferred[None]:
@@ -429,8 +430,8 @@ class MemoryFrontEnd(Closing):
 
     def stop(self) -> Deferred[None]:
         """
-        Stop an app whose shutdown takes time, such as an ASGI application with a lifespan, and then
-        L{close}.
+        Stop an app whose shutdown takes time, such as an ASGI application with a lifespan or a WSGI
+        application's threads, and then L{close}.
 
         @return: Fires when that is done; fails with L{Leftovers} if something is left.
         """
@@ -443,7 +444,7 @@ class MemoryFrontEnd(Closing):
             if left:
                 raise Leftovers(left)
 
-        return self._lifetime.stop().addCallback(stopped)
+        return succeed(None) if self._closed else self._lifetime.stop().addCallback(stopped)
 
     def close(self) -> None:
         """
@@ -470,6 +471,14 @@ class MemoryFrontEnd(Closing):
             left.append(f"the shutdown() of {self._lifetime.name} has not ended")
         if left:
             raise Leftovers(left)
+
+
+def _runsReactor(testCase: TestCase) -> bool:
+    """
+    Whether a test's cleanups can wait, as those of L{twisted.trial.unittest.TestCase} do.
+    """
+    trial = sys.modules.get("twisted.trial.unittest")
+    return trial is not None and isinstance(testCase, trial.TestCase)
 
 
 def _closed(failure: Failure) -> None:
