@@ -334,6 +334,7 @@ class FileWrapperTests(WSGITestCase):
 
         response = await self.frontEnd(application).get()
         self.assertEqual(response.body, b"x" * 200_000)
+        await self.app.shutdown()
         self.assertTrue(file.closed)
 
     def test_blocks(self) -> None:
