@@ -165,6 +165,13 @@ async def cookies(request: ResponderRequest) -> Response:
     return Response(204, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2; Path=/")])
 
 
+async def largeHead(request: ResponderRequest) -> Response:
+    """
+    A response with a head of 10 kB: more than nginx takes unless it is told so.
+    """
+    return Response(200, [*TEXT.items(), *((f"X-{n}", "x" * 1_000) for n in range(10))], b"")
+
+
 async def headers(request: ResponderRequest) -> Response:
     """
     The values of the header C{X-Repeated}.
@@ -272,6 +279,7 @@ ROUTES: dict[str, Callable[[ResponderRequest], Awaitable[Response | None]]] = {
     "stream": stream,
     "cookies": cookies,
     "headers": headers,
+    "large-head": largeHead,
     "params": params,
     "status": status,
     "fail-before": failBefore,

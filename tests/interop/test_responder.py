@@ -123,6 +123,15 @@ def test_repeatedResponseHeaders(browser: Browser) -> None:
     assert browser.fetch("GET", "/cookies").header("Set-Cookie") == ["a=1", "b=2; Path=/"]
 
 
+def test_largeHead(browser: Browser) -> None:
+    """
+    A head of 10 kB, as many cookies make it, arrives.
+    """
+    answer = browser.fetch("GET", "/large-head")
+    assert answer.code == 200
+    assert [answer.header(f"X-{n}") for n in range(10)] == [["x" * 1_000]] * 10
+
+
 def test_repeatedRequestHeaders(site: Site, browser: Browser) -> None:
     """
     A header that the browser sends twice arrives as two values, or as one joined by the web server.
