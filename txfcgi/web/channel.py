@@ -108,11 +108,12 @@ class StreamingChannel(HTTPChannel):
             if self._dropped > self.site.limits.lingerBytes:
                 self.loseConnection()
             return
-        closing = self.transport.disconnecting
+        if self.transport.disconnecting:
+            # What comes over TLS may come in several pieces at once, though all is said.
+            return
         super().dataReceived(data)
         if self.transport.disconnecting:
-            if not closing:
-                self._noteRefusal()
+            self._noteRefusal()
             return
         for request in list(self.requests):
             if isinstance(request, StreamingRequest):
