@@ -173,6 +173,25 @@ def wire(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False)
+def sites(session: nox.Session) -> None:
+    """
+    Crawl real sites through the gateway and through nginx, which have to give the same answers.
+    """
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.interop.sites")
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """
+    Let browsers send anything, for some minutes; C{TXFCGI_SEED} is the first seed.
+    """
+    session.install("-e", ".[test]")
+    count = {"TXFCGI_FUZZ": "400000"}
+    session.run("pytest", "-q", *PARALLEL, "tests/web/test_fuzz.py", *session.posargs, env=count)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """

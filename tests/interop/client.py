@@ -82,7 +82,9 @@ class Browser:
         """
         if isinstance(target, str):
             target = target.encode("ascii")
-        lines = [("Host", self._authority), *headers]
+        lines = list(headers)
+        if not any(name == "Host" for name, _ in lines):
+            lines.insert(0, ("Host", self._authority))
         if chunked:
             lines.append(("Transfer-Encoding", "chunked"))
         elif body is not None:
