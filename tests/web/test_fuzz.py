@@ -1,8 +1,9 @@
 """
-Browsers that send anything: conversations with a site, mutated by a seed.
+Browsers that send anything, while connections close, pause and time out, to resources that answer
+at any time: conversations from seeds. C{tests/fuzz} mutates what comes in at rest.
 
-A run without options is short; C{TXFCGI_FUZZ} is the number of conversations for a long one, and
-C{TXFCGI_SEED} the first seed. A failure names its seed.
+C{TXFCGI_FUZZ} is the number of conversations for a long run, and C{TXFCGI_SEED} the first seed. A
+failure names its seed.
 """
 
 from __future__ import annotations
