@@ -25,4 +25,6 @@ async def main(reactor: Any, backend: str, url: str) -> None:
     await client.close()
 
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

@@ -35,4 +35,6 @@ async def main(reactor: Any, authorizer: str, http: str) -> None:
     await Deferred()
 
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

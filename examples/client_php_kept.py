@@ -26,4 +26,6 @@ async def main(reactor: Any, endpoint: str, script: str) -> None:
     await client.close()
 
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

@@ -61,5 +61,7 @@ async def main(reactor: Any, endpoint: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     startLogging(sys.stderr)
     react(main, sys.argv[1:])

@@ -26,4 +26,6 @@ async def main(reactor: Any, backend: str, folder: str, http: str) -> None:
     await Deferred()
 
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

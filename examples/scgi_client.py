@@ -22,4 +22,6 @@ async def main(reactor: Any, endpoint: str) -> None:
     await client.close()
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

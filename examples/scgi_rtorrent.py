@@ -20,4 +20,6 @@ async def main(reactor: Any, url: str) -> None:
     await proxy.close()
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])

@@ -30,4 +30,6 @@ async def main(reactor: Any, endpoint: str) -> None:
     await Deferred()
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 react(main, sys.argv[1:])
