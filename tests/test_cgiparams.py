@@ -4,13 +4,15 @@ Params made of what a program knows about a request.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
 from txfcgi.cgiparams import PHPFPM, cgiParams, decodedPath, headerParams, normalPath, splitPath
-from txfcgi.errors import InvalidPath
+from txfcgi.errors import InvalidParam, InvalidPath
 
 
 class TestHeaders:
@@ -49,7 +51,7 @@ class TestHeaders:
         """
         assert headerParams([(name, "x")]) == {}
 
-    @given(st.text(), st.text())
+    @given(st.text(), st.text(st.characters(exclude_characters="\r\n\0")))
     def test_nothingElse(self, name: str, value: str) -> None:
         """
         No header becomes a param of another kind: not PHP_VALUE, not SCRIPT_FILENAME.
@@ -147,6 +149,51 @@ class TestCGI:
         """
         with pytest.raises(InvalidPath):
             cgiParams("GET", path)
+
+    @pytest.mark.parametrize("end", ["\r", "\n", "\0"], ids=["cr", "lf", "nul"])
+    @pytest.mark.parametrize(
+        ("arguments", "error", "what"),
+        [
+            ({"method": "GE%sT"}, InvalidParam, "the method"),
+            ({"uri": "/a.php?b%sc"}, InvalidPath, "the URI"),
+            ({"uri": "/a%sb", "scriptName": "/"}, InvalidPath, "the URI"),
+            ({"REQUEST_METHOD": "GE%sT"}, InvalidParam, "the method"),
+            ({"QUERY_STRING": "a%sb"}, InvalidPath, "the URI"),
+            ({"headers": {"X-Odd": "a%sb"}}, InvalidParam, "the header HTTP_X_ODD"),
+            ({"headers": [("Cookie", b"a%sb")]}, InvalidParam, "the header HTTP_COOKIE"),
+            ({"HTTP_HOST": "a%sb"}, InvalidParam, "the param HTTP_HOST"),
+        ],
+        ids=["method", "query", "uri", "own method", "own query", "header", "bytes", "param"],
+    )
+    def test_lineEnds(
+        self, arguments: dict[str, Any], error: type[Exception], what: str, end: str
+    ) -> None:
+        """
+        What no HTTP request can have is refused, and the message says where it was.
+        """
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, str):
+                return value.replace("%s", end)
+            if isinstance(value, bytes):
+                return value.replace(b"%s", end.encode())
+            if isinstance(value, dict):
+                return {name: filled(each) for name, each in value.items()}
+            return [(name, filled(each)) for name, each in value]
+
+        filledIn = {name: filled(value) for name, value in arguments.items()}
+        with pytest.raises(error, match=f"^{what} has .* at character"):
+            cgiParams(**filledIn)
+        if "scriptName" not in arguments:
+            with pytest.raises(error, match=f"^{what} has .* at character"):
+                PHPFPM("/srv").params(**{"uri": "/a.php", **filledIn})
+
+    def test_linesOfOthers(self) -> None:
+        """
+        Params that are no part of the HTTP request may have lines.
+        """
+        params = PHPFPM("/srv").params(uri="/a.php", PHP_VALUE="a=1\nb=2")
+        assert params["PHP_VALUE"] == "a=1\nb=2"
 
     def test_decoded(self) -> None:
         """

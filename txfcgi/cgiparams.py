@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.web.http_headers import Headers
 
-from .errors import InvalidPath
+from .errors import InvalidParam, InvalidPath
 from .wire.cgi import paramOfHeader
 
 Text = str | bytes
@@ -24,6 +24,7 @@ AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]
 
 _host: Final = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?").fullmatch
 _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
+_lineEnd: Final = re.compile(r"[\r\n\x00]").search
 _badPercent: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 
 
@@ -34,6 +35,8 @@ def headerParams(headers: AnyHeaders) -> dict[str, str]:
     characters than letters, digits and hyphens, for two of them could become one param.
 
     Several headers of one name are joined with a comma; cookies with a semicolon.
+
+    @raise InvalidParam: If a value has CR, LF or NUL in it.
     """
     if isinstance(headers, Headers):
         pairs: Iterable[tuple[Text, Text]] = (
@@ -48,6 +51,8 @@ def headerParams(headers: AnyHeaders) -> dict[str, str]:
             continue
         key = param.decode("ascii")
         text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+        if _lineEnd(text):
+            raise InvalidParam(_lineEndIn(f"the header {param.decode('ascii')}", text))
         if key in params:
             text = params[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
         params[key] = text
@@ -84,7 +89,8 @@ def cgiParams(
     @param serverName: SERVER_NAME; without it, the host of the Host header.
     @param serverPort: SERVER_PORT; without it, that of the Host header, or the usual one.
     @param more: Any other params, by name. They replace what is made here.
-    @raise InvalidPath: If the path has control characters in it.
+    @raise InvalidPath: If the path has control characters in it, or the query CR, LF or NUL.
+    @raise InvalidParam: If the method or a header has one of these.
     """
     path, _, query = uri.partition("?")
     params = {
@@ -121,7 +127,24 @@ def cgiParams(
     if scheme == "https":
         params["HTTPS"] = "on"
     params |= more
+    if _lineEnd(params["REQUEST_URI"]) or _lineEnd(params["QUERY_STRING"]):
+        raise InvalidPath(_lineEndIn("the URI", params["REQUEST_URI"] + params["QUERY_STRING"]))
+    if _lineEnd(params["REQUEST_METHOD"]):
+        raise InvalidParam(_lineEndIn("the method", params["REQUEST_METHOD"]))
+    for name, text in more.items():
+        if name.startswith("HTTP_") and _lineEnd(text):
+            raise InvalidParam(_lineEndIn(f"the param {name}", text))
     return params
+
+
+def _lineEndIn(what: str, text: str) -> str:
+    """
+    The message for text that could make a line of its own where it is written, or end too early.
+    The text itself is not shown, for it may be a secret.
+    """
+    found = _lineEnd(text)
+    assert found is not None
+    return f"{what} has {found[0]!r} at character {found.start()}, which no HTTP request can have"
 
 
 def _splitHost(host: str) -> tuple[str, str]:
@@ -222,9 +245,10 @@ class PHPFPM:
         The params of a request.
 
         @param uri: Path and query as they stand in an HTTP request.
-        @param more: Any other params, by name.
+        @param more: Any other params, by name, and other arguments of L{cgiParams}.
         @raise InvalidPath: If the path has control characters, goes up with C{..}, or names no
-            script and there is no front controller.
+            script and there is no front controller; if the query has CR, LF or NUL.
+        @raise InvalidParam: If the method or a header has one of these.
         """
         path = decodedPath(uri.partition("?")[0])
         if not path.startswith("/") or ".." in path.split("/"):
@@ -240,7 +264,9 @@ class PHPFPM:
             else:
                 raise InvalidPath(f"{path!r:.200} names no script")
         root = self.root.rstrip("/")
-        params = cgiParams(
+        # php-fpm's cgi.force_redirect wants this; no browser's header can set it.
+        others: dict[str, Any] = {"REDIRECT_STATUS": "200", **more}
+        return cgiParams(
             method,
             uri,
             headers=headers,
@@ -251,6 +277,5 @@ class PHPFPM:
             scheme=scheme,
             remoteAddress=remoteAddress,
             remotePort=remotePort,
+            **others,
         )
-        # php-fpm's cgi.force_redirect wants the second; no browser's header can set it.
-        return params | {"REDIRECT_STATUS": "200"} | more

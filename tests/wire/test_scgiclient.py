@@ -102,6 +102,29 @@ class TestAsking:
         assert connection.reusable
         connection.request({})
 
+    @pytest.mark.parametrize("end", ["\r", "\n", "\0"], ids=["cr", "lf", "nul"])
+    @pytest.mark.parametrize(
+        "name", ["REQUEST_METHOD", "REQUEST_URI", "QUERY_STRING", "CONTENT_TYPE", "HTTP_X"]
+    )
+    def test_lineEnds(self, name: str, end: str) -> None:
+        """
+        What no HTTP request can have is refused by its name, and not shown.
+        """
+        connection = ClientConnection()
+        for ask in (connection.request, connection.begin):
+            with pytest.raises(InvalidParam, match=f"'{name}' has .* at byte 3") as raised:
+                ask({name: f"abc{end}hidden", "CONTENT_LENGTH": "0"})
+            assert "hidden" not in str(raised.value)
+        assert connection.reusable
+
+    def test_linesOfOthers(self) -> None:
+        """
+        Other params may have lines: a certificate, or settings of PHP.
+        """
+        _, sent = ClientConnection().request({"PHP_VALUE": "a=1\nb=2", "SSL_CERT": "a\r\nb"})
+        assert b"a=1\nb=2" in sent
+        assert b"a\r\nb" in sent
+
     def test_unknownLength(self) -> None:
         """
         A body whose length is not known can't be sent.

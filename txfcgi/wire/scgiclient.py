@@ -5,6 +5,7 @@ server's place (L{ClientConnection}), and the bytes that ask.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -30,6 +31,12 @@ from .framing import Buffer
 from .records import Role, Stream
 from .scgiserver import REQUEST_ID
 
+# What is as it was in an HTTP request, beside the headers.
+_OF_HTTP: Final = frozenset(
+    (b"REQUEST_METHOD", b"REQUEST_URI", b"QUERY_STRING", b"SERVER_PROTOCOL", b"CONTENT_TYPE")
+)
+_lineEnd: Final = re.compile(rb"[\r\n\x00]").search
+
 _OUTPUT_END: Final = StreamEnded(REQUEST_ID, Stream.STDOUT)
 
 
@@ -54,7 +61,8 @@ def encodeHeaders(params: AnyParams, length: int) -> bytes:
     then the params as they are; what those say of these two is left out.
 
     @param length: How many bytes the body has.
-    @raise InvalidParam: If a name or a value can't be sent, or a name is there twice.
+    @raise InvalidParam: If a name or a value can't be sent, or a name is there twice; if the
+        method, the URI, the query or a header has CR, LF or NUL in it.
     """
     strings: list[bytes] = [CONTENT_LENGTH, b"%d" % length, b"SCGI", b"1"]
     for name, value in _strings(params):
@@ -62,6 +70,13 @@ def encodeHeaders(params: AnyParams, length: int) -> bytes:
             strings += (name, value)
             if not name or b"=" in name:
                 raise InvalidParam(f"{name!r:.80} is no name of a variable")
+            if name.startswith(b"HTTP_") or name in _OF_HTTP:
+                found = _lineEnd(value)
+                if found:
+                    raise InvalidParam(
+                        f"the param {name!r:.80} has {found[0]!r} at byte {found.start()}, which "
+                        "no HTTP request can have"
+                    )
     strings.append(b"")
     block = b"\0".join(strings)
     if block.count(b"\0") >= len(strings):
