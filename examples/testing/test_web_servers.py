@@ -58,7 +58,7 @@ class WebServerTests(SynchronousTestCase):
         for server in OVER_SCGI:
             with MemoryFrontEnd(count, "scgi", server) as frontEnd:
                 response = self.successResultOf(frontEnd.post("/page", b"12345"))
-                self.assertEqual(response.text().split()[-2:], ["5", "5"])
+                self.assertEqual(response.text.split()[-2:], ["5", "5"])
 
     def test_chunkedUpload(self) -> None:
         """
@@ -69,7 +69,7 @@ class WebServerTests(SynchronousTestCase):
             with MemoryFrontEnd(count, server=server) as frontEnd:
                 upload = frontEnd.post("/", bytes(100_000), chunked=True)
                 response = self.successResultOf(upload)
-                heard[server] = response.text() or response.code
+                heard[server] = response.text or response.code
         self.assertEqual(
             heard,
             {

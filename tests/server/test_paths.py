@@ -191,7 +191,7 @@ class RequestTests(SynchronousTestCase):
             name: Any = protocol
             frontEnd = MemoryFrontEnd(served, name, testCase=self)
             answer = self.successResultOf(frontEnd.get("/never", params=params))
-            answers.add((answer.code, answer.text()))
+            answers.add((answer.code, answer.text))
         (seen,) = answers
         return seen
 

@@ -29,7 +29,6 @@ REQUESTS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "dataOfAnAuthorizer": ({"data": b"", "role": Role.AUTHORIZER}, TypeError, "for a Filter"),
     "timeOfAResponder": ({"dataLastModified": 0}, TypeError, "for a Filter"),
     "roleOfApache": ({"apacheRole": "AUTHENTICATOR"}, TypeError, "for Apache's Authorizer"),
-    "chunkedNothing": ({"body": None, "chunked": True}, TypeError, "with a body"),
     "readsOfNothing": ({"fragment": 0}, ValueError, "1 byte or more"),
     "readsOfLess": ({"fragment": -1}, ValueError, "1 byte or more"),
     "headersAsText": ({"headers": "X-A: 1"}, TypeError, "pairs of name and value"),
@@ -44,6 +43,17 @@ def test_ofARequest(options: dict[str, Any], error: type[Exception], message: st
     with MemoryFrontEnd(app) as frontEnd, pytest.raises(error, match=message):
         frontEnd.post("/x", **options)
     assert frontEnd.links == []
+
+
+def test_chunkedNothing() -> None:
+    """
+    Only a body comes in chunks.
+    """
+    with MemoryFrontEnd(app) as frontEnd:
+        with pytest.raises(TypeError, match="with a body"):
+            frontEnd.get(chunked=True)
+        response = frontEnd.browser().post("/", json=1, chunked=True, mayLeaveBody=True)
+    assert response.code == 200
 
 
 CLOCK = Clock()

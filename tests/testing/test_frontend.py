@@ -41,7 +41,7 @@ class AnswerTests(SynchronousTestCase):
         frontEnd = MemoryFrontEnd(echo, testCase=self)
         response = self.successResultOf(frontEnd.post("/a%20b", b"body", Headers({"X-A": ["1"]})))
         self.assertEqual((response.code, response.body), (200, b"POST body"))
-        self.assertEqual(response.text(), "POST body")
+        self.assertEqual(response.text, "POST body")
         self.assertEqual(response.headers.getRawHeaders("x-path"), ["/a b"])
         self.assertEqual((response.appStatus, response.protocolStatus), (0, 0))
         self.assertEqual((response.connection, response.requestID), (0, 1))

@@ -321,11 +321,11 @@ class Application:
                     request=request,
                 )
             return
-        self._report(failure, request)
+        self.report(failure, request)
         if not request.headSent and not isinstance(error, (Overloaded, UnknownRole)):
             mistake = request.mistake()
             if mistake is not None and mistake is not error:
-                self._report(Failure(mistake), request)
+                self.report(Failure(mistake), request)
                 error = mistake
         pending = request.giveUp()
         headSent = request.headSent
@@ -406,7 +406,10 @@ class Application:
                     self.log, "{app} failed while it was cancelled", app=self.name
                 )
 
-    def _report(self, failure: Failure, request: Request) -> None:
+    def report(self, failure: Failure, request: Request) -> None:
+        """
+        Log why a request failed.
+        """
         error = failure.value
         target = request.target
         sparing = request.channel.sparing

@@ -7,6 +7,7 @@ from . import answers
 from .answers import Answer
 from .backend import MemoryBackEnd
 from .backlink import Called
+from .browser import Browser, Unanswered
 from .exchange import CutOff, Exchange, MemoryResponse
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers
@@ -15,6 +16,7 @@ from .sockets import Served, serve
 
 __all__ = [
     "Answer",
+    "Browser",
     "Called",
     "CutOff",
     "Exchange",
@@ -24,6 +26,7 @@ __all__ = [
     "MemoryResponse",
     "Passed",
     "Served",
+    "Unanswered",
     "answers",
     "serve",
 ]

@@ -4,8 +4,9 @@ L{Exchange}: one request of a web server in memory, and L{MemoryResponse}: what 
 
 from __future__ import annotations
 
+import json as jsonFormat
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -23,7 +24,7 @@ from ..errors import (
     TxFCGIError,
 )
 from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
-from ..wire.records import Stream
+from ..wire.records import Role, Stream
 from .link import Link, Passed
 from .transport import READ
 from .variables import Asked
@@ -106,11 +107,36 @@ class MemoryResponse:
         """
         return self._passed()
 
-    def text(self, encoding: str = "utf-8") -> str:
+    def header(self, name: str, default: str | None = None) -> str | None:
         """
-        The body as text.
+        The value of a header; of the first if there are several.
         """
-        return self.body.decode(encoding)
+        values = self.headers.getRawHeaders(name)
+        return values[0] if values else default
+
+    @property
+    def text(self) -> str:
+        """
+        The body as text, in the C{charset} of its Content-Type, or else UTF-8.
+
+        @raise UnicodeDecodeError: If it is not.
+        """
+        for part in (self.header("content-type") or "").split(";")[1:]:
+            name, _, value = part.strip().partition("=")
+            if name.lower() == "charset" and value:
+                return self.body.decode(value.strip("\"'"))
+        return self.body.decode("utf-8")
+
+    def json(self) -> Any:
+        """
+        The body as the value that it is in JSON.
+
+        @raise ValueError: If it is none; says what it is.
+        """
+        try:
+            return jsonFormat.loads(self.body)
+        except ValueError as error:
+            raise ValueError(f"{self!r} is not JSON: {error}") from error
 
 
 class CutOff(ResponseCutOff):
@@ -149,11 +175,14 @@ class Exchange:
         loseAfter: int | None = None,
         abortAfter: int | None = None,
         mayLeaveBody: bool = False,
+        raiseErrors: bool = False,
     ) -> None:
         self.asked = asked
         self.link = link
         self.requestID = requestID
         self.mayLeaveBody = mayLeaveBody
+        self._raiseErrors = raiseErrors
+        self._raised: Failure | None = None
         self.response: Deferred[MemoryResponse] = Deferred(self._cancelled)
         self.appStatus = 0
         self.protocolStatus = 0
@@ -216,6 +245,27 @@ class Exchange:
         """
         return self.link.speaker.endStream(self.requestID, stream)
 
+    def sendAll(self, beginning: bytes, pieces: list[bytes] | None, data: bytes | None) -> None:
+        """
+        Send a whole request: in one piece, or in those of its body.
+        """
+        role = self.asked.role
+        pending = beginning
+        if role != Role.AUTHORIZER:
+            for number, piece in enumerate(pieces or ()):
+                if number and piece:
+                    self.write(pending)
+                    pending = b""
+                if piece:
+                    pending += self.records(Stream.STDIN, piece)
+        if self.link.speaker.ends(role, pieces is not None):
+            pending += self.end(Stream.STDIN)
+        if role == Role.FILTER:
+            if data:
+                pending += self.records(Stream.DATA, data)
+            pending += self.end(Stream.DATA)
+        self.write(pending)
+
     def send(self, data: bytes) -> None:
         """
         Send a piece of the body.
@@ -253,6 +303,16 @@ class Exchange:
             self.link.transport.allow(size)
             self.link.pump()
 
+    def raises(self, failure: Failure) -> bool:
+        """
+        The app failed.
+
+        @return: Whether who waits for the answer gets that in its place.
+        """
+        if self._raiseErrors and not self._fired:
+            self._raised = failure
+        return self._raised is not None
+
     def finish(self) -> None:
         """
         Give the answer to who waits for it. Their code runs here.
@@ -261,7 +321,7 @@ class Exchange:
             return
         self._fired = True
         try:
-            result: MemoryResponse | Failure = self._result()
+            result: MemoryResponse | Failure = self._raised or self._result()
         except TxFCGIError:
             result = Failure()
         self.response.callback(result)

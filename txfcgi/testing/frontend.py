@@ -5,7 +5,7 @@ L{MemoryFrontEnd}: a web server in memory, in front of an app.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any, cast
 from unittest import TestCase
@@ -16,14 +16,15 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.web.http_headers import Headers
 
 from ..errors import ConnectionClosed
 from ..server.application import App
 from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from ..server.request import Request
-from ..wire.records import Role, Stream
+from ..wire.records import Role
+from .asking import NOTHING, AnyHeaders, Body, Fields, Files, headerPairs, payload, posted, readSize
+from .browser import Browser
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Closing, Leftovers, WatchedApplication
 from .lifetime import Lifetime
@@ -33,10 +34,7 @@ from .protocols import factoryFor
 from .speakers import FastCGISpeaker, SCGISpeaker
 from .transport import READ
 from .turns import Turns
-from .variables import Asked, Pair
-
-AnyHeaders = Headers | Mapping[str, str] | Iterable[Pair]
-Body = bytes | Iterable[bytes] | None
+from .variables import Asked
 
 
 class MemoryFrontEnd(Closing):
@@ -49,6 +47,7 @@ class MemoryFrontEnd(Closing):
 
     @ivar clock: The time for the app's server and for slow readers; nothing waits for real time.
     @ivar factory: The app's server.
+    @ivar address: The web server's host and port.
     @ivar links: All connections that were made.
     """
 
@@ -69,6 +68,7 @@ class MemoryFrontEnd(Closing):
         port: int = 8080,
         root: str = "/srv/www",
         fragment: int = READ,
+        raiseErrors: bool = False,
     ) -> None:
         """
         @param app: The app, or a factory that serves one, for one with options of its own; its
@@ -85,6 +85,8 @@ class MemoryFrontEnd(Closing):
         @param port: Its port.
         @param root: The folder with its files.
         @param fragment: The most bytes of each read at the application; 1 for byte by byte.
+        @param raiseErrors: Whether a request fails with what its app failed with, in place of an
+            answer with status 500; it is not logged then.
         @raise ValueError: If the web server does not speak the protocol, or has no such setting.
         @raise Exception: What the app's C{startup} failed with, if it did so at once.
         """
@@ -100,12 +102,14 @@ class MemoryFrontEnd(Closing):
         self.factory = factoryFor(app, protocol, limits, cast(IReactorTime, self.clock))
         self._lifetime = Lifetime(self.factory.application.app)
         self._application = self.factory.application = WatchedApplication(
-            self.factory.application, self._settled, self._mayLeave
+            self.factory.application, self._settled, self._mayLeave, self._raises
         )
         self._host = host
         self._port = port
+        self.address = f"{host}:{port}"
         self._root = root
         self._fragment = readSize(fragment)
+        self._raiseErrors = raiseErrors
         self.links: list[Link] = []
         self._remotePorts = count(50_000)
         self._turns = Turns(self.clock)
@@ -121,6 +125,14 @@ class MemoryFrontEnd(Closing):
         """
         return self._lifetime.started
 
+    def browser(self, headers: AnyHeaders = ()) -> Browser:
+        """
+        A visitor, who keeps cookies and is given plain responses.
+
+        @param headers: What each of its requests has, beside its own.
+        """
+        return Browser(self, headers)
+
     # Requests
 
     def get(
@@ -132,12 +144,12 @@ class MemoryFrontEnd(Closing):
         return self.request("GET", uri, headers, **options)
 
     def post(
-        self, uri: str = "/", body: Body = b"", headers: AnyHeaders = (), **options: Any
+        self, uri: str = "/", body: Body = None, headers: AnyHeaders = (), **options: Any
     ) -> Deferred[MemoryResponse]:
         """
-        Make a POST request; see L{request}.
+        Make a POST request; see L{request}. Without a body of any kind, it has an empty one.
         """
-        return self.request("POST", uri, headers, body, **options)
+        return self.request("POST", uri, headers, posted(body, options), **options)
 
     def request(
         self,
@@ -146,6 +158,9 @@ class MemoryFrontEnd(Closing):
         headers: AnyHeaders = (),
         body: Body = None,
         *,
+        json: Any = NOTHING,
+        form: Fields | None = None,
+        files: Files | None = None,
         role: int = Role.RESPONDER,
         data: bytes | None = None,
         dataLastModified: int | None = None,
@@ -157,6 +172,7 @@ class MemoryFrontEnd(Closing):
         loseAfter: int | None = None,
         readRate: int | None = None,
         mayLeaveBody: bool = False,
+        raiseErrors: bool | None = None,
     ) -> Deferred[MemoryResponse]:
         """
         Make a request, as a browser does.
@@ -164,6 +180,10 @@ class MemoryFrontEnd(Closing):
         @param uri: Path and query as a browser sends them, percent-encoded.
         @param headers: What the browser sends beside Host and Content-Length.
         @param body: Its body; pieces are sent one by one, each in records of its own.
+        @param json: In place of a body: a value that is sent as JSON.
+        @param form: In place of a body: the fields of a form, by name.
+        @param files: The files of a form, by the name of their field: their bytes; or the file's
+            name and its bytes; or those and its media type.
         @param role: A L{Role<txfcgi.wire.records.Role>} that this web server asks for.
         @param data: The file, for a Filter.
         @param dataLastModified: When it was changed, in seconds since 1970; 0 if not given.
@@ -179,6 +199,7 @@ class MemoryFrontEnd(Closing):
             L{Exchange.read<txfcgi.testing.exchange.Exchange.read>} is called.
         @param mayLeaveBody: Whether the app may leave the body unread; see
             L{txfcgi.testing.leftovers}.
+        @param raiseErrors: In place of the front end's.
         @return: Fires with the answer; see L{Exchange.response
             <txfcgi.testing.exchange.Exchange.response>}.
         @raise ValueError: If this web server never asks for that.
@@ -191,8 +212,12 @@ class MemoryFrontEnd(Closing):
             )
         if apacheRole is not None and (self.server != "apache" or role != Role.AUTHORIZER):
             raise TypeError("apacheRole is for Apache's Authorizer: server='apache', role=...")
+        body, contentType = payload(body, json, form, files)
         if chunked and body is None:
             raise TypeError("chunked is for a request with a body")
+        headers = headerPairs(headers)
+        if contentType and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", contentType))
         pieces = [body] if isinstance(body, bytes) else None if body is None else list(body)
         length = None if pieces is None else sum(map(len, pieces))
         if chunked and length is not None and self._refusesChunks(length):
@@ -206,10 +231,11 @@ class MemoryFrontEnd(Closing):
             abortAfter=abortAfter,
             loseAfter=loseAfter,
             mayLeaveBody=mayLeaveBody,
+            raiseErrors=self._raiseErrors if raiseErrors is None else raiseErrors,
         )
         if readRate is not None:
             self._slowDown(exchange, readRate)
-        self._sendAll(exchange, beginning, pieces, data)
+        exchange.sendAll(beginning, pieces, data)
         if abortAfter == 0:
             self._turns.soon(exchange.link.inputWanted)
             self._turns.soon(self._afterDelivery, exchange)
@@ -226,6 +252,7 @@ class MemoryFrontEnd(Closing):
         params: Mapping[str, str] | None = None,
         readRate: int | None = None,
         mayLeaveBody: bool = False,
+        raiseErrors: bool | None = None,
     ) -> Exchange:
         """
         Begin a request whose body follows when the test says so.
@@ -243,6 +270,7 @@ class MemoryFrontEnd(Closing):
             None,
             fragment=self._fragment,
             mayLeaveBody=mayLeaveBody,
+            raiseErrors=self._raiseErrors if raiseErrors is None else raiseErrors,
         )
         if readRate is not None:
             self._slowDown(exchange, readRate)
@@ -286,7 +314,7 @@ class MemoryFrontEnd(Closing):
     ) -> Asked:
         sent = headerPairs(headers)
         if not any(name.lower() == "host" for name, _ in sent):
-            sent.insert(0, ("Host", f"{self._host}:{self._port}"))
+            sent.insert(0, ("Host", self.address))
         if chunked:
             sent.append(("Transfer-Encoding", "chunked"))
         elif length is not None:
@@ -355,29 +383,6 @@ class MemoryFrontEnd(Closing):
         self.links.append(link)
         return link
 
-    def _sendAll(
-        self, exchange: Exchange, beginning: bytes, pieces: list[bytes] | None, data: bytes | None
-    ) -> None:
-        """
-        Send a whole request: in one piece, or in those of its body.
-        """
-        role = exchange.asked.role
-        pending = beginning
-        if role != Role.AUTHORIZER:
-            for number, piece in enumerate(pieces or ()):
-                if number and piece:
-                    exchange.write(pending)
-                    pending = b""
-                if piece:
-                    pending += exchange.records(Stream.STDIN, piece)
-        if exchange.link.speaker.ends(role, pieces is not None):
-            pending += exchange.end(Stream.STDIN)
-        if role == Role.FILTER:
-            if data:
-                pending += exchange.records(Stream.DATA, data)
-            pending += exchange.end(Stream.DATA)
-        exchange.write(pending)
-
     def _afterDelivery(self, exchange: Exchange) -> None:
         """
         Let the browser leave when all of its request has arrived.
@@ -414,12 +419,19 @@ class MemoryFrontEnd(Closing):
 
     # The end
 
-    def _mayLeave(self, request: Request) -> bool:
+    def _exchangeOf(self, request: Request) -> Exchange | None:
         for link in self.links:
             if link.protocol is request.channel:
-                exchange = link.exchanges.get(request.requestID) or link.last
-                return exchange is not None and exchange.mayLeaveBody
-        return False
+                return link.exchanges.get(request.requestID) or link.last
+        return None
+
+    def _mayLeave(self, request: Request) -> bool:
+        exchange = self._exchangeOf(request)
+        return exchange is not None and exchange.mayLeaveBody
+
+    def _raises(self, request: Request, failure: Failure) -> bool:
+        exchange = self._exchangeOf(request)
+        return exchange is not None and exchange.raises(failure)
 
     @property
     def left(self) -> list[str]:
@@ -483,31 +495,3 @@ def _runsReactor(testCase: TestCase) -> bool:
 
 def _closed(failure: Failure) -> None:
     failure.trap(ConnectionClosed)
-
-
-def readSize(fragment: int) -> int:
-    """
-    The most bytes of a read.
-
-    @raise ValueError: If that is less than one.
-    """
-    if fragment < 1:
-        raise ValueError(f"fragment is {fragment}: a read brings 1 byte or more")
-    return fragment
-
-
-def headerPairs(headers: AnyHeaders) -> list[Pair]:
-    """
-    Headers as pairs of text, in their order.
-
-    @raise TypeError: If they are text.
-    """
-    if isinstance(headers, (str, bytes)):
-        raise TypeError(f"headers are a mapping, or pairs of name and value, not {headers!r:.80}")
-    if isinstance(headers, Headers):
-        return [
-            (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
-            for name, values in headers.getAllRawHeaders()
-            for value in values
-        ]
-    return list(headers.items() if isinstance(headers, Mapping) else headers)

@@ -13,18 +13,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.python.failure import Failure
 
 from ..client.call import Call
-from ..errors import RequestAborted, StreamClosed, TxFCGIError
+from ..errors import (
+    LimitExceeded,
+    Overloaded,
+    RemoteProtocolError,
+    RequestAborted,
+    StreamClosed,
+    TxFCGIError,
+    UnknownRole,
+)
 from ..server.application import App, Application
 from ..server.request import Request
 from ..server.response import Response
 from ..streams.bodies import Body
 from ..wire.cgi import Text
 from ..wire.records import Stream
+
+# What a request ends with though its app has no fault.
+_NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 
 class Leftovers(AssertionError):
@@ -91,16 +102,19 @@ class WatchedApplication(Application):
         application: Application,
         settled: Callable[[], object] = lambda: None,
         mayLeave: Callable[[Request], bool] = nothing,
+        raises: Callable[[Request, Failure], bool] = lambda request, failure: False,
     ) -> None:
         """
         @param application: The app as it was to be run.
         @param settled: Called when a request is over and its connection has done its part.
         @param mayLeave: Tells whether a request's body may stay unread.
+        @param raises: Takes what an app failed with; tells whether it need not be logged then.
         """
         super().__init__(self._noting(application.app), application.overload)
         self.name = application.name
         self._settled = settled
         self._mayLeave = mayLeave
+        self._raises = raises
         self.requests: dict[Request, None] = {}
         self._excused: set[Request] = set()
 
@@ -159,6 +173,13 @@ class WatchedApplication(Application):
         super().failed(failure, request)
         self.requests.pop(request, None)
         self._settled()
+
+    def report(self, failure: Failure, request: Request) -> None:
+        """
+        Log what an app failed with, unless the test takes it.
+        """
+        if failure.check(*_NO_FAULT) or not self._raises(request, failure):
+            super().report(failure, request)
 
     def abort(self, request: Request, error: RequestAborted) -> None:
         """
