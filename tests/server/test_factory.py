@@ -5,7 +5,6 @@ Tests of L{txfcgi.server.factory}: who may connect, what is counted, and how it 
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -13,7 +12,6 @@ from twisted.logger import Logger
 from txfcgi import FastCGIServerFactory, Limits
 from txfcgi.server.factory import ServerFactory
 from txfcgi.server.fastcgi import FastCGIServerProtocol
-from txfcgi.wire.records import BeginRequest, EndRequest, Params, Role, Stdin
 
 from .conversation import Held, ServerTests, WebServer, ok
 
@@ -132,143 +130,3 @@ class AllowFromTests(ServerTests):
         server = WebServer(self.factory(app), None)
         server.begin()
         self.assertEqual(app.requests[0].peer, server.transport.getPeer())
-
-
-class DrainTests(ServerTests):
-    """
-    Tests of L{FastCGIServerFactory.drain}.
-    """
-
-    def test_nothingOpen(self) -> None:
-        """
-        Where no connection is open there is nothing to wait for. None is taken any more.
-        """
-        factory = self.factory()
-        self.successResultOf(factory.drain(5))
-        self.assertIsNone(factory.buildProtocol(STRANGER))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_idle(self) -> None:
-        """
-        Idle connections are closed at once.
-        """
-        server = self.serve()
-        server.get()
-        drained = server.protocol.factory.drain(5)
-        self.assertTrue(server.closed)
-        self.assertNoResult(drained)
-        server.disconnect()
-        self.assertIsNone(self.successResultOf(drained))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_finishes(self) -> None:
-        """
-        What runs is finished, and then its connection is closed, though it was to be kept.
-        """
-        app = Held()
-        server = self.serve(app)
-        server.begin(1)
-        server.begin(2)
-        drained = server.protocol.factory.drain(60)
-        app.answer(index=0)
-        self.assertFalse(server.closed)
-        app.answer(index=1)
-        self.assertEqual(server.answer(2).body, b"ok")
-        self.assertTrue(server.closed)
-        server.disconnect()
-        self.successResultOf(drained)
-
-    def test_takesNoMore(self) -> None:
-        """
-        A request that comes on a connection where one still runs is refused: 503.
-        """
-        app = Held()
-        server = self.serve(app)
-        server.begin(1)
-        server.protocol.factory.drain(60)
-        server.get(2)
-        self.assertEqual((server.answer(2).code, server.answer(2).status), (503, (1, 0)))
-        self.assertSaid("request 2", "refused", "about to stop")
-        self.assertEqual(len(app.requests), 1)
-        app.answer()
-        self.assertEqual(server.answer(1).body, b"ok")
-        self.assertTrue(server.closed)
-        server.disconnect()
-
-    def test_halfSent(self) -> None:
-        """
-        A request whose params were on their way is refused too, and then its connection is closed.
-        """
-        server = self.serve()
-        server.send(BeginRequest(1, Role.RESPONDER, True))
-        server.protocol.factory.drain(60)
-        self.assertFalse(server.closed)
-        server.send(Params(1), Stdin(1))
-        self.assertEqual(server.answer().code, 503)
-        self.assertTrue(server.closed)
-        server.disconnect()
-
-    def test_deadline(self) -> None:
-        """
-        What does not end in time is aborted; only when its app has heard of that is it over.
-        """
-        app = Held()
-        server = self.serve(app)
-        factory = server.protocol.factory
-        assert isinstance(factory, FastCGIServerFactory)
-        server.begin()
-        seen: list[tuple[int, int]] = []
-        drained = factory.drain(60)
-        drained.addCallback(lambda _: seen.append((factory.requests, len(app.cancelled))))
-        self.advance(59)
-        self.assertFalse(server.cut)
-        self.advance(2)
-        self.assertTrue(server.cut)
-        self.assertSaid("1 requests did not end in time and are aborted")
-        server.disconnect()
-        self.successResultOf(drained)
-        self.assertEqual(seen, [(0, 1)])
-        self.assertEqual([each for each in server.records if isinstance(each, EndRequest)], [])
-
-    def test_deadlineOfTheSlow(self) -> None:
-        """
-        A connection that is not closed in time is cut too; there is no request to speak of.
-        """
-        server = self.serve()
-        drained = server.protocol.factory.drain(3)
-        self.advance(4)
-        self.assertTrue(server.cut)
-        self.assertEqual(self.said, "")
-        server.disconnect()
-        self.successResultOf(drained)
-
-    def test_twice(self) -> None:
-        """
-        Who asks twice, for less time, gets less time. Both are told of the end.
-        """
-        app = Held()
-        server = self.serve(app)
-        server.begin()
-        first = server.protocol.factory.drain(60)
-        second = server.protocol.factory.drain(0)
-        self.clock.advance(0)
-        self.assertTrue(server.cut)
-        server.disconnect()
-        self.successResultOf(first)
-        self.successResultOf(second)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_cancelled(self) -> None:
-        """
-        Who does not want to know any more leaves no timer behind.
-        """
-        app = Held()
-        server = self.serve(app)
-        server.begin()
-        drained = server.protocol.factory.drain(60)
-        drained.cancel()
-        self.failureResultOf(drained, CancelledError)
-        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        app.answer()
-        server.disconnect()
-        self.assertEqual(self.clock.getDelayedCalls(), [])

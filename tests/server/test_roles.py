@@ -143,7 +143,7 @@ class AuthorizerTests(ServerTests):
         factory = self.factory(held)
         stopping = WebServer(factory)
         stopping.begin(1)
-        drained = factory.drain(30)
+        drained = factory.drain(30, 0)
         crowded.append((stopping, (503, (0, 2))))
         for server, outcome in crowded:
             server.begin(2, role=Role.AUTHORIZER)

@@ -344,6 +344,7 @@ class TimeTests(SCGITests):
         app = Held()
         idle = self.ask(app, b"")
         self.protocol.server.drain(30)
+        self.advance(3)
         self.assertTrue(idle.disconnecting)
         transport = self.ask(app)
         drained = self.protocol.server.drain(30)

@@ -245,7 +245,7 @@ class ServingTests(TestCase):
             self.app = App()
             self.lifetime = Lifetime(clock, self.app)
             factory: Any = Factory()
-            factory.drain = lambda deadline: succeed(None)
+            factory.drain = lambda deadline, idle: succeed(None)
             with capturedLogs() as logged:
                 service = self.serve(factory, clock)
                 clock.advance(0)

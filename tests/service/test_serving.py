@@ -25,7 +25,7 @@ from zope.interface.verify import verifyObject
 from txfcgi.errors import CannotServe
 from txfcgi.server.admission import AllowList
 from txfcgi.server.fastcgi import FastCGIServerFactory
-from txfcgi.server.interfaces import IDrains
+from txfcgi.server.interfaces import DRAIN_IDLE, IDrains
 from txfcgi.server.scgi import SCGIServerFactory
 from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
@@ -85,7 +85,7 @@ class DrainingFactory(Factory):
         self.deadlines: list[float] = []
         self.drained: Deferred[None] = Deferred()
 
-    def drain(self, deadline: float) -> Deferred[None]:
+    def drain(self, deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         self.deadlines.append(deadline)
         return self.drained
 

@@ -107,6 +107,48 @@ class ServeTests(ProgramTests):
         self.assertEqual(answer(running), b"to the end")
         self.assertEqual(program.end(), 0, program.said)
 
+    def posts(self) -> list[socket.socket]:
+        """
+        Twenty connections, each with a whole POST on it.
+        """
+        connections = [self.connect(self.socketPath) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(beginning({"REQUEST_METHOD": "POST"}))
+            connection.sendall(record(STDIN, b"a form") + record(STDIN, b""))
+        return connections
+
+    def test_handedOver(self) -> None:
+        """
+        What arrives while a program is held, and is then told to stop, is lost by none: the program
+        answers what it accepts, and the next one what it leaves in the queue.
+        """
+        for _ in range(3):
+            program = self.script("echo", ", drainIdle=0.0")
+            program.waitFor("Listens on ")
+            program.kill(signal.SIGSTOP)
+            connections = self.posts()
+            program.kill(signal.SIGTERM)
+            program.kill(signal.SIGCONT)
+            self.assertEqual(program.end(), 0, program.said)
+            following = self.script("echo")
+            following.waitFor("Listens on ")
+            answers = [answer(connection) for connection in connections]
+            self.assertEqual(answers, [b"a form"] * 20)
+            self.assertEnds(following)
+
+    def test_drainInherited(self) -> None:
+        """
+        A program that is the only one on its socket answers all that wait there.
+        """
+        program = self.script("echo", ", drainInherited=True, drainIdle=0.0")
+        program.waitFor("Listens on ")
+        program.kill(signal.SIGSTOP)
+        connections = self.posts()
+        program.kill(signal.SIGTERM)
+        program.kill(signal.SIGCONT)
+        self.assertEqual([answer(connection) for connection in connections], [b"a form"] * 20)
+        self.assertEqual(program.end(), 0, program.said)
+
     def test_deadline(self) -> None:
         """
         One that does not end is aborted.

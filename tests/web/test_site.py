@@ -6,13 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import reactor as _reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 
 from txfcgi import Request, Response
+from txfcgi.transport.polling import hasInput
 from txfcgi.web import StreamingSite
 
 from .site import Gate, SiteCase, Waiting
+
+reactor: Any = _reactor
 
 
 class Form(Resource):
@@ -62,13 +67,38 @@ class SiteTests(SiteCase):
         idle, busy = await self.connect(), await self.connect()
         busy.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await asked
-        drained = site.drain(60.0)
+        drained = site.drain(60.0, 0.0)
         await idle.closed
         self.assertFalse(drained.called)
         gate.open()
         await drained
         await busy.closed
         self.assertTrue(busy.received.endswith(b"done"))
+
+    async def test_oneMore(self) -> None:
+        """
+        A connection without a request may bring one more, and is closed with the answer; one that
+        was accepted and not read so far, too, with no time to spare.
+        """
+
+        async def app(request: Request) -> Response:
+            return Response(200, {}, b"one more")
+
+        for idle in (2.0, 0.0):
+            site = await self.gateway(app)
+            browser = await self.connect()
+            (channel,) = site.channels
+            channel.transport.pauseProducing()
+            browser.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            while not hasInput(channel.transport):
+                await deferLater(reactor, 0)
+            drained = site.drain(60.0, idle)
+            await deferLater(reactor, 0)
+            channel.transport.resumeProducing()
+            await browser.closed
+            self.assertIn(b"Connection: close", browser.received)
+            self.assertIn(b"one more", browser.received)
+            await drained
 
     async def test_drainIsOver(self) -> None:
         """

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .application import App, Application, Overload
-from .interfaces import IDrains
+from .interfaces import DRAIN_IDLE, IDrains
 from .limits import Limits
 from .paths import Paths, PathSource
 from .protocol import ServerProtocol
@@ -35,6 +35,8 @@ class ServerFactory(Factory):
     @ivar now: The time of the last tick, in seconds.
     @ivar connections: How many connections are open.
     @ivar draining: Whether this comes to an end: see L{drain}.
+    @ivar lastCall: When it does, until what time a connection may bring one more request, in
+        seconds of the clock.
     @ivar requests: How many requests are with the app.
     @ivar sparing: Where to log what may come again and again.
     """
@@ -82,6 +84,7 @@ class ServerFactory(Factory):
         self._timers = Timers(clock)
         self.sparing = SparingLog(clock)
         self.draining = False
+        self.lastCall = float("inf")
         self._drainWaiters: list[Deferred[None]] = []
 
     @property
@@ -101,7 +104,7 @@ class ServerFactory(Factory):
         """
         Take a connection, or refuse it with L{None}.
         """
-        if self.draining:
+        if self.clock.seconds() >= self.lastCall:
             return None
         if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
             self.sparing.warn(self.log, "{peer} is not allowed to connect", peer=addr)
@@ -141,6 +144,8 @@ class ServerFactory(Factory):
             self._timers.watch(self)
             self._timers.need(self.now + TICK)
         protocol.watch.heard = self.now
+        if self.draining:
+            protocol.retire()
 
     def closed(self, protocol: ServerProtocol) -> None:
         """
@@ -166,20 +171,27 @@ class ServerFactory(Factory):
             except Exception:
                 self.sparing.failure(self.log, "txfcgi failed on {peer}", peer=protocol.peer)
                 protocol.tcp.abortConnection()
-        return now + TICK
+        return min(now + TICK, self.lastCall) if now < self.lastCall else now + TICK
 
     # Draining
 
-    def drain(self, deadline: float) -> Deferred[None]:
+    def drain(self, deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Come to an end: take no more connections, close those that are idle, and the others after
-        the request that is running.
+        Come to an end. Connections are closed behind the requests that run. One that has none may
+        bring one more, for some seconds; one that was accepted and not read so far, too.
+
+        Stop listening before: where nobody else accepts on the socket, when nothing waits in its
+        queue any more.
 
         @param deadline: Seconds after which the requests that still run are aborted.
+        @param idle: Seconds that a connection without a request stays open.
         @return: Fires when no connection is left.
         """
+        now = self.clock.seconds()
         self.draining = True
+        self.lastCall = min(self.lastCall, now + min(idle, deadline))
         if not self._open:
+            self.sparing.flush()
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         late = self.clock.callLater(deadline, self._cutAll)
@@ -192,11 +204,11 @@ class ServerFactory(Factory):
         self._drainWaiters.append(waiter)
         waiter.addBoth(drained)
         for protocol in list(self._open):
-            protocol.wire.close()
-            if protocol.wire.closing:
-                protocol.close()
-            if not protocol.wire.inputOpen:
-                protocol.finishClosing()
+            protocol.retire()
+        if self.lastCall > now:
+            self._timers.need(self.lastCall)
+        else:
+            self.check(now)
         return waiter
 
     def _cutAll(self) -> None:

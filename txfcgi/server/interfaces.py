@@ -4,8 +4,14 @@ What runs a server needs to know of what it runs.
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
+
+# Seconds that a connection without a request stays open when its server ends: time for a web server
+# that has just chosen it for a request.
+DRAIN_IDLE: Final = 2.0
 
 
 class IDrains(IProtocolFactory):
@@ -13,11 +19,15 @@ class IDrains(IProtocolFactory):
     A factory that comes to an end without losing what it has begun.
     """
 
-    def drain(deadline: float) -> Deferred[None]:
+    def drain(deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Take no more connections, close those that are idle, and the others after the request that
-        is running.
+        Come to an end. Connections are closed behind the requests that run. One that has none may
+        bring one more, for some seconds; one that was accepted and not read so far, too.
+
+        Stop listening before: where nobody else accepts on the socket, when nothing waits in its
+        queue any more.
 
         @param deadline: Seconds after which what still runs is aborted.
+        @param idle: Seconds that a connection without a request stays open.
         @return: Fires when no connection is left.
         """

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
 from ..streams import InputStream
 from ..transport.outlet import Outlet
+from ..transport.polling import hasInput
 from ..transport.sparing import SparingLog
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
@@ -43,6 +44,7 @@ class ServerProtocol(Protocol):
     @ivar requests: The requests that are with the app, by their id.
     @ivar total: How many requests it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
+    @ivar retired: Whether it ends with the requests that are active, or with its next one.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
     @ivar halfClosed: Whether it has done so.
     """
@@ -64,6 +66,7 @@ class ServerProtocol(Protocol):
         self.watch = Watch()
         self._peer: IAddress | None = None
         self.total = 0
+        self.retired = False
         self._full: set[InputStream] | None = None
         self._paused = False
         self._closing = False
@@ -133,6 +136,8 @@ class ServerProtocol(Protocol):
                 self.outlet.uncork()
             else:
                 self._deliver(arrived)
+            if self.retired:
+                self._closeIfDue()
         except Exception:
             self.sparing.failure(
                 self.log, "txfcgi failed on {peer}; the connection is cut", peer=self.peer
@@ -193,19 +198,18 @@ class ServerProtocol(Protocol):
         server = self.server
         requestID = event.requestID
         self.total += 1
-        if self.total >= self.limits.requestsPerConnectionTotal:
+        if self.retired or self.total >= self.limits.requestsPerConnectionTotal:
             self.wire.close()
         if self.overloaded:
             self.wire.close()
             reason = f"more than {self.limits.connections} connections"
             self._refuse(requestID, event.role, Overloaded(reason))
             return False
-        if server.requests >= self.limits.requests or server.draining:
-            reason = (
-                "the server is about to stop"
-                if server.draining
-                else f"more than {self.limits.requests} requests"
-            )
+        if server.draining and self.requests and server.clock.seconds() >= server.lastCall:
+            self._refuse(requestID, event.role, Overloaded("the server is about to stop"))
+            return False
+        if server.requests >= self.limits.requests:
+            reason = f"more than {self.limits.requests} requests"
             self._refuse(requestID, event.role, Overloaded(reason))
             return False
         server.requests += 1
@@ -295,11 +299,20 @@ class ServerProtocol(Protocol):
         if self._full:
             self._regulate()
         if self.wire.closing:
-            self.close()
+            if request.keepConnection:
+                self._closeIfDue()
+            else:
+                self.close()
 
     def _closeIfDue(self) -> None:
-        if self.wire.closing:
-            self.close()
+        """
+        Close if the connection is at its end. Where that is our own decision, what the web server
+        has sent in the meantime may be another request, and is served first.
+        """
+        if self.wire.closing and not (
+            self.retired and (self.wire.awaited is not None or hasInput(self.transport))
+        ):
+            self._close(True)
 
     def requestFailed(self, request: Request, error: Exception) -> None:
         """
@@ -371,22 +384,40 @@ class ServerProtocol(Protocol):
 
     # The end
 
+    def retire(self) -> None:
+        """
+        Let the connection end with the requests that are active. If none is, it may bring one more.
+        """
+        self.retired = True
+        if self.wire.active:
+            self.wire.close()
+        if self.watch.lingering and not self.wire.inputOpen:
+            self.finishClosing()
+
+    def closeIdle(self) -> None:
+        """
+        Close a connection that has no request, if it has not sent one that was not read so far.
+        There is no answer that the web server might still have to read.
+        """
+        if not hasInput(self.transport):
+            self._close(False)
+
     def close(self) -> None:
         """
         Close when all that was written is out: our direction first, then the rest when the web
         server has closed too. What it still sends until then is taken and dropped, within limits,
         for closing on it would destroy an answer that it has not read.
         """
+        self._close(self.wire.inputOpen or not self.server.draining)
+
+    def _close(self, linger: bool) -> None:
         if self._closing:
             return
         self._closing = True
         self.watch.closing = self.server.now
         self.outlet.uncork()
         linger = (
-            self.limits.lingerBytes > 0
-            and self.outlet.direct
-            and not self.halfClosed
-            and (self.wire.inputOpen or not self.server.draining)
+            linger and self.limits.lingerBytes > 0 and self.outlet.direct and not self.halfClosed
         )
         self.watch.lingering = linger
         self.outlet.close(half=linger)

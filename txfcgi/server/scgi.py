@@ -13,13 +13,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
+from ..transport.polling import isGone
 from ..wire import scgiserver
 from .application import App
 from .factory import ServerFactory
 from .limits import Limits
 from .paths import PathSource
 from .protocol import ServerProtocol
-from .watch import isGone
 
 
 @implementer(IHalfCloseableProtocol)
@@ -62,7 +62,7 @@ class SCGIServerProtocol(ServerProtocol):
         arrived = self.wire.receiveEnd()
         if arrived:
             self._deliver(arrived)
-        elif not self.halfCloses or not self.wire.active or isGone(self):
+        elif not self.halfCloses or not self.wire.active or isGone(self.transport, self.halfCloses):
             self.tcp.loseConnection()
 
     def writeConnectionLost(self) -> None:

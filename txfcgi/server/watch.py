@@ -5,15 +5,13 @@ request sets a timer of its own: what is over its time is found at the next tick
 
 from __future__ import annotations
 
-import select
 from typing import TYPE_CHECKING, Final
 
-from twisted.internet.interfaces import ISystemHandle
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from ..errors import TimedOut
+from ..transport.polling import isGone
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 # Seconds between two looks at the connections.
 TICK: Final = 1.0
 
-_GONE: Final = getattr(select, "POLLHUP", 0)
-_GONE_OR_HALF: Final = getattr(select, "POLLRDHUP", 0) | _GONE
+# Seconds that a connection has at the least to bring its first bytes.
+FIRST_READ: Final = 2 * TICK
 
 
 class Watch:
@@ -74,12 +72,25 @@ class Watch:
         elif self._incompleteFor(protocol, now) > limits.paramsTimeout:
             self._cut(protocol, f"sent no complete params in {limits.paramsTimeout} s")
         elif not protocol.wire.active:
-            if now - max(self.heard, self._busy) > limits.idleTimeout:
-                protocol.close()
-        elif (protocol.paused or protocol.halfClosed) and isGone(protocol):
+            if self._isIdle(protocol, now):
+                protocol.closeIdle()
+        elif (protocol.paused or protocol.halfClosed) and isGone(
+            protocol.transport, protocol.halfCloses
+        ):
             protocol.tcp.abortConnection()
         else:
             self._checkRequests(protocol, now)
+
+    def _isIdle(self, protocol: ServerProtocol, now: float) -> bool:
+        """
+        Whether a connection that has no request has had its time. When the server ends, that is
+        less; but one that has just been accepted is to be read first.
+        """
+        heard = max(self.heard, self._busy)
+        if not protocol.retired or protocol.wire.awaited is not None:
+            return now - heard > protocol.limits.idleTimeout
+        lastCall = protocol.server.lastCall
+        return now >= (lastCall if protocol.total else max(lastCall, heard + FIRST_READ))
 
     def _stalledFor(self, protocol: ServerProtocol, now: float) -> float:
         outlet = protocol.outlet
@@ -145,19 +156,3 @@ class Watch:
             reason=reason,
         )
         protocol.tcp.abortConnection()
-
-
-def isGone(protocol: ServerProtocol) -> bool:
-    """
-    Whether the web server closed a connection that is not read at the moment: a transport that is
-    paused, or whose input is over, does not notice.
-    """
-    transport = protocol.transport
-    while isinstance(transport, ProtocolWrapper):  # TLS
-        transport = transport.transport
-    gone = _GONE if protocol.halfCloses else _GONE_OR_HALF
-    if not gone or not ISystemHandle.providedBy(transport):
-        return False
-    poll = select.poll()
-    poll.register(ISystemHandle(transport).getHandle(), gone)
-    return bool(poll.poll(0))

@@ -103,6 +103,20 @@ DRAIN_TIMEOUT = numberOption(
     float,
 )
 
+DRAIN_IDLE = numberOption(
+    "drain-idle",
+    2.0,
+    "Seconds in which a connection without a request may bring one more, when it is told to stop",
+    float,
+)
+
+DRAIN_INHERITED = [
+    "drain-inherited",
+    None,
+    "When it is told to stop, serve what waits on inherited sockets, too. Without it, that is left "
+    "to the others that accept there",
+]
+
 
 #: Options for all that answers HTTP.
 HTTP_PARAMETERS = [

@@ -22,6 +22,8 @@ from ..client.scgi import SCGIClient
 from ..errors import InvalidEndpoint
 from ..web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
 from .commandline import (
+    DRAIN_IDLE,
+    DRAIN_INHERITED,
     DRAIN_TIMEOUT,
     HTTP_PARAMETERS,
     CommandOptions,
@@ -95,6 +97,7 @@ class Options(CommandOptions):
         ],
         fieldOption(ClientOptions, "maxConnections", "max-connections"),
         DRAIN_TIMEOUT,
+        DRAIN_IDLE,
         *HTTP_PARAMETERS,
         *TIMEOUT_PARAMETERS,
     ]
@@ -103,6 +106,7 @@ class Options(CommandOptions):
         ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
         ["scgi", None, "The back end speaks SCGI, not FastCGI"],
         ["follow-links", None, "With --php: let symbolic links lead out of --root"],
+        DRAIN_INHERITED,
         ["pass-authorization", None, "Pass the browser's Authorization header on"],
     ]
 
@@ -279,7 +283,13 @@ class GatewayService(Serving):
         )
         # Being open to all is what it is for.
         super().__init__(
-            reactor, site, endpoints, drainTimeout=options["drain-timeout"], insecure=True
+            reactor,
+            site,
+            endpoints,
+            drainTimeout=options["drain-timeout"],
+            drainIdle=options["drain-idle"],
+            drainInherited=bool(options["drain-inherited"]),
+            insecure=True,
         )
 
     def stopService(self) -> Deferred[None]:

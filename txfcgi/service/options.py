@@ -23,6 +23,8 @@ from ..server.limits import Limits
 from ..server.paths import Paths
 from .appoptions import AppOptions
 from .commandline import (
+    DRAIN_IDLE,
+    DRAIN_INHERITED,
     DRAIN_TIMEOUT,
     HTTP_PARAMETERS,
     fieldOption,
@@ -109,6 +111,7 @@ class ServerOptions(AppOptions):
             none=True,
         ),
         DRAIN_TIMEOUT,
+        DRAIN_IDLE,
         *LIMIT_PARAMETERS,
         *HTTP_PARAMETERS,
     ]
@@ -120,6 +123,7 @@ class ServerOptions(AppOptions):
             "Listen even where other machines could connect that --allow-from does not name, "
             "or other users could replace the socket",
         ],
+        DRAIN_INHERITED,
         *LIMIT_FLAGS,
     ]
 
@@ -232,6 +236,8 @@ class ServerOptions(AppOptions):
 
         common = {
             "drainTimeout": self["drain-timeout"],
+            "drainIdle": self["drain-idle"],
+            "drainInherited": bool(self["drain-inherited"]),
             "allowFrom": self["allowFrom"],
             "insecure": bool(self["insecure"]),
             "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),

@@ -22,11 +22,12 @@ from twisted.python.failure import Failure
 
 from ..errors import CannotServe
 from ..server.admission import isPublic
-from ..server.interfaces import IDrains
+from ..server.interfaces import DRAIN_IDLE, IDrains
 from .description import localEndpoint
 from .errors import CannotListen, CannotStart
 from .lifetime import Lifetime, endWithFailure
-from .listen import explainListenFailure
+from .listen import InheritedSocketEndpoint, explainListenFailure
+from .queue import acceptAll
 from .room import makeRoom
 from .signals import Signals
 from .sockets import UNIXListener
@@ -65,6 +66,8 @@ class Serving(Service):
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         *,
         drainTimeout: float = 30.0,
+        drainIdle: float = DRAIN_IDLE,
+        drainInherited: bool = False,
         allowFrom: Callable[[IAddress], bool] | None = None,
         insecure: bool = False,
         refusal: str = PUBLIC_PORT,
@@ -77,6 +80,9 @@ class Serving(Service):
         @param factory: Builds a protocol for each connection.
         @param endpoints: Where to listen, each with the text that describes it.
         @param drainTimeout: Seconds that requests get to end in when the service stops.
+        @param drainIdle: Seconds in which a connection without a request may bring one more then.
+        @param drainInherited: Whether nobody else accepts on the sockets that were inherited: what
+            waits in their queues is served, too. If not, it is left to the others.
         @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
             there is one.
         @param insecure: Whether other machines may connect without it.
@@ -90,6 +96,9 @@ class Serving(Service):
         self._endpoints = list(endpoints)
         self._begun = False
         self._drainTimeout = drainTimeout
+        self._drainIdle = drainIdle
+        self._drainInherited = drainInherited
+        self._shared: set[IListeningPort] = set()
         self._allowFrom = allowFrom
         self._insecure = insecure
         self._refusal = refusal
@@ -113,6 +122,8 @@ class Serving(Service):
         for text, endpoint in self._endpoints:
             failures: list[Failure] = []
             listening = maybeDeferred(endpoint.listen, self._factory)
+            if isinstance(endpoint, InheritedSocketEndpoint):
+                listening.addCallback(self._isShared)
             listening.addCallback(self._isListening, text)
             if listening.called:
                 listening.addErrback(failures.append)
@@ -137,7 +148,8 @@ class Serving(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, and give the requests that run the time to end.
+        Stop listening, and give the requests that run the time to end. Where nobody else accepts
+        on a socket, what waits in its queue is accepted first.
 
         @return: Fires when the last has ended, at the latest when the time is over.
         """
@@ -145,11 +157,16 @@ class Serving(Service):
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
+        notReady: list[Any] = list(self._held)
         ports = self._letGo()
         for port in ports:
             self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
+            shared = port in self._shared and not self._drainInherited
+            if not shared and port not in notReady:
+                acceptAll(port)
+        self._shared.clear()
         ends: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
-        ends.append(self._factory.drain(self._drainTimeout))
+        ends.append(self._factory.drain(self._drainTimeout, self._drainIdle))
         for end in ends:
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
 
@@ -183,6 +200,15 @@ class Serving(Service):
             self._log.failure("The app failed to start", failure)
         endWithFailure()
         self._reactor.stop()
+
+    def _isShared(self, port: IListeningPort) -> IListeningPort:
+        """
+        @param port: A port whose socket was inherited: others may accept there.
+
+        @return: The port.
+        """
+        self._shared.add(port)
+        return port
 
     def _isListening(self, port: IListeningPort, text: str) -> None:
         """

@@ -133,14 +133,20 @@ class UNIXListener(unix.Port):
         self.numberAccepts = 100
         self.startReading()  # type: ignore[no-untyped-call]
 
+    def unlink(self) -> None:
+        """
+        Remove what is ours in the filesystem, so that nobody finds the socket any more.
+        """
+        if self.file is not None and not self.file.remove():
+            self._log.warn("The socket {path} could not be removed.", path=self.file.path)
+
     def connectionLost(self, reason: Failure) -> None:
         """
         Remove what is ours in the filesystem, and close the socket.
 
         @param reason: Why it stops; of no interest.
         """
-        if self.file is not None and not self.file.remove():
-            self._log.warn("The socket {path} could not be removed.", path=self.file.path)
+        self.unlink()
         BasePort.connectionLost(self, reason)
         self.connected = False
         self.socket.close()

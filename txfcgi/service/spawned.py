@@ -16,6 +16,7 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 from ..errors import CannotServe
 from ..server.admission import AllowList, peerCheck
 from ..server.fastcgi import FastCGIServerFactory
+from ..server.interfaces import DRAIN_IDLE
 from ..server.limits import Limits
 from .errors import CannotStart
 from .inherited import fillStandardDescriptors, inheritedListener
@@ -36,6 +37,8 @@ def serve(
     multiplex: bool = True,
     allowFrom: str | Callable[[IAddress], bool] | None = None,
     drainTimeout: float = 30.0,
+    drainIdle: float = DRAIN_IDLE,
+    drainInherited: bool = False,
     insecure: bool = False,
     fd: int = 0,
     log: bool = True,
@@ -59,6 +62,9 @@ def serve(
     @param allowFrom: The addresses and networks that may connect, separated by commas, or what says
         whether an address may. FCGI_WEB_SERVER_ADDRS in the environment holds too (section 3.2).
     @param drainTimeout: Seconds that requests get to end in once the program is told to stop.
+    @param drainIdle: Seconds in which a connection without a request may bring one more then.
+    @param drainInherited: Whether nobody else accepts on the socket, so that what waits in its
+        queue is served at the end, too.
     @param insecure: Whether to serve on a TCP port that other machines can reach, without a list of
         those that may.
     @param fd: The descriptor of the socket (FCGI_LISTENSOCK_FILENO, section 2.2).
@@ -88,6 +94,8 @@ def serve(
         FastCGIServerFactory(app, limits, multiplex=multiplex, allowFrom=allowed),
         [(f"fcgi:fd={fd}", InheritedSocketEndpoint(reactor, fd))],
         drainTimeout=drainTimeout,
+        drainIdle=drainIdle,
+        drainInherited=drainInherited,
         allowFrom=allowed,
         insecure=insecure,
         lifetime=Lifetime(reactor, app),

@@ -21,7 +21,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, Request
 
 from ..transport.timers import NEVER
 from .accesslog import shownURI
@@ -275,6 +275,15 @@ class StreamingChannel(HTTPChannel):
                 peer=self.getPeer(),
                 what=f"{method.decode('latin-1')} {ascii(shownURI(uri))[2:-1]:.500}",
             )
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """
+        Whether there is another request after this one: not when the site comes to an end.
+        """
+        if self.site.draining:
+            request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+            return False
+        return bool(super().checkPersistence(request, version))
 
     # Backpressure
 

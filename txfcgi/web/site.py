@@ -13,14 +13,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from ..server.interfaces import IDrains
+from ..server.interfaces import DRAIN_IDLE, IDrains
 from ..server.limits import HTTPLimits
+from ..transport.polling import hasInput
 from ..transport.timers import Timers
 from .accesslog import maskedLogFormatter
 from .channel import StreamingChannel
@@ -33,6 +34,7 @@ class StreamingSite(Site):
     A site where request bodies stream. It speaks HTTP/1.1, also over TLS.
 
     @ivar channels: The connections that are open.
+    @ivar draining: Whether it comes to an end: each connection is closed behind its next answer.
     @ivar limits: What browsers may do.
     @ivar timers: The deadlines of those that do not take their answers.
     """
@@ -61,6 +63,8 @@ class StreamingSite(Site):
         self.timers = Timers(self.reactor)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
+        self.draining = False
+        self._lastCall: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -87,20 +91,26 @@ class StreamingSite(Site):
         self.channels.discard(channel)
         self._look()
 
-    def drain(self, deadline: float) -> Deferred[None]:
+    def drain(self, deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Close idle connections, and the others when their requests have been answered.
+        Come to an end: connections are closed when their requests have been answered; those that
+        have none after another one, or some seconds.
 
         @param deadline: Seconds after which what is left is cut.
+        @param idle: Seconds that a connection without a request stays open.
         @return: Fires when all are closed.
         """
+        self.draining = True
         for channel in list(self.channels):
             if not channel.requests:
-                channel.loseConnection()
+                if deadline <= 0:
+                    channel.loseConnection()
             elif deadline > 0:
                 channel.persistent = False
             else:
                 cast(ITCPTransport, channel.transport).abortConnection()
+        if self._lastCall is None and deadline > 0 and self.channels:
+            self._lastCall = self.reactor.callLater(min(idle, deadline), self._closeIdle)
         if not self.channels:
             return succeed(None)
         drained: Deferred[None] = Deferred()
@@ -115,8 +125,19 @@ class StreamingSite(Site):
             drained.addCallback(done)
         return drained
 
+    def _closeIdle(self) -> None:
+        """
+        Close the connections that have no request, unless they have sent one that was not read.
+        """
+        for channel in list(self.channels):
+            if not channel.requests and not hasInput(channel.transport):
+                channel.loseConnection()
+
     def _look(self) -> None:
         if not self.channels:
+            call, self._lastCall = self._lastCall, None
+            if call is not None and call.active():
+                call.cancel()
             drained, self._drained = self._drained, []
             for waiting in drained:
                 waiting.callback(None)
