@@ -4,14 +4,20 @@ Tests of C{twistd fcgi} as a daemon.
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import shutil
 import signal
 import socket
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from .processes import Program, ProgramTests, until
+
+CONF = Path(__file__).parent.parent.parent / "docs" / "deploy" / "conf"
 
 
 class DaemonTests(ProgramTests):
@@ -82,16 +88,71 @@ class DaemonTests(ProgramTests):
         self.assertNotIn("Traceback", self.log())
         listening.close()
 
-    def test_rotatesLog(self) -> None:
+    def test_reopensLog(self) -> None:
         """
-        SIGUSR1 rotates the log, as it does for any daemon of C{twistd}.
+        SIGUSR1 opens a log again that was renamed. Nothing else is renamed or stopped, and nobody
+        but owner and group can read the log.
         """
+        self.addCleanup(os.umask, os.umask(0o022))
         program = self.daemon("--port", f"unix:{self.socketPath}")
         self.assertEqual(program.end(), 0, program.said)
+        log, old = Path(self.path("twistd.log")), Path(self.path("old.log"))
+        log.rename(old)
         with open(self.path("twistd.pid")) as file:
             os.kill(int(file.read()), signal.SIGUSR1)
-        until(lambda: os.path.exists(self.path("twistd.log.1")))
+        until(log.exists)
         self.assertServes(self.socketPath)
+        self.stop()
+        until(lambda: "Server Shut Down" in log.read_text())
+        self.assertIn("Listens on unix", old.read_text())
+        self.assertEqual(stat.S_IMODE(old.stat().st_mode), 0o640)
+
+    def test_logrotate(self) -> None:
+        """
+        The file for logrotate does what it is for.
+        """
+        os.mkdir(self.path("log"))
+        os.chmod(self.folder, 0o755)
+        pidFile = self.path("log/app.pid")
+        program = self.start(
+            *("twistd", f"--logfile={self.path('log/app.log')}", f"--pidfile={pidFile}", "fcgi"),
+            *("--port", f"unix:{self.socketPath}", "--app", "sample.hello"),
+        )
+        self.assertEqual(program.end(), 0, program.said)
+        with open(pidFile) as file:
+            pid = int(file.read())
+        self.addCleanup(until, lambda: not os.path.exists(pidFile))
+        self.addCleanup(os.kill, pid, signal.SIGTERM)
+        text = (CONF / "logrotate").read_text()
+        owner = f"{pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name}"
+        for old, new in (
+            ("/var/log/txfcgi", self.path("log")),
+            ("/run/txfcgi/app.pid", pidFile),
+            (
+                "www-data adm",
+                f"{pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name}",
+            ),
+            ("daily", f"daily\nsu {owner}"),
+        ):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        self.write("logrotate.conf", text)
+        os.chmod(self.path("logrotate.conf"), 0o644)
+        command = shutil.which("logrotate", path=f"{os.environ['PATH']}:/usr/sbin")
+        assert command is not None, "there is no logrotate: apt-get install logrotate"
+        done = subprocess.run(
+            [command, "--force", "--state", self.path("state"), self.path("logrotate.conf")],
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertServes(self.socketPath)
+        # What is logged now is in the new file.
+        connection = self.connect(self.socketPath)
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        until(lambda: "HTTP" in Path(self.path("log/app.log")).read_text())
+        self.assertIn("Listens on unix", Path(self.path("log/app.log.1")).read_text())
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("log/app.log")).st_mode), 0o640)
 
     def test_user(self) -> None:
         """

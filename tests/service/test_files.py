@@ -9,14 +9,14 @@ import stat
 from typing import Any
 
 from txfcgi.errors import CannotServe
-from txfcgi.service.files import prepareFiles
+from txfcgi.service.files import checkFiles
 
 from .processes import FolderTests
 
 
-class PrepareFilesTests(FolderTests):
+class CheckFilesTests(FolderTests):
     """
-    Tests of L{prepareFiles}.
+    Tests of L{checkFiles}.
     """
 
     def options(self, **given: Any) -> dict[str, Any]:
@@ -34,11 +34,19 @@ class PrepareFilesTests(FolderTests):
             **given,
         }
 
+    def check(self, **given: Any) -> str | None:
+        """
+        Check files.
+
+        @return: The path of the log.
+        """
+        return checkFiles(self.options(**given))
+
     def mistake(self, **given: Any) -> str:
         """
         What is said of files that can't be written.
         """
-        return str(self.assertRaises(CannotServe, prepareFiles, self.options(**given)))
+        return str(self.assertRaises(CannotServe, self.check, **given))
 
     def mode(self) -> int:
         """
@@ -51,7 +59,7 @@ class PrepareFilesTests(FolderTests):
         A log is made for its owner and its group, and not for everyone.
         """
         self.addCleanup(os.umask, os.umask(0o022))
-        prepareFiles(self.options())
+        self.check()
         self.assertEqual(self.mode(), 0o640)
 
     def test_logThatIsThere(self) -> None:
@@ -60,7 +68,7 @@ class PrepareFilesTests(FolderTests):
         """
         self.write("app.log", "before")
         os.chmod(self.path("app.log"), 0o604)
-        prepareFiles(self.options())
+        self.check()
         self.assertEqual((self.mode(), os.stat(self.path("app.log")).st_size), (0o604, 6))
 
     def test_defaultLog(self) -> None:
@@ -69,7 +77,7 @@ class PrepareFilesTests(FolderTests):
         """
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder)
-        prepareFiles(self.options(logfile=None))
+        self.check(logfile=None)
         self.assertEqual(os.listdir(self.folder), ["twistd.log"])
 
     def test_noLog(self) -> None:
@@ -83,8 +91,8 @@ class PrepareFilesTests(FolderTests):
             {"logger": "a.b"},
         ]
         for given in elsewhere:
-            prepareFiles(self.options(**given))
-        prepareFiles({})
+            self.assertIsNone(self.check(**given))
+        self.assertIsNone(checkFiles({}))
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_logThatCannotBeWritten(self) -> None:
@@ -107,4 +115,4 @@ class PrepareFilesTests(FolderTests):
         self.patch(os, "access", lambda path, mode: False)
         self.assertIn("app.pid can't be written: Permission denied. Another one", self.mistake())
         for given in ({"pidfile": ""}, {"chroot": "/jail"}):
-            prepareFiles(self.options(**given))
+            self.check(**given)

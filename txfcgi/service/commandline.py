@@ -14,13 +14,15 @@ from math import inf
 from types import NoneType
 from typing import Any, ClassVar, get_args, get_type_hints
 
+from twisted.application.service import IService
 from twisted.python.usage import Options, UsageError
 
 from .. import __version__
 from ..errors import CannotServe
 from ..server.limits import HTTPLimits
 from .errors import CannotStart
-from .files import prepareFiles
+from .files import checkFiles
+from .logs import Logged, Logs
 
 
 def optionName(name: str) -> str:
@@ -130,12 +132,15 @@ class CommandOptions(Options):
     The command line of a command. It takes options, and nothing else.
 
     @cvar command: The name of the command.
+    @ivar logs: The log files of this process.
     """
 
     command: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.logs = Logs()
+        self._logFile: str | None = None
         self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
 
     def httpLimits(self) -> HTTPLimits:
@@ -181,7 +186,7 @@ class CommandOptions(Options):
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
             if self.parent is not None:
-                prepareFiles(self.parent)
+                self._logFile = checkFiles(self.parent)
         except CannotServe as error:
             raise CannotStart(f"{command}: {error}") from error
         except UsageError as error:
@@ -191,6 +196,14 @@ class CommandOptions(Options):
             explained = meant or isinstance(error.__cause__, CannotServe)
             hint = "" if explained else f"\n(see {command} --help)"
             raise CannotStart(f"{command}: {error}{meant}{hint}") from error
+
+    def logged(self, service: IService) -> IService:
+        """
+        @param service: What this command runs.
+
+        @return: The same, with the log file of C{twistd}, if it has one: see L{Logged}.
+        """
+        return service if self._logFile is None else Logged(service, self.logs, self._logFile)
 
     def _meant(self, said: str) -> str:
         """

@@ -10,27 +10,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CannotServe
-
-#: The permissions of a log that is made: it is for its owner, and a group of administrators.
-LOG_MODE = 0o640
+from .logs import openLog
 
 
-def prepareFiles(options: Mapping[str, Any]) -> None:
+def checkFiles(options: Mapping[str, Any]) -> str | None:
     """
-    Make the log that C{twistd} is going to write, and see that it can write its pid file. A log
-    that is there already keeps its permissions, and C{twistd} gives them to those that it begins
-    after it.
+    See that C{twistd} can write its log and its pid file.
 
     @param options: Those of C{twistd}, or of another program that has no such files.
+
+    @return: The path of the log, if there is one.
 
     @raise CannotServe: One of them can't be written.
     """
     if "nodaemon" not in options:
-        return
+        return None
     log = options["logfile"] or (None if options["nodaemon"] else "twistd.log")
-    if log and log != "-" and not options["syslog"] and not options["logger"]:
+    if log == "-" or options["syslog"] or options["logger"]:
+        log = None
+    if log:
         try:
-            os.close(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, LOG_MODE))
+            openLog(log).close()
         except OSError as error:
             raise CannotServe(
                 f"the log {log} can't be written: {error.strerror}. Another one is chosen by "
@@ -46,3 +46,4 @@ def prepareFiles(options: Mapping[str, Any]) -> None:
                 f"the pid file {path} can't be written: {reason}. Another one is chosen by "
                 "--pidfile, which goes before the command; --pidfile= goes without"
             )
+    return log or None

@@ -305,4 +305,4 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    return GatewayService(reactor, options, options["endpoints"])
+    return options.logged(GatewayService(reactor, options, options["endpoints"]))

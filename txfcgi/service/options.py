@@ -339,4 +339,4 @@ def makeService(options: ServerOptions) -> IService:
 
     @return: The service.
     """
-    return options.makeService()
+    return options.logged(options.makeService())

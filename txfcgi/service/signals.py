@@ -61,8 +61,8 @@ class Signals:
     def install(self) -> None:
         """
         Take the signals over, now and from the reactor when it has taken them at its start. One
-        that comes at that moment waits. One that is put to another use keeps it: under C{twistd}
-        with a log file, SIGUSR1 rotates the log.
+        that comes at that moment waits. One that is put to another use keeps it: with a log file,
+        SIGUSR1 opens that again.
         """
         self._installed = True
         self._stopsAtHangUp = self._stopsAtHangUp or hasTerminal()

@@ -1,0 +1,183 @@
+"""
+Log files that another program may rename: logrotate, or a person.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import Any, TextIO
+
+from twisted.application.service import IService, IServiceCollection, MultiService
+from twisted.logger import FileLogObserver, ILogObserver, Logger, textFileLogObserver
+from twisted.python.components import Componentized
+
+#: The permissions of a log that is made: it is for its owner, and a group of administrators.
+LOG_MODE = 0o640
+
+
+def openLog(path: str) -> TextIO:
+    """
+    Open a log to write at its end, wherever that is by then. One that is made has L{LOG_MODE}; one
+    that is there keeps the permissions that it has.
+
+    @param path: Where it is.
+
+    @raise OSError: It can't be written.
+    """
+    # What is done with it, is done line by line: nothing is lost when the process is killed.
+    return open(
+        path,
+        "a",
+        buffering=1,
+        encoding="utf-8",
+        errors="backslashreplace",
+        opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, LOG_MODE),
+    )
+
+
+class LogFile:
+    """
+    A log that is opened again under its name when it was renamed.
+
+    @ivar path: Its absolute path.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: str) -> None:
+        """
+        @param path: Where it is.
+
+        @raise OSError: It can't be written.
+        """
+        self.path = os.path.abspath(path)
+        self._file = openLog(self.path)
+
+    def write(self, text: str) -> None:
+        """
+        Write to it.
+
+        @param text: Whole lines.
+        """
+        self._file.write(text)
+
+    def flush(self) -> None:
+        """
+        Hand all of it to the system.
+        """
+        self._file.flush()
+
+    def reopen(self) -> None:
+        """
+        Go on in the file that has the name now, or in a new one. Where there is none to be had, it
+        goes on where it is.
+        """
+        try:
+            new = openLog(self.path)
+        except OSError as error:
+            self._log.error(
+                "The log {path} can't be opened again: {reason}. It goes on in the file that it "
+                "had. The user that this runs as has to have the right to write there.",
+                path=self.path,
+                reason=error.strerror,
+            )
+            return
+        old, self._file = self._file, new
+        old.close()
+
+    def close(self) -> None:
+        """
+        Write no more.
+        """
+        self._file.close()
+
+
+class Logs:
+    """
+    The log files of a process, which are opened again at SIGUSR1.
+    """
+
+    def __init__(self) -> None:
+        self._files: list[LogFile] = []
+
+    def add(self, path: str) -> LogFile:
+        """
+        Open one, and open it again from now on. A signal that is put to use already keeps that.
+
+        @param path: Where it is.
+
+        @raise OSError: It can't be written.
+        """
+        file = LogFile(path)
+        self._files.append(file)
+        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+            signal.signal(signal.SIGUSR1, self._received)
+        return file
+
+    def observer(self, path: str) -> FileLogObserver:
+        """
+        @param path: Where a log is.
+
+        @return: An observer that writes into it what Twisted logs.
+        """
+        file: Any = self.add(path)
+        return textFileLogObserver(file)
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        """
+        Called by Python, between any two instructions of the program.
+
+        @param number: The signal.
+        @param frame: Where the program was.
+        """
+        from twisted.internet import reactor
+
+        run: Any = reactor
+        run.callFromThread(self.reopen)
+
+    def reopen(self) -> None:
+        """
+        Open all of them again.
+        """
+        for file in self._files:
+            file.reopen()
+
+    def close(self) -> None:
+        """
+        Close all of them.
+        """
+        for file in self._files:
+            file.close()
+
+
+class Logged(MultiService):
+    """
+    A service whose process writes its log by L{Logs}, in the place of C{twistd}'s own log file:
+    that can be read by everyone, and C{twistd} renames it by itself whenever it has a megabyte, and
+    at SIGUSR1.
+    """
+
+    def __init__(self, service: IService, logs: Logs, path: str) -> None:
+        """
+        @param service: The service.
+        @param logs: Has the log.
+        @param path: Where it is.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        service.setServiceParent(self)
+        self._logs = logs
+        self._path = path
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """
+        Become a part of the application, which C{twistd} asks for an observer before it makes its
+        own.
+
+        @param parent: The application.
+        """
+        if isinstance(parent, Componentized):
+            observer = self._logs.observer(self._path)
+            parent.setComponent(ILogObserver, observer)  # type: ignore[no-untyped-call]
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
