@@ -14,7 +14,10 @@ from .client.response import ClientResponse, Result
 from .client.scgi import SCGIClient, SCGIClientProtocol
 from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
 from .server.application import roles
+from .server.body import Form, FormLimits, UploadedFile
+from .server.events import Event, EventStream
 from .server.fastcgi import FastCGIServerFactory, FastCGIServerProtocol
+from .server.files import SendFile
 from .server.limits import Limits
 from .server.request import Request
 from .server.response import Allow, Deny, Response
@@ -35,12 +38,16 @@ __all__ = [
     "ClientOptions",
     "ClientResponse",
     "Deny",
+    "Event",
+    "EventStream",
     "FastCGIClient",
     "FastCGIClientFactory",
     "FastCGIClientProtocol",
     "FastCGIServerFactory",
     "FastCGIServerProtocol",
     "FilterRequest",
+    "Form",
+    "FormLimits",
     "InputStream",
     "Limits",
     "OutputStream",
@@ -57,9 +64,11 @@ __all__ = [
     "SCGIClientProtocol",
     "SCGIServerFactory",
     "SCGIServerProtocol",
+    "SendFile",
     "Timeouts",
     "TxFCGIError",
     "UnknownRole",
+    "UploadedFile",
     "__version__",
     "asFuture",
     "cgiParams",

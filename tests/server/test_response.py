@@ -7,10 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from txfcgi import Allow, Deny, Response
+from txfcgi import Allow, Deny, Request, Response
 from txfcgi.errors import InvalidHeader, InvalidResponse
+from txfcgi.testing import MemoryFrontEnd
 
 
 class TestPairs:
@@ -79,6 +81,69 @@ class TestRedirects:
         """
         with pytest.raises(InvalidResponse, match="goes to a path"):
             Response.localRedirect("https://example.com/")
+
+
+class JSONTests(SynchronousTestCase):
+    """
+    A value as JSON.
+    """
+
+    def test_value(self) -> None:
+        """
+        It is ASCII, has its type, and may have a status and headers.
+        """
+        response = Response.json({"a": ["ä", None, "\udcff"]}, 201, {"X-A": "b"})
+        self.assertEqual(response.body, b'{"a":["\\u00e4",null,"\\udcff"]}')
+        self.assertEqual(response.code, 201)
+        expected = [("Content-Type", "application/json"), ("X-A", "b")]
+        self.assertEqual(list(response.pairs()), expected)
+
+    def test_type(self) -> None:
+        """
+        The app may call it something else.
+        """
+        for headers in ({"content-type": "application/x+json"}, [(b"Content-Type", b"text/x")]):
+            pairs = list(Response.json(1, headers=headers).pairs())
+            self.assertEqual(len(pairs), 1)
+
+    def test_impossible(self) -> None:
+        """
+        JSON has no value for everything.
+        """
+        endless: list[object] = []
+        endless.append(endless)
+        for value in (object(), float("nan"), {1, 2}, endless):
+            self.assertRaises(InvalidResponse, Response.json, value)
+
+
+class AppStatusTests(SynchronousTestCase):
+    """
+    A response with an exit status.
+    """
+
+    def test_sent(self) -> None:
+        """
+        It is sent with a short answer, a long one, and one that streams.
+        """
+        for body in (b"x", b"x" * 100_000, b"x" * 3_000_000, [b"x"], ()):
+
+            def app(request: Request, body: Any = body) -> Response:
+                return Response(200, {}, body, appStatus=7)
+
+            frontEnd = MemoryFrontEnd(app, testCase=self)
+            response = frontEnd.get()
+            frontEnd.clock.advance(0)
+            answer = self.successResultOf(response)
+            self.assertEqual((answer.code, answer.appStatus), (200, 7))
+
+    def test_impossible(self) -> None:
+        """
+        It is an int of 32 bits.
+        """
+        for status in (-1, 1 << 32, "7", True, 1.5):
+            wrong: Any = status
+            with self.assertRaises(InvalidResponse):
+                Response(200, appStatus=wrong)
 
 
 def test_reprs() -> None:

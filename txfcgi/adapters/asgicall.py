@@ -494,7 +494,7 @@ class Call:
         if header is not None:
             # The web server knows the length of the file, and which part of it is wanted.
             headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
-            response = Response(code, [*headers, header], b"")
+            response = Response(code, [*headers, header], ())
         else:
             body = FileBody(path)
             if not any(name.lower() == b"content-length" for name, _ in headers):

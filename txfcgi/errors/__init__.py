@@ -70,6 +70,7 @@ from .remote import (
     IncompleteHead,
     IncompleteHeaders,
     InvalidRequestID,
+    MalformedBody,
     MalformedContentLength,
     MalformedHead,
     MalformedLength,
@@ -87,6 +88,7 @@ from .remote import (
     RemoteProtocolError,
     RequestAlreadyActive,
     UnexpectedRecord,
+    UnsupportedBody,
     UnsupportedVersion,
     UnterminatedString,
 )
@@ -125,6 +127,7 @@ __all__ = [
     "LengthRequired",
     "LimitExceeded",
     "LocalProtocolError",
+    "MalformedBody",
     "MalformedContentLength",
     "MalformedHead",
     "MalformedLength",
@@ -162,6 +165,7 @@ __all__ = [
     "TxFCGIError",
     "UnexpectedRecord",
     "UnknownRole",
+    "UnsupportedBody",
     "UnsupportedVersion",
     "UnterminatedString",
 ]

@@ -67,6 +67,20 @@ class MalformedValue(RemoteProtocolError):
     """
 
 
+class MalformedBody(RemoteProtocolError):
+    """
+    The body of a request is not what it is taken for: not JSON, or not the form that it says.
+    """
+
+
+class UnsupportedBody(RemoteProtocolError):
+    """
+    The body of a request is something else than what is wanted.
+    """
+
+    code = 415
+
+
 class NotMounted(RemoteProtocolError):
     """
     A request whose path is not below the path where the app is mounted.

@@ -180,13 +180,15 @@ class Application:
             releaseBody(result.body)
 
     def _respond(self, request: Request, response: Response) -> None:
+        if type(response) is not Response:
+            response = response.forRequest(request)
         if request.role is Role.AUTHORIZER and response.code in (200, None):
             raise InvalidResponse(
                 f"{self.name} answered as an Authorizer with a Response of 200: it returns Allow "
                 "or Deny"
             )
         try:
-            self.send(request, response.code, response.pairs(), response.body)
+            self.send(request, response.code, response.pairs(), response.body, response.appStatus)
         except Exception:
             releaseBody(response.body)
             raise
@@ -207,7 +209,12 @@ class Application:
     # Output
 
     def send(
-        self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
+        self,
+        request: Request,
+        code: int | None,
+        headers: Iterable[tuple[Text, Text]],
+        body: Body,
+        appStatus: int = 0,
     ) -> None:
         """
         Send a response: at once, and in one piece, if it is small and whole.
@@ -239,21 +246,27 @@ class Application:
             channel = request.channel
             wire, requestID = channel.wire, request.requestID
             if len(head) + len(body) <= FULL:
-                channel.outlet.write(wire.respond(requestID, head, body))
+                channel.outlet.write(wire.respond(requestID, head, body, appStatus))
             else:
                 parts = wire.send(requestID, Stream.STDOUT, head)
                 parts += wire.send(requestID, Stream.STDOUT, body)
-                parts.append(wire.end(requestID))
+                parts.append(wire.end(requestID, appStatus))
                 channel.outlet.writeSequence(parts)
             self.answered(request)
         elif request.mayWrite():
-            self._stream(request, head, declared, suppressed, body)
+            self._stream(request, head, declared, suppressed, body, appStatus)
         else:
-            waiting = self._afterInput(request, head, declared, suppressed, body)
+            waiting = self._afterInput(request, head, declared, suppressed, body, appStatus)
             self._wait(request, Deferred.fromCoroutine(waiting))
 
     async def _afterInput(
-        self, request: Request, head: bytes, declared: int | None, suppressed: bool, body: Body
+        self,
+        request: Request,
+        head: bytes,
+        declared: int | None,
+        suppressed: bool,
+        body: Body,
+        appStatus: int,
     ) -> None:
         """
         Send a response when all of a Filter's stdin was taken, not before (section 6.4).
@@ -264,10 +277,16 @@ class Application:
         except BaseException:
             releaseBody(body)
             raise
-        self._stream(request, head, declared, suppressed, body)
+        self._stream(request, head, declared, suppressed, body, appStatus)
 
     def _stream(
-        self, request: Request, head: bytes, declared: int | None, suppressed: bool, body: Body
+        self,
+        request: Request,
+        head: bytes,
+        declared: int | None,
+        suppressed: bool,
+        body: Body,
+        appStatus: int,
     ) -> None:
         """
         Send a response that is large, or not all there yet. Its head waits for the first piece of
@@ -276,7 +295,7 @@ class Application:
         """
         output = request.openOutput()
         output.hold(head, declared, suppressed)
-        sending = self._sendBody(request, output, body)
+        sending = self._sendBody(request, output, body, appStatus)
         loop = runningLoop() if isinstance(body, AsyncIterable) else None
         if loop is None or isinstance(body, InputStream):
             self._wait(request, Deferred.fromCoroutine(sending))
@@ -286,10 +305,12 @@ class Application:
             # A task may take its first step in the next turn only.
             loop.call_soon(output.release)
 
-    async def _sendBody(self, request: Request, output: CGIOutput, body: Body) -> None:
+    async def _sendBody(
+        self, request: Request, output: CGIOutput, body: Body, appStatus: int
+    ) -> None:
         await sendBody(body, output.stream)
         output.finish()
-        self._end(request, 0)
+        self._end(request, appStatus)
 
     def _end(self, request: Request, appStatus: int) -> None:
         channel = request.channel

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.interfaces import IAddress
 
 from ..streams import Source
+from ..streams.spool import SpoolBudget
 from ..transport.outlet import Outlet
 from ..transport.sparing import SparingLog
 from ..wire import fastcgiserver, scgiserver
@@ -38,6 +39,7 @@ class Channel(Source, Protocol):
         """
 
     paths: Paths
+    spool: SpoolBudget
 
     @property
     def peer(self) -> IAddress:

@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..streams.spool import SpoolBudget
 from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .application import App, Application, Overload
@@ -79,6 +80,7 @@ class ServerFactory(Factory):
         self.requests = 0
         self.application = Application(app, overload)
         self.paths = Paths(mount, pathFrom)
+        self.spool = SpoolBudget(self.limits.spoolBytes)
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._timers = Timers(clock)

@@ -4,15 +4,27 @@ Files as answers: sent from here, or by the web server itself (X-Sendfile, X-Acc
 
 from __future__ import annotations
 
+import mimetypes
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from email.utils import formatdate, parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
+from twisted.web.http_headers import Headers as HTTPHeaders
+
 from ..errors import InvalidPath
+from .response import Headers, Response, typed
+
+if TYPE_CHECKING:
+    from .request import Request
 
 # What is read of a file at once.
 _PIECE: Final = 65_536
+
+_range: Final = re.compile(r"bytes[ \t]*=[ \t]*([0-9]{0,19})[ \t]*-[ \t]*([0-9]{0,19})").fullmatch
 
 SendFileStyle = Literal["X-Sendfile", "X-Accel-Redirect"]
 
@@ -21,33 +33,33 @@ class FileBody:
     """
     A file, or a part of it, as the body of an answer.
 
-    @ivar length: Its bytes.
+    @ivar start: Its first byte that is sent.
+    @ivar length: How many are sent.
+    @ivar size: How many the whole file has.
     @ivar modified: When the file was changed, in seconds since 1970.
+    @ivar tag: What tells it from every other version of it, as an ETag.
     """
 
-    def __init__(self, path: str, start: int = 0, length: int | None = None) -> None:
+    def __init__(self, path: str) -> None:
         """
-        @param start: Its first byte.
-        @param length: How many bytes; without it, all that follow.
-        @raise OSError: If there is no such file, or it may not be read.
+        @raise FileNotFoundError: If there is no such file, but a folder, a pipe or a device.
+        @raise OSError: If it may not be read.
         """
-        self._file = open(path, "rb", buffering=0)
-        info = os.fstat(self._file.fileno())
-        self.size = info.st_size
+        # A pipe would wait for its other end here.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._file = open(fd, "rb", buffering=0)
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            self._file.close()
+            raise FileNotFoundError(f"{path} is not a file")
+        self.start = 0
+        self.length = self.size = info.st_size
         self.modified = info.st_mtime
-        self.length = self.size - start if length is None else length
-        self._start = start
-
-    def select(self, start: int, length: int) -> None:
-        """
-        Send only a part.
-        """
-        self._start = start
-        self.length = length
+        self.tag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
 
     def __iter__(self) -> Iterator[bytes]:
         with self._file as file:
-            file.seek(self._start)
+            file.seek(self.start)
             left = self.length
             while left and (piece := file.read(min(left, _PIECE))):
                 left -= len(piece)
@@ -58,6 +70,148 @@ class FileBody:
         Let go of the file.
         """
         self._file.close()
+
+
+class FileResponse(Response):
+    """
+    A file as a response; see L{Response.file}.
+    """
+
+    __slots__ = ("_file",)
+
+    def __init__(
+        self,
+        path: str,
+        headers: Headers = (),
+        *,
+        root: str | None = None,
+        download: str | None = None,
+        sendFile: SendFile | None = None,
+    ) -> None:
+        if root is not None:
+            path = _below(root, path)
+        pairs = typed(headers, _typeOf(path))
+        if download is not None:
+            pairs.append(
+                ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(download, safe='')}")
+            )
+        self._file: FileBody | None = None
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"{path} is not a file")
+        header = None if sendFile is None else sendFile.header(path)
+        if header is not None:
+            # The web server knows its length, when it was changed, and what part of it is wanted.
+            super().__init__(200, [*pairs, header], ())
+            return
+        file = self._file = FileBody(path)
+        pairs += [
+            ("Last-Modified", formatdate(file.modified, usegmt=True)),
+            ("ETag", file.tag),
+            ("Accept-Ranges", "bytes"),
+        ]
+        super().__init__(200, pairs, file)
+
+    def forRequest(self, request: Request) -> Response:
+        """
+        What is to be sent of it: all, a part (206, RFC 9110, section 14), nothing that the browser
+        has already (304, section 13), or the word that there is no such part (416).
+        """
+        file = self._file
+        if file is None or self.code != 200:
+            return self
+        pairs = list(self.pairs())
+        headers = request.headers
+        isGet = request.method == "GET"
+        if (isGet or request.method == "HEAD") and _isKnown(file, headers):
+            file.close()
+            return Response(304, pairs, b"")
+        wanted = _wanted(file, headers) if isGet else None
+        if wanted == (0, 0):
+            file.close()
+            return Response(416, [("Content-Range", f"bytes */{file.size}")], b"")
+        code = 200
+        if wanted is not None:
+            code = 206
+            file.start, file.length = wanted
+            last = file.start + file.length - 1
+            pairs.append(("Content-Range", f"bytes {file.start}-{last}/{file.size}"))
+        pairs.append(("Content-Length", str(file.length)))
+        return Response(code, pairs, file, appStatus=self.appStatus)
+
+
+def _below(root: str, path: str) -> str:
+    """
+    The path of a file in a folder.
+
+    @raise FileNotFoundError: If it leads out of there.
+    """
+    folder = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(folder, path.lstrip("/"))) if "\0" not in path else ""
+    if os.path.commonpath([folder, real or "/"]) != folder or real == folder:
+        raise FileNotFoundError(f"{path!r} is not a file in {root}")
+    return real
+
+
+def _typeOf(path: str) -> str:
+    """
+    The type of a file, by its name.
+    """
+    kind, encoding = mimetypes.guess_type(path)
+    if encoding is not None:
+        return "application/gzip" if encoding == "gzip" else "application/octet-stream"
+    if kind is None:
+        return "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _isKnown(file: FileBody, headers: HTTPHeaders) -> bool:
+    """
+    Whether the browser has this very version.
+    """
+    tags = headers.getRawHeaders("if-none-match")
+    if tags is not None:
+        known = [tag.strip().removeprefix("W/") for tag in ",".join(tags).split(",")]
+        return "*" in known or file.tag in known
+    since = headers.getRawHeaders("if-modified-since")
+    return since is not None and _secondsOf(since[0]) >= int(file.modified)
+
+
+def _wanted(file: FileBody, headers: HTTPHeaders) -> tuple[int, int] | None:
+    """
+    The part that is wanted.
+
+    @return: Its first byte and its length; C{(0, 0)} if there is no such part, and L{None} if all
+        is wanted, or what is wanted is not understood.
+    """
+    wanted = headers.getRawHeaders("range")
+    found = _range(wanted[0].strip()) if wanted is not None else None
+    if found is None or (found[1], found[2]) == ("", ""):
+        return None
+    condition = headers.getRawHeaders("if-range")
+    if condition is not None:
+        asked = condition[0].strip()
+        if asked != file.tag and _secondsOf(asked) != int(file.modified):
+            return None
+    if not found[1]:
+        length = min(int(found[2]), file.size)
+        return (file.size - length, length) if length else (0, 0)
+    start = int(found[1])
+    end = int(found[2]) if found[2] else file.size - 1
+    if end < start and found[2]:
+        return None
+    if start >= file.size:
+        return 0, 0
+    return start, min(end, file.size - 1) - start + 1
+
+
+def _secondsOf(date: str) -> int:
+    """
+    A date of HTTP in seconds since 1970; -1 if it is none.
+    """
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (TypeError, ValueError, OverflowError):
+        return -1
 
 
 class SendFile:

@@ -43,6 +43,11 @@ class Limits:
     paramsBytes: int = _limit(262_144, "Bytes of params of one request. More get a 431")
     paramsCount: int = _limit(1_000, "Params of one request. More get a 431")
     bodyBytes: int | None = _limit(None, "Bytes of body of one request. More get a 413")
+    spoolBytes: int = _limit(
+        4_294_967_296,
+        "Bytes that the bodies of all requests may have together, in memory and in temporary "
+        "files, until a program that reads files gets them. More get a 503",
+    )
     collectBytes: int = _limit(16_777_216, "Bytes that stdin.read() and stdin.readline() collect")
     streamBytes: int = _limit(65_536, "Unread bytes of one stream, before its connection is paused")
     connectionBytes: int = _limit(

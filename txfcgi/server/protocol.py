@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
 from ..streams import InputStream
+from ..streams.spool import SpoolBudget
 from ..transport.outlet import Outlet
 from ..transport.polling import hasInput
 from ..transport.sparing import SparingLog
@@ -41,6 +42,7 @@ class ServerProtocol(Protocol):
     @ivar wire: The protocol, without I/O.
     @ivar limits: What is taken at the most.
     @ivar paths: How the path of a request is found and divided.
+    @ivar spool: What the files of all forms together may take.
     @ivar requests: The requests that are with the app, by their id.
     @ivar total: How many requests it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
@@ -61,6 +63,7 @@ class ServerProtocol(Protocol):
         self.application: Application = server.application
         self.limits: Limits = server.limits
         self.paths: Paths = server.paths
+        self.spool: SpoolBudget = server.spool
         self.requests: dict[int, Request] = {}
         self.overloaded = False
         self.watch = Watch()

@@ -5,6 +5,7 @@ What an app receives: a L{Request}, of one of the three L{roles<txfcgi.server.ro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -14,7 +15,9 @@ from twisted.web.http_headers import Headers
 from ..streams import InputStream, OutputStream
 from ..wire.cgi import headerOfParam
 from ..wire.params import Params
+from .body import Form, FormLimits, readForm, readJSON
 from .channel import Channel
+from .fields import Fields, parseCookies, parseFields
 from .paths import Paths
 from .served import ServedRequest
 
@@ -29,7 +32,7 @@ class Request(ServedRequest):
     @ivar params: The variables that the web server sent.
     """
 
-    __slots__ = ("_headers",)
+    __slots__ = ("_form", "_headers")
 
     def __init__(
         self,
@@ -131,6 +134,22 @@ class Request(ServedRequest):
         return self.params.get("QUERY_STRING", "")
 
     @property
+    def query(self) -> Fields:
+        """
+        QUERY_STRING as names and values, decoded.
+
+        @raise MalformedValue: If there are more than a thousand.
+        """
+        return parseFields(self.queryString, "query")
+
+    @property
+    def cookies(self) -> Fields:
+        """
+        The cookies, by name. Of several with one name, the first that the browser sent counts.
+        """
+        return parseCookies(self.params.get("HTTP_COOKIE", ""))
+
+    @property
     def scheme(self) -> str:
         """
         C{http} or C{https}, as the browser spoke to the web server; see L{schemeOf}.
@@ -178,6 +197,37 @@ class Request(ServedRequest):
             if self._inputEnded:
                 self._stdin.finish()
         return self._stdin
+
+    def json(self) -> Deferred[Any]:
+        """
+        Read the body as JSON.
+
+        @return: Fires with the value; fails with
+            L{MalformedBody<txfcgi.errors.MalformedBody>}, which is a 400, if it is none.
+        """
+        return Deferred.fromCoroutine(readJSON(self.stdin))
+
+    def form(self, limits: FormLimits | None = None) -> Deferred[Form]:
+        """
+        Read the body as a form, and keep its files while the request lasts. Asked again, it is the
+        same form. Forms with files need the extra C{txfcgi[forms]}.
+
+        @param limits: What it may have at the most.
+        @return: Fires with the form; fails with L{UnsupportedBody<txfcgi.errors.UnsupportedBody>}
+            (415), L{MalformedBody<txfcgi.errors.MalformedBody>} (400) or
+            L{BodyTooLarge<txfcgi.errors.BodyTooLarge>} (413).
+        """
+        return Deferred.fromCoroutine(self._readForm(FormLimits() if limits is None else limits))
+
+    async def _readForm(self, limits: FormLimits) -> Form:
+        # Few requests have a form, and the others don't pay for an attribute.
+        form: Form | None = getattr(self, "_form", None)
+        if form is None:
+            contentType = self.params.get("CONTENT_TYPE", "")
+            form = await readForm(self.stdin, contentType, limits, self.channel.spool)
+            self._form = form
+            self.notifyFinish().addBoth(lambda _: form.close())
+        return form
 
     @property
     def stdout(self) -> OutputStream:

@@ -4,14 +4,19 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.web.http_headers import Headers as HTTPHeaders
 
 from ..errors import InvalidHeader, InvalidResponse
 from ..streams.bodies import Body
 from ..wire.cgi import Text
+
+if TYPE_CHECKING:
+    from .files import SendFile
+    from .request import Request
 
 _Values = Text | Sequence[str] | Sequence[bytes]
 Headers = (
@@ -31,20 +36,78 @@ class Response:
         L{twisted.web.http_headers.Headers}. Text is sent as UTF-8.
     @ivar body: Bytes, an L{IBodyProducer<twisted.web.iweb.IBodyProducer>}, or an iterable or
         asynchronous iterable of bytes, each of which is sent at once.
+    @ivar appStatus: The application's exit status (FastCGI 1.0, section 5.5). Web servers don't
+        look at it.
     """
 
-    __slots__ = ("body", "code", "headers")
+    __slots__ = ("appStatus", "body", "code", "headers")
 
-    def __init__(self, code: int | None = 200, headers: Headers = (), body: Body = b"") -> None:
+    def __init__(
+        self,
+        code: int | None = 200,
+        headers: Headers = (),
+        body: Body = b"",
+        *,
+        appStatus: int = 0,
+    ) -> None:
         kind: type = type(headers)
         if kind is str or kind is bytes:
             raise InvalidResponse(
                 f"the headers are a mapping or pairs, not {headers!r:.80}: write "
                 'Response(200, {"Content-Type": "text/plain"}, b"...")'
             )
+        if appStatus and (type(appStatus) is not int or not 0 <= appStatus < 1 << 32):
+            raise InvalidResponse(f"an appStatus is an int of 32 bits, not {appStatus!r}")
         self.code = code
         self.headers = headers
         self.body = body
+        self.appStatus = appStatus
+
+    @classmethod
+    def json(cls, value: object, code: int = 200, headers: Headers = ()) -> Response:
+        """
+        A value as JSON.
+
+        @raise InvalidResponse: If JSON has no such value.
+        """
+        try:
+            body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidResponse(f"what JSON has no value for: {error}") from error
+        return cls(code, typed(headers, "application/json"), body)
+
+    @staticmethod
+    def file(
+        path: str,
+        headers: Headers = (),
+        *,
+        root: str | None = None,
+        download: str | None = None,
+        sendFile: SendFile | None = None,
+    ) -> Response:
+        """
+        A file. Its type is known by its name; what a browser asks for is answered: a part of it
+        (Range), and nothing if it has not changed (If-None-Match, If-Modified-Since).
+
+        @param path: Its path; below C{root}, if there is one.
+        @param root: The folder that it has to be in, links followed: for a path that a browser
+            sent.
+        @param download: The name that a browser is to save it by, in place of showing it.
+        @param sendFile: How the web server is asked to send it by itself. A file that it can't send
+            is sent from here.
+        @raise FileNotFoundError: If there is no such file, or it is not in C{root}.
+        @raise OSError: If it can't be read.
+        """
+        from .files import FileResponse
+
+        return FileResponse(path, headers, root=root, download=download, sendFile=sendFile)
+
+    def forRequest(self, request: Request) -> Response:
+        """
+        What this is for a certain request: itself, but for a response that depends on what was
+        asked for.
+        """
+        return self
 
     @classmethod
     def redirect(cls, location: str, code: int = 302) -> Response:
@@ -90,6 +153,17 @@ class Response:
                 f"the headers are a mapping or pairs, not {type(headers).__name__}: {headers!r:.80}"
             )
         return [_checkedPair(pair) for pair in headers]
+
+
+def typed(headers: Headers, contentType: str) -> list[tuple[Text, Text]]:
+    """
+    Headers with a Content-Type, if they have none.
+    """
+    pairs = list(Response(200, headers).pairs())
+    for name, _ in pairs:
+        if (name if isinstance(name, str) else name.decode("latin-1")).lower() == "content-type":
+            return pairs
+    return [("Content-Type", contentType), *pairs]
 
 
 def _expand(items: Iterable[tuple[Text, Text | Iterable[Text]]]) -> list[tuple[Text, Text]]:

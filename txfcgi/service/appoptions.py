@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from twisted.python.usage import UsageError
 
 from ..adapters.threads import THREADS, sharedPool
-from ..adapters.wsgi import MAX_BODY_BYTES, MAX_SPOOL_BYTES, WSGIApp
+from ..adapters.wsgi import MAX_BODY_BYTES, WSGIApp
 from ..server.application import App
 from ..server.kinds import APP, ASGI, KLEIN, WSGI, Kind, kindOf, takes
 from .commandline import CommandOptions, numberOption, oneOf
@@ -56,13 +56,6 @@ class AppOptions(CommandOptions):
         ["path", None, None, "A directory whose files are served, or a file"],
         ["app-dir", "d", ".", "The directory that the module is looked for in first"],
         numberOption("threads", THREADS, "Threads for --wsgi, and for threaded() in an app", int),
-        numberOption(
-            "max-spool-bytes",
-            MAX_SPOOL_BYTES,
-            "Bytes that the bodies of all requests may have together, in memory and in temporary "
-            "files, until a program that reads files gets them. More are answered with 503",
-            int,
-        ),
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [

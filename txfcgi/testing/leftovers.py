@@ -141,14 +141,19 @@ class WatchedApplication(Application):
         return noting
 
     def send(
-        self, request: Request, code: int | None, headers: Iterable[tuple[Text, Text]], body: Body
+        self,
+        request: Request,
+        code: int | None,
+        headers: Iterable[tuple[Text, Text]],
+        body: Body,
+        appStatus: int = 0,
     ) -> None:
         """
         Send a response, and excuse what is an error.
         """
         if code is not None and code >= 400:
             self._excused.add(request)
-        super().send(request, code, headers, body)
+        super().send(request, code, headers, body, appStatus)
 
     def answered(self, request: Request) -> None:
         """
