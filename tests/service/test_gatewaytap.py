@@ -21,7 +21,7 @@ from txfcgi.client.scgi import SCGIClient
 from txfcgi.server.limits import HTTPLimits
 from txfcgi.service.errors import CannotStart
 from txfcgi.service.gatewaytap import GatewayService, Options, makeService
-from txfcgi.web import GatewayResource, PHPResource
+from txfcgi.web import GatewayResource, PHPResource, TrustedProxies
 
 from .processes import ProgramTests
 
@@ -71,6 +71,12 @@ class OptionTests(ProgramTests):
                 f"there is no file no.php in --root {self.folder}",
             ),
             (("--php", "--root", self.folder, "--deny", "/"), "--deny takes a path or a name"),
+            (("--no-php-below", "/up"), "--no-php-below is for --php"),
+            (("--cache-control", "no-store"), "--cache-control is for --php"),
+            (("--php", "--root", self.folder, "--no-php-below", "/"), "takes a path"),
+            (("--trust-forwarded", "x"), "--trust-forwarded 'x' is neither"),
+            (("--trust-forwarded-host",), "needs to know whom: --trust-forwarded"),
+            (("--forwarded-header", "x"), "takes x-forwarded or forwarded"),
             (("--http-head-bytes", "x"), "takes a whole number"),
             (("--max-spool-bytes", "none"), "takes a whole number"),
             (("--script-root", "/srv"), "is for --php"),
@@ -132,6 +138,35 @@ class OptionTests(ProgramTests):
             options = self.options(*WHERE, *words).clientOptions()
             self.assertEqual(options.keepConnections, kept, words)
 
+    def test_authorization(self) -> None:
+        """
+        The Authorization header is for PHP, unless the last option says otherwise.
+        """
+        client: Any = FastCGIClient(Clock(), "unix:/run/php/php-fpm.sock")
+        php = ("--php", "--root", self.folder)
+        for words, passed in (
+            ((), None),
+            (php, True),
+            ((*php, "--no-pass-authorization"), False),
+            (("--no-pass-authorization", "--pass-authorization"), True),
+        ):
+            resource: Any = self.options(*WHERE, *words).resource(client)
+            self.assertEqual(resource._gateway.options.passAuthorization, passed, words)
+
+    def test_forwarded(self) -> None:
+        """
+        The site believes the servers that are named.
+        """
+        service: Any = makeService(self.options(*WHERE))
+        self.assertIsNone(service._factory.proxies)
+        options = self.options(
+            *(*WHERE, "--trust-forwarded", "10.0.0.0/8,unix", "--trust-forwarded-host"),
+            *("--forwarded-header", "forwarded"),
+        )
+        service = makeService(options)
+        proxies = TrustedProxies.fromText("10.0.0.0/8,unix", "forwarded", host=True)
+        self.assertEqual(service._factory.proxies, proxies)
+
     def test_bodies(self) -> None:
         """
         A body of unknown length has the same limit as any other; all that are spooled have one
@@ -180,12 +215,16 @@ class OptionTests(ProgramTests):
             *("--index", "x.php,y.html", "--script-root", "/srv", "--pass-authorization"),
             *("--max-body-bytes", "5", "--server-name", "me", "--sendfile-root", self.folder),
             *("--deny", "/data", "--deny", "*.bak", "--follow-links"),
+            *("--no-php-below", "up", "--no-php-below", "/a/b", "--cache-control", "no-store"),
         )
         php: Any = options.resource(client)
         self.assertIsInstance(php, PHPResource)
         self.assertEqual((php._root, php._scriptRoot), (self.folder, "/srv"))
         self.assertEqual(list(php._site.index), ["x.php", "y.html"])
         self.assertEqual((php._site.deny, php._site.followLinks), (["/data", "*.bak"], True))
+        self.assertEqual(
+            (php._site.noScripts, php._site.cacheControl), (["/up", "/a/b"], "no-store")
+        )
         gateway = php._gateway.options
         self.assertEqual((gateway.bodyBytes, gateway.serverName), (5, "me"))
         self.assertTrue(gateway.passAuthorization)

@@ -4,6 +4,7 @@ Tests of L{txfcgi.web.gateway}: there is no answer.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
@@ -105,6 +106,35 @@ class ErrorTests(SiteCase):
         self.assertEqual((answer.get("X-Inner"), answer.get("Content-Type")), ([], ["text/plain"]))
         self.assertEqual((await self.fetch("/?403")).body, b"the app's")
         self.assertTrue(self.logged("the back end said 404"))
+
+    async def test_id(self) -> None:
+        """
+        The page has an id that the log has too, another each time.
+        """
+        client = self.clientOf(f"unix:{self.folder}/nothing.sock")
+        await self.site(GatewayResource(client))
+        found = set()
+        for _ in range(2):
+            answer = await self.fetch()
+            match = re.search(rb"<p>Error ([0-9a-f]{8})</p>", answer.body)
+            assert match is not None
+            self.assertEqual(len(self.logged(f"[{match[1].decode()}]")), 1)
+            found.add(match[1])
+        self.assertEqual(len(found), 2)
+        self.assertNotIn(b"<p>Error", (await self.fetch(method="TRACE")).body)
+
+    async def test_idOfOwnPage(self) -> None:
+        """
+        A page of one's own can show it.
+        """
+
+        def page(request: Any, code: int) -> tuple[str, bytes]:
+            return "text/plain", request.errorID.encode()
+
+        client = self.clientOf(f"unix:{self.folder}/nothing.sock")
+        await self.site(GatewayResource(client, GatewayOptions(errorPage=page)))
+        body = (await self.fetch()).body.decode()
+        self.assertTrue(self.logged(f"[{body}]"))
 
     async def test_unknownStatus(self) -> None:
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.web.resource import Resource
 
-from txfcgi.web import PHPResource, PHPSite, php
+from txfcgi.web import GatewayOptions, PHPResource, PHPSite, php
 
 from .site import Answer, SiteCase, paramsIn, showParams
 
@@ -251,3 +251,45 @@ class PHPTests(SiteCase):
 
             self.patch(php, "serveFile", failing)
             self.assertEqual((await self.get("/both.txt")).code, code)
+
+    async def test_noScripts(self) -> None:
+        """
+        Where anybody can upload files to, no script is run; other files are shown.
+        """
+        site = PHPSite(noScripts=("/blog", "*.tmp"), frontController="/index.php")
+        (self.root / "blog" / "a.txt").write_text("text")
+        await self.start(site)
+        for target in ("/blog/", "/blog/index.php", "/blog/index.php/x", "//blog/./index.php"):
+            answer = await self.get(target)
+            self.assertEqual(answer.code, 403, target)
+            self.assertNotIn(b"<?php", answer.body)
+        self.assertEqual((await self.get("/blog/a.txt")).body, b"text")
+        self.assertEqual(await self.script("/blog/no"), ("/index.php", None))
+
+    async def test_cacheControl(self) -> None:
+        """
+        Files may be kept by browsers; scripts say it themselves, and errors are not kept.
+        """
+        await self.start(PHPSite(cacheControl="max-age=60"))
+        answer = await self.get("/both.txt")
+        self.assertEqual(answer.get("Cache-Control"), ["max-age=60"])
+        headers = {"If-None-Match": answer.get("ETag")[0]}
+        answer = await self.fetch("/both.txt", headers=headers)
+        self.assertEqual((answer.code, answer.get("Cache-Control")), (304, ["max-age=60"]))
+        answer = await self.fetch("/both.txt", headers={"Range": "bytes=999-"})
+        self.assertEqual((answer.code, answer.get("Cache-Control")), (416, []))
+        self.assertEqual((await self.get("/page.php")).get("Cache-Control"), [])
+
+    async def test_authorization(self) -> None:
+        """
+        PHP gets to see the Authorization header, unless that is not wanted.
+        """
+        client = await self.backEnd(showParams)
+        for options, passed in (
+            (None, True),
+            (GatewayOptions(), True),
+            (GatewayOptions(passAuthorization=False), False),
+        ):
+            await self.site(PHPResource(str(self.root), client, None, options))
+            answer = await self.fetch("/page.php", headers={"Authorization": "Basic eDp5"})
+            self.assertEqual("HTTP_AUTHORIZATION" in paramsIn(answer), passed)

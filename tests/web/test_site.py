@@ -6,18 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import reactor as _reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 
 from txfcgi import Request, Response
 from txfcgi.transport.polling import hasInput
-from txfcgi.web import StreamingSite
+from txfcgi.web import GatewayResource, HTTPLimits, StreamingSite
 
-from .site import Gate, SiteCase, Waiting
-
-reactor: Any = _reactor
+from .site import Gate, SiteCase, Waiting, reactor, showParams
 
 
 class Form(Resource):
@@ -118,3 +116,21 @@ class SiteTests(SiteCase):
         Over TLS it offers what it speaks.
         """
         self.assertEqual(StreamingSite(Form()).acceptableProtocols(), [b"http/1.1"])
+
+    async def test_proxyProtocol(self) -> None:
+        """
+        Behind a server that speaks the PROXY protocol, the client is the one that it names; limits
+        hold as ever.
+        """
+        client = await self.backEnd(showParams)
+        site = StreamingSite(GatewayResource(client), limits=HTTPLimits(headerCount=2))
+        text = "haproxy:tcp:0:interface=127.0.0.1"
+        self.port = await serverFromString(reactor, text).listen(site)
+        self.addCleanup(self.port.stopListening)
+        self.addCleanup(site.drain, 0.0)
+        line = b"PROXY TCP4 192.0.2.9 198.51.100.1 4711 80\r\n"
+        head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        received = await self.raw(line + head + b"\r\n")
+        self.assertIn(b"REMOTE_ADDR=192.0.2.9\nREMOTE_PORT=4711\n", received)
+        received = await self.raw(line + head + b"A: b\r\n\r\n")
+        self.assertIn(b" 431 ", received)

@@ -20,7 +20,15 @@ from ..client.endpoints import clientEndpoint
 from ..client.options import ClientOptions, Timeouts, UnknownLength
 from ..client.scgi import SCGIClient
 from ..errors import InvalidEndpoint
-from ..web import GatewayOptions, GatewayResource, PHPResource, PHPSite, StreamingSite
+from ..server.admission import BadAllowList
+from ..web import (
+    GatewayOptions,
+    GatewayResource,
+    PHPResource,
+    PHPSite,
+    StreamingSite,
+    TrustedProxies,
+)
 from .commandline import (
     DRAIN_IDLE,
     DRAIN_INHERITED,
@@ -29,6 +37,7 @@ from .commandline import (
     CommandOptions,
     fieldOption,
     numberOption,
+    oneOf,
     optionName,
 )
 from .errors import BadEndpoint
@@ -57,15 +66,6 @@ TIMEOUT_PARAMETERS = [
 ]
 
 
-def _unknownLength(text: str) -> str:
-    """
-    Read C{--unknown-length}.
-    """
-    if text not in get_args(UnknownLength):
-        raise UsageError(f"--unknown-length takes spool, stream or refuse, not {text!r}")
-    return text
-
-
 class Options(CommandOptions):
     """
     The command line of C{twistd fcgi-gateway}.
@@ -83,6 +83,7 @@ class Options(CommandOptions):
             "/doku.php?id=$path with the path in its query",
         ],
         ["index", None, "index.php,index.html", "With --php: the files that stand for a folder"],
+        ["cache-control", None, None, "With --php: the Cache-Control header of files"],
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
         ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
@@ -93,9 +94,23 @@ class Options(CommandOptions):
             None,
             "spool",
             "What to do with a body of unknown length: spool, stream or refuse it",
-            _unknownLength,
+            oneOf("unknown-length", *get_args(UnknownLength)),
         ],
         fieldOption(ClientOptions, "maxConnections", "max-connections"),
+        [
+            "trust-forwarded",
+            None,
+            None,
+            "The web servers in front of this one: networks, and unix for Unix sockets. What they "
+            "say of the client's address and scheme counts; of others such headers are dropped",
+        ],
+        [
+            "forwarded-header",
+            None,
+            "x-forwarded",
+            "How they say it: x-forwarded (X-Forwarded-For, X-Forwarded-Proto), or forwarded",
+            oneOf("forwarded-header", "x-forwarded", "forwarded"),
+        ],
         DRAIN_TIMEOUT,
         DRAIN_IDLE,
         *HTTP_PARAMETERS,
@@ -107,7 +122,7 @@ class Options(CommandOptions):
         ["scgi", None, "The back end speaks SCGI, not FastCGI"],
         ["follow-links", None, "With --php: let symbolic links lead out of --root"],
         DRAIN_INHERITED,
-        ["pass-authorization", None, "Pass the browser's Authorization header on"],
+        ["trust-forwarded-host", None, "Believe them in what host was asked for, too"],
     ]
 
     example: ClassVar[str] = (
@@ -121,7 +136,9 @@ class Options(CommandOptions):
         self["backends"] = []
         self["params"] = {}
         self["deny"] = []
+        self["no-php-below"] = []
         self["keep"] = None
+        self["pass-authorization"] = None
 
     def opt_http(self, text: str) -> None:
         """
@@ -158,6 +175,27 @@ class Options(CommandOptions):
             raise UsageError(f"--deny takes a path or a name, not {text!r}")
         self["deny"].append(text)
 
+    def opt_no_php_below(self, text: str) -> None:
+        """
+        With --php: run no script below a path from the root, as /uploads, but answer 403. May be
+        given several times
+        """
+        if not text.strip("/"):
+            raise UsageError(f"--no-php-below takes a path, not {text!r}")
+        self["no-php-below"].append(text if "/" in text else f"/{text}")
+
+    def opt_pass_authorization(self) -> None:
+        """
+        Pass the browser's Authorization header on: so by default with --php
+        """
+        self["pass-authorization"] = True
+
+    def opt_no_pass_authorization(self) -> None:
+        """
+        Keep the browser's Authorization header: so by default, but with --php
+        """
+        self["pass-authorization"] = False
+
     def opt_keep(self) -> None:
         """
         Use a connection to the back end for more than one request: so by default, but with --php
@@ -183,7 +221,10 @@ class Options(CommandOptions):
         root = self["root"]
         if self["php"] and root is None:
             raise UsageError("--php needs to know the folder of the site: --root")
-        for name in ("front-controller", "script-root", "follow-links", "deny"):
+        for name in (
+            *("front-controller", "script-root", "follow-links", "deny", "no-php-below"),
+            "cache-control",
+        ):
             if self[name] and not self["php"]:
                 raise UsageError(f"--{name} is for --php")
         for name in ("root", "sendfile-root"):
@@ -196,6 +237,7 @@ class Options(CommandOptions):
                     f"--front-controller {self['front-controller']}: there is no file "
                     f"{script.lstrip('/')} in --root {root}"
                 )
+        self["proxies"] = self._proxies()
         from twisted.internet import reactor
 
         try:
@@ -208,6 +250,23 @@ class Options(CommandOptions):
                 self["targets"].append(clientEndpoint(reactor, text))
             except InvalidEndpoint as error:
                 raise UsageError(f"--backend {error}") from error
+
+    def _proxies(self) -> TrustedProxies | None:
+        """
+        @return: The web servers in front of this one.
+        """
+        if self["trust-forwarded"] is None:
+            if self["trust-forwarded-host"]:
+                raise UsageError("--trust-forwarded-host needs to know whom: --trust-forwarded")
+            return None
+        try:
+            return TrustedProxies.fromText(
+                self["trust-forwarded"],
+                self["forwarded-header"],
+                bool(self["trust-forwarded-host"]),
+            )
+        except BadAllowList as error:
+            raise UsageError(f"--trust-forwarded {error}") from error
 
     def clientOptions(self) -> ClientOptions:
         """
@@ -240,7 +299,7 @@ class Options(CommandOptions):
         options = GatewayOptions(
             params=self["params"],
             serverName=self["server-name"],
-            passAuthorization=bool(self["pass-authorization"]),
+            passAuthorization=self["pass-authorization"],
             bodyBytes=self["max-body-bytes"],
             sendfileRoot=self["sendfile-root"],
             timeouts=self.timeouts(),
@@ -256,6 +315,8 @@ class Options(CommandOptions):
             index=[name for name in self["index"].split(",") if name],
             frontController=self["front-controller"],
             deny=self["deny"],
+            noScripts=self["no-php-below"],
+            cacheControl=self["cache-control"],
             followLinks=bool(self["follow-links"]),
             scriptRoot=self["script-root"],
         )
@@ -279,7 +340,10 @@ class GatewayService(Serving):
         kind: type[Client] = SCGIClient if options["scgi"] else FastCGIClient
         self._client = kind(reactor, options["targets"], options.clientOptions())
         site = StreamingSite(
-            options.resource(self._client), reactor=reactor, limits=options.httpLimits()
+            options.resource(self._client),
+            reactor=reactor,
+            limits=options.httpLimits(),
+            proxies=options["proxies"],
         )
         # Being open to all is what it is for.
         super().__init__(

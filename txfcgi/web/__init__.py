@@ -6,6 +6,8 @@ asks a back end, and a resource that asks an Authorizer first.
 from ..server.limits import HTTPLimits
 from .agent import FastCGIAgent, GatewayAgent
 from .authorizer import AuthorizerResource
+from .env import EnvPolicy
+from .forwarded import TrustedProxies
 from .options import GatewayOptions
 from .params import IAuthorizedVariables
 from .php import PHPResource, PHPSite
@@ -14,6 +16,7 @@ from .site import StreamingSite
 
 __all__ = [
     "AuthorizerResource",
+    "EnvPolicy",
     "FastCGIAgent",
     "FastCGIResource",
     "GatewayAgent",
@@ -24,4 +27,5 @@ __all__ = [
     "PHPResource",
     "PHPSite",
     "StreamingSite",
+    "TrustedProxies",
 ]

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from ..cgiparams import cgiParams
 from ..client.response import ClientResponse
 from ..errors import InvalidRequest
+from .env import EnvPolicy
 from .gateway import IsClient
 from .headers import RequestHeaders
 from .options import GatewayOptions
@@ -57,14 +58,28 @@ class GatewayAgent:
     C{treq.client.HTTPClient(FastCGIAgent(client)).get("http://app/path")}
     """
 
-    def __init__(self, client: IsClient, makeParams: MakesParams = cgiParams) -> None:
+    def __init__(
+        self,
+        client: IsClient,
+        makeParams: MakesParams = cgiParams,
+        env: EnvPolicy | None = None,
+    ) -> None:
         """
         @param makeParams: Makes the params of a request; for php-fpm
             C{PHPFPM("/srv/site").params}.
+        @param env: What the back end hears of the web server that this stands for.
         """
         self._client = client
         self._makeParams = makeParams
+        self._env = env
         self._headers = RequestHeaders(GatewayOptions(passAuthorization=True))
+
+    def withEnv(self, env: EnvPolicy | None) -> GatewayAgent:
+        """
+        An Agent for the same back end whose requests have another environment; it costs nothing to
+        have one for each request.
+        """
+        return type(self)(self._client, self._makeParams, env)
 
     def request(
         self,
@@ -93,6 +108,8 @@ class GatewayAgent:
                 scheme=parts.scheme.decode("ascii"),
                 **self._headers.params(headers),
             )
+            if self._env is not None:
+                params |= self._env.environment()
         except InvalidRequest:
             return fail()
         asked = self._client.request(params, bodyProducer)

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ..client.caller import Authorization
 from ..client.options import Timeouts
 from .gateway import Gateway, IsClient, Passage
-from .options import GatewayOptions
+from .options import GatewayOptions, passingAuthorization
 from .params import IAuthorizedVariables, mountedAt
 from .request import IStreamsBody, renderOn
 
@@ -59,7 +59,7 @@ class AuthorizerResource(Resource):
         super().__init__()
         self._client = client
         self._wrapped = wrapped
-        self._gateway = Gateway(client, options or GatewayOptions(passAuthorization=True))
+        self._gateway = Gateway(client, passingAuthorization(options))
 
     def render(self, request: IRequest) -> int:
         """

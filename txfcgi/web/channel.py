@@ -25,6 +25,7 @@ from twisted.web.http import HTTPChannel, Request
 
 from ..transport.timers import NEVER
 from .accesslog import shownURI
+from .forwarded import isHost
 from .pages import plainPage
 from .request import StreamingRequest
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from .site import StreamingSite
 
 _absoluteURI: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
-_isHost: Final = re.compile(
-    rb"(\[[0-9A-Za-z.:~!$&'()*+,;=_-]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]+)(:[0-9]*)?"
-).fullmatch
 
 # Seconds between two looks at a browser that does not take its answer.
 _TICK: Final = 1.0
@@ -90,11 +88,11 @@ class StreamingChannel(HTTPChannel):
         Let the site forget this connection.
         """
         self._readNothing()
-        self._forget()
         super().connectionLost(reason)
         # One that waits to be asked would be asked for ever.
         self.unregisterProducer()
         self.site.lost(self)
+        self._forget()
 
     # Reading
 
@@ -195,8 +193,16 @@ class StreamingChannel(HTTPChannel):
         if self._authority is not None:
             hosts = [self._authority]
             headers.setRawHeaders(b"Host", hosts)
-        if hosts and not _isHost(hosts[0]):
+        if hosts and not isHost(hosts[0]):
             return f"{hosts[0]!r:.200} is not a host"
+        if self.site.proxies is not None:
+            request = self.requests[-1]
+            origin = self.site.proxies.originOf(self.getPeer(), headers)
+            request.client = origin.client
+            if isinstance(request, StreamingRequest):
+                request.secure = origin.secure
+            if origin.host is not None:
+                headers.setRawHeaders(b"Host", [origin.host])
         codings = headers.getRawHeaders(b"transfer-encoding")
         if codings is not None:
             if [coding.lower() for coding in codings] != [b"chunked"]:
@@ -346,7 +352,7 @@ class StreamingChannel(HTTPChannel):
         Begin to look whether the client takes anything.
         """
         limit = self.site.limits.writeTimeout
-        if limit is not None and self._since is None and self.transport.connected:
+        if limit is not None and self._since is None and self in self.site.channels:
             timers = self.site.timers
             self._since = timers.clock.seconds()
             self._progress = _progressOf(self.transport)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -109,6 +110,7 @@ class Passage:
         self._asked: Deferred[Any] | None = None
         self._response: ClientResponse | None = None
         self._gone = False
+        self._errorID: str | None = None
 
     def start(self, scriptName: str, pathInfo: str | None, more: dict[str, str]) -> None:
         """
@@ -183,7 +185,12 @@ class Passage:
             return
         if response.code in options.interceptErrors:
             response.abort()
-            self._log.info("{what}: the back end said {code}", what=self, code=response.code)
+            self._log.info(
+                "{what}: the back end said {code} [{id}]",
+                what=self,
+                code=response.code,
+                id=self._newID(),
+            )
             self.showError(response.code)
             return
         self.sendHead(response)
@@ -278,7 +285,10 @@ class Passage:
         The back end named a file that is not there, or is none of ours to give.
         """
         self._log.error(
-            "{what}: the back end names {name!r}, which is no file there", what=self, name=name
+            "{what}: the back end names {name!r}, which is no file there [{id}]",
+            what=self,
+            name=name,
+            id=self._newID(),
         )
         self.showError(404)
 
@@ -287,9 +297,11 @@ class Passage:
         Show a page that tells what a browser's user may know.
         """
         request = self.request
+        # What was said of a file does not hold for this.
+        request.responseHeaders.removeHeader(b"Cache-Control")
         options = self._gateway.options
         if options.errorPage is None:
-            kind, page = plainPage(code)
+            kind, page = plainPage(code, self._errorID)
         else:
             kind, page = options.errorPage(request, code)
         request.setResponseCode(code)
@@ -305,14 +317,25 @@ class Passage:
         if isinstance(error, TxFCGIError):
             server = not isinstance(error, (InvalidRequest, BodyTooLarge))
             (self._log.error if server else self._log.info)(
-                "{what}: {outcome}: {kind}: {error}",
+                "{what}: {outcome}: {kind}: {error} [{id}]",
                 what=self,
                 outcome=outcome,
                 kind=type(error).__name__,
                 error=error,
+                id=self._newID(),
             )
         else:
-            self._log.failure("{what}: {outcome}", failure, what=self, outcome=outcome)
+            self._log.failure(
+                "{what}: {outcome} [{id}]", failure, what=self, outcome=outcome, id=self._newID()
+            )
+
+    def _newID(self) -> str:
+        """
+        An id for an error that is logged, which its page shows. A page of one's own finds it as
+        C{request.errorID}.
+        """
+        self._errorID = self.request.errorID = token_hex(4)
+        return self._errorID
 
     def __repr__(self) -> str:
         request = self.request

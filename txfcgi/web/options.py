@@ -6,16 +6,18 @@ much it does for one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from twisted.web.iweb import IRequest
 
 from ..client.options import Timeouts
+from .env import EnvPolicy
 
 AmbiguousHeaders = Literal["drop", "refuse", "pass"]
 
 AddParams = Callable[[IRequest, dict[str, str]], None]
+EnvFor = Callable[[IRequest], EnvPolicy | None]
 
 
 class ErrorPage(Protocol):
@@ -27,6 +29,8 @@ class ErrorPage(Protocol):
         """
         Make it.
 
+        @param request: What was asked for. If the log says something of the error, C{errorID} is
+            the id that it has there.
         @param code: The HTTP status: 502, 503, 504, or another from 400 up.
         @return: Its media type, and the page.
         """
@@ -40,9 +44,12 @@ class GatewayOptions:
     @ivar params: Params that every request gets. They win over those that are made of the request.
     @ivar addParams: Called with each request and its params, which it may change. Use it to pass
         on what the request was found to be, such as a user's name.
+    @ivar env: What every request hears of the gateway itself.
+    @ivar envFor: Called with each request; what it returns holds in place of C{env}.
     @ivar serverName: SERVER_NAME; without it, the host that the browser asked for.
     @ivar passAuthorization: Whether a browser's Authorization header is passed on. As the gateway
-        does not look at it, an app that does has to say so.
+        does not look at it, an app that does has to say so. With L{None}, it goes to PHP, as with
+        nginx and Caddy, and to Authorizers.
     @ivar ambiguousHeaders: What becomes of a header whose name has other characters than letters,
         digits and hyphens, and so could become the same param as another: C{"drop"} it,
         C{"refuse"} the request with status 400, or C{"pass"} it if its only such characters are
@@ -64,8 +71,10 @@ class GatewayOptions:
 
     params: Mapping[str, str] = field(default_factory=dict)
     addParams: AddParams | None = None
+    env: EnvPolicy | None = None
+    envFor: EnvFor | None = None
     serverName: str | None = None
-    passAuthorization: bool = False
+    passAuthorization: bool | None = None
     ambiguousHeaders: AmbiguousHeaders = "drop"
     dropHeaders: Collection[str] = ()
     passHeaders: Collection[str] | None = None
@@ -78,3 +87,12 @@ class GatewayOptions:
     interceptErrors: Collection[int] = ()
     errorPage: ErrorPage | None = None
     timeouts: Timeouts | None = None
+
+
+def passingAuthorization(options: GatewayOptions | None) -> GatewayOptions:
+    """
+    The options of a gateway that passes Authorization on, unless it is told otherwise.
+    """
+    options = GatewayOptions() if options is None else options
+    passed = True if options.passAuthorization is None else options.passAuthorization
+    return replace(options, passAuthorization=passed)

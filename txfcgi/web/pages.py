@@ -8,11 +8,12 @@ from html import escape
 from http import HTTPStatus
 
 
-def plainPage(code: int) -> tuple[str, bytes]:
+def plainPage(code: int, errorID: str | None = None) -> tuple[str, bytes]:
     """
     Make it.
 
     @param code: The HTTP status.
+    @param errorID: What the log has, too.
     @return: Its media type, and the page.
     """
     try:
@@ -20,8 +21,9 @@ def plainPage(code: int) -> tuple[str, bytes]:
     except ValueError:
         phrase = "Error"
     title = escape(f"{code} {phrase}")
+    named = "" if errorID is None else f"\n<p>Error {errorID}</p>"
     page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title></head>\n<body><h1>{title}</h1></body></html>\n"
+        f"<title>{title}</title></head>\n<body><h1>{title}</h1>{named}</body></html>\n"
     )
     return "text/html; charset=utf-8", page.encode()

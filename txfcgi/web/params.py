@@ -56,6 +56,8 @@ class RequestParams:
         secure = request.isSecure()
         peerHost, peerPort = numbers(request.getClientAddress())
         address, port = numbers(request.getHost())
+        if getattr(request, "secure", None) is not None:
+            port = 0  # that which the browser asked for is not this one's
         params = cgiParams(
             request.method.decode("latin-1"),
             request.uri.decode("utf-8", "surrogateescape"),
@@ -75,6 +77,9 @@ class RequestParams:
         )
         if secure:
             params |= _tlsParams(request)
+        policy = options.env if options.envFor is None else options.envFor(request)
+        if policy is not None:
+            params |= policy.environment()
         params |= options.params
         variables = request.getComponent(IAuthorizedVariables, None)
         if variables is not None:

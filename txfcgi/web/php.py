@@ -24,7 +24,7 @@ from ..cgiparams import normalPath, splitPath
 from ..errors import InvalidPath
 from .files import serveFile
 from .gateway import Gateway, IsClient
-from .options import GatewayOptions
+from .options import GatewayOptions, passingAuthorization
 from .params import mountedAt
 from .request import IStreamsBody
 from .sendfile import within
@@ -53,6 +53,9 @@ class PHPSite:
     @ivar deny: What nobody gets to see (403), whatever it is: paths from the root, with all that is
         below them, or names without a slash, wherever they are; C{*}, C{?} and C{[...]} stand for
         others.
+    @ivar noScripts: Where no script is run (403), be it there, as C{deny} has it: folders that
+        anybody can upload files to.
+    @ivar cacheControl: The Cache-Control header of files.
     @ivar scriptRoot: The root as php-fpm sees it, if it runs in a container or a chroot.
     @ivar resolveRoot: Whether a root that is a symbolic link is named by what it leads to. PHP's
         cache needs that if a new version is put in place by changing the link.
@@ -65,6 +68,8 @@ class PHPSite:
     suffixes: Sequence[str] = (".php",)
     hidden: bool = False
     deny: Sequence[str] = ()
+    noScripts: Sequence[str] = ()
+    cacheControl: str | None = None
     scriptRoot: str | None = None
     resolveRoot: bool = False
     followLinks: bool = False
@@ -129,7 +134,8 @@ class PHPResource(Resource):
         script, _, query = (site.frontController or "").partition("?")
         self._front = "/" + script.lstrip("/")
         self._frontQuery = query
-        self._gateway = Gateway(client, options)
+        self._noScripts = [fullMatcher(pattern) for pattern in site.noScripts]
+        self._gateway = Gateway(client, passingAuthorization(options))
 
     def render(self, request: Any) -> int:
         """
@@ -139,7 +145,7 @@ class PHPResource(Resource):
             mount, path = mountedAt(request)
             query = request.uri.partition(b"?")[2].decode("utf-8", "surrogateescape")
             found = self._find(normalPath(path), query) if path else _Found(_Kind.FOLDER, path)
-            if found is not None and found.path != path and self._isDenied(found.path):
+            if found is not None and self._isDenied(found):
                 found = _Found(_Kind.DENIED, found.path)
         except InvalidPath as error:
             return self._gateway.refuse(request, error)
@@ -174,6 +180,8 @@ class PHPResource(Resource):
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"Allow", b"GET, HEAD")
             return self._gateway.showError(request, 405)
+        if self._site.cacheControl is not None:
+            request.setHeader(b"Cache-Control", self._site.cacheControl.encode("latin-1"))
         try:
             serveFile(request, self._root + found.path, partial(self._gateway.showError, request))
         except OSError as error:
@@ -193,7 +201,7 @@ class PHPResource(Resource):
             name.startswith(".") and name != ".well-known" for name in path.split("/")
         ):
             return None
-        if self._isDenied(path):
+        if _isMeant(path, self._deny):
             return _Found(_Kind.DENIED, path)
         for pattern in site.tryFiles:
             candidate = re.sub("/+", "/", pattern.replace("$uri", path))
@@ -249,13 +257,24 @@ class PHPResource(Resource):
             return None
         return os.path.realpath(name) if self._site.followLinks else within(self._root, name)
 
-    def _isDenied(self, path: str) -> bool:
+    def _isDenied(self, found: _Found) -> bool:
         """
-        Whether nobody gets to see a path, or something above it.
+        Whether nobody gets to see what was found, though the path does not say so.
         """
-        names = path.strip("/").split("/")
-        above = ["/" + "/".join(names[:end]) for end in range(1, len(names) + 1)]
-        return any(matches(each) for matches in self._deny for each in (*names, *above))
+        if found.kind is _Kind.SCRIPT and _isMeant(found.path, self._noScripts):
+            return True
+        return _isMeant(found.path, self._deny)
+
+
+def _isMeant(path: str, patterns: Sequence[Callable[[str], object]]) -> bool:
+    """
+    Whether a path, something above it, or a name in it is meant by a pattern.
+    """
+    if not patterns:
+        return False
+    names = path.strip("/").split("/")
+    above = ["/" + "/".join(names[:end]) for end in range(1, len(names) + 1)]
+    return any(matches(each) for matches in patterns for each in (*names, *above))
 
 
 def fullMatcher(pattern: str) -> Callable[[str], object]:

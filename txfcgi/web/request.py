@@ -38,13 +38,22 @@ class StreamingRequest(Request):
 
     @ivar body: The body, if this request is being served while it arrives. Otherwise it is in
         C{content}, as ever.
+    @ivar secure: Whether it came by HTTPS to a trusted web server in front of this one, if that
+        said so.
     """
 
     body: InputStream | None = None
+    secure: bool | None = None
     # What came of the body until it is decided who takes it, in the first read that has any.
     _early: list[bytes] | None = None
     _excess = 0
     _taker: IResource | None = None
+
+    def isSecure(self) -> bool:
+        """
+        Whether the browser asked by HTTPS.
+        """
+        return super().isSecure() if self.secure is None else self.secure
 
     # What the channel says
 

@@ -25,6 +25,7 @@ from ..transport.polling import hasInput
 from ..transport.timers import Timers
 from .accesslog import maskedLogFormatter
 from .channel import StreamingChannel
+from .forwarded import TrustedProxies
 from .request import StreamingRequest
 
 
@@ -36,6 +37,8 @@ class StreamingSite(Site):
     @ivar channels: The connections that are open.
     @ivar draining: Whether it comes to an end: each connection is closed behind its next answer.
     @ivar limits: What browsers may do.
+    @ivar proxies: The web servers in front of this site that are believed in what they say of
+        clients.
     @ivar timers: The deadlines of those that do not take their answers.
     """
 
@@ -50,6 +53,7 @@ class StreamingSite(Site):
         *args: Any,
         allowFrom: Callable[[IAddress], bool] | None = None,
         limits: HTTPLimits | None = None,
+        proxies: TrustedProxies | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -60,6 +64,7 @@ class StreamingSite(Site):
             kwargs["logFormatter"] = kwargs.get("logFormatter") or maskedLogFormatter
         super().__init__(resource, *args, **kwargs)
         self.limits = HTTPLimits() if limits is None else limits
+        self.proxies = proxies
         self.timers = Timers(self.reactor)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
