@@ -1,0 +1,39 @@
+"""
+A Flask site, served as it is.
+
+Start it, in the checkout, for a web server that passes requests on to a Unix socket::
+
+    twistd -n fcgi --port unix:/tmp/app.sock --mount / --wsgi examples.wsgi_flask:app
+
+It needs ``pip install flask``. Any other WSGI application is served in the same way.
+"""
+
+from flask import Flask, render_template_string, request
+
+app = Flask(__name__)
+
+PAGE = """\
+<!doctype html>
+<title>Guests</title>
+<ul>{% for guest in guests %}<li>{{ guest }}</li>{% endfor %}</ul>
+<form method="post"><input name="guest"><button>Come in</button></form>
+"""
+
+guests: list[str] = []
+
+
+@app.get("/")
+def show() -> str:
+    """
+    Show who was here.
+    """
+    return render_template_string(PAGE, guests=guests)
+
+
+@app.post("/")
+def add() -> str:
+    """
+    Add somebody.
+    """
+    guests.append(request.form["guest"])
+    return show()
