@@ -196,6 +196,21 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def matrix(session: nox.Session) -> None:
+    """
+    Run the programs of each framework behind each web server, where the tests run each behind one.
+    """
+    session.install("-e", ".[test]")
+    session.run(
+        "pytest",
+        *PARALLEL,
+        "tests/interop/test_programs.py",
+        *session.posargs,
+        env={"TXFCGI_MATRIX": "1"},
+    )
+
+
+@nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """
     Run for long what the tests run for seconds, with a new seed each time; what follows C{--} goes

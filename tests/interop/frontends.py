@@ -68,27 +68,34 @@ class Backend:
 
     @ivar path: of its Unix socket.
     @ivar address: host and port of its TCP socket, with a colon between them; empty if it has none.
+    @ivar server: its process, if the tests started it.
     """
 
     path: str
     address: str = ""
+    server: Child | None = None
+
+
+OWN_APP = ("--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app")
 
 
 @contextmanager
-def backend(workspace: Workspace, serve: Sequence[str]) -> Iterator[Backend]:
+def backend(
+    workspace: Workspace, serve: Sequence[str], app: Sequence[str] = OWN_APP
+) -> Iterator[Backend]:
     """
-    Run C{twist} with L{tests.interop.app}, on a Unix and a TCP socket.
+    Run C{twist} with L{tests.interop.app}, or another app, on a Unix and a TCP socket.
 
     @param serve: its command, and options of that.
+    @param app: the options that name the app.
     """
     port = freePort()
     command = [sys.executable, "-m", "twisted", "--log-format=text", *serve]
     command += ["--port", f"unix:{workspace.socket}"]
     command += ["--port", f"tcp:{port}:interface={workspace.host}"]
-    command += ["--app-dir", str(CHECKOUT), "--app", "tests.interop.app.app"]
-    with running("app", command, workspace.root) as child:
+    with running("app", [*command, *app], workspace.root) as child:
         child.waitUntilAccepting(workspace.socket, (workspace.host, port))
-        yield Backend(workspace.socket, f"{workspace.host}:{port}")
+        yield Backend(workspace.socket, f"{workspace.host}:{port}", child)
 
 
 def adapted(name: str, changes: Mapping[str, str]) -> str:
