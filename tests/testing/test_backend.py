@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -29,6 +29,8 @@ from txfcgi.errors import (
     UnknownRole,
 )
 from txfcgi.testing import Answer, Called, MemoryBackEnd, answers
+from txfcgi.wire.fastcgiclient import ClientConnection
+from txfcgi.wire.records import RecordReader, RecordType
 
 GET = cgiParams("GET", "/page")
 
@@ -140,6 +142,26 @@ class AnswerTests(SynchronousTestCase):
         asked.cancel()
         backEnd.pump()
         self.failureResultOf(asked)
+
+    def test_valuesBeforeTheEnd(self) -> None:
+        """
+        GET_VALUES is answered before a request that comes with it and ends the connection.
+        """
+        backEnd = MemoryBackEnd("hello", testCase=self)
+        came: list[bytes] = []
+
+        class Asking(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                came.append(data)
+
+        protocol: Any = self.successResultOf(backEnd.connect(Factory.forProtocol(Asking)))
+        wire = ClientConnection()
+        values = wire.getValues([b"FCGI_MAX_REQS"])
+        protocol.transport.write(values + wire.request(GET, keepConnection=False)[1])
+        backEnd.pump()
+        records = [record.type for record in RecordReader().receive(b"".join(came))]
+        self.assertEqual(records[0], RecordType.GET_VALUES_RESULT)
+        self.assertEqual(records[-1], RecordType.END_REQUEST)
 
     def test_multiplexed(self) -> None:
         """
@@ -324,8 +346,6 @@ class FaultTests(SynchronousTestCase):
 
         class Wrong(Factory):
             def buildProtocol(self, addr: Any) -> Any:
-                from twisted.internet.protocol import Protocol
-
                 return Protocol()
 
         protocol: Any = self.successResultOf(backEnd.connect(Wrong()))

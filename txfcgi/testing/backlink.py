@@ -99,14 +99,16 @@ class BackLink:
         """
         if self.lost or self.wire.failed is not None:
             return
-        self._take(self.wire.receive(data))
+        events = self.wire.receive(data)
         replies = (
             self.wire.takeReplies()
             if isinstance(self.wire, fastcgiserver.ServerConnection)
             else b""
         )
         if replies and self.backEnd.answersValues:
+            # Before the answer to a request in the same read, which may end the connection.
             self.send(replies)
+        self._take(events)
 
     def _take(self, events: list[Event]) -> None:
         for event in events:

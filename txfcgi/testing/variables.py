@@ -13,7 +13,6 @@ from binascii import Error as NoBase64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from ..cgiparams import cgiParams
@@ -99,17 +98,11 @@ class Asked:
         return user, password
 
 
-_named: Final[dict[str, str]] = {}
-
-
 def _param(name: str) -> str:
     """
     HTTP_NAME for a header's name.
     """
-    param = _named.get(name)
-    if param is None:
-        param = _named[name] = "HTTP_" + name.upper().replace("-", "_")
-    return param
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def _joined(headers: Iterable[Pair]) -> dict[str, str]:
