@@ -21,12 +21,12 @@ class ResponderRequest(Request):
 
     role = Role.RESPONDER
 
-    def mistake(self) -> TxFCGIError | None:
+    def findMistake(self) -> TxFCGIError | None:
         """
-        What is wrong with what the web server sent. Where a body is still to come that nobody
+        Look for what is wrong where the app did not. Where a body is still to come that nobody
         looked at, its length belongs to that.
         """
-        mistake = super().mistake()
+        mistake = super().findMistake()
         if mistake is None and self._stdin is None and not self._inputEnded:
             try:
                 self.number("CONTENT_LENGTH")

@@ -105,11 +105,18 @@ class ServedRequest:
         What is wrong with what the web server sent, so that no answer but a refusal may leave,
         whatever the app makes of it. That costs nothing where the app has looked at the params.
         """
-        if not self.params.checked:
-            try:
-                self.params.check()
-            except (MalformedParams, ParamsTooLarge) as error:
-                return error.with_traceback(None)
+        if self._inputEnded and self.params.checked:
+            return self._wrongLength
+        return self.findMistake()
+
+    def findMistake(self) -> TxFCGIError | None:
+        """
+        Look for it where the app did not.
+        """
+        try:
+            self.params.check()
+        except (MalformedParams, ParamsTooLarge) as error:
+            return error.with_traceback(None)
         return self._wrongLength
 
     def receive(self, stream: Stream, data: bytes) -> None:
