@@ -49,19 +49,6 @@ WIRE_MAY_IMPORT = {
 }
 
 
-# Where a private name of another module's class is still used. Only ever made shorter.
-STILL_PRIVATE: dict[str, set[str]] = {
-    "txfcgi/web/streaming.py": {
-        "_buffer",
-        "_busyReceiving",
-        "_command",
-        "_path",
-        "_tempDataBuffer",
-        "_version",
-    },
-}
-
-
 class Import(NamedTuple):
     """
     One imported module, and where that is done.
@@ -228,7 +215,7 @@ def test_privateNamesStayInTheirModule(path: Path) -> None:
         and node.attr not in own
         and not isOwn(node.value)
     }
-    assert found == STILL_PRIVATE.get(path.as_posix(), set())
+    assert found == set()
 
 
 def test_wireRunsWithoutTwisted() -> None:

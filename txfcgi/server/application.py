@@ -10,16 +10,14 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import copy_context
 from functools import partial
-from http import HTTPStatus
 from types import CoroutineType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import (
-    CantMultiplex,
     InvalidResponse,
     LimitExceeded,
     LocalProtocolError,
@@ -27,7 +25,6 @@ from ..errors import (
     Overloaded,
     RemoteProtocolError,
     RequestAborted,
-    TxFCGIError,
     UnknownRole,
 )
 from ..masking import REMEMBERED
@@ -35,18 +32,18 @@ from ..streams import InputStream
 from ..streams.bodies import SLICE, Body, knownLength, releaseBody, sendBody
 from ..wire.cgi import HeaderLines, Text, formatHead
 from ..wire.framing import FULL
-from ..wire.records import ProtocolStatus, Role, Stream
+from ..wire.records import Role, Stream
 from .apps import App as App
 from .apps import IStartsAndStops as IStartsAndStops
 from .apps import checkApp, nameOf, placeOf
 from .apps import roles as roles
 from .channel import Channel
 from .output import CGIOutput
+from .refusal import Overload as Overload
+from .refusal import refuse
 from .request import Request
 from .response import Allow, Deny, Response
 from .tasks import Tasks, runningLoop
-
-Overload = Literal["http", "protocol"]
 
 # What an app ends with when it is told that its request is over. asyncio has a CancelledError of
 # its own, which is no Exception. What was too much output was said already, when it was written.
@@ -381,42 +378,10 @@ class Application:
     ) -> None:
         """
         Answer a request with an error in place of what was asked for.
-
-        Overload is told to a browser by a 503, for not every web server looks at FCGI_OVERLOADED,
-        and HAProxy gives up the connection at it, with all that is on it. An Authorizer's refusal
-        has a page whatever the reason, even before its params are complete: lighttpd takes the
-        end of a request that has no HTTP status for a yes.
         """
-        wire, outlet = channel.wire, channel.outlet
-        status = None
-        if isinstance(error, CantMultiplex):
-            status = ProtocolStatus.CANT_MPX_CONN
-        elif isinstance(error, UnknownRole):
-            status = ProtocolStatus.UNKNOWN_ROLE
-        elif isinstance(error, Overloaded) and (
-            self.overload == "protocol" or role != Role.RESPONDER or not wire.mayOutput(requestID)
-        ):
-            status = ProtocolStatus.OVERLOADED
-        if not wire.hasStatus:
-            status = None
-        if status is not None and role != Role.AUTHORIZER:
-            outlet.write(wire.end(requestID, 0, status))
-            return
-        code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
-        page = b"%d %s\n" % (code, HTTPStatus(code).phrase.encode("ascii"))
-        headers: list[tuple[Text, Text]] = [("Content-Type", "text/plain; charset=utf-8")]
-        if isinstance(error, Overloaded) and error.retryAfter is not None:
-            headers.append(("Retry-After", str(error.retryAfter)))
-        head, _ = formatHead(code, headers, len(page))
-        try:
-            answer = head if isHead() else head + page
-        except TxFCGIError:
-            answer = head + page  # the params that would tell can't be read
-        if status is None:
-            outlet.write(wire.respond(requestID, answer, b"", 1))
-        else:
-            parts = wire.send(requestID, Stream.STDOUT, answer)
-            outlet.writeSequence([*parts, wire.end(requestID, 0, status)])
+        channel.outlet.writeSequence(
+            refuse(channel.wire, requestID, role, error, self.overload, isHead)
+        )
 
     def _cancel(self, request: Request, pending: Deferred[Any] | None) -> None:
         if pending is not None:

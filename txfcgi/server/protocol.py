@@ -169,8 +169,9 @@ class ServerProtocol(Protocol):
         requests = self.requests
         for event in arrived:
             if type(event) is RequestReceived:
-                if self._begin(event):
-                    begun.append(requests[event.requestID])
+                taken = self._begin(event)
+                if taken is not None:
+                    begun.append(taken)
             elif type(event) is StreamEnded:
                 if event.requestID in requests:
                     request = requests[event.requestID]
@@ -194,7 +195,7 @@ class ServerProtocol(Protocol):
         for event in others:
             self._handle(event)
 
-    def _begin(self, event: RequestReceived) -> bool:
+    def _begin(self, event: RequestReceived) -> Request | None:
         """
         Take a request, if there is room for it.
         """
@@ -207,19 +208,19 @@ class ServerProtocol(Protocol):
             self.wire.close()
             reason = f"more than {self.limits.connections} connections"
             self._refuse(requestID, event.role, Overloaded(reason))
-            return False
+            return None
         if server.draining and self.requests and server.clock.seconds() >= server.lastCall:
             self._refuse(requestID, event.role, Overloaded("the server is about to stop"))
-            return False
+            return None
         if server.requests >= self.limits.requests:
             reason = f"more than {self.limits.requests} requests"
             self._refuse(requestID, event.role, Overloaded(reason))
-            return False
+            return None
         server.requests += 1
-        self.requests[requestID] = REQUESTS[event.role](
+        request = self.requests[requestID] = REQUESTS[event.role](
             self, requestID, event.keepConnection, event.params, server.now
         )
-        return True
+        return request
 
     def _handle(self, event: Event) -> None:
         """

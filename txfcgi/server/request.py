@@ -14,9 +14,7 @@ from twisted.web.http_headers import Headers
 
 from ..streams import InputStream, OutputStream
 from ..wire.cgi import headerOfParam
-from ..wire.params import Params
 from .body import Form, FormLimits, readForm, readJSON
-from .channel import Channel
 from .fields import Fields, parseCookies, parseFields
 from .paths import Paths
 from .served import ServedRequest
@@ -34,16 +32,7 @@ class Request(ServedRequest):
 
     __slots__ = ("_form", "_headers")
 
-    def __init__(
-        self,
-        channel: Channel,
-        requestID: int,
-        keepConnection: bool,
-        params: Params,
-        started: float,
-    ) -> None:
-        super().__init__(channel, requestID, keepConnection, params, started)
-        self._headers: Headers | None = None
+    _headers: Headers
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.requestID} from {self.channel.peer}>"
@@ -162,14 +151,16 @@ class Request(ServedRequest):
         The request's HTTP headers: HTTP_*, CONTENT_TYPE and CONTENT_LENGTH. HTTP_PROXY is left
         out, and so are HTTP_CONTENT_TYPE and HTTP_CONTENT_LENGTH; they stay in L{params}.
         """
-        if self._headers is None:
-            headers = Headers()
-            for name, value in self.params.raw:
-                header = headerOfParam(name)
-                if header is not None and (value or name.startswith(b"HTTP_")):
-                    headers.addRawHeader(header, value)
-            self._headers = headers
-        return self._headers
+        known: Headers | None = getattr(self, "_headers", None)
+        if known is not None:
+            return known
+        headers = Headers()
+        for name, value in self.params.raw:
+            header = headerOfParam(name)
+            if header is not None and (value or name.startswith(b"HTTP_")):
+                headers.addRawHeader(header, value)
+        self._headers = headers
+        return headers
 
     @property
     def clientAddress(self) -> IPv4Address | IPv6Address | None:
