@@ -17,10 +17,25 @@ Starts a web server with a file that was adapted, on a port.
 """
 
 
+def asUser(name: str) -> list[str]:
+    """
+    What to put before a command so that it runs as another user, in that user's groups.
+    """
+    user = pwd.getpwnam(name)
+    return [
+        find("setpriv", "util-linux"),
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--init-groups",
+    ]
+
+
 @contextmanager
-def nginx(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+def nginx(workspace: Workspace, site: str, port: int, user: str = "root") -> Iterator[Child]:
     """
     Run nginx.
+
+    @param user: whom its workers run as, when root runs the tests.
     """
     root = workspace.root
     workspace.write("site.conf", site)
@@ -32,7 +47,7 @@ def nginx(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
         "nginx.conf",
         f"""
 daemon off;
-{"user root;" if os.geteuid() == 0 else ""}
+{f"user {user};" if os.geteuid() == 0 else ""}
 pid {root}/nginx.pid;
 error_log stderr;
 events {{}}
@@ -69,10 +84,12 @@ def underRootNotRoot(workspace: Workspace) -> list[str]:
 
 
 @contextmanager
-def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+def apache(workspace: Workspace, site: str, port: int, user: str | None = None) -> Iterator[Child]:
     """
     Run Apache with the modules that Debian enables by itself, and those that the file names after
     C{a2enmod}.
+
+    @param user: whom its workers run as, with no more rights than that user has.
     """
     root = workspace.root
     workspace.write("site.conf", site)
@@ -105,20 +122,26 @@ def apache(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
                 "MaxRequestWorkers 25",
                 "MinSpareThreads 1",
                 "MaxSpareThreads 25",
+                *([] if user is None else [f"User {user}", f"Group {user}"]),
                 f"Include {root}/site.conf",
                 "",
             ]
         ),
     )
     command = [find("apache2", "apache2"), "-D", "FOREGROUND", "-f", str(main)]
-    with running("apache", [*underRootNotRoot(workspace), *command], root) as child:
+    before = underRootNotRoot(workspace) if user is None else []
+    with running("apache", [*before, *command], root) as child:
         yield child
 
 
 @contextmanager
-def lighttpd(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+def lighttpd(
+    workspace: Workspace, site: str, port: int, user: str | None = None
+) -> Iterator[Child]:
     """
     Run lighttpd.
+
+    @param user: whom it becomes when it has started.
     """
     root = workspace.root
     main = workspace.write(
@@ -128,6 +151,7 @@ server.bind = "{workspace.host}"
 server.port = {port}
 server.document-root = "{root}"
 server.upload-dirs = ( "{root}" )
+{"" if user is None else f'server.username = "{user}" server.groupname = "{user}"'}
 {site}
 """,
     )
@@ -137,23 +161,28 @@ server.upload-dirs = ( "{root}" )
 
 
 @contextmanager
-def haproxy(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+def haproxy(workspace: Workspace, site: str, port: int, settings: str = "") -> Iterator[Child]:
     """
     Run HAProxy.
+
+    @param settings: what stands before the site, such as Debian's own settings.
     """
-    main = workspace.write("haproxy.cfg", site)
+    main = workspace.write("haproxy.cfg", settings + site)
     command = [find("haproxy", "haproxy"), "-db", "-f", str(main)]
     with running("haproxy", command, workspace.root) as child:
         yield child
 
 
 @contextmanager
-def caddy(workspace: Workspace, site: str, port: int) -> Iterator[Child]:
+def caddy(workspace: Workspace, site: str, port: int, user: str | None = None) -> Iterator[Child]:
     """
     Run Caddy, without the port for its own administration.
+
+    @param user: whom it runs as.
     """
     main = workspace.write("Caddyfile", "{\n\tadmin off\n}\n" + site)
     command = [find("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", str(main)]
     homes = {"XDG_DATA_HOME": str(workspace.root), "XDG_CONFIG_HOME": str(workspace.root)}
-    with running("caddy", command, workspace.root, homes) as child:
+    before = [] if user is None else asUser(user)
+    with running("caddy", [*before, *command], workspace.root, homes) as child:
         yield child

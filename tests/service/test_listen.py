@@ -32,7 +32,8 @@ from txfcgi.service.listen import (
     endpointFromText,
     explainListenFailure,
 )
-from txfcgi.service.sockets import BACKLOG, UNIXListener
+from txfcgi.service.listener import UNIXListener
+from txfcgi.service.sockets import BACKLOG
 
 
 class EndpointFromTextTests(SynchronousTestCase):

@@ -5,73 +5,14 @@ Tests of L{txfcgi.service.sockets}.
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
-import shutil
 import socket
 import stat
-import tempfile
-from typing import Any
 
-from twisted.internet.address import UNIXAddress
-from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactor
-from twisted.logger import capturedLogs
-from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
+from txfcgi.service.sockets import UNIXSocketOptions
 
-from txfcgi.service.errors import CannotListen
-from txfcgi.service.sockets import (
-    SocketFile,
-    UNIXListener,
-    UNIXSocketOptions,
-    listenUNIX,
-)
-
-
-class SocketTests(SynchronousTestCase):
-    """
-    Tests that have a folder, and close what they open.
-    """
-
-    def setUp(self) -> None:
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="service-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.path = os.path.join(self.folder, "app.sock")
-
-    def listen(
-        self, path: str | None = None, options: UNIXSocketOptions | None = None
-    ) -> tuple[socket.socket, SocketFile | None]:
-        """
-        Listen on a path.
-        """
-        listening, file = listenUNIX(path or self.path, options or UNIXSocketOptions())
-        self.addCleanup(listening.close)
-        return listening, file
-
-    def mistake(self, path: str | None = None, options: UNIXSocketOptions | None = None) -> str:
-        """
-        Fail to listen on a path.
-
-        @return: The message.
-        """
-        error = self.assertRaises(CannotListen, self.listen, path, options)
-        return str(error)
-
-    def bound(self, path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
-        """
-        A Unix socket that is bound to a path and does not listen.
-        """
-        bound = socket.socket(socket.AF_UNIX, kind)
-        self.addCleanup(bound.close)
-        bound.bind(path)
-        return bound
-
-    def connect(self, path: str) -> None:
-        """
-        Connect to a path, or fail.
-        """
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(path)
+from .unixsockets import SocketTests
 
 
 class ListenUNIXTests(SocketTests):
@@ -117,20 +58,25 @@ class ListenUNIXTests(SocketTests):
 
     def test_ownerFails(self) -> None:
         """
-        Where the owner can't be set there is no socket left.
+        Where the owner or the group can't be set there is no socket left, and it is told what to
+        do.
         """
 
         def chown(name: str, uid: int, gid: int, *, dir_fd: int, follow_symlinks: bool) -> None:
-            self.assertEqual((name, uid, gid), ("app.sock", 4711, -1))
+            self.assertEqual(name, "app.sock")
             self.assertFalse(follow_symlinks)
             raise PermissionError(1, "Operation not permitted")
 
         self.patch(os, "chown", chown)
-        self.assertEqual(
-            self.mistake(options=UNIXSocketOptions(owner=4711)),
-            f"can't listen on {self.path}: Operation not permitted",
-        )
-        self.assertEqual(os.listdir(self.folder), [])
+        root = grp.getgrgid(0).gr_name
+        for options, said in (
+            (UNIXSocketOptions(owner=4711), "can't be given to the user 4711: only root may"),
+            (UNIXSocketOptions(group=4711), "can't be given to the group 4711: only root may"),
+            (UNIXSocketOptions(group=0), f"Add its user to the group (usermod -a -G {root} USER)"),
+            (UNIXSocketOptions(owner=os.geteuid(), group=0), f"to the group {root}: only"),
+        ):
+            self.assertIn(said, self.mistake(options=options))
+            self.assertEqual(os.listdir(self.folder), [])
 
     def test_notOpenBeforeItsModeIsSet(self) -> None:
         """
@@ -186,24 +132,6 @@ class ListenUNIXTests(SocketTests):
         self.patch(os, "rename", rename)
         self.assertEqual(self.mistake(), f"can't listen on {self.path}: Operation not permitted")
         self.assertEqual(os.listdir(self.folder), [])
-
-    def test_host(self) -> None:
-        """
-        The port, and each connection that it accepts, knows the path of the socket.
-        """
-        listening, file = self.listen()
-        factory = Factory.forProtocol(Protocol)
-        port = UNIXListener(listening, factory, MemoryReactor(), file)
-        self.assertEqual(port.getHost(), UNIXAddress(self.path))
-        port.startListening()
-        self.addCleanup(port.connectionLost, Failure(ConnectionError()))
-        made: Any = factory.buildProtocol(None)
-        self.patch(factory, "buildProtocol", lambda address: made)
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(self.path)
-            port.doRead()
-            self.assertEqual(made.transport.getHost(), UNIXAddress(self.path))
-            made.transport.connectionLost(Failure(ConnectionError()))
 
     def test_liveSocket(self) -> None:
         """
@@ -354,119 +282,3 @@ class ListenUNIXTests(SocketTests):
         self.connect("\0" + self.path)
         self.assertEqual(os.listdir(self.folder), [])
         self.assertEqual(self.mistake(name), f"can't listen on {name}: Address already in use")
-
-
-class SocketFileTests(SocketTests):
-    """
-    Tests of L{SocketFile}.
-    """
-
-    def test_remove(self) -> None:
-        """
-        What is ours is removed, and that it is gone already is no failure.
-        """
-        _, file = self.listen()
-        assert file is not None
-        self.assertTrue(file.remove())
-        self.assertEqual(os.listdir(self.folder), [])
-        self.assertTrue(file.remove())
-
-    def test_another(self) -> None:
-        """
-        What somebody else put there is not.
-        """
-        _, file = self.listen()
-        assert file is not None
-        os.unlink(self.path)
-        self.listen()
-        self.assertTrue(file.remove())
-        self.connect(self.path)
-
-    def test_notAllowed(self) -> None:
-        """
-        It is said when ours could not be removed.
-        """
-        _, file = self.listen()
-        assert file is not None
-
-        def unlink(path: str) -> None:
-            raise PermissionError(1, "Operation not permitted")
-
-        self.patch(os, "unlink", unlink)
-        self.assertFalse(file.remove())
-
-
-class UNIXListenerTests(SocketTests):
-    """
-    Tests of L{UNIXListener}.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.reactor = MemoryReactor()
-        self.factory = Factory.forProtocol(Protocol)
-
-    def port(self, keep: bool = False) -> UNIXListener:
-        """
-        A port that listens.
-
-        @param keep: Whether the file stays when it stops.
-        """
-        listening, file = self.listen()
-        port = UNIXListener(listening, self.factory, self.reactor, None if keep else file)
-        port.startListening()
-        return port
-
-    def test_accepts(self) -> None:
-        """
-        It is read from, and a connection gets a protocol of the factory.
-        """
-        port = self.port()
-        self.assertEqual(self.reactor.getReaders(), [port])
-        made: list[Any] = []
-
-        class Remembered(Protocol):
-            def connectionMade(self) -> None:
-                made.append(self)
-
-        self.factory.protocol = Remembered
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(self.path)
-            port.doRead()
-        [protocol] = made
-        self.assertEqual(protocol.transport.getHost(), port.getHost())
-        protocol.transport.connectionLost(Failure(ConnectionError()))
-
-    def test_stops(self) -> None:
-        """
-        When it stops its file is gone, its socket closed and its factory told.
-        """
-        port = self.port()
-        self.assertEqual(self.factory.numPorts, 1)
-        port.connectionLost(Failure(ConnectionError()))
-        self.assertEqual(os.listdir(self.folder), [])
-        self.assertEqual(self.factory.numPorts, 0)
-        self.assertEqual(self.reactor.getReaders(), [])
-        self.assertFalse(port.connected)
-
-    def test_fileOfOthers(self) -> None:
-        """
-        Where it was given no file, it removes none, and another descriptor of the same socket goes
-        on listening.
-        """
-        listening, _ = self.listen()
-        port = UNIXListener(listening.dup(), self.factory, self.reactor)
-        port.startListening()
-        port.connectionLost(Failure(ConnectionError()))
-        self.connect(self.path)
-
-    def test_fileThatStays(self) -> None:
-        """
-        A file that can't be removed is logged, and all else goes on.
-        """
-        port = self.port()
-        self.patch(SocketFile, "remove", lambda file: False)
-        with capturedLogs() as events:
-            port.connectionLost(Failure(ConnectionError()))
-        self.assertEqual([event["path"] for event in events if "path" in event], [self.path])
-        self.assertEqual(self.factory.numPorts, 0)

@@ -28,8 +28,9 @@ from ..server.interfaces import IDrains
 from ..server.limits import HTTPLimits
 from ..web import GatewayOptions, GatewayResource, StreamingSite
 from .errors import CannotListen, CannotStart
+from .listener import UNIXListener
 from .serving import PUBLIC_HTTP, Serving
-from .sockets import UNIXListener, UNIXSocketOptions, listenUNIX
+from .sockets import UNIXSocketOptions, listenUNIX
 
 
 class Development(Serving):

@@ -30,7 +30,8 @@ from zope.interface import implementer
 from .description import Description, mistakeIn, suggestion
 from .errors import BadEndpoint, CannotListen
 from .inherited import inheritedListener, passedBySystemd, releaseDescriptor
-from .sockets import BACKLOG, UNIXListener, UNIXSocketOptions, listenUNIX
+from .listener import UNIXListener
+from .sockets import BACKLOG, UNIXSocketOptions, listenUNIX
 
 
 @implementer(IStreamServerEndpoint)

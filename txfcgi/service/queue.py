@@ -9,7 +9,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor
 
-from .sockets import UNIXListener
+from .listener import UNIXListener
 
 # How often a port is told to accept at the most: it takes up to a hundred connections each time.
 _ROUNDS: Final = 1_000

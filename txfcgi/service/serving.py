@@ -27,10 +27,10 @@ from .description import localEndpoint
 from .errors import CannotListen, CannotStart
 from .lifetime import Lifetime, endWithFailure
 from .listen import InheritedSocketEndpoint, explainListenFailure
+from .listener import UNIXListener
 from .queue import acceptAll
 from .room import makeRoom
 from .signals import Signals
-from .sockets import UNIXListener
 
 PUBLIC_PORT = (
     "{address} is open to other machines, and any peer that connects is trusted: FastCGI and SCGI "

@@ -1,33 +1,27 @@
 """
-Listening sockets that Twisted does not make as a server behind a web server needs them.
+Making a Unix socket as a server behind a web server needs it.
 
-Twisted's own Unix port is open to everyone for a moment, or for good; it removes whatever is at its
-path when it stops, and gives an inherited socket the mode 0666, shuts it down and removes its path,
-though others use it. So a Unix socket is made here, and L{UNIXListener} only accepts on it.
+Twisted's own is open to everyone for a moment, or for good. This one has its owner and its mode
+before anybody can connect, and takes the place of a dead one alone.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import secrets
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from twisted.internet import unix
-from twisted.internet.address import UNIXAddress
-from twisted.internet.base import BasePort
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.tcp import _reservedFD
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
 from .errors import CannotListen
+from .listener import SocketFile, identityOf
 
 #: Connections that may wait to be accepted: the system gives as many as it allows (on Linux,
 #: net.core.somaxconn). A web server fails each one that finds no room in a burst.
@@ -38,122 +32,6 @@ PATH_BYTES = 107
 
 # A directory is opened to work in it, which does not take the right to list it.
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
-
-
-@dataclass(frozen=True)
-class SocketFile:
-    """
-    The entry in the filesystem that a Unix socket of ours has.
-
-    @ivar path: Where it is.
-    @ivar identity: Device and inode. The number stays taken for as long as the socket is open.
-    """
-
-    path: str
-    identity: tuple[int, int]
-
-    def remove(self) -> bool:
-        """
-        Remove the entry, unless another one is at its path by now.
-
-        @return: Whether nothing of ours is left there.
-        """
-        try:
-            if _identity(os.lstat(self.path)) == self.identity:
-                os.unlink(self.path)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
-
-
-class _Accepted(unix.Server):
-    """
-    A connection that was accepted. It knows its host as its port does.
-    """
-
-    server: UNIXListener
-
-    def getHost(self) -> UNIXAddress:
-        """
-        @return: Where the port listens.
-        """
-        return self.server.getHost()
-
-
-class UNIXListener(unix.Port):
-    """
-    Accepts connections on a Unix socket that is bound and listens already.
-
-    When it stops it closes its own descriptor and no more: a socket that was inherited lives on in
-    the process that made it.
-    """
-
-    _log = Logger()
-    transport = _Accepted
-
-    def __init__(
-        self,
-        listening: socket.socket,
-        factory: IProtocolFactory,
-        reactor: Any,
-        file: SocketFile | None = None,
-    ) -> None:
-        """
-        @param listening: The socket, non-blocking.
-        @param factory: Builds a protocol for each connection.
-        @param reactor: The reactor to accept in.
-        @param file: The socket's entry in the filesystem where it is ours, to be removed at the
-            end.
-        """
-        super().__init__(listening.getsockname(), factory, reactor=reactor)
-        self._protocolFactory = factory
-        self._listening = listening
-        self.file = file
-
-    def getHost(self) -> UNIXAddress:
-        """
-        @return: Where the socket is, which is not the name that it was bound to if it was made in a
-            private directory.
-        """
-        return UNIXAddress(self._listening.getsockname() if self.file is None else self.file.path)
-
-    def startListening(self) -> None:
-        """
-        Accept from now on.
-        """
-        # The descriptor that Twisted keeps in reserve to shed connections with when it has no other
-        # left.
-        _reservedFD.reserve()
-        self._protocolFactory.doStart()
-        self.connected = True
-        self.socket = listening = self._listening
-        self.fileno = listening.fileno  # type: ignore[method-assign]
-        self.numberAccepts = 100
-        self.startReading()  # type: ignore[no-untyped-call]
-
-    def unlink(self) -> None:
-        """
-        Remove what is ours in the filesystem, so that nobody finds the socket any more.
-        """
-        if self.file is not None and not self.file.remove():
-            self._log.warn("The socket {path} could not be removed.", path=self.file.path)
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Remove what is ours in the filesystem, and close the socket.
-
-        @param reason: Why it stops; of no interest.
-        """
-        self.unlink()
-        BasePort.connectionLost(self, reason)
-        self.connected = False
-        self.socket.close()
-        del self.socket
-        del self.fileno
-        self.disconnecting = False
-        self._protocolFactory.doStop()
 
 
 @dataclass(frozen=True)
@@ -235,23 +113,61 @@ def _listenThere(
     with _privateDirectory(directory, os.path.dirname(path)) as private:
         listening.bind(os.path.join(_pathOf(private.fd, private.path), name))
         # If it is not in there, someone has moved the directory: then this fails.
-        file = SocketFile(path, _identity(os.lstat(name, dir_fd=private.fd)))
+        file = SocketFile(path, identityOf(os.lstat(name, dir_fd=private.fd)))
         try:
             os.chmod(name, options.mode, dir_fd=private.fd)
-            if options.owner is not None or options.group is not None:
-                os.chown(
-                    name,
-                    -1 if options.owner is None else options.owner,
-                    -1 if options.group is None else options.group,
-                    dir_fd=private.fd,
-                    follow_symlinks=False,
-                )
+            _give(name, private.fd, path, options)
             listening.listen(options.backlog)
             _rename(name, private.fd, directory, path)
         except BaseException:
             os.unlink(name, dir_fd=private.fd)
             raise
     return file
+
+
+def _give(name: str, directory: int, path: str, options: UNIXSocketOptions) -> None:
+    """
+    Set the owner and the group of a socket.
+
+    @param name: Its name.
+    @param directory: A descriptor of the directory that it is in.
+    @param path: Where it is going to be, for the message.
+    @param options: Who they are.
+
+    @raise CannotListen: This process may not.
+    """
+    owner = -1 if options.owner is None else options.owner
+    group = -1 if options.group is None else options.group
+    if owner == group == -1:
+        return
+    try:
+        os.chown(name, owner, group, dir_fd=directory, follow_symlinks=False)
+    except PermissionError as error:
+        if owner not in (-1, os.geteuid()):
+            raise CannotListen(
+                f"{path} can't be given to the user {_nameOf(pwd.getpwuid, owner)}: only root may "
+                "give a socket away. Start this as root (twistd --uid), or as that user"
+            ) from error
+        name = _nameOf(grp.getgrgid, group)
+        raise CannotListen(
+            f"{path} can't be given to the group {name}: only root may give a socket to a group "
+            f"that the process is not in. Add its user to the group (usermod -a -G {name} USER) "
+            "and start it in a new session, or start it as root (twistd --uid)"
+        ) from error
+
+
+def _nameOf(lookUp: Callable[[int], Any], number: int) -> str:
+    """
+    @param lookUp: Finds the entry of a user or a group.
+    @param number: Its number.
+
+    @return: Its name, or the number where it has none.
+    """
+    try:
+        name: str = lookUp(number)[0]
+    except KeyError:
+        return str(number)
+    return name
 
 
 def _rename(name: str, private: int, directory: int, path: str) -> None:
@@ -280,15 +196,6 @@ def _newSocket() -> socket.socket:
     new = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     new.setblocking(False)
     return new
-
-
-def _identity(info: os.stat_result) -> tuple[int, int]:
-    """
-    @param info: What C{lstat} says.
-
-    @return: What tells this file from every other that exists now.
-    """
-    return info.st_dev, info.st_ino
 
 
 @contextmanager
