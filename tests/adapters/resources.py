@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from txfcgi import FastCGIServerFactory, SCGIServerFactory
+from txfcgi import FastCGIServerFactory, Limits, SCGIServerFactory
 from txfcgi.adapters.resource import ResourceApp
 from txfcgi.testing import MemoryFrontEnd, MemoryResponse
 
@@ -39,14 +39,19 @@ class ResourceTestCase(SynchronousTestCase):
     protocol: ClassVar[Any] = "fastcgi"
 
     def frontEnd(
-        self, resource: Any, server: Any = "nginx", mount: str | None = None, **options: Any
+        self,
+        resource: Any,
+        server: Any = "nginx",
+        mount: str | None = None,
+        limits: Limits | None = None,
+        **options: Any,
     ) -> MemoryFrontEnd:
         """
         A web server in front of a resource.
         """
         factory = FastCGIServerFactory if self.protocol == "fastcgi" else SCGIServerFactory
         clock: Any = Clock()
-        served = factory(ResourceApp(resource, **options), clock=clock, mount=mount)
+        served = factory(ResourceApp(resource, **options), limits, clock=clock, mount=mount)
         return MemoryFrontEnd(served, self.protocol, server, testCase=self)
 
     def get(self, resource: Any, uri: str = "/", **options: Any) -> MemoryResponse:

@@ -13,7 +13,7 @@ from twisted.web.resource import NoResource, Resource
 from twisted.web.server import Request, Session, Site
 from zope.interface.verify import verifyObject
 
-from txfcgi import Role
+from txfcgi import Limits, Role
 from txfcgi.adapters.resource import ResourceApp, resourceOf
 from txfcgi.server.application import IStartsAndStops
 from txfcgi.testing import MemoryFrontEnd
@@ -315,7 +315,7 @@ class BodyTests(ResourceTestCase):
         """
         Bodies that are too long together are a 503, until there is room again.
         """
-        frontEnd = self.frontEnd(Leaf(lambda request: b"asked"), maxSpoolBytes=10)
+        frontEnd = self.frontEnd(Leaf(lambda request: b"asked"), limits=Limits(spoolBytes=10))
         first = frontEnd.start(length=8)
         first.send(b"x" * 7)
         self.assertEqual(self.successResultOf(frontEnd.post(body=b"abcd")).code, 503)

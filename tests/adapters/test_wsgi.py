@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txfcgi import FastCGIServerFactory, Role
+from txfcgi import FastCGIServerFactory, Limits, Role
 from txfcgi.adapters.pep3333 import FileWrapper
 from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.server.application import IStartsAndStops
@@ -233,7 +233,7 @@ class BodyTests(WSGITestCase):
             startResponse("200 OK", PLAIN)
             return [environ["wsgi.input"].read(100)]
 
-        frontEnd = self.frontEnd(application, maxSpoolBytes=10)
+        frontEnd = self.frontEnd(application, limits=Limits(spoolBytes=10))
         first = frontEnd.start(length=8)
         first.send(b"x" * 7)
         refused = await frontEnd.post(body=b"abcd")
@@ -248,7 +248,9 @@ class BodyTests(WSGITestCase):
         An application is not called with half a body, and there is room again.
         """
         called: list[Environ] = []
-        frontEnd = self.frontEnd(lambda environ, _: called.append(environ), maxSpoolBytes=10)
+        frontEnd = self.frontEnd(
+            lambda environ, _: called.append(environ), limits=Limits(spoolBytes=10)
+        )
         exchange = frontEnd.start(length=8)
         exchange.send(b"x" * 7)
         exchange.leave()

@@ -157,8 +157,8 @@ class AppOptionsTests(CommandLineTests):
         """
         Limits reach the adapter; numbers that are none are refused.
         """
-        options = self.options("--max-body-bytes", "5", "--max-spool-bytes", "7")
-        self.assertEqual(options.bodyLimits(), {"maxBodyBytes": 5, "maxSpoolBytes": 7})
+        options = self.options("--max-body-bytes", "5")
+        self.assertEqual(options.bodyLimits(), {"maxBodyBytes": 5})
         self.assertEqual(self.options().bodyLimits()["maxBodyBytes"], 1_073_741_824)
         self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "0"))
         self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "x"))

@@ -20,12 +20,11 @@ from ..server.application import IStartsAndStops
 from ..server.kinds import kindOf
 from ..server.request import Request
 from ..server.response import Response
-from ..streams.spool import BoundedBody, SpoolBudget
+from ..streams.spool import BoundedBody
 from ..wire.records import Role
 from .webchannel import WebChannel
 
 MAX_BODY_BYTES: Final = 1_073_741_824
-MAX_SPOOL_BYTES: Final = 4_294_967_296
 
 
 @implementer(IStartsAndStops)
@@ -48,22 +47,18 @@ class ResourceApp:
         resource: object,
         *,
         maxBodyBytes: int = MAX_BODY_BYTES,
-        maxSpoolBytes: int = MAX_SPOOL_BYTES,
     ) -> None:
         """
         @param resource: A resource, a site, or a Klein app's C{resource} method. A site that is
             given keeps its own log of requests, as it does over HTTP.
         @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
             413.
-        @param maxSpoolBytes: The bytes that the bodies of all requests may have together, in memory
-            and in temporary files. More are answered with 503.
         @raise TypeError: If it is none of these.
         """
         root = resourceOf(resource)
         self._given = isinstance(root, Site)
         self.site: Any = root if self._given else Site(root)
         self._maxBodyBytes = maxBodyBytes
-        self._budget = SpoolBudget(maxSpoolBytes)
 
     def __repr__(self) -> str:
         return f"ResourceApp({self.site if self._given else self.site.resource!r})"
@@ -97,7 +92,8 @@ class ResourceApp:
 
     async def _callWithBody(self, channel: WebChannel, length: int | None) -> Response | None:
         channel.open(length)
-        body = BoundedBody(channel.keep, self._budget, maxBytes=self._maxBodyBytes)
+        spool = channel.request.channel.spool
+        body = BoundedBody(channel.keep, spool, maxBytes=self._maxBodyBytes)
         try:
             await body.fill(channel.request.stdin)
             result = channel.render()

@@ -19,7 +19,7 @@ from ..errors import UnknownRole
 from ..server.application import IStartsAndStops
 from ..server.request import Request, schemeOf
 from ..server.response import Response
-from ..streams.spool import BodyFile, SpoolBudget
+from ..streams.spool import BodyFile
 from ..wire.records import Role
 from .pep3333 import FileWrapper
 from .threads import MAX_WAITING, THREADS, ThreadPool
@@ -28,7 +28,6 @@ from .wsgicall import Call
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 MAX_BODY_BYTES: Final = 1_073_741_824
-MAX_SPOOL_BYTES: Final = 4_294_967_296
 MEMORY_BYTES: Final = 524_288
 
 # What these stand for is in other variables; HTTP_PROXY would be taken for this program's own
@@ -63,7 +62,6 @@ class WSGIApp:
         threads: int = THREADS,
         maxWaiting: int = MAX_WAITING,
         maxBodyBytes: int = MAX_BODY_BYTES,
-        maxSpoolBytes: int = MAX_SPOOL_BYTES,
         multiprocess: bool = False,
         pool: ThreadPool | None = None,
     ) -> None:
@@ -73,8 +71,6 @@ class WSGIApp:
         @param maxWaiting: How many requests may wait for a thread. One more is answered with 503.
         @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
             413.
-        @param maxSpoolBytes: The bytes that the bodies of all requests may have together, in memory
-            and in temporary files. More are answered with 503.
         @param multiprocess: Whether other processes run the same application:
             C{wsgi.multiprocess}.
         @param pool: The threads, if they are not this app's own.
@@ -90,7 +86,6 @@ class WSGIApp:
         self._ownPool = None if pool is not None else ThreadPool(threads, maxWaiting=maxWaiting)
         self._pool = pool or self._ownPool or ThreadPool()
         self._maxBodyBytes = maxBodyBytes
-        self._budget = SpoolBudget(maxSpoolBytes)
         self._fixed = {
             "wsgi.version": (1, 0),
             "wsgi.multithread": self._pool.threads > 1,
@@ -128,7 +123,8 @@ class WSGIApp:
         return Deferred.fromCoroutine(self._runWithBody(request, environ))
 
     async def _runWithBody(self, request: Request, environ: dict[str, Any]) -> Response:
-        body = BodyFile(self._budget, memoryBytes=MEMORY_BYTES, maxBytes=self._maxBodyBytes)
+        spool = request.channel.spool
+        body = BodyFile(spool, memoryBytes=MEMORY_BYTES, maxBytes=self._maxBodyBytes)
         await body.fill(request.stdin)
         return await self._run(request, environ, body)
 

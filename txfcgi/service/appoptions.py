@@ -191,10 +191,7 @@ class AppOptions(CommandOptions):
         What an adapter is told about the bodies of requests.
         """
         given = self["max-body-bytes"]
-        return {
-            "maxBodyBytes": MAX_BODY_BYTES if given is None else given,
-            "maxSpoolBytes": self["max-spool-bytes"],
-        }
+        return {"maxBodyBytes": MAX_BODY_BYTES if given is None else given}
 
 
 def _check(name: str, thing: object, wanted: Kind) -> None:
