@@ -137,6 +137,8 @@ FLUP = _python("flup", "flup.server.fcgi", atOnce=16)
 FLUP_MULTIPLEXED = _python("flup-multiplexed", "flup.server.fcgi")
 # Of more than its five idle threads' worth of connections that come together, some never get one.
 FLIPFLOP = _python("flipflop", "flipflop", atOnce=4)
+# The one that serves ASGI.
+FCGISGI = _python("fcgisgi", "fcgisgi")
 GEVENT = _python("gevent-fastcgi", "gevent_fastcgi.server")
 LIBFCGI = Server(
     name="libfcgi (C)",

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
-# Found beside this one, which runs in an interpreter that need not have this package.
-bodies = import_module("wsgi")
+# Found beside this one, which may run in an interpreter that does not have this package.
+bodies = import_module(f"{__package__}.wsgi" if __package__ else "wsgi")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -5,12 +5,14 @@ installed; this program runs by its path, in the interpreter that has them: C{pe
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
 from importlib import import_module
 
 MODULES = {
+    "fcgisgi": "fcgisgi",
     "flup": "flup.server.fcgi",
     "flup-multiplexed": "flup.server.fcgi",
     "flup-scgi": "flup.server.scgi",
@@ -25,6 +27,9 @@ def main() -> None:
     """
     kind, path = sys.argv[1:]
     module = import_module(MODULES[kind])
+    if kind == "fcgisgi":
+        asyncio.run(module.run_asgi_server(import_module("asgi").application, bind_address=path))
+        return
     application = import_module("wsgi").application
     if kind == "flipflop":
         # It takes the socket that a web server would have put on descriptor 0.

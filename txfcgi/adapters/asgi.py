@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
+from types import CoroutineType
 from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -25,7 +25,7 @@ from ..server.response import Response
 from ..server.tasks import startTask
 from ..wire.records import Role
 from .asgicall import Call
-from .asgiscope import scopeOf
+from .asgiscope import Scopes
 from .lifespan import ASGIApplication, Lifespan, LifespanMode
 
 MAX_BODY_BYTES: Final = 1_073_741_824
@@ -86,6 +86,7 @@ class ASGIApp:
         self._maxBodyBytes = maxBodyBytes
         self._sendFile = sendFile
         self._shutdownTimeout = shutdownTimeout
+        self._scopes = Scopes()
         self._lifespan = Lifespan(application, self.name, lifespan)
         self._starting: asyncio.Task[None] | None = None
         self._started = lifespan == "off"
@@ -170,7 +171,7 @@ class ASGIApp:
 
     def _begin(self, request: Request) -> Response | Deferred[Response]:
         loop = _runningLoop()
-        scope = scopeOf(request, self._lifespan.state)
+        scope = self._scopes.scopeOf(request, self._lifespan.state)
         call = Call(request, self.name, self._maxBodyBytes, self._sendFile)
         task = startTask(self._run(call, scope), loop)
         if not task.done():
@@ -180,7 +181,7 @@ class ASGIApp:
     async def _run(self, call: Call, scope: dict[str, Any]) -> None:
         try:
             running = self._application(scope, call.receive, call.send)
-            if not isinstance(running, Coroutine) and not inspect.isawaitable(running):
+            if type(running) is not CoroutineType and not inspect.isawaitable(running):
                 raise InvalidResponse(
                     f"{self.name} returned {type(running).__name__}: an ASGI application is called "
                     "with scope, receive and send, and is a coroutine function (ASGI 3)"

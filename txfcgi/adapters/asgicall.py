@@ -414,7 +414,8 @@ class Call:
         @raise InvalidResponse: If it is none that can come now.
         """
         stage = self._stage
-        kind = message.get("type") if isinstance(message, Mapping) else None
+        isMessage = type(message) is dict or isinstance(message, Mapping)
+        kind = message.get("type") if isMessage else None
         if stage is _Stage.GONE:
             raise Disconnected(_OVER)
         if kind == _BODY and _Stage.WAITING < stage < _Stage.DONE:
@@ -512,7 +513,7 @@ class Call:
         if message.get("trailers"):
             raise self._mistake(_START, "trailers", True, "not possible over CGI")
         headers: Iterable[Any] = message.get("headers", ())
-        if isinstance(headers, (Mapping, str, bytes)):
+        if type(headers) is not list and isinstance(headers, (Mapping, str, bytes)):
             raise self._mistake(_START, "headers", headers, "an iterable of pairs of bytes")
         pairs: list[tuple[bytes, bytes]] = []
         try:

@@ -4,7 +4,7 @@ The scope of an HTTP request (ASGI, HTTP 2.4): what an ASGI application is told 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
@@ -12,92 +12,129 @@ from ..server.request import Request, schemeOf
 from ..wire.cgi import headerOfParam, readContentLength
 from .lifespan import VERSIONS
 
-# The longest name of a param that is remembered, in bytes.
-_NAME: Final = 128
 _HTTP_VERSIONS: Final = {
-    b"HTTP/1.0": "1.0",
-    b"HTTP/1.1": "1.1",
-    b"HTTP/2.0": "2",
-    b"HTTP/2": "2",
-    b"HTTP/3.0": "3",
-    b"HTTP/3": "3",
+    "HTTP/1.0": "1.0",
+    "HTTP/1.1": "1.1",
+    "HTTP/2.0": "2",
+    "HTTP/2": "2",
+    "HTTP/3.0": "3",
+    "HTTP/3": "3",
 }
 # Characters that stand for themselves in a path (RFC 3986, section 3.3).
 _PATH: Final = "/!$&'()*+,;=:@-._~"
+# How many names of params an application remembers, and how long each may be, in bytes.
+_NAMES: Final = 1_024
+_NAME: Final = 128
 
 
-def scopeOf(request: Request, state: dict[str, Any]) -> dict[str, Any]:
+class Scopes:
     """
-    The scope of a request.
-
-    C{path} has C{root_path} at its beginning, as the specification has it. What carries no HTTP
-    header is in C{extensions["txfcgi"]}, as the web server sent it.
-
-    @param state: What the lifespan left for the requests.
-    @raise MalformedParams: If the params can't be read.
-    @raise NotMounted: If the path is not below the mount of the server.
+    Makes the scopes of an application's requests. It remembers the names of params, which are the
+    same for most requests, and nothing else.
     """
-    raw = request.params.raw
-    headers: list[tuple[bytes, bytes]] = []
-    others: dict[str, str] = {}
-    for name, value in raw:
-        header, text = _known(name) if len(name) <= _NAME else _read(name)
-        if header is None:
-            others[text] = value.decode("utf-8", "surrogateescape")
-        elif value or not text:
-            headers.append((header, value))
-    values = dict(raw)
-    if values.get(b"CONTENT_LENGTH"):
-        headers = _withLength(headers, values[b"CONTENT_LENGTH"])
-    script, info = request.paths.split(values.get)
-    path = script + info
-    uri = values.get(b"REQUEST_URI")
-    rawPath = quote_from_bytes(path, _PATH).encode("ascii") if not uri else uri.partition(b"?")[0]
-    return {
-        "type": "http",
-        "asgi": dict(VERSIONS),
-        "http_version": _HTTP_VERSIONS.get(values.get(b"SERVER_PROTOCOL", b""), "1.1"),
-        "method": others.get("REQUEST_METHOD", "GET").upper(),
-        "scheme": schemeOf(others),
-        "path": path.decode("utf-8", "replace"),
-        "raw_path": rawPath,
-        "query_string": values.get(b"QUERY_STRING", b""),
-        "root_path": script.decode("utf-8", "replace"),
-        "headers": headers,
-        "client": _address(others, "REMOTE_ADDR", "REMOTE_PORT"),
-        "server": _address(others, "SERVER_ADDR", "SERVER_PORT")
-        or _address(others, "SERVER_NAME", "SERVER_PORT"),
-        "state": state.copy(),
-        "extensions": {"http.response.pathsend": {}, "txfcgi": others},
-    }
+
+    def __init__(self) -> None:
+        self._names: dict[bytes, tuple[bytes | None, str]] = {}
+
+    def scopeOf(self, request: Request, state: dict[str, Any]) -> dict[str, Any]:
+        """
+        The scope of a request.
+
+        C{path} has C{root_path} at its beginning, as the specification has it. What carries no HTTP
+        header is in C{extensions["txfcgi"]}, as the web server sent it.
+
+        @param state: What the lifespan left for the requests.
+        @raise MalformedParams: If the params can't be read.
+        @raise NotMounted: If the path is not below the mount of the server.
+        """
+        raw = request.params.raw
+        headers: list[tuple[bytes, bytes]] = []
+        others: dict[str, str] = {}
+        names = self._names
+        for name, value in raw:
+            known = names.get(name)
+            header, text = self._learn(name) if known is None else known
+            if header is not None:
+                headers.append((header, value))
+            else:
+                try:
+                    others[text] = value.decode()
+                except UnicodeDecodeError:
+                    others[text] = value.decode("utf-8", "surrogateescape")
+        _addContent(headers, others)
+        paths = request.paths
+        if paths.asSent:
+            root = others.get("SCRIPT_NAME", "")
+            path = root + others.get("PATH_INFO", "")
+        else:
+            script, info = paths.split(dict(raw).get)
+            root, path = _text(script), _text(script + info)
+        uri = others.get("REQUEST_URI")
+        return {
+            "type": "http",
+            "asgi": VERSIONS.copy(),
+            "http_version": _HTTP_VERSIONS.get(others.get("SERVER_PROTOCOL", ""), "1.1"),
+            "method": others.get("REQUEST_METHOD", "GET").upper(),
+            "scheme": schemeOf(others),
+            "path": path if path.isascii() else _replaced(path),
+            "raw_path": _bytes(uri.partition("?")[0]) if uri else _quoted(path),
+            "query_string": _bytes(others.get("QUERY_STRING", "")),
+            "root_path": root if root.isascii() else _replaced(root),
+            "headers": headers,
+            "client": _address(others, "REMOTE_ADDR", "REMOTE_PORT"),
+            "server": _address(others, "SERVER_ADDR", "SERVER_PORT")
+            or _address(others, "SERVER_NAME", "SERVER_PORT"),
+            "state": state.copy(),
+            "extensions": {"http.response.pathsend": {}, "txfcgi": others},
+        }
+
+    def _learn(self, name: bytes) -> tuple[bytes | None, str]:
+        """
+        What a param is: the name of the header that it carries, or L{None}; and its own name as
+        text. C{CONTENT_TYPE} and C{CONTENT_LENGTH}, which are empty where there is no body, are
+        left for L{_addContent}.
+        """
+        header = headerOfParam(name) if name.startswith(b"HTTP_") else None
+        known = None if header is None else header.lower(), _text(name)
+        if len(name) <= _NAME:
+            if len(self._names) >= _NAMES:
+                self._names.clear()
+            self._names[name] = known
+        return known
 
 
-def _read(name: bytes) -> tuple[bytes | None, str]:
+def _addContent(headers: list[tuple[bytes, bytes]], others: dict[str, str]) -> None:
     """
-    What a param is.
-
-    @return: The name of the header that it carries; or L{None}, and its own name as text. That of
-        C{CONTENT_TYPE} and C{CONTENT_LENGTH} comes with the header: empty, they carry none.
+    Take the two headers of a body to the others, if they say something.
     """
-    header = headerOfParam(name)
-    if header is None:
-        return None, name.decode("utf-8", "surrogateescape")
-    return header.lower(), "" if name.startswith(b"HTTP_") else name.decode("ascii")
+    contentType = others.pop("CONTENT_TYPE", "")
+    if contentType:
+        headers.append((b"content-type", _bytes(contentType)))
+    length = others.pop("CONTENT_LENGTH", "")
+    if length and readContentLength(_bytes(length)) is not None:
+        headers.append((b"content-length", _bytes(length)))
 
 
-_known = lru_cache(maxsize=1024)(_read)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
 
 
-def _withLength(headers: list[tuple[bytes, bytes]], length: bytes) -> list[tuple[bytes, bytes]]:
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _replaced(text: str) -> str:
     """
-    Headers without a Content-Length that says nothing.
+    Text with a sign for each byte that was not UTF-8.
     """
-    if readContentLength(length) is not None:
-        return headers
-    return [pair for pair in headers if pair[0] != b"content-length"]
+    return _bytes(text).decode("utf-8", "replace")
 
 
-def _address(others: dict[str, str], name: str, portName: str) -> tuple[str, int] | None:
+def _quoted(path: str) -> bytes:
+    return quote_from_bytes(_bytes(path), _PATH).encode("ascii")
+
+
+def _address(others: Mapping[str, str], name: str, portName: str) -> tuple[str, int] | None:
     """
     An address, or L{None} if there is none, as where the web server listens on a Unix socket.
     """
@@ -105,4 +142,4 @@ def _address(others: dict[str, str], name: str, portName: str) -> tuple[str, int
     if not host or host.startswith("unix:"):
         return None
     port = others.get(portName, "")
-    return host, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    return host, int(port) if port.isdecimal() and len(port) <= 5 else 0

@@ -16,7 +16,8 @@ from ..errors import InvalidResponse, StartupFailed
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApplication = Callable[[Message, Receive, Send], Awaitable[None]]
+# Called with a scope, receive and send, which every framework annotates in its own way.
+ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
 # Whether an application is told of its lifespan: if it wants to be, always, or never.
 LifespanMode = Literal["auto", "on", "off"]

@@ -163,18 +163,22 @@ class Application:
         then: Callable[[Any, Request], None] | None = None,
     ) -> None:
         request.pending = deferred
-        if then is not None:
-            deferred.addCallback(then, request)
-        deferred.addErrback(self.failed, request)
+        if then is None:
+            deferred.addErrback(self.failed, request)
+        else:
+            deferred.addCallbacks(then, self.failed, (request,), {}, (request,))
 
     def _outcome(self, result: object, request: Request) -> None:
         """
         A result that was waited for is there.
         """
-        if not request.ended:
-            self._settle(request, result)
-        elif isinstance(result, Response):
-            releaseBody(result.body)
+        try:
+            if not request.ended:
+                self._settle(request, result)
+            elif isinstance(result, Response):
+                releaseBody(result.body)
+        except BaseException:
+            self.failed(Failure(), request)
 
     def _respond(self, request: Request, response: Response) -> None:
         if type(response) is not Response:

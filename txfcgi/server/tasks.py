@@ -68,7 +68,7 @@ class Tasks:
     log: ClassVar[Logger] = Logger()
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[Deferred[Any], asyncio.Task[None]] = {}
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
         """
@@ -95,8 +95,7 @@ class Tasks:
         result: Deferred[T] = Deferred(cancel)
         task = startTask(self._fire(coroutine, result), loop)
         if not task.done():
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[result] = task
         return result
 
     async def _fire(self, coroutine: Coroutine[Any, Any, T], result: Deferred[T]) -> None:
@@ -115,6 +114,8 @@ class Tasks:
         else:
             if not result.called:
                 result.callback(value)
+        finally:
+            self._running.pop(result, None)
 
 
 def _explained(error: BaseException) -> BaseException:
@@ -144,10 +145,10 @@ class _Mixed:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         coroutine = self._coroutine
-        step: Callable[[], Any] = partial(coroutine.send, None)
+        step: Callable[[], Any] | None = None  # the first one
         while True:
             try:
-                awaited = step()
+                awaited = coroutine.send(None) if step is None else step()
             except StopIteration as stop:
                 return stop.value
             try:

@@ -199,8 +199,11 @@ class NameValueParams(Params):
         """
         Every pair as it came, in its order, duplicates kept.
         """
-        self.check()
-        return decodePairs(self._block)
+        if len(self._block) > 2 * self._limit:
+            self.check()
+        pairs = decodePairs(self._block)
+        self.checked = True
+        return pairs
 
     def find(self, name: bytes) -> bytes | None:
         """
