@@ -9,7 +9,7 @@ import pytest
 # These are written for a plugin.
 FOR = {"test_pytest_asyncio.py": "asyncio", "test_pytest_twisted.py": "twisted"}
 # And these run the reactor by themselves, which pytest-twisted has done already.
-RUN_THE_REACTOR = ("test_socket_fixtures.py", "test_sockets.py")
+RUN_THE_REACTOR = ("test_cassette.py", "test_socket_fixtures.py", "test_sockets.py")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

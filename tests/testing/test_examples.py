@@ -22,7 +22,7 @@ TWISTED = "test_pytest_twisted.py"
 ASYNCIO = "test_pytest_asyncio.py"
 CASES = [name for name in EXAMPLES if name not in (*FIXTURES, TWISTED, ASYNCIO)]
 # What pytest-twisted does not bear, as it runs the reactor all the time.
-RUN_THE_REACTOR = ("test_socket_fixtures.py", "test_sockets.py")
+RUN_THE_REACTOR = ("test_cassette.py", "test_socket_fixtures.py", "test_sockets.py")
 
 
 def run(folder: Path, *arguments: str) -> str:

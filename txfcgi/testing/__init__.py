@@ -8,14 +8,17 @@ from .answers import Answer
 from .backend import MemoryBackEnd
 from .backlink import Called
 from .browser import Browser, Unanswered
+from .cassettes import BadCassette
 from .exchange import CutOff, Exchange, MemoryResponse
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers
 from .link import Passed
+from .recording import Recording, cassette, play
 from .sockets import Served, serve
 
 __all__ = [
     "Answer",
+    "BadCassette",
     "Browser",
     "Called",
     "CutOff",
@@ -25,8 +28,11 @@ __all__ = [
     "MemoryFrontEnd",
     "MemoryResponse",
     "Passed",
+    "Recording",
     "Served",
     "Unanswered",
     "answers",
+    "cassette",
+    "play",
     "serve",
 ]

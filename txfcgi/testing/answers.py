@@ -28,7 +28,8 @@ class Answer:
     @ivar every: Seconds of the clock from one to the next.
     @ivar cutAfter: The connection is lost when so many bytes of the answer are out.
     @ivar closes: The connection is closed behind the answer, even if it was to be kept.
-    @ivar early: It comes when the params are there, whatever of the body is still to come.
+    @ivar early: It comes when the params are there, whatever of the body is still to come; not if a
+        function chooses it, which is called when all is there.
     @ivar idShift: What is added to the request's id in the records of the answer.
     @ivar raw: These bytes in place of records.
     @ivar ends: Whether END_REQUEST comes.

@@ -37,7 +37,7 @@ _NO_MORE: Final = Response(500, {"Content-Type": "text/plain"}, b"no more answer
 
 
 Responses = (
-    CanAnswer | Callable[[Called], CanAnswer] | Mapping[str, CanAnswer] | Iterable[CanAnswer]
+    CanAnswer | Callable[[Called], CanAnswer | None] | Mapping[str, CanAnswer] | Iterable[CanAnswer]
 )
 
 
@@ -70,10 +70,10 @@ class MemoryBackEnd(Closing):
         multiplex: bool | None = None,
     ) -> None:
         """
-        @param responses: One answer for all requests; a function of a L{Called} that returns one;
-            answers by the path (SCRIPT_NAME and PATH_INFO); or the answers in the order in which
-            they are to be given. An answer is an L{Answer<txfcgi.testing.answers.Answer>}, a
-            response, or the body of one.
+        @param responses: One answer for all requests; a function of a L{Called}, all of which is
+            there, that returns one, or L{None} if there is none; answers by the path (SCRIPT_NAME
+            and PATH_INFO); or the answers in the order in which they are to be given. An answer is
+            an L{Answer<txfcgi.testing.answers.Answer>}, a response, or the body of one.
         @param testCase: A test that is to fail if something is left when it is over.
         @param multiplex: What GET_VALUES is told: yes, if not given. SCGI has no such question.
         @raise ValueError: If the protocol is unknown.
@@ -91,6 +91,8 @@ class MemoryBackEnd(Closing):
         self.answersValues = True
         self.protocol = protocol
         self._responses = self._asFunction(responses)
+        # A function may look at the body, too.
+        self._looks = self._responses is responses
         self._multiplex = multiplex is not False
         self._open: list[BackLink] = []
         self._chosen: dict[int, Answer] = {}
@@ -153,7 +155,7 @@ class MemoryBackEnd(Closing):
             self.turns.soon(connection.drop, ConnectionLost())
         self.pump()
 
-    def _asFunction(self, responses: Responses) -> Callable[[Called], CanAnswer]:
+    def _asFunction(self, responses: Responses) -> Callable[[Called], CanAnswer | None]:
         if isinstance(responses, Mapping):
             byPath = {path: answerOver(self.protocol, each) for path, each in responses.items()}
             return lambda called: byPath.get(called.path, _NOT_FOUND)
@@ -163,14 +165,7 @@ class MemoryBackEnd(Closing):
         if callable(responses):
             return responses
         inTurn = iter(responses)
-
-        def theNext(called: Called) -> CanAnswer:
-            for answer in inTurn:
-                return answer
-            self._unexpected.append(f"{called}: there was no answer left for it")
-            return _NO_MORE
-
-        return theNext
+        return lambda called: next(inTurn, None)
 
     # For the connections
 
@@ -191,17 +186,28 @@ class MemoryBackEnd(Closing):
         """
         The params of a request are there.
         """
-        answer = self._chosen[id(called)] = answerOver(self.protocol, self._responses(called))
+        if self._looks:
+            return
+        answer = self._choose(called)
         if answer.early:
             self._answer(connection, called, answer)
+        else:
+            self._chosen[id(called)] = answer
 
     def completed(self, connection: BackLink, called: Called) -> None:
         """
         All of a request is there.
         """
-        answer = self._chosen.pop(id(called))
-        if not answer.early:
+        answer = self._choose(called) if self._looks else self._chosen.pop(id(called), None)
+        if answer is not None:
             self._answer(connection, called, answer)
+
+    def _choose(self, called: Called) -> Answer:
+        response = self._responses(called)
+        if response is None:
+            self._unexpected.append(f"{called}: there was no answer left for it")
+            response = _NO_MORE
+        return answerOver(self.protocol, response)
 
     def _answer(self, connection: BackLink, called: Called, answer: Answer) -> None:
         if answer.staleOnly and not connection.served:

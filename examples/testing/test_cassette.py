@@ -1,0 +1,65 @@
+"""
+A caller, tested with what a real back end said once: the cassette is made in the first run, where
+the back end is there, and played in all others.
+
+    trial examples/testing/test_cassette.py
+    pytest examples/testing/test_cassette.py
+"""
+
+import os
+import shutil
+import tempfile
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from txfcgi import FastCGIClient, Request, Response, cgiParams
+from txfcgi.testing import MemoryBackEnd, Recording, cassette, serve
+
+
+def page(request: Request) -> Response:
+    """
+    What stands for the real back end here, such as php-fpm.
+    """
+    return Response(200, {"Set-Cookie": "session=7", "Content-Type": "text/plain"}, b"hello")
+
+
+async def title(endpoint: "Recording | MemoryBackEnd") -> str:
+    """
+    The code that is tested.
+    """
+    client = FastCGIClient(reactor, endpoint)
+    response = await client.request(cgiParams("GET", "/page?token=secret"))
+    text = await response.text()
+    await client.close()
+    return f"{response.code} {text}"
+
+
+class TitleTests(TestCase):
+    """
+    The same test, twice.
+    """
+
+    async def test_title(self) -> None:
+        """
+        The second time, there is no back end any more.
+        """
+        # In a project of your own, the file is in the repository, beside the test.
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "page.cassette")
+
+        server = serve(self, page)
+        recording = cassette(reactor, server.endpoint, path, bodies=True)
+        self.assertEqual(await title(recording), "200 hello")
+        recording.close()
+        await server.stop()
+
+        played = cassette(reactor, server.endpoint, path)
+        self.assertEqual(await title(played), "200 hello")
+        played.close()
+
+        with open(path) as file:
+            text = file.read()
+        self.assertNotIn("session=7", text)
+        self.assertIn("/page?token=***", text)
