@@ -168,6 +168,7 @@ class Backend:
 
     @ivar connections: All connections that were made.
     @ivar refuses: Whether it refuses to be connected to.
+    @ivar fails: What connecting to it fails with.
     @ivar stubborn: Whether it connects when that is cancelled.
     @ivar waits: Whether it leaves those who connect waiting; they are in C{waiting}.
     """
@@ -175,6 +176,7 @@ class Backend:
     def __init__(self) -> None:
         self.connections: list[Connection] = []
         self.refuses = False
+        self.fails: Exception | None = None
         self.waits = False
         self.waiting: list[tuple[IProtocolFactory, Deferred[Any]]] = []
         self.cancelled = 0
@@ -186,6 +188,8 @@ class Backend:
         """
         if self.refuses:
             return fail(ConnectionRefusedError())
+        if self.fails is not None:
+            return fail(self.fails)
         connecting: Deferred[Any] = Deferred(self._cancelled)
         if self.waits:
             self.waiting.append((factory, connecting))

@@ -69,6 +69,7 @@ class Call(Deadlines):
     @ivar tried: The endpoints that could not be reached.
     @ivar ended: Whether nothing more is to come.
     @ivar attempts: How many attempts were made and failed.
+    @ivar full: Whether it found the queue of a socket full.
     @ivar fresh: Whether it has to go over a new connection.
     """
 
@@ -90,6 +91,7 @@ class Call(Deadlines):
         "error",
         "fired",
         "fresh",
+        "full",
         "head",
         "held",
         "options",
@@ -120,7 +122,7 @@ class Call(Deadlines):
         self.requestID = 0
         self.attempts = 0
         self.tried: frozenset[object] = _NONE
-        self.fresh = self.fired = self.ended = self.held = self.delivering = False
+        self.full = self.fresh = self.fired = self.ended = self.held = self.delivering = False
         self.error: Exception | None = None
         self.head: ResponseHead | None = None
         self.appStatus: int | None = None

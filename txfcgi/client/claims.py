@@ -95,4 +95,4 @@ class Claims:
 
     @staticmethod
     def _starves(protocol: ClientProtocol) -> bool:
-        return protocol.life < Life.CLOSING and protocol.active > 0 and not protocol.heard
+        return protocol.lifetime.life < Life.CLOSING and protocol.active > 0 and not protocol.heard

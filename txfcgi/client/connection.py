@@ -70,6 +70,7 @@ class ClientProtocol(Protocol):
 
     @cvar endsByLength: Whether an answer of a declared length is over when so much of it came,
         whatever the back end does then.
+    @ivar lifetime: How far its life has gone.
     @ivar memory: What is remembered between requests: by the pool, if it is in one.
     """
 
@@ -86,7 +87,7 @@ class ClientProtocol(Protocol):
         self.options = options
         self._target = target
         retired = None if target is None else partial(target.retired, self)
-        self._lifetime = Lifetime(options, retired)
+        self.lifetime = Lifetime(options, retired)
         self._timers = timers
         self._seconds = timers.clock.seconds
         self.memory = Memory() if target is None else target.memory
@@ -120,13 +121,6 @@ class ClientProtocol(Protocol):
         return len(self._calls.byID)
 
     @property
-    def life(self) -> Life:
-        """
-        How far its life has gone.
-        """
-        return self._lifetime.life
-
-    @property
     def usable(self) -> bool:
         """
         Whether it may carry another request.
@@ -134,14 +128,14 @@ class ClientProtocol(Protocol):
         return self._usableAt(self._seconds())
 
     def _usableAt(self, now: float) -> bool:
-        return self._lifetime.mayCarry(len(self._calls.byID), now) and self._wire.reusable
+        return self.lifetime.mayCarry(len(self._calls.byID), now) and self._wire.reusable
 
     @property
     def kept(self) -> bool:
         """
         Whether it has carried a whole request before.
         """
-        return self._lifetime.served > 0
+        return self.lifetime.served > 0
 
     @property
     def heard(self) -> bool:
@@ -178,7 +172,7 @@ class ClientProtocol(Protocol):
         self._bodies = Bodies(
             self._wire, self._outlet, self.options.outputBytes, self._setDue, self._sendingFailed
         )
-        self._lifetime.begin(self._seconds())
+        self.lifetime.begin(self._seconds())
         self._timers.watch(self)
 
     def handshakeCompleted(self) -> None:
@@ -191,7 +185,7 @@ class ClientProtocol(Protocol):
         """
         The connection is gone.
         """
-        self._lifetime.become(Life.LOST)
+        self.lifetime.become(Life.LOST)
         self._timers.forget(self)
         error = self._reason or cast(Exception, reason.value)
         calls: list[Call] = []
@@ -214,7 +208,7 @@ class ClientProtocol(Protocol):
         """
         The peer takes nothing any more. Its answer may be here nevertheless.
         """
-        self._lifetime.become(Life.RETIRED)
+        self.lifetime.become(Life.RETIRED)
         if error.errno == ECONNRESET:
             # The system says so once. What is read from now on ends as if the peer had ended it.
             self._reason = ConnectionLost(str(error))
@@ -257,7 +251,7 @@ class ClientProtocol(Protocol):
 
         @param timeout: Seconds to wait for the answer.
         """
-        if self._lifetime.life >= Life.CLOSING:
+        if self.lifetime.life >= Life.CLOSING:
             return fail(RequestNotSent(ClientClosed("the connection is closed")))
         due = NEVER if timeout is None else self._seconds() + timeout
         self._timers.need(due)
@@ -273,7 +267,7 @@ class ClientProtocol(Protocol):
         """
         The body could not be sent: its source failed.
         """
-        self._lifetime.become(Life.RETIRED)
+        self.lifetime.become(Life.RETIRED)
         call.interrupt(error)
         self.abandon(call)
         call.deliver()
@@ -284,7 +278,7 @@ class ClientProtocol(Protocol):
         """
         Bytes came.
         """
-        if self._lifetime.life >= _CLOSING:
+        if self.lifetime.life >= _CLOSING:
             return
         try:
             answer = self._wire.receiveResponse(data) if type(data) is bytes else None
@@ -309,13 +303,13 @@ class ClientProtocol(Protocol):
         Give a call all of its answer: the same as L{_take}, for what is most common.
         """
         call = self._calls.byID.pop(requestID)
-        self._lifetime.served += 1
+        self.lifetime.served += 1
         if call is None:
             self._settle()
             return
         call.receiveWhole(output)
         if call.brokeRule:
-            self._lifetime.become(Life.RETIRED)
+            self.lifetime.become(Life.RETIRED)
         if self._bodies.active or self._calls.held:
             self._letGo(call)
         self._settle()
@@ -334,9 +328,9 @@ class ClientProtocol(Protocol):
                 call = self._calls.take(event)
                 if type(event) is RequestEnded:
                     ended = True
-                    self._lifetime.served += 1
+                    self.lifetime.served += 1
                     if call is not None and call.brokeRule:
-                        self._lifetime.become(Life.RETIRED)
+                        self.lifetime.become(Life.RETIRED)
                 if call is not None and call not in touched:
                     touched.append(call)
             elif isinstance(event, ConnectionFailed):
@@ -386,7 +380,7 @@ class ClientProtocol(Protocol):
         if not self._bodies.stop(call):
             # The peer will not read the rest, or read it as it likes.
             self._unread = True
-            self._lifetime.become(Life.RETIRED)
+            self.lifetime.become(Life.RETIRED)
         if call in self._calls.held:
             self.resume(call)
 
@@ -396,14 +390,14 @@ class ClientProtocol(Protocol):
         """
         Too much of a call's response waits to be read.
         """
-        if self._lifetime.life < Life.CLOSING:
+        if self.lifetime.life < Life.CLOSING:
             self._calls.hold(call)
 
     def resume(self, call: Call) -> None:
         """
         A call's response is being read again, or over.
         """
-        if self._lifetime.life < Life.CLOSING and self._calls.resume(call):
+        if self.lifetime.life < Life.CLOSING and self._calls.resume(call):
             for waiting in self._calls.wanted():
                 self._setDue(waiting)
 
@@ -411,7 +405,7 @@ class ClientProtocol(Protocol):
         """
         See what becomes of the connection when a request has ended.
         """
-        if self._lifetime.life >= _CLOSING:
+        if self.lifetime.life >= _CLOSING:
             return
         now = self._seconds()
         usable = self._usableAt(now)
@@ -419,7 +413,7 @@ class ClientProtocol(Protocol):
             if not usable or self.unsent:
                 self.close()
                 return
-            self._lifetime.rest(now, self._timers)
+            self.lifetime.rest(now, self._timers)
         elif not self._calls.wanted():
             self.abort()
             return
@@ -430,7 +424,7 @@ class ClientProtocol(Protocol):
         """
         Take no more requests, and close when there is none.
         """
-        self._lifetime.become(Life.RETIRED)
+        self.lifetime.become(Life.RETIRED)
 
     def close(self) -> None:
         """
@@ -439,7 +433,7 @@ class ClientProtocol(Protocol):
         """
         if self._unread or self.unsent:
             self.abort()
-        elif self._lifetime.close(self._seconds(), self._timers):
+        elif self.lifetime.close(self._seconds(), self._timers):
             self._outlet.close()
 
     def abort(self, reason: Exception | None = None) -> None:
@@ -458,10 +452,10 @@ class ClientProtocol(Protocol):
 
         @return: The calls that were on it, which now have failed.
         """
-        self._lifetime.become(Life.CLOSING)
+        self.lifetime.become(Life.CLOSING)
         self._reason = reason
         calls = self._drop(reason)
-        if self._lifetime.life is not Life.LOST:
+        if self.lifetime.life is not Life.LOST:
             cast(ITCPTransport, self._transport).abortConnection()
         return calls
 
@@ -482,7 +476,7 @@ class ClientProtocol(Protocol):
 
         @return: When the next deadline is.
         """
-        lifetime = self._lifetime
+        lifetime = self.lifetime
         if lifetime.life >= Life.CLOSING:
             if lifetime.overdue(now):
                 cast(ITCPTransport, self._transport).abortConnection()

@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
@@ -26,6 +25,7 @@ from ..errors import (
 )
 from ..transport.timers import NEVER, Timers
 from .call import Call
+from .connecting import QUEUE_FULL, connectAgain, queueFull
 from .connection import ClientProtocol
 from .deadlines import WAITING
 from .lifetime import Life
@@ -245,9 +245,10 @@ class Pool:
         wait = call.timeouts.connect
         call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
         self._watch(call)
-        connecting = target.connecting[call] = cast(
-            "Deferred[ClientProtocol]", target.endpoint.connect(target)
-        )
+        self._await(cast("Deferred[ClientProtocol]", target.endpoint.connect(target)), call, target)
+
+    def _await(self, connecting: Deferred[ClientProtocol], call: Call, target: Target) -> None:
+        target.connecting[call] = connecting
         connecting.addCallbacks(
             self._connected,
             self._notConnected,
@@ -256,7 +257,7 @@ class Pool:
         )
 
     def _connected(self, protocol: ClientProtocol, call: Call, target: Target) -> None:
-        if protocol.life is Life.LOST:
+        if protocol.lifetime.life is Life.LOST:
             self._notConnected(Failure(ConnectionLost()), call, target)
             return
         target.connecting.pop(call, None)
@@ -280,7 +281,18 @@ class Pool:
     def _notConnected(self, failure: Failure, call: Call, target: Target) -> None:
         target.connecting.pop(call, None)
         overdue = self._overdue.pop(call, None)
-        reason = cast(Exception, failure.value) if overdue is None else overdue
+        reason = cast(Exception, failure.value)
+        full = queueFull(reason)
+        if full is not None:
+            reason = full
+            if not call.ended and self._closing is None and len(self._choices(call)) == 1:
+                # Nothing was sent, and there will be room: try until the timeout.
+                call.full = True
+                again = connectAgain(target.endpoint, target, self.timers.clock)
+                self._await(again, call, target)
+                return
+        if overdue is not None:
+            reason = overdue.during(QUEUE_FULL) if call.full else overdue
         self._unwatch()
         if not call.ended:
             target.failedUntil = self.timers.clock.seconds() + self.options.failTime
@@ -413,33 +425,12 @@ class Pool:
         self, names: Iterable[str], index: int, timeouts: Timeouts
     ) -> dict[str, str]:
         """
-        Ask one endpoint, over a connection of its own that is closed afterwards: there are
-        applications that close it instead of answering.
+        Ask one endpoint.
         """
         encoded = encodedNames(names)
-        target = self._targets[index]
-        try:
-            protocol = await self._connectToAsk(target, timeouts.connect)
-        except DeferredTimeout:
-            assert timeouts.connect is not None
-            raise RequestNotSent(BackendTimedOut("connect", timeouts.connect)) from None
-        except Exception as error:
-            raise RequestNotSent(error) from error
-        protocol.retire()
-        target.open.add(protocol)
-        values = await protocol.askValues(encoded, timeouts.firstByte)
-        protocol.close()
-        if self.options.multiplex is None:
-            target.multiplex = values.get("FCGI_MPXS_CONNS") == "1"
-        return values
-
-    def _connectToAsk(self, target: Target, timeout: float | None) -> Deferred[ClientProtocol]:
         if self._closing is not None:
-            return fail(ClientClosed("the client is closed"))
-        connecting = cast("Deferred[ClientProtocol]", target.endpoint.connect(target))
-        if timeout is not None:
-            connecting.addTimeout(timeout, self.timers.clock)
-        return connecting
+            raise RequestNotSent(ClientClosed("the client is closed"))
+        return await self._targets[index].askValues(encoded, timeouts)
 
     # The end
 

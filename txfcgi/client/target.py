@@ -4,15 +4,20 @@ L{Target}: one of the endpoints of a client.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
+from ..errors import BackendTimedOut, RequestNotSent
 from .call import Call
 from .claims import Claims
+from .connecting import connectAgain, queueFull
 from .connection import ClientProtocol
+from .options import Timeouts
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -75,6 +80,40 @@ class Target(ClientFactory):
         How many requests are on their way there.
         """
         return len(self.connecting) + sum(protocol.active for protocol in self.open)
+
+    async def askValues(self, names: list[bytes], timeouts: Timeouts) -> dict[str, str]:
+        """
+        Ask for variables, over a connection of its own that is closed afterwards: there are
+        applications that close it instead of answering.
+        """
+        clock = self._pool.timers.clock
+        connecting = Deferred.fromCoroutine(self._connectToAsk(clock))
+        if timeouts.connect is not None:
+            connecting.addTimeout(timeouts.connect, clock)
+        try:
+            protocol = await connecting
+        except DeferredTimeout:
+            assert timeouts.connect is not None
+            raise RequestNotSent(BackendTimedOut("connect", timeouts.connect)) from None
+        except Exception as error:
+            raise RequestNotSent(error) from error
+        protocol.retire()
+        self.open.add(protocol)
+        values = await protocol.askValues(names, timeouts.firstByte)
+        protocol.close()
+        if self._pool.options.multiplex is None:
+            self.multiplex = values.get("FCGI_MPXS_CONNS") == "1"
+        return values
+
+    async def _connectToAsk(self, clock: IReactorTime) -> ClientProtocol:
+        connecting = self.endpoint.connect(self)
+        while True:
+            try:
+                return cast(ClientProtocol, await connecting)
+            except ConnectError as error:
+                if queueFull(error) is None:
+                    raise
+                connecting = connectAgain(self.endpoint, self, clock)
 
     def released(self, protocol: ClientProtocol) -> None:
         """

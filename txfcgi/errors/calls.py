@@ -129,11 +129,25 @@ class BackendTimedOut(TimedOut):
     A back end took longer than one of the client's timeouts allows.
 
     @ivar timer: Its name, as in L{Timeouts<txfcgi.client.options.Timeouts>}.
+    @ivar seconds: How long it is.
     """
 
-    def __init__(self, timer: str, seconds: float) -> None:
-        super().__init__(f"the {timer} timeout of {seconds:g} seconds is over", 504)
+    def __init__(self, timer: str, seconds: float, cause: str = "") -> None:
+        """
+        @param cause: What is known about why.
+        """
+        message = (
+            f"the {timer} timeout of {seconds:g} seconds is over; Timeouts({timer}=...) sets it"
+        )
+        super().__init__(f"{message}: {cause}" if cause else message, 504)
         self.timer = timer
+        self.seconds = seconds
+
+    def during(self, cause: str) -> BackendTimedOut:
+        """
+        The same error with what is known about why.
+        """
+        return BackendTimedOut(self.timer, self.seconds, cause)
 
 
 class PoolFull(LimitExceeded):
