@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.folders import folderFor
 from txfcgi import ClientOptions, Request, RequestAborted, Response
-from txfcgi.errors import BadResponse, InvalidRequest, RequestNotSent
+from txfcgi.errors import BadResponse, InvalidRequest, NotXMLRPC, ReadTooLarge, RequestNotSent
 from txfcgi.testing import serve
-from txfcgi.xmlrpc import Fault, SCGIProxy, endpointOfURL
+from txfcgi.xmlrpc import Fault, SCGIProxy, encodedCall, endpointOfURL
 
 reactor: Any = _reactor
 
@@ -33,7 +33,8 @@ class Methods:
 
     async def __call__(self, request: Any) -> Response:
         self.asked.append(request)
-        args, method = xmlrpc.client.loads(await request.stdin.read(), use_datetime=True)
+        called: Any = xmlrpc.client.loads(await request.stdin.read(), use_datetime=True)
+        args, method = called
         headers = {"Content-Type": "text/xml"}
         if method == "hang":
             await Deferred()
@@ -41,6 +42,8 @@ class Methods:
             content = xmlrpc.client.dumps(Fault(7, "as you wish"))
         elif method == "nonsense":
             content = "<methodResponse><params></params>"
+        elif method == "raw":
+            return Response(200, headers, args[0].data)
         elif method == "several":
             content = xmlrpc.client.dumps((1, 2), methodresponse=None)
         elif method == "gone":
@@ -138,9 +141,87 @@ class ProxyTests(TestCase):
         proxy = await self.proxy()
         for method in ("nonsense", "several"):
             error = await self.assertFailure(proxy.callRemote(method), BadResponse)
-            self.assertIn("no XML-RPC", str(error))
+            self.assertIn("not XML-RPC", str(error))
         error = await self.assertFailure(proxy.callRemote("gone"), BadResponse)
         self.assertIn("404", str(error))
+
+    async def test_large(self) -> None:
+        """
+        Integers of more than 32 bits go there as i8, and come back.
+        """
+        proxy = await self.proxy()
+        self.assertEqual(await proxy.callRemote("echo", 2**31 - 1, -(2**31)), [2**31 - 1, -(2**31)])
+        for number in (2**31, -(2**31) - 1, 2**63 - 1, -(2**63)):
+            answer = encodedCall("x", (number,), False).replace(b"methodCall", b"methodResponse")
+            answer = answer.replace(b"<methodName>x</methodName>", b"")
+            self.assertIn(b"<i8>%d</i8>" % number, answer)
+            raw = xmlrpc.client.Binary(answer)
+            self.assertEqual(await proxy.callRemote("raw", raw), number)
+        for number in (2**63, -(2**63) - 1):
+            error = await self.assertFailure(proxy.callRemote("echo", number), OverflowError)
+            self.assertIn("64 bits", str(error))
+
+    async def test_collectBytes(self) -> None:
+        """
+        An answer that is larger than the client collects.
+        """
+        proxy = await self.proxy(options=ClientOptions(collectBytes=100))
+        error = await self.assertFailure(proxy.callRemote("echo", "x" * 100), ReadTooLarge)
+        self.assertIn("more than 100 bytes", str(error))
+        self.assertIn("ClientOptions(collectBytes=...)", str(error))
+
+    async def test_forbidden(self) -> None:
+        """
+        An answer with what XML can't have: its bytes are in the error, and can be repaired.
+        """
+        answer = (
+            b"<methodResponse><params><param><value><string>%b</string></value></param></params>"
+            b"</methodResponse>"
+        )
+        strict, lenient = await self.proxy(), await self.proxy(repair=True)
+        for wrong, right in (
+            (b"a\x1bb", "a\ufffdb"),
+            (b"a\x00", "a\ufffd"),
+            (b"\xe4\xc3\xa4", "\ufffd\xe4"),
+            (b"a&#x1b;b&#0;&#65;", "a\ufffdb\ufffdA"),
+            (b"&#99999999;", "\ufffd"),
+        ):
+            raw = xmlrpc.client.Binary(answer % wrong)
+            error = await self.assertFailure(strict.callRemote("raw", raw), BadResponse)
+            self.assertIsInstance(error.reason, NotXMLRPC)
+            self.assertEqual(error.reason.content, answer % wrong)
+            self.assertIn("after b'", str(error))
+            self.assertEqual(await lenient.callRemote("raw", raw), right)
+        error = await self.assertFailure(
+            strict.callRemote("raw", xmlrpc.client.Binary(answer % b"a\x1bb")), BadResponse
+        )
+        self.assertIn(r"\x1bb</string>", str(error))
+        self.assertIn("SCGIProxy(repair=True)", str(error))
+
+    async def test_repairOfNothing(self) -> None:
+        """
+        What is right stays as it is, in any encoding; what can't be repaired is an error.
+        """
+        proxy = await self.proxy(repair=True)
+        args = ["caf\xe9 \U0001f600\t\n", 5]
+        self.assertEqual(await proxy.callRemote("echo", *args), args)
+        latin = xmlrpc.client.dumps(("caf\xe9 \x1b",), methodresponse=True, encoding="iso-8859-1")
+        raw = xmlrpc.client.Binary(latin.encode("iso-8859-1"))
+        self.assertEqual(await proxy.callRemote("raw", raw), "caf\xe9 ?")
+        error = await self.assertFailure(proxy.callRemote("nonsense"), BadResponse)
+        self.assertNotIn("repair", str(error))
+
+    async def test_forbiddenArgument(self) -> None:
+        """
+        What XML can't have is not sent.
+        """
+        proxy = await self.proxy()
+        for wrong in ("a\x1bb", "\0", "\ud800", "\uffff", {"\x01": 1}):
+            error = await self.assertFailure(proxy.callRemote("echo", wrong), InvalidRequest)
+            self.assertIn("xmlrpc.client.Binary", str(error))
+        await self.assertFailure(proxy.callRemote("echo\x01"), InvalidRequest)
+        self.assertEqual(self.methods.asked, [])
+        self.assertEqual(await proxy.callRemote("<&>"), [])
 
     async def test_cancelled(self) -> None:
         """

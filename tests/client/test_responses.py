@@ -290,6 +290,20 @@ class TestResponses:
         backend.last.stdout(HEAD + bytes(11))
         assert isinstance(outcome(result[0].content())[0], ReadTooLarge)
 
+    @pytest.mark.parametrize("declared", [True, False])
+    def test_contentTooMuchAtOnce(self, declared: bool) -> None:
+        """
+        Not even if all of it is here already.
+        """
+        for size, fits in ((10, True), (11, False)):
+            backend = Backend()
+            result = outcome(client(backend, collectBytes=10).request(GET))
+            head = b"Content-Length: %d\r\n\r\n" % size if declared else HEAD
+            backend.last.answer(bytes(size), head=head)
+            assert (result[0].whole() is None) is not fits
+            if not fits:
+                assert isinstance(outcome(result[0].content())[0], ReadTooLarge)
+
 
 class Reader(Protocol):
     """

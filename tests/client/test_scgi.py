@@ -29,7 +29,7 @@ from txfcgi.errors import (
 from txfcgi.wire.records import Role
 
 from ..wire.scgi import asked
-from .backends import Backend, Connection
+from .backends import Backend, Connection, outcome
 
 POST = {"REQUEST_METHOD": "POST"}
 GET = {"REQUEST_METHOD": "GET"}
@@ -141,6 +141,19 @@ class RequestTests(SCGIClientTests):
         self.backend.connections[1].send(HEAD + b"2")
         self.backend.connections[1].close()
         self.assertEqual([self.content(first), self.content(second)], [b"1", b"2"])
+
+    def test_lineBreaks(self) -> None:
+        """
+        Line breaks in what comes of an HTTP request are refused, and NUL in anything; what HTTP
+        does not know may have line breaks.
+        """
+        for name in ("REQUEST_METHOD", "REQUEST_URI", "QUERY_STRING", "HTTP_X_A", "CONTENT_TYPE"):
+            for wrong in ("a\rb", "a\nb", "a\0b", "\r\n"):
+                for body in (None, b"body"):
+                    (error,) = outcome(self.client().request({name: wrong}, body))
+                    self.assertIsInstance(error, InvalidParam)
+                    self.assertIn(name, str(error))
+        self.assertEqual(outcome(self.client().request({"SETTINGS": "a=1\nb=2"})), [])
 
 
 class AnswerTests(SCGIClientTests):

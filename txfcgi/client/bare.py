@@ -17,7 +17,7 @@ from ..transport.timers import Timers
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
-from .options import ClientOptions
+from .options import ClientOptions, checkedOptions
 from .questions import encodedNames
 
 # What an application may be asked (section 4.1).
@@ -31,7 +31,7 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
     """
 
     def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
-        options = ClientOptions() if options is None else options
+        options = checkedOptions(options)
         ClientProtocol.__init__(self, Timers(reactor), options)
         Caller.__init__(self, reactor, options)
 
@@ -78,7 +78,7 @@ class FastCGIClientFactory(ClientFactory):
 
     def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:
         self._reactor = reactor
-        self._options = options
+        self._options = checkedOptions(options)
 
     def buildProtocol(self, addr: IAddress | None) -> FastCGIClientProtocol:
         """

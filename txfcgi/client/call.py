@@ -187,7 +187,10 @@ class Call(Deadlines):
                 self._chunks.clear()
                 self.fail(
                     ResponseCutOff,
-                    ReadTooLarge(f"more than {self.options.collectBytes} bytes of output"),
+                    ReadTooLarge(
+                        f"more than {self.options.collectBytes} bytes of output; "
+                        "ClientOptions(collectBytes=...) takes more"
+                    ),
                 )
         elif self.head is not None:
             self._receiveBody(data)
@@ -405,12 +408,16 @@ class Call(Deadlines):
 
     def whole(self) -> bytes | None:
         """
-        Take the body at once, if all of it is here and nobody has begun to read it.
+        Take the body at once, if all of it is here, nobody has begun to read it, and it is not more
+        than may be collected.
         """
         if not self.ended or self.error is not None or self._stream is not None:
             return None
-        chunks, self._chunks = self._chunks, []
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if len(body) > self.options.collectBytes:
+            return None
+        self._chunks = []
+        return body
 
     def inputFull(self, stream: InputStream) -> None:
         """

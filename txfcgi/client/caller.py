@@ -18,7 +18,7 @@ from ..transport.timers import NEVER
 from ..wire.encoding import AnyParams
 from ..wire.records import Role
 from .call import Call
-from .options import ClientOptions, Context, Timeouts
+from .options import ClientOptions, Context, Timeouts, checkedTimeouts
 from .prepare import Prepared, prepare, prepareWithoutBody
 from .response import ClientResponse, Result
 
@@ -158,10 +158,9 @@ class Caller:
         """
         try:
             prepared = prepareWithoutBody(params, 1)
+            timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
         except TxFCGIError:
             return fail()
-        if timeouts is None:
-            timeouts = self.options.timeouts
         call = Call(prepared, self.options, timeouts, context)
         if timeouts.total is not None:
             call.expires = self._clock.seconds() + timeouts.total
@@ -180,8 +179,7 @@ class Caller:
         timeouts: Timeouts | None,
         context: Context | None,
     ) -> Any:
-        if timeouts is None:
-            timeouts = self.options.timeouts
+        timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
         # The body may take a while to prepare, and that counts.
         total = timeouts.total
         expires = NEVER if total is None else self._clock.seconds() + total

@@ -8,18 +8,16 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime
 
 from ..transport.timers import Timers
 from .bare import VALUES
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
-from .endpoints import clientEndpoint
-from .options import ClientOptions, Timeouts
+from .endpoints import Endpoint, clientEndpoints
+from .options import ClientOptions, Timeouts, checkedOptions
 from .pool import Pool
-
-Endpoint = IStreamClientEndpoint | str
 
 
 class Client(Caller):
@@ -45,13 +43,11 @@ class Client(Caller):
             goes to the least busy of those that can be reached.
         @param options: Its limits and timeouts.
         @param clock: Where the time comes from, if not from the reactor.
+        @raise InvalidEndpoint: If that is no endpoint, or if there is none.
         """
         timers = Timers(reactor if clock is None else clock)
-        super().__init__(timers.clock, ClientOptions() if options is None else options)
-        several = list(endpoint) if isinstance(endpoint, (list, tuple)) else [endpoint]
-        endpoints = [
-            clientEndpoint(reactor, one) if isinstance(one, str) else one for one in several
-        ]
+        super().__init__(timers.clock, checkedOptions(options))
+        endpoints = clientEndpoints(reactor, endpoint)
         self.pool = Pool(timers, self.options, endpoints, self.protocol)
 
     def submit(self, call: Call) -> None:

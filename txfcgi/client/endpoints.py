@@ -13,6 +13,8 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ..errors import InvalidEndpoint
 
+Endpoint = IStreamClientEndpoint | str
+
 
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
     """
@@ -40,6 +42,31 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
             "tcp:127.0.0.1:9000"
         ) from error
     return endpoint
+
+
+def clientEndpoints(
+    reactor: Any, endpoint: Endpoint | list[Endpoint] | tuple[Endpoint, ...]
+) -> list[IStreamClientEndpoint]:
+    """
+    All that a client was given.
+
+    @raise InvalidEndpoint: If one of them is not an endpoint, or if there is none.
+    """
+    several = endpoint if isinstance(endpoint, (list, tuple)) else [endpoint]
+    if not several:
+        raise InvalidEndpoint("a client takes one endpoint or more, and the list is empty")
+    endpoints: list[IStreamClientEndpoint] = []
+    for one in several:
+        if isinstance(one, str):
+            endpoints.append(clientEndpoint(reactor, one))
+        elif IStreamClientEndpoint.providedBy(one):
+            endpoints.append(one)
+        else:
+            raise InvalidEndpoint(
+                f"{one!r:.80} is not an endpoint: give an IStreamClientEndpoint, or text such as "
+                "unix:/run/app.sock or tcp:127.0.0.1:9000"
+            )
+    return endpoints
 
 
 def describe(text: str) -> str:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
-from ..errors import RequestFailed
+from ..errors import InvalidRequest, RequestFailed
+from .checks import checkChoice, checkKind, checkNumbers
 
 UnknownLength = Literal["spool", "stream", "refuse"]
 ReuseFor = Literal["all", "idempotent"]
+
+_MAY_BE_ZERO: Final = frozenset(
+    ("maxWaiting", "idleTimeout", "failTime", "stderrBytes", "spoolMemory", "closeTimeout")
+)
 Context = dict[Any, Any]
 
 
@@ -55,6 +60,23 @@ class Timeouts:
         metadata={"help": "Seconds for a request, from the call to the end of the response"},
     )
 
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: If one of them is no time.
+        """
+        checkNumbers(self, frozenset(vars(self)))
+
+
+def checkedTimeouts(timeouts: object) -> Timeouts:
+    """
+    What a caller gave for timeouts.
+
+    @raise InvalidRequest: If it is something else.
+    """
+    if isinstance(timeouts, Timeouts):
+        return timeouts
+    raise InvalidRequest(f"timeouts are Timeouts(total=5), for example, not {timeouts!r:.80}")
+
 
 def whenStale(error: RequestFailed) -> bool:
     """
@@ -82,6 +104,12 @@ class RetryPolicy:
     delay: float = 0.0
     when: Callable[[RequestFailed], bool] = whenStale
     anyMethod: bool = False
+
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: If one of them can't be.
+        """
+        checkNumbers(self, frozenset(("attempts", "delay")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +186,17 @@ class ClientOptions:
     logStderr: bool = True
     onStderr: Callable[[bytes, Context], None] | None = None
 
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: If one of them can't be what it is; the message names it.
+        """
+        checkNumbers(self, _MAY_BE_ZERO)
+        checkKind(self, "timeouts", Timeouts)
+        checkKind(self, "retry", RetryPolicy)
+        checkChoice(self, "reuseFor", get_args(ReuseFor))
+        checkChoice(self, "unknownLength", get_args(UnknownLength))
+        checkChoice(self, "multiplex", (None, True, False))
+
     @classmethod
     def forPHP(cls, **options: Any) -> ClientOptions:
         """
@@ -169,3 +208,16 @@ class ClientOptions:
         @param options: Others of the client's, or these as they are wanted.
         """
         return cls(**{"keepConnections": False, "reuseFor": "idempotent", **options})
+
+
+def checkedOptions(options: object) -> ClientOptions:
+    """
+    The options that a client was given, or the usual ones.
+
+    @raise ValueError: If it is something else.
+    """
+    if options is None:
+        return ClientOptions()
+    if isinstance(options, ClientOptions):
+        return options
+    raise ValueError(f"a client's options are ClientOptions(...), not {options!r:.80}")

@@ -19,6 +19,7 @@ from ..errors import (
     BackendTimedOut,
     CantMultiplex,
     ClientClosed,
+    InvalidRequest,
     PoolFull,
     RequestFailed,
     RequestNotSent,
@@ -30,7 +31,7 @@ from .connection import ClientProtocol
 from .deadlines import WAITING
 from .lifetime import Life
 from .memory import Memory
-from .options import ClientOptions, Timeouts
+from .options import ClientOptions, Timeouts, checkedTimeouts
 from .questions import encodedNames
 from .target import Target
 
@@ -430,7 +431,9 @@ class Pool:
         encoded = encodedNames(names)
         if self._closing is not None:
             raise RequestNotSent(ClientClosed("the client is closed"))
-        return await self._targets[index].askValues(encoded, timeouts)
+        if index not in range(len(self._targets)):
+            raise InvalidRequest(f"there is no endpoint {index!r} among {len(self._targets)}")
+        return await self._targets[index].askValues(encoded, checkedTimeouts(timeouts))
 
     # The end
 

@@ -116,10 +116,24 @@ def asPairs(params: AnyParams) -> list[tuple[Text, Text]]:
     """
     Params as pairs, which can be gone through more than once.
     """
+    if isinstance(params, Mapping):
+        return list(params.items())
+    if isinstance(params, (str, bytes)):
+        raise InvalidParam(
+            f"params are a mapping, or pairs, of names and values, not {params!r:.80}; "
+            "cgiParams(method, uri) and PHPFPM(root).params(method, uri) make them"
+        )
+    pairs: list[tuple[Text, Text]] = []
     try:
-        return list(params.items() if isinstance(params, Mapping) else params)
+        for pair in params:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise InvalidParam(f"a param is a pair of a name and a value, not {pair!r:.80}")
+            pairs.append((pair[0], pair[1]))
     except TypeError:
-        raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
+        raise InvalidParam(
+            f"params are a mapping, or pairs, of names and values, not {params!r:.80}"
+        ) from None
+    return pairs
 
 
 def withParams(
@@ -158,6 +172,24 @@ def prepareWithoutBody(params: AnyParams, role: int) -> Prepared:
     return Prepared(params, role)
 
 
+def _checkRole(role: object, data: object, lastModified: object) -> None:
+    """
+    Look whether what belongs to roles goes together.
+
+    @raise InvalidRequest: If it does not.
+    """
+    if role != Role.FILTER:
+        for name, value in (("data", data), ("dataLastModified", lastModified)):
+            if value is not None:
+                raise InvalidRequest(
+                    f"only a Filter takes {name} (section 6.4): give role=Role.FILTER along"
+                )
+    if not isinstance(role, int) or not 0 <= role <= 65_535:
+        raise InvalidRequest(f"a role is a Role, or a number up to 65535, not {role!r:.80}")
+    if lastModified is not None and not (isinstance(lastModified, int) and lastModified >= 0):
+        raise InvalidRequest(f"dataLastModified is seconds since 1970, not {lastModified!r:.80}")
+
+
 async def prepare(
     params: AnyParams,
     role: int,
@@ -174,10 +206,7 @@ async def prepare(
     @param spool: Collects what has to be.
     @raise InvalidRequest: If its parts don't go together.
     """
-    if data is not None and role != Role.FILTER:
-        raise InvalidRequest("only a Filter takes data (section 6.4)")
-    if dataLastModified is not None and role != Role.FILTER:
-        raise InvalidRequest("only a Filter takes dataLastModified (section 6.4)")
+    _checkRole(role, data, dataLastModified)
     if not isinstance(params, Mapping):
         params = asPairs(params)
     if role == Role.AUTHORIZER:

@@ -81,6 +81,18 @@ class UnsupportedBody(RemoteProtocolError):
     code = 415
 
 
+class NotXMLRPC(MalformedValue):
+    """
+    The answer to a call is not XML-RPC.
+
+    @ivar content: The answer.
+    """
+
+    def __init__(self, message: str, content: bytes) -> None:
+        super().__init__(message)
+        self.content = content
+
+
 class NotMounted(RemoteProtocolError):
     """
     A request whose path is not below the path where the app is mounted.
