@@ -46,10 +46,21 @@ echo json_encode($shown);
     "wp-content/uploads/evil.jpg": "<?php echo 'run';",
     "wp-config.php.bak": "<?php $password = 'secret';",
     ".htaccess": "Deny from all",
-    "hash.php": "<?php echo hash('sha256', file_get_contents('php://input')), \"\\n\";",
+    "hash.php": "<?php echo hash_file('sha256', 'php://input'), \"\\n\";",
     "upload.php": "<?php echo $_FILES['file']['name'], ' ', $_FILES['file']['size'];",
     "big.php": """<?php
 for ($number = 0; $number < 20 * 1024 * 1024 / 16; $number++) { printf("%015d\\n", $number); }
+""",
+    "early.php": """<?php
+$there = __DIR__ . '/go-on';
+echo 'answered';
+fastcgi_finish_request();
+while (!file_exists($there)) { usleep(10000); clearstatcache(); }
+unlink($there);
+""",
+    "go-on.php": """<?php
+touch(__DIR__ . '/go-on');
+echo 'at work';
 """,
     "fail.php": "<?php error_log('what went wrong'); throw new Exception('a mistake');",
 }
@@ -268,6 +279,24 @@ class TestPHP:
         """
         answer = browser.fetch("PUT", "/hash.php", body=BIG, chunked=chunked)
         assert answer.body == sha256(BIG)
+
+    def test_hugeChunkedUpload(self, browser: Browser) -> None:
+        """
+        A body of unknown length may be larger than what one spools by default.
+        """
+        body = bytes(257 * 1024 * 1024)
+        answer = browser.fetch("PUT", "/hash.php", body=body, chunked=True)
+        assert answer.body == sha256(body)
+
+    def test_finishedEarly(self, browser: Browser, gateway: tuple[Child, int]) -> None:
+        """
+        A script that ends its request and works on holds up nobody.
+        """
+        assert browser.fetch("GET", "/early.php").body == b"answered"
+        with Browser(ownHost(), gateway[1]) as other:
+            assert other.fetch("GET", "/wp-admin/").body == b"admin /wp-admin/index.php"
+        # It is still at work, and goes on until it is told that the others were served.
+        assert browser.fetch("GET", "/go-on.php").body == b"at work"
 
     def test_bigDownload(self, browser: Browser) -> None:
         """

@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from txfcgi.server.limits import HTTPLimits
 from txfcgi.service.development import Development
 from txfcgi.service.errors import CannotStart
 from txfcgi.service.fcgitap import Options
@@ -81,6 +82,13 @@ class OptionTests(ProgramTests):
             self.assertIn("for development", str(error))
             self.options("--http", text, "--insecure")
             self.options("--http", text, "--allow-from", "10.0.0.0/8")
+
+    def test_limits(self) -> None:
+        """
+        What browsers may do can be told, as for the gateway.
+        """
+        service: Any = self.options("--http", LOCAL, "--http-header-count", "7").makeService()
+        self.assertEqual(service._site.limits, HTTPLimits(headerCount=7))
 
     def test_otherProtocols(self) -> None:
         """

@@ -163,6 +163,23 @@ class BackpressureTests(SiteCase):
             self.assertEqual(len(answer.body), size)
 
 
+class RefusalTests(SiteCase):
+    """
+    What a browser that says too much hears.
+    """
+
+    async def test_heard(self) -> None:
+        """
+        It has its answer whole, though it goes on sending, and the log has the reason.
+        """
+        await self.gateway(echo)
+        received = await self.raw(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 900_000)
+        [answer] = answersIn(received, "GET")
+        self.assertEqual((answer.code, answer.get("Connection")), (431, ["close"]))
+        self.assertIn(b"<h1>431 ", answer.body)
+        self.assertTrue(self.logged("431: a head of more than 65536 bytes"))
+
+
 class TimeTests(SynchronousTestCase):
     """
     The time that a browser has.
