@@ -14,12 +14,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import react
 
-from txfcgi import FastCGIClient
+from txfcgi import ClientOptions, FastCGIClient
 from txfcgi.web import PHPResource, PHPSite, StreamingSite
 
 
 async def main(reactor: Any, backend: str, folder: str, http: str) -> None:
-    client = FastCGIClient(reactor, backend)
+    client = FastCGIClient(reactor, backend, ClientOptions.forPHP())
     resource = PHPResource(folder, client, PHPSite(frontController="index.php"))
     await serverFromString(reactor, http).listen(StreamingSite(resource))
     print("Listens on", http, flush=True)

@@ -62,6 +62,10 @@ unlink($there);
 touch(__DIR__ . '/go-on');
 echo 'at work';
 """,
+    "die.php": """<?php
+file_put_contents(__DIR__ . '/ran', file_get_contents('php://input') . "\\n", FILE_APPEND);
+exec('kill -9 ' . getmypid());
+""",
     "fail.php": "<?php error_log('what went wrong'); throw new Exception('a mistake');",
 }
 
@@ -310,6 +314,23 @@ class TestPHP:
         """
         assert browser.fetch("GET", "/fail.php").code == 500
         assert "what went wrong" in gateway[0].output()
+
+
+@pytest.mark.xdist_group("gateway")
+@pytest.mark.parametrize("more", [(), ("--keep",)], ids=["default", "kept"])
+def test_diesOnce(php: tuple[Path, RunningBackend], more: tuple[str, ...]) -> None:
+    """
+    A POST whose script dies runs once, be there connections that were used before; the browser
+    hears that it failed.
+    """
+    root, backend = php
+    words = ("--backend", backend.endpoints[0], "--root", str(root), "--php", *more)
+    ran = root / "ran"
+    ran.unlink(missing_ok=True)
+    with started("fcgi-gateway", *words) as (_, port), Browser(ownHost(), port) as browser:
+        assert browser.fetch("GET", "/wp-admin/").code == 200
+        assert browser.fetch("POST", "/die.php", body=b"order").code == 502
+    assert ran.read_text() == "order\n"
 
 
 @pytest.mark.xdist_group("gateway")

@@ -137,6 +137,7 @@ class OptionTests(ProgramTests):
         ):
             options = self.options(*WHERE, *words).clientOptions()
             self.assertEqual(options.keepConnections, kept, words)
+            self.assertEqual(options.reuseFor, "idempotent" if "--php" in words else "all")
 
     def test_authorization(self) -> None:
         """

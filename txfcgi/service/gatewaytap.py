@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, get_args
 
 from twisted.application.service import IService
@@ -272,10 +272,14 @@ class Options(CommandOptions):
         """
         @return: What the client is told.
         """
-        return ClientOptions(
+        make: Callable[..., ClientOptions]
+        make = ClientOptions.forPHP if self["php"] else ClientOptions
+        # Without one of the options, it is as the client has it.
+        kept = {} if self["keep"] is None else {"keepConnections": self["keep"]}
+        return make(
             timeouts=self.timeouts(),
             maxConnections=self["max-connections"],
-            keepConnections=not self["php"] if self["keep"] is None else self["keep"],
+            **kept,
             unknownLength=self["unknown-length"],
             # --max-body-bytes bounds a body, whether or not its length is known.
             spoolBytes=None,
