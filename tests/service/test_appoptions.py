@@ -107,7 +107,7 @@ class AppOptionsTests(CommandLineTests):
         """
         C{--path} serves files.
         """
-        self.assertIn("File", repr(self.served("--path", self.folder)))
+        self.assertIn(self.folder, repr(self.served("--path", self.folder)))
         self.assertIn("no such file", self.mistake("--path", self.path("nothing")))
         self.assertIn("--factory", self.mistake("--path", self.folder, "--factory"))
 

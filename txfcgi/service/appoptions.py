@@ -176,15 +176,14 @@ class AppOptions(CommandOptions):
             raise UsageError(f"{option} {name}: {error}{hint}") from error
 
     def _path(self, option: str, path: str) -> App:
-        from twisted.web.static import File
-
         from ..adapters.resource import ResourceApp
+        from ..web.folder import Folder
 
         if self["factory"]:
             raise UsageError("--factory is for what is called, and --path names files")
         if not os.path.exists(path):
             raise UsageError(f"{option} {path}: there is no such file or directory")
-        return ResourceApp(File(os.path.abspath(path)), **self.bodyLimits())
+        return ResourceApp(Folder(os.path.abspath(path)), **self.bodyLimits())
 
     def bodyLimits(self) -> dict[str, int]:
         """
