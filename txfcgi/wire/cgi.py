@@ -389,11 +389,12 @@ class HeadReader:
             scanned = max(0, len(held) - 2)
             held += data
             whole = held
-        while start < len(whole):
+        size = len(whole)
+        while start < size:
             if whole.startswith((b"\n", b"\r\n"), start):
                 raise MalformedHead("the response starts with a blank line, not with a head")
-            match = _headEnd(whole, max(start, scanned))
-            end = match.end() if match else len(whole)
+            match = _headEnd(whole, scanned)
+            end = match.end() if match else size
             if end - start > self._limit:
                 raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
             if match is None:
@@ -403,7 +404,7 @@ class HeadReader:
                 self.rest = bytes(whole[end:])
                 self._held = None
                 return head
-            start = end
+            start = scanned = end
         if start or held is None:
             self._held = bytearray(whole[start:])
         return None
