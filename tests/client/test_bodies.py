@@ -304,7 +304,14 @@ class TestBodies:
         """
         backend = Backend()
         calling = client(backend)
-        for wrong, body in (({"A": 1}, None), ({"A": 1}, b"x"), (7, None), (7, b"x")):
+        for wrong, body in (
+            ({"A": 1}, None),
+            ({"A": 1}, b"x"),
+            ({"A": "\ud800"}, None),
+            ({"A": "\ud800"}, b"x"),
+            (7, None),
+            (7, b"x"),
+        ):
             (error,) = outcome(calling.request(wrong, body))  # type: ignore[arg-type]
             assert isinstance(error, InvalidParam)
         result = outcome(calling.request([("A", "1")]))

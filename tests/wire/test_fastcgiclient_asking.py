@@ -35,6 +35,7 @@ from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.framing import FULL
 from txfcgi.wire.pairs import MAX_CONTENT, decodePairs
 from txfcgi.wire.records import BeginRequest, Record, RecordReader, Role, Stream, interpret
+from txfcgi.wire.scgiclient import ClientConnection as SCGI
 
 from .conversations import (
     A1,
@@ -304,6 +305,27 @@ class TestAsking:
             with pytest.raises(InvalidParam):
                 ask(wrong)
         assert connection.active == 0
+
+    @pytest.mark.parametrize("connection", [ClientConnection, SCGI], ids=["FastCGI", "SCGI"])
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"A": 123456}, "the param 'A' is str or bytes, not int"),
+            ({"A": ["123456"]}, "the param 'A' is str or bytes, not list"),
+            ({"A": "123456\ud800"}, "the param 'A' has a character that no bytes stand for, at 6"),
+            ({7: "123456"}, "the name of the param 7 is str or bytes, not int"),
+            ({"\ud800": "123456"}, "the name of the param '.*' has a character that no bytes"),
+        ],
+        ids=["number", "list", "surrogate", "numbered name", "name with a surrogate"],
+    )
+    def test_wrongText(self, connection: type, params: Any, message: str) -> None:
+        """
+        The message names the param and what is wrong with it, and does not show its value.
+        """
+        for ask in (connection().request, connection().begin):
+            with pytest.raises(InvalidParam, match=message) as raised:
+                ask(params)
+            assert "123456" not in str(raised.value)
 
 
 names = st.binary(max_size=200).filter(lambda name: b"=" not in name and b"\0" not in name)

@@ -4,7 +4,7 @@ The params of a caller, as text or bytes, to encoded name-value pairs (FastCGI 1
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, ItemsView, Iterable, Mapping
 from typing import Final
 
 from ..errors import InvalidParam
@@ -41,10 +41,7 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         except ValueError:
             raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
         nameBytes, nameLength, kept = self._named.get(name) or self._checkedName(name)
-        if type(value) is str:
-            valueBytes = value.encode("utf-8", "surrogateescape")
-        else:
-            valueBytes = asBytes(value, "value")
+        valueBytes = asBytes(value, name)
         size = len(valueBytes)
         valueLength = SHORT[size] if size < 128 else encodeLength(size)
         encoded = nameLength + valueLength + nameBytes + valueBytes
@@ -53,7 +50,7 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         return encoded
 
     def _checkedName(self, name: Text) -> tuple[bytes, bytes, bool]:
-        nameBytes = asBytes(name, "name")
+        nameBytes = asBytes(name)
         if b"=" in nameBytes or b"\0" in nameBytes:
             raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
         exact = type(name) in _TEXT
@@ -63,18 +60,24 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         return checked
 
 
-def asBytes(text: object, what: str) -> bytes:
+def asBytes(text: object, of: object = None) -> bytes:
     """
     A name or a value as bytes, encoded as C{os.environ} is.
 
-    @param what: Which of them it is.
-    @raise InvalidParam: If it is neither text nor bytes.
+    @param of: The name of the param whose value it is; without it, it is a name.
+    @raise InvalidParam: If it is neither text nor bytes, or text that no bytes stand for. A value
+        is not shown, for it may be a secret.
     """
-    if isinstance(text, str):
-        return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")
-    if isinstance(text, bytes):
-        return text
-    raise InvalidParam(f"a param's {what} is str or bytes, not {type(text).__name__}: {text!r:.80}")
+    try:
+        if isinstance(text, str):
+            return text.encode("utf-8", "surrogateescape")
+        if isinstance(text, bytes):
+            return text
+        wrong = f"is str or bytes, not {type(text).__name__}"
+    except UnicodeEncodeError as error:
+        wrong = f"has a character that no bytes stand for, at {error.start}"
+    what = f"the name of the param {text!r:.80}" if of is None else f"the param {of!r:.80}"
+    raise InvalidParam(f"{what} {wrong}")
 
 
 def encodeParams(params: AnyParams, pairs: EncodedPairs | None = None) -> list[bytes]:
@@ -94,4 +97,9 @@ def encodeParams(params: AnyParams, pairs: EncodedPairs | None = None) -> list[b
     try:
         return list(map(pairs.__getitem__, params))
     except TypeError:
+        if isinstance(params, (ItemsView, list)):  # one of them can't be looked up
+            for pair in params:
+                if isinstance(pair, tuple) and len(pair) == 2:
+                    asBytes(pair[0])
+                    asBytes(pair[1], pair[0])
         raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None

@@ -50,7 +50,7 @@ def _strings(params: AnyParams) -> list[tuple[bytes, bytes]]:
         pairs: list[tuple[Text, Text]] = list(
             params.items() if isinstance(params, Mapping) else params
         )
-        return [(asBytes(name, "name"), asBytes(value, "value")) for name, value in pairs]
+        return [(asBytes(name), asBytes(value, name)) for name, value in pairs]
     except (TypeError, ValueError):
         raise InvalidParam("params are a mapping, or pairs, of str or bytes") from None
 
