@@ -219,6 +219,8 @@ def soak(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.load")
     session.run("python", "-m", "tests.fuzz", "--seconds", "1800", *session.posargs)
+    handovers = {"TXFCGI_HANDOVERS": "100"}
+    session.run("pytest", "-q", *PARALLEL, "tests/interop/test_handover.py", env=handovers)
     # Browsers whose connections close, pause and time out meanwhile.
     many = {"TXFCGI_FUZZ": "400000", "TXFCGI_SEED": str(int(time.time()))}
     session.run("pytest", "-q", *PARALLEL, "tests/web/test_fuzz.py", env=many)
