@@ -54,6 +54,31 @@ class AnswerTests(WSGITestCase):
         self.assertEqual(response.headers.getRawHeaders(b"x-a"), [b"1", b"caf\xe9"])
         self.assertEqual(response.headers.getRawHeaders("content-length"), ["6"])
 
+    async def test_reason(self) -> None:
+        """
+        A reason of the application's own is passed on, with answers in one piece and in several.
+        """
+        for status, reason in (
+            ("299 Caf\xe9", b"Caf\xe9"),
+            ("404 Not Found", b"Not Found"),
+            ("404", b"Not Found"),
+            ("499 ", b"Unknown"),
+        ):
+            for pieces in ([b"a"], [b"a", b"b"]):
+
+                def application(
+                    environ: Environ,
+                    startResponse: StartResponse,
+                    status: str = status,
+                    pieces: Any = pieces,
+                ) -> Iterator[bytes]:
+                    startResponse(status, PLAIN)
+                    return iter(pieces)
+
+                response = await self.frontEnd(application, validate=False).get()
+                assert response.head is not None
+                self.assertEqual(response.head.reason, reason)
+
     async def test_generator(self) -> None:
         """
         A generator's pieces are sent as they come, and what it gives is closed.
@@ -431,7 +456,8 @@ class FailureTests(WSGITestCase):
         """
         A status that is none is told.
         """
-        for status in (200, b"200 OK", "OK", "20 OK", "2000", "\u0662\u0660\u0660 OK", None):
+        digits = "\u0662\u0660\u0660"  # others than ASCII's
+        for status in (200, b"200 OK", "OK", "20 OK", "2000", "200 \u20ac", f"{digits} OK", None):
 
             def application(
                 environ: Environ, startResponse: StartResponse, status: Any = status

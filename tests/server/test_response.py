@@ -185,3 +185,33 @@ class TestMistakes:
         """
         with pytest.raises((InvalidResponse, InvalidHeader), match=message):
             list(Response(200, headers).pairs())
+
+
+class ReasonTests(SynchronousTestCase):
+    """
+    The words behind the status.
+    """
+
+    def answer(self, code: int, reason: Any) -> Any:
+        """
+        What a web server gets to see of a response with this reason.
+        """
+        frontEnd = MemoryFrontEnd(lambda _: Response(code, {}, b"", reason=reason), testCase=self)
+        return self.successResultOf(frontEnd.get())
+
+    def test_own(self) -> None:
+        """
+        A response may have words of its own.
+        """
+        for reason in ("Short and stout", b"Short and stout"):
+            response = self.answer(418, reason)
+            self.assertEqual((response.code, response.head.reason), (418, b"Short and stout"))
+        self.assertEqual(self.answer(404, None).head.reason, b"Not Found")
+
+    def test_control(self) -> None:
+        """
+        One with a line end in it is a mistake.
+        """
+        self.assertEqual(self.answer(200, "OK\r\nX: y").code, 500)
+        (failure,) = self.flushLoggedErrors(InvalidResponse)
+        self.assertIn("the reason of the status 200", failure.getErrorMessage())

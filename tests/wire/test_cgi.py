@@ -63,6 +63,23 @@ class TestFormat:
         """
         assert formatHead(code, [TYPE], 0)[0].startswith(b"Status: %d Unknown\r\n" % code)
 
+    def test_reason(self) -> None:
+        """
+        Words of its own stand behind a status; without one there is no place for them.
+        """
+        assert formatHead(404, [TYPE], 0, reason=b"Gone fishing")[0].startswith(
+            b"Status: 404 Gone fishing\r\n"
+        )
+        head, _ = formatHead(None, [("Location", "/a")], 0, reason=b"Gone")
+        assert head == b"Location: /a\r\n\r\n"
+
+    def test_reasonWithControl(self) -> None:
+        """
+        No line end gets out in them.
+        """
+        with pytest.raises(InvalidResponse, match="the reason of the status 200"):
+            formatHead(200, [TYPE], 0, reason=b"OK\r\nX: y")
+
     @pytest.mark.parametrize(
         "code", [0, 100, 101, 103, 199, 1000, -200, True, "200", b"200", 200.5, [200]]
     )

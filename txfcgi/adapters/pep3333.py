@@ -5,6 +5,7 @@ What PEP 3333 says of the things that a WSGI application and its server give to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import Final, Protocol
 
 from ..errors import InvalidHeader, InvalidResponse
@@ -14,6 +15,7 @@ Pairs = list[tuple[str, str] | tuple[bytes, bytes]]
 # What file_wrapper reads at once, whatever the application asks for: each block is a message to
 # the reactor.
 _BLOCK: Final = 65_536
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 # The characters that a line for wsgi.errors may have before it is written without its end.
 _LINE: Final = 65_536
 
@@ -89,16 +91,22 @@ class ErrorStream:
             self._passOn(line)
 
 
-def readStatus(status: str) -> int:
+def readStatus(status: str) -> tuple[int, bytes | None]:
     """
-    The code of a status such as C{200 OK}.
+    The code of a status such as C{200 OK}, and its reason, if that is not the usual one.
 
-    @raise InvalidResponse: If it is none.
+    @raise InvalidResponse: If it is no status.
     """
     if isinstance(status, str):
-        code, _, _ = status.partition(" ")
+        code, _, reason = status.partition(" ")
         if len(code) == 3 and code.isascii() and code.isdigit():
-            return int(code)
+            number = int(code)
+            if reason == _REASONS.get(number) or not reason:
+                return number, None
+            try:
+                return number, reason.encode("latin-1")
+            except UnicodeEncodeError:
+                pass
     raise InvalidResponse(
         f"start_response was called with the status {status!r:.80}: it is a str such as '200 OK' "
         "(PEP 3333)"

@@ -229,8 +229,8 @@ class WebChannel:
         """
         if self._output is None and self._head is not None:
             code, reason, headers = self._head
-            if reason == RESPONSES.get(code):
-                return Response(code, headers, _joined(self._kept))
+            own = None if reason == RESPONSES.get(code) else reason
+            return Response(code, headers, _joined(self._kept), reason=own)
         if self._head is not None:
             self._flush()
         return None

@@ -183,6 +183,7 @@ class Call:
         # The thread's own, but that the reactor says when the request is gone.
         self._gone = False
         self._status: int | None = None
+        self._reason: bytes | None = None
         self._headers: Pairs = []
         self._declared: int | None = None
         self._body: _Body | None = None
@@ -348,7 +349,8 @@ class Call:
             )
         self._complete = True
         self._errors.flush()
-        self._pool.tell(self._answered, Response(self._status, self._headers, body), last=last)
+        response = Response(self._status, self._headers, body, reason=self._reason)
+        self._pool.tell(self._answered, response, last=last)
 
     def _emit(self, piece: bytes) -> None:
         """
@@ -367,7 +369,7 @@ class Call:
         for part in [piece] if len(piece) <= _SLICE else _slices(piece):
             if self._body is None:
                 self._body = _Body(self._declared, part)
-                response = Response(self._status, self._headers, self._body)
+                response = Response(self._status, self._headers, self._body, reason=self._reason)
                 self._pool.tell(self._answered, response)
             else:
                 self._body.reserve(len(part))
@@ -398,7 +400,7 @@ class Call:
                 f"{self._name} called start_response twice, the second time without exc_info "
                 "(PEP 3333)"
             )
-        self._status = readStatus(status)
+        self._status, self._reason = readStatus(status)
         self._headers, self._declared = readHeaders(headers)
         return self._write
 

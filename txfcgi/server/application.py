@@ -189,7 +189,14 @@ class Application:
                 "or Deny"
             )
         try:
-            self.send(request, response.code, response.pairs(), response.body, response.appStatus)
+            self.send(
+                request,
+                response.code,
+                response.pairs(),
+                response.body,
+                response.appStatus,
+                response.reason,
+            )
         except Exception:
             releaseBody(response.body)
             raise
@@ -216,6 +223,7 @@ class Application:
         headers: Iterable[tuple[Text, Text]],
         body: Body,
         appStatus: int = 0,
+        reason: bytes | None = None,
     ) -> None:
         """
         Send a response: at once, and in one piece, if it is small and whole.
@@ -235,6 +243,7 @@ class Application:
             len(body) if type(body) is bytes else knownLength(body),
             isHead,
             self.lines,
+            reason,
         )
         if declared is not None and type(body) is bytes and len(body) > declared:
             request.warnOfExcess()

@@ -38,9 +38,10 @@ class Response:
         asynchronous iterable of bytes, each of which is sent at once.
     @ivar appStatus: The application's exit status (FastCGI 1.0, section 5.5). Web servers don't
         look at it.
+    @ivar reason: The words behind the status, if they are not those of the code.
     """
 
-    __slots__ = ("appStatus", "body", "code", "headers")
+    __slots__ = ("appStatus", "body", "code", "headers", "reason")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Response:
         body: Body = b"",
         *,
         appStatus: int = 0,
+        reason: Text | None = None,
     ) -> None:
         kind: type = type(headers)
         if kind is str or kind is bytes:
@@ -62,6 +64,7 @@ class Response:
         self.headers = headers
         self.body = body
         self.appStatus = appStatus
+        self.reason = reason.encode() if isinstance(reason, str) else reason
 
     @classmethod
     def json(cls, value: object, code: int = 200, headers: Headers = ()) -> Response:

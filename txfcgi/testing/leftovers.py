@@ -147,13 +147,14 @@ class WatchedApplication(Application):
         headers: Iterable[tuple[Text, Text]],
         body: Body,
         appStatus: int = 0,
+        reason: bytes | None = None,
     ) -> None:
         """
         Send a response, and excuse what is an error.
         """
         if code is not None and code >= 400:
             self._excused.add(request)
-        super().send(request, code, headers, body, appStatus)
+        super().send(request, code, headers, body, appStatus, reason)
 
     def answered(self, request: Request) -> None:
         """

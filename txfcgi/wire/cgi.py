@@ -126,6 +126,7 @@ def formatHead(
     length: int | None,
     isHead: bool = False,
     lines: HeaderLines | None = None,
+    reason: bytes | None = None,
 ) -> tuple[bytes, int | None]:
     """
     A response head, up to and with the blank line.
@@ -141,6 +142,7 @@ def formatHead(
     @param isHead: Whether this answers a HEAD request, whose head speaks of a body that is not
         sent: an empty body then says nothing of the length.
     @param lines: What the caller remembers of the headers that it has sent.
+    @param reason: The words behind the status, if they are not those of the code.
     @return: The head, and the length that it declares, or L{None} if it declares none. The body may
         be longer, and is to be cut then.
     @raise InvalidHeader: If a name or a value may not be sent.
@@ -150,7 +152,9 @@ def formatHead(
     try:
         head = [_STATUS_LINES[code]]  # type: ignore[index]
     except (KeyError, TypeError):
-        head = [] if code is None else [_unknownStatus(code)]
+        head = [] if code is None else [_statusHeader(code, b"Unknown")]
+    if reason is not None and code is not None:
+        head = [_statusHeader(code, reason)]
     if lines is None:
         lines = HeaderLines()
     declared = None
@@ -193,10 +197,12 @@ def formatHead(
     return b"".join(head), declared
 
 
-def _unknownStatus(code: object) -> bytes:
+def _statusHeader(code: object, reason: bytes) -> bytes:
     if not isinstance(code, int) or not 200 <= code <= 999:
         raise InvalidResponse(f"{code!r} is not the status of a final response (200 to 999)")
-    return b"Status: %d Unknown\r\n" % code
+    if _control(reason):
+        raise InvalidResponse(f"the reason of the status {code} has a control character in it")
+    return b"Status: %d %s\r\n" % (code, reason)
 
 
 def _encoded(text: object, name: object, what: str) -> bytes:
