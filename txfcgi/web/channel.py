@@ -25,7 +25,7 @@ from twisted.web.http import HTTPChannel, Request
 
 from ..transport.timers import NEVER
 from .accesslog import shownURI
-from .forwarded import isHost
+from .forwarded import TrustedProxies, isHost
 from .pages import plainPage
 from .request import StreamingRequest
 
@@ -176,6 +176,8 @@ class StreamingChannel(HTTPChannel):
         if problem is not None:
             self.refuse(400, problem)
             return
+        if self.site.proxies is not None:
+            self._seeThrough(self.site.proxies)
         self._reading = Reading.BODY
         super().allHeadersReceived()
 
@@ -195,14 +197,6 @@ class StreamingChannel(HTTPChannel):
             headers.setRawHeaders(b"Host", hosts)
         if hosts and not isHost(hosts[0]):
             return f"{hosts[0]!r:.200} is not a host"
-        if self.site.proxies is not None:
-            request = self.requests[-1]
-            origin = self.site.proxies.originOf(self.getPeer(), headers)
-            request.client = origin.client
-            if isinstance(request, StreamingRequest):
-                request.secure = origin.secure
-            if origin.host is not None:
-                headers.setRawHeaders(b"Host", [origin.host])
         codings = headers.getRawHeaders(b"transfer-encoding")
         if codings is not None:
             if [coding.lower() for coding in codings] != [b"chunked"]:
@@ -210,6 +204,18 @@ class StreamingChannel(HTTPChannel):
             if version != b"HTTP/1.1":
                 return f"Transfer-Encoding with {version.decode('latin-1')}"
         return None
+
+    def _seeThrough(self, proxies: TrustedProxies) -> None:
+        """
+        Let the request be the client's, if it came through a server that is believed.
+        """
+        request = self.requests[-1]
+        origin = proxies.originOf(self.getPeer(), request.requestHeaders)
+        request.client = origin.client
+        if isinstance(request, StreamingRequest):
+            request.secure = origin.secure
+        if origin.host is not None:
+            request.requestHeaders.setRawHeaders(b"Host", [origin.host])
 
     def allContentReceived(self) -> None:
         """
