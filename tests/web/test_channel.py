@@ -76,7 +76,7 @@ class BackpressureTests(SiteCase):
             return Response(200, {}, b"%d" % size)
 
         await self.gateway(app)
-        size = 64 * 1024 * 1024
+        size = 16 * 1024 * 1024
         wire = await self.connect()
         wire.send(
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % size
@@ -97,7 +97,7 @@ class BackpressureTests(SiteCase):
         A browser that does not read holds the app back, even if it goes on sending.
         """
         await self.gateway(echo)
-        size = 32 * 1024 * 1024
+        size = 12 * 1024 * 1024
         wire = await self.connect()
         transport: Any = wire.transport
         transport.pauseProducing()
@@ -124,7 +124,7 @@ class BackpressureTests(SiteCase):
         Little waits on the way to a browser that does not read, whether or not the length of the
         answer is told.
         """
-        size = 32 * 1024 * 1024
+        size = 12 * 1024 * 1024
         sent: list[int] = []
 
         async def app(request: Request) -> Response:
