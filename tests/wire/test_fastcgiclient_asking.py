@@ -83,6 +83,31 @@ class TestReuse:
         assert [connection.request([])[0] for _ in range(3)] == [1, 3, 4]
         assert connection.active == 4
 
+    def test_chosenID(self) -> None:
+        """
+        An id of one's own choice, and what is then the lowest that is free; its answer comes as any
+        other, and then it is free again.
+        """
+        connection = ClientConnection()
+        assert connection.begin([A1], requestID=3)[0] == 3
+        assert [connection.begin([A1])[0] for _ in range(3)] == [1, 2, 4]
+        requestID, data = connection.begin([A1], requestID=65535)
+        assert (requestID, data[:16]) == (65535, begin(65535))
+        assert connection.active == 5
+        connection.endStream(3, Stream.STDIN)
+        assert RequestEnded(3, 0, 0) in whole(connection, endRequest(3))
+        assert connection.begin([A1])[0] == 3
+
+    @pytest.mark.parametrize("chosen", [0, -1, 65536, 1], ids=["null", "less", "more", "active"])
+    def test_noID(self, chosen: int) -> None:
+        """
+        What is no id, or is active, can't be chosen; and nothing begins.
+        """
+        connection = asking()
+        with pytest.raises(LocalProtocolError, match=rf"request {chosen} can't begin: its id is"):
+            connection.begin([A1], requestID=chosen)
+        assert connection.active == 1
+
     def test_reusable(self) -> None:
         """
         A connection can be used again when the answer is whole, padding or not.

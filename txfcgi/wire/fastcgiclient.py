@@ -173,18 +173,25 @@ class ClientConnection(RecordLayer):
         return requestID, b"".join((begin, *records, end))
 
     def begin(
-        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = True
+        self,
+        params: AnyParams,
+        role: int = Role.RESPONDER,
+        keepConnection: bool = True,
+        requestID: int | None = None,
     ) -> tuple[int, bytes]:
         """
         The beginning of a request: BEGIN_REQUEST and all of PARAMS. STDIN follows, and then, for
         a Filter, DATA.
 
-        @return: The lowest free id (section 3.3), and what to write.
+        @param requestID: An id of one's own choice, 1 to 65535.
+        @return: The id, which is the lowest that is free (section 3.3) unless one was chosen, and
+            what to write.
         @raise InvalidParam: If the params can't be sent.
         @raise ParamTooLarge: If one of them fits into no record.
+        @raise LocalProtocolError: If the chosen id is active, or none.
         """
         contents = list(packPairs(encodeParams(params, self._pairs)))
-        requestID = self._take(role, keepConnection, _STDIN)
+        requestID = self._take(role, keepConnection, _STDIN, requestID)
         parts = [encodeRecord(4, requestID, content) for content in contents]
         parts.insert(0, beginRequest(requestID, role, keepConnection))
         parts.append(recordHeader(4, requestID, 0, 0))
@@ -232,14 +239,22 @@ class ClientConnection(RecordLayer):
         self._asked += 1
         return b"".join(streamRecords(9, 0, content))
 
-    def _take(self, role: int, keepConnection: bool, sending: int) -> int:
+    def _take(
+        self, role: int, keepConnection: bool, sending: int, chosen: int | None = None
+    ) -> int:
         requests = self._requests
-        requestID = self._lowest
-        while requestID in requests:
-            requestID += 1
-        if requestID > MAX_REQUEST_ID:
-            raise LocalProtocolError("every request id is in use on this connection")
-        self._lowest = requestID + 1
+        if chosen is None:
+            requestID = self._lowest
+            while requestID in requests:
+                requestID += 1
+            if requestID > MAX_REQUEST_ID:
+                raise LocalProtocolError("every request id is in use on this connection")
+            self._lowest = requestID + 1
+        elif chosen in requests or not 0 < chosen <= MAX_REQUEST_ID:
+            why = "active already" if chosen in requests else f"not 1 to {MAX_REQUEST_ID}"
+            raise LocalProtocolError(f"request {chosen} can't begin: its id is {why}")
+        else:
+            requestID = chosen
         if requestID > self._highest:
             self._highest = requestID
         if sending:
