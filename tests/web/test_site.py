@@ -50,6 +50,18 @@ class SiteTests(SiteCase):
         allowed.append(peer)
         self.assertIsNotNone(site.buildProtocol(peer))
 
+    async def test_flood(self) -> None:
+        """
+        A flood of the same is counted in the log.
+        """
+        site = StreamingSite(Form(), allowFrom=lambda peer: False)
+        await self.serve(site)
+        for _ in range(50):
+            self.assertIsNone(site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)))
+        self.assertEqual(len(self.logged("may not connect")), 5)
+        site.sparing.flush()
+        self.assertTrue(self.logged("45 more messages like this"))
+
     async def test_drain(self) -> None:
         """
         Idle connections are closed; a request that runs is answered first.

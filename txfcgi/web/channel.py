@@ -235,7 +235,14 @@ class StreamingChannel(HTTPChannel):
 
         @param reason: What the log says.
         """
-        self._log.info("{peer}: {code}: {reason}", peer=self.getPeer(), code=code, reason=reason)
+        self.site.sparing.info(
+            self._log,
+            "{peer}: {code}: {reason}",
+            code,
+            peer=self.getPeer(),
+            code=code,
+            reason=reason,
+        )
         self._readNothing()
         kind, page = plainPage(code)
         self.write(
@@ -279,10 +286,13 @@ class StreamingChannel(HTTPChannel):
         twisted.web answered 400, and closes the connection.
         """
         if self._reading is Reading.HEADERS:
-            self._log.info("{peer}: 400: a head that can't be read", peer=self.getPeer())
+            self.site.sparing.info(
+                self._log, "{peer}: 400: a head that can't be read", peer=self.getPeer()
+            )
         elif self._reading is Reading.BODY and not self.requests[-1].finished:
             method, uri, _ = self.requestLine
-            self._log.info(
+            self.site.sparing.info(
+                self._log,
                 "{peer}: 400: {what}: chunks that can't be read",
                 peer=self.getPeer(),
                 what=f"{method.decode('latin-1')} {ascii(shownURI(uri))[2:-1]:.500}",
@@ -384,7 +394,8 @@ class StreamingChannel(HTTPChannel):
         if progress != self._progress:
             self._progress, self._since = progress, now
         elif now - self._since >= limit:
-            self._log.info(
+            self.site.sparing.info(
+                self._log,
                 "{peer} took nothing of its answer for {limit} s; the connection is cut",
                 peer=self.getPeer(),
                 limit=limit,

@@ -22,6 +22,7 @@ from zope.interface import implementer
 from ..server.interfaces import DRAIN_IDLE, IDrains
 from ..server.limits import HTTPLimits
 from ..transport.polling import hasInput
+from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .accesslog import maskedLogFormatter
 from .channel import StreamingChannel
@@ -39,6 +40,7 @@ class StreamingSite(Site):
     @ivar limits: What browsers may do.
     @ivar proxies: The web servers in front of this site that are believed in what they say of
         clients.
+    @ivar sparing: Where to log what may come again and again.
     @ivar timers: The deadlines of those that do not take their answers.
     """
 
@@ -66,6 +68,7 @@ class StreamingSite(Site):
         self.limits = HTTPLimits() if limits is None else limits
         self.proxies = proxies
         self.timers = Timers(self.reactor)
+        self.sparing = SparingLog(self.reactor)
         self._allowFrom = allowFrom
         self.channels: set[StreamingChannel] = set()
         self.draining = False
@@ -83,11 +86,18 @@ class StreamingSite(Site):
         A channel for a connection, or L{None} if the peer may not connect.
         """
         if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
-            self._log.warn("{peer} may not connect", peer=addr)
+            self.sparing.warn(self._log, "{peer} may not connect", peer=addr)
             return None
         channel: Any = super().buildProtocol(addr)
         self.channels.add(channel)
         return channel
+
+    def stopFactory(self) -> None:
+        """
+        Nobody listens any more: leave nothing with the reactor.
+        """
+        super().stopFactory()
+        self.sparing.flush()
 
     def lost(self, channel: StreamingChannel) -> None:
         """
@@ -140,6 +150,8 @@ class StreamingSite(Site):
 
     def _look(self) -> None:
         if not self.channels:
+            if not self.numPorts:
+                self.sparing.flush()
             call, self._lastCall = self._lastCall, None
             if call is not None and call.active():
                 call.cancel()
