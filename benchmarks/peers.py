@@ -5,6 +5,7 @@ Other people's FastCGI servers. Each takes part when it is installed; none has t
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -23,9 +24,7 @@ error_log = /dev/stderr
 [www]
 {user}listen = ${{LISTEN}}
 listen.backlog = 1024
-pm = static
-pm.max_children = {children}
-pm.max_requests = 0
+{manager}
 php_admin_value[post_max_size] = 64M
 """
 
@@ -89,18 +88,24 @@ def _fpm() -> str | None:
     return found[-1] if found else None
 
 
-def _fpmServer(name: str, children: int) -> Server:
+def _static(children: int) -> str:
+    return f"pm = static\npm.max_children = {children}\npm.max_requests = 0"
+
+
+def fpmServer(name: str, children: int, manager: str = "") -> Server:
     """
     php-fpm. A child of it serves one kept connection.
+
+    @param manager: How it manages its children; without it, there are always as many.
     """
 
     def command(settings: Settings) -> Sequence[str]:
         program = _fpm()
         assert program is not None, "asked for before"
         root = os.geteuid() == 0
-        configuration = settings.folder / f"php-fpm-{children}.conf"
+        configuration = settings.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.conf"
         user = "user = root\ngroup = root\n" if root else ""
-        configuration.write_text(_FPM.format(user=user, children=children))
+        configuration.write_text(_FPM.format(user=user, manager=manager or _static(children)))
         return [program, "-F", "-n", *(["-R"] if root else []), "-y", str(configuration)]
 
     return Server(
@@ -154,8 +159,8 @@ GO = Server(
     missing=_builds(_go),
     peer=True,
 )
-PHP = _fpmServer("php-fpm", 1)
-PHP_CHILDREN = _fpmServer("php-fpm, 16 children", 16)
+PHP = fpmServer("php-fpm", 1)
+PHP_CHILDREN = fpmServer("php-fpm, 16 children", 16)
 UWSGI = _uwsgiServer("uWSGI", "fastcgi")
 
 ALL = (PHP, LIBFCGI, GO, UWSGI, FLUP, FLIPFLOP, GEVENT)

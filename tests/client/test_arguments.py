@@ -40,8 +40,8 @@ class TestParams:
             ([("A", "1", "2")], "not ('A', '1', '2')"),
             ([5], "not 5"),
             (5, "not 5"),
-            ({"A": 5}, "a param's value is str or bytes, not int: 5"),
-            ({5: "A"}, "a param's name is str or bytes, not int: 5"),
+            ({"A": 5}, "the param 'A' is str or bytes, not int"),
+            ({5: "A"}, "the name of the param 5 is str or bytes, not int"),
         ],
         ids=["a URI", "bytes", "strings", "one", "three", "numbers", "number", "value", "name"],
     )

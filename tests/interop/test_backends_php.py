@@ -213,6 +213,43 @@ class TestRestarts(TestCase):
             self.addCleanup(calling.close)
             self.assertEqual(await self.thousand(calling, backend), [])
 
+    async def test_fewChildren(self) -> None:
+        """
+        There are fewer children than the client may have connections, always or now and then: none
+        starves behind kept connections, which stay open for longer than this test may take.
+        """
+        for settings in (
+            "pm.max_children = 1",
+            "pm.max_children = 3\npm.max_requests = 25",
+            "pm = dynamic\npm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\n"
+            "pm.max_spare_servers = 3",
+        ):
+            backend = self.start(settings=settings)
+            options = ClientOptions(idleTimeout=1_000)
+            calling = FastCGIClient(reactor, backend.endpoints[0], options)
+            self.addCleanup(calling.close)
+            self.assertEqual(await self.thousand(calling, backend), [])
+
+    async def test_longScripts(self) -> None:
+        """
+        Scripts that take long are not disturbed by others that want their children: each is
+        answered, once, when it is let go.
+        """
+        backend = self.start(children=3)
+        options = ClientOptions(idleTimeout=1_000)
+        calling = FastCGIClient(reactor, backend.endpoints[0], options)
+        self.addCleanup(calling.close)
+        paths = [self.workspace.root / f"fifo-{number}" for number in range(2)]
+        long = []
+        for path in paths:
+            os.mkfifo(path)
+            asked = calling.request(backend.params("wait", WAIT_FOR=str(path)))
+            long.append(asked.addCallback(lambda response: response.content()))
+        self.assertEqual(await self.thousand(calling, backend), [])
+        for path in paths:
+            os.close(os.open(path, os.O_WRONLY))
+        self.assertEqual(await gatherResults(long), [b"done\n"] * 2)
+
     async def test_reload(self) -> None:
         """
         php-fpm is reloaded: not one response is lost with a policy that tries again what nothing

@@ -34,6 +34,10 @@ switch ($_SERVER['QUERY_STRING']) {
         flush();
         file_get_contents($_SERVER['WAIT_FOR']);
         break;
+    case 'wait':
+        file_get_contents($_SERVER['WAIT_FOR']);
+        echo "done\n";
+        break;
     case 'finish':
         echo "answered\n";
         fastcgi_finish_request();
