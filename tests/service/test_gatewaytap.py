@@ -159,14 +159,14 @@ class OptionTests(ProgramTests):
         The site believes the servers that are named.
         """
         service: Any = makeService(self.options(*WHERE))
-        self.assertIsNone(service._factory.proxies)
+        self.assertIsNone(service.factory.proxies)
         options = self.options(
             *(*WHERE, "--trust-forwarded", "10.0.0.0/8,unix", "--trust-forwarded-host"),
             *("--forwarded-header", "forwarded"),
         )
         service = makeService(options)
         proxies = TrustedProxies.fromText("10.0.0.0/8,unix", "forwarded", host=True)
-        self.assertEqual(service._factory.proxies, proxies)
+        self.assertEqual(service.factory.proxies, proxies)
 
     def test_bodies(self) -> None:
         """
@@ -198,7 +198,7 @@ class OptionTests(ProgramTests):
         limits = HTTPLimits(headBytes=5, headerCount=6, writeTimeout=None)
         self.assertEqual(options.httpLimits(), limits)
         service: Any = makeService(options)
-        self.assertEqual(service._factory.limits, limits)
+        self.assertEqual(service.factory.limits, limits)
 
     def test_resources(self) -> None:
         """

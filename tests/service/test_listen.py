@@ -16,7 +16,7 @@ import tempfile
 from typing import Any
 
 from twisted.internet import endpoints
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import UNIXAddress
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
@@ -32,8 +32,8 @@ from txfcgi.service.listen import (
     endpointFromText,
     explainListenFailure,
 )
-from txfcgi.service.listener import UNIXListener
 from txfcgi.service.sockets import BACKLOG
+from txfcgi.transport.accept import Listener
 
 
 class EndpointFromTextTests(SynchronousTestCase):
@@ -295,31 +295,34 @@ class ListenTests(SynchronousTestCase):
         fd = self.listening(socket.AF_UNIX, self.path)
         os.chmod(self.path, 0o640)
         port = self.listen(InheritedSocketEndpoint(MemoryReactor(), fd))
-        self.assertIsInstance(port, UNIXListener)
+        self.assertIsInstance(port, Listener)
         self.assertEqual(port.getHost(), UNIXAddress(self.path))
-        self.assertFalse(port.socket.getblocking())
+        self.assertFalse(os.get_blocking(port.fileno()))
         self.assertRaises(OSError, os.fstat, fd)
         port.connectionLost(None)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
 
     def test_inheritedTCP(self) -> None:
         """
-        An inherited TCP socket is adopted by the reactor, as one of the family that it has.
+        An inherited TCP socket is accepted on as one of the family that it has; its descriptor is
+        let go of.
         """
-        adopted: list[tuple[int, Any]] = []
-
-        class Adopting(MemoryReactor):
-            def adoptStreamPort(self, fd: int, family: int, factory: object) -> Any:
-                with socket.socket(fileno=os.dup(fd)) as found:
-                    adopted.append((family, found.getsockname()[0]))
-                    return IPv4Address("TCP", "stands for a port", 0)
-
-        addresses = [(int(socket.AF_INET), "127.0.0.1"), (int(socket.AF_INET6), "::1")]
-        for family, address in addresses:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             fd = self.listening(family, (address, 0))
-            self.successResultOf(InheritedSocketEndpoint(Adopting(), fd).listen(self.factory))
+            port = self.listen(InheritedSocketEndpoint(MemoryReactor(), fd))
+            self.assertEqual(port.getHost().host, address)
             self.assertRaises(OSError, os.fstat, fd)
-        self.assertEqual(adopted, addresses)
+            port.connectionLost(None)
+
+    def test_inheritedHost(self) -> None:
+        """
+        A worker is told where its socket is, and how many connections to accept at once.
+        """
+        fd = self.listening(socket.AF_UNIX, self.path)
+        text = f"fcgi:fd={fd}:accept=1:path=/run/app\\:1.sock"
+        port = self.listen(endpointFromText(MemoryReactor(), text))
+        self.assertEqual((port.getHost(), port.perTurn), (UNIXAddress("/run/app:1.sock"), 1))
+        port.connectionLost(None)
 
     def test_notInherited(self) -> None:
         """

@@ -307,7 +307,7 @@ class MakeServiceTests(CommandLineTests):
         service = makeService(self.options("--max-requests=7", "--no-multiplex"))
         self.assertIsInstance(service, Serving)
         self.assertFalse(os.path.exists(self.socketPath))
-        factory = service._factory  # type: ignore[attr-defined]
+        factory = service.factory  # type: ignore[attr-defined]
         self.assertIsInstance(factory, FastCGIServerFactory)
         self.assertEqual(factory.limits.requests, 7)
 
@@ -328,7 +328,7 @@ class MakeServiceTests(CommandLineTests):
         options.parseOptions(
             ["--port", "fcgi:fd=0", "--app", "sample.hello", "--app-dir", self.folder]
         )
-        self.assertIs(makeService(options)._factory, made)  # type: ignore[attr-defined]
+        self.assertIs(makeService(options).factory, made)  # type: ignore[attr-defined]
         self.assertRaises(UsageError, OtherOptions().parseOptions, ["--no-multiplex"])
         self.assertRaises(NotImplementedError, ServerOptions().makeFactory, None)
 

@@ -30,7 +30,7 @@ class SCGICommandTests(ProgramTests):
         """
         options = Options()
         options.parseOptions(["--port", f"unix:{self.socketPath}", *words])
-        factory = makeService(options)._factory  # type: ignore[attr-defined]
+        factory = makeService(options).factory  # type: ignore[attr-defined]
         assert isinstance(factory, SCGIServerFactory)
         return factory
 

@@ -39,6 +39,7 @@ class ServerFactory(Factory):
     @ivar lastCall: When it does, until what time a connection may bring one more request, in
         seconds of the clock.
     @ivar requests: How many requests are with the app.
+    @ivar total: How many it was given so far.
     @ivar sparing: Where to log what may come again and again.
     """
 
@@ -78,6 +79,7 @@ class ServerFactory(Factory):
         self.limits = Limits() if limits is None else limits
         self.now = clock.seconds()
         self.requests = 0
+        self.total = 0
         self.application = Application(app, overload)
         self.paths = Paths(mount, pathFrom)
         self.spool = SpoolBudget(self.limits.spoolBytes)

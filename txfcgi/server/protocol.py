@@ -217,6 +217,7 @@ class ServerProtocol(Protocol):
             self._refuse(requestID, event.role, Overloaded(reason))
             return None
         server.requests += 1
+        server.total += 1
         request = self.requests[requestID] = REQUESTS[event.role](
             self, requestID, event.keepConnection, event.params, server.now
         )

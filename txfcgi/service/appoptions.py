@@ -95,6 +95,13 @@ class AppOptions(CommandOptions):
             "path": self._path,
         }
 
+    @property
+    def choosesReactor(self) -> bool:
+        """
+        Whether what is served needs a reactor of its own.
+        """
+        return self["asgi"] is not None or self["loop"] is not None
+
     def installReactor(self) -> None:
         """
         Install the reactor that is needed for what is served, before anything else installs one.
@@ -103,7 +110,7 @@ class AppOptions(CommandOptions):
         """
         if self["lifespan"] is not None and not self["asgi"]:
             raise UsageError("--lifespan is for an ASGI application: it goes with --asgi")
-        if self["asgi"] or self["loop"] is not None:
+        if self.choosesReactor:
             served = f" --asgi {self['asgi']}" if self["asgi"] else ""
             installLoop(self["loop"] or "asyncio", f"{self.command}{served}")
 

@@ -74,7 +74,7 @@ class Description:
             return Description.fromText(self.text[len(_PROXIED) :]).isPublic()
         if self.kind not in TCP_ARGUMENTS:
             return False
-        return isPublic(self._argument("interface") or ("::" if self.kind == "tcp6" else ""))
+        return isPublic(self.argument("interface") or ("::" if self.kind == "tcp6" else ""))
 
     def local(self) -> str:
         """
@@ -82,7 +82,7 @@ class Description:
         """
         if self.kind == "haproxy":
             return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).local()
-        port = self._argument("port") or "PORT"
+        port = self.argument("port") or "PORT"
         return localEndpoint(self.kind, port)
 
     def withBacklog(self) -> str:
@@ -92,7 +92,7 @@ class Description:
         """
         if self.kind == "haproxy" and self.args:
             return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).withBacklog()
-        if self.kind not in TCP_ARGUMENTS or self._argument("backlog") is not None:
+        if self.kind not in TCP_ARGUMENTS or self.argument("backlog") is not None:
             return self.text
         return f"{self.text}:backlog={BACKLOG}"
 
@@ -114,7 +114,7 @@ class Description:
         except (TypeError, ValueError) as error:
             raise BadEndpoint(f"{self.text}: {mistakeIn(error)}") from error
 
-    def _argument(self, name: str) -> str | None:
+    def argument(self, name: str) -> str | None:
         """
         @param name: The name of an argument of one of Twisted's TCP endpoints.
 

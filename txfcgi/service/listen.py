@@ -15,18 +15,20 @@ Twisted. Two kinds are different here, and one is new:
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 import re
-import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
+from ..transport.accept import PER_TURN, Listener
 from .description import Description, mistakeIn, suggestion
 from .errors import BadEndpoint, CannotListen
 from .inherited import inheritedListener, passedBySystemd, releaseDescriptor
@@ -93,24 +95,28 @@ class InheritedSocketEndpoint(SocketEndpoint):
     of when that begins: the port has one of its own.
     """
 
-    def __init__(self, reactor: Any, fd: int) -> None:
+    def __init__(
+        self, reactor: Any, fd: int, path: str | None = None, perTurn: int = PER_TURN
+    ) -> None:
         """
         @param reactor: The reactor to accept in.
         @param fd: The descriptor that was inherited.
+        @param path: Where in the filesystem the socket is, if that is not the name that it was
+            bound to.
+        @param perTurn: The most connections that are accepted in one turn of the reactor. Where
+            several processes accept on a socket, the fewer, the better they share them.
         """
         super().__init__(reactor)
         self.fd = fd
+        self.path = path
+        self.perTurn = perTurn
 
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         listening = inheritedListener(self.fd)
         listening.setblocking(False)
-        port: IListeningPort
-        if listening.family == socket.AF_UNIX:
-            port = UNIXListener(listening, factory, self._reactor)
-            port.startListening()
-        else:
-            with listening:
-                port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, factory)
+        host = None if self.path is None else UNIXAddress(os.fsencode(self.path))
+        port = Listener(self._reactor, listening, factory, host, self.perTurn)
+        port.startListening()
         releaseDescriptor(self.fd)
         return port
 
@@ -189,14 +195,21 @@ def _unixEndpoint(
     )
 
 
-def _inheritedEndpoint(reactor: Any, fd: str = "0") -> IStreamServerEndpoint:
+def _inheritedEndpoint(
+    reactor: Any, fd: str = "0", path: str | None = None, accept: str = str(PER_TURN)
+) -> IStreamServerEndpoint:
     """
     @param reactor: The reactor to listen with.
     @param fd: The number of the descriptor.
+    @param path: Where in the filesystem the socket is.
+    @param accept: How many connections are accepted in one turn of the reactor.
 
     @return: The endpoint.
     """
-    return InheritedSocketEndpoint(reactor, _natural("fd", fd))
+    perTurn = _natural("accept", accept)
+    if not perTurn:
+        raise ValueError("accept=0: a number above 0 belongs here")
+    return InheritedSocketEndpoint(reactor, _natural("fd", fd), path, perTurn)
 
 
 def _systemdEndpoint(

@@ -1,8 +1,8 @@
 """
-L{UNIXListener}: accepts on a Unix socket that listens already.
+L{UNIXListener}: accepts on a Unix socket that listens already, and removes its entry in the
+filesystem at the end.
 
-Twisted's own port removes whatever is at its path when it stops, and gives an inherited socket the
-mode 0666, shuts it down and removes its path, though others use it.
+Twisted's own port removes whatever is at its path when it stops.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet import unix
 from twisted.internet.address import UNIXAddress
-from twisted.internet.base import BasePort
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.tcp import _reservedFD
-from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from ..transport.accept import Listener
 
 
 def identityOf(info: os.stat_result) -> tuple[int, int]:
@@ -58,30 +56,10 @@ class SocketFile:
         return True
 
 
-class _Accepted(unix.Server):
-    """
-    A connection that was accepted. It knows its host as its port does.
-    """
-
-    server: UNIXListener
-
-    def getHost(self) -> UNIXAddress:
-        """
-        @return: Where the port listens.
-        """
-        return self.server.getHost()
-
-
-class UNIXListener(unix.Port):
+class UNIXListener(Listener):
     """
     Accepts connections on a Unix socket that is bound and listens already.
-
-    When it stops it closes its own descriptor and no more: a socket that was inherited lives on in
-    the process that made it.
     """
-
-    _log = Logger()
-    transport = _Accepted
 
     def __init__(
         self,
@@ -97,38 +75,17 @@ class UNIXListener(unix.Port):
         @param file: The socket's entry in the filesystem where it is ours, to be removed at the
             end.
         """
-        super().__init__(listening.getsockname(), factory, reactor=reactor)
-        self._protocolFactory = factory
-        self._listening = listening
+        # It was bound to another name, if it was made in a private directory.
+        host = None if file is None else UNIXAddress(os.fsencode(file.path))
+        super().__init__(reactor, listening, factory, host)
         self.file = file
-
-    def getHost(self) -> UNIXAddress:
-        """
-        @return: Where the socket is, which is not the name that it was bound to if it was made in a
-            private directory.
-        """
-        return UNIXAddress(self._listening.getsockname() if self.file is None else self.file.path)
-
-    def startListening(self) -> None:
-        """
-        Accept from now on.
-        """
-        # The descriptor that Twisted keeps in reserve to shed connections with when it has no other
-        # left.
-        _reservedFD.reserve()
-        self._protocolFactory.doStart()
-        self.connected = True
-        self.socket = listening = self._listening
-        self.fileno = listening.fileno  # type: ignore[method-assign]
-        self.numberAccepts = 100
-        self.startReading()  # type: ignore[no-untyped-call]
 
     def unlink(self) -> None:
         """
         Remove what is ours in the filesystem, so that nobody finds the socket any more.
         """
         if self.file is not None and not self.file.remove():
-            self._log.warn("The socket {path} could not be removed.", path=self.file.path)
+            self.log.warn("The socket {path} could not be removed.", path=self.file.path)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -137,10 +94,4 @@ class UNIXListener(unix.Port):
         @param reason: Why it stops; of no interest.
         """
         self.unlink()
-        BasePort.connectionLost(self, reason)
-        self.connected = False
-        self.socket.close()
-        del self.socket
-        del self.fileno
-        self.disconnecting = False
-        self._protocolFactory.doStop()
+        super().connectionLost(reason)

@@ -38,6 +38,7 @@ from .lifetime import STARTUP_TIMEOUT, Lifetime
 from .listen import endpointFromText
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .welcome import Welcome
+from .workeroptions import WorkerOptions
 
 
 def _optionName(field: dataclasses.Field[Any]) -> str:
@@ -72,7 +73,7 @@ LIMIT_FLAGS = [
 ]
 
 
-class ServerOptions(AppOptions):
+class ServerOptions(AppOptions, WorkerOptions):
     """
     What every protocol's command takes.
 
@@ -190,7 +191,9 @@ class ServerOptions(AppOptions):
                 "such as --port unix:/run/app/app.sock --app mod.fn"
             )
         try:
-            self.installReactor()
+            self.checkWorkers()
+            if not self.hasMaster:
+                self.installReactor()
             self["limits"] = self._limits()
             self._checkMount()
             self["allowFrom"] = self._allowFrom()
@@ -202,7 +205,10 @@ class ServerOptions(AppOptions):
             self["httpEndpoints"] = [
                 (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
             ]
-            self["application"] = Welcome(self.protocol) if builtIn else self.application()
+            if self.hasMaster:
+                self.checkApp()
+            else:
+                self["application"] = Welcome(self.protocol) if builtIn else self.application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
 
@@ -232,6 +238,8 @@ class ServerOptions(AppOptions):
         """
         @return: The service that serves it. Nothing is open yet.
         """
+        if self.hasMaster:
+            return self.mastering()
         from twisted.internet import reactor
 
         common = {

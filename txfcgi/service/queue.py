@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IListeningPort, IReadDescriptor
 
 from .listener import UNIXListener
 
-# How often a port is told to accept at the most: it takes up to a hundred connections each time.
-_ROUNDS: Final = 1_000
+# How often a port is told to accept at the most; it takes one connection or more each time.
+_ROUNDS: Final = 10_000
 
 
 def acceptAll(port: IListeningPort) -> None:

@@ -53,6 +53,10 @@ class Serving(Service):
     """
     Serves one factory on any number of endpoints, all or none.
 
+    @ivar factory: The factory.
+    @ivar ports: What listens.
+    @ivar accepting: Fires when the app is ready, and connections are accepted.
+
     Whatever keeps it from listening is raised as L{CannotStart} from L{privilegedStartService}
     (which C{twistd} calls before it gives up root) or L{startService} (C{twist}).
     """
@@ -92,12 +96,12 @@ class Serving(Service):
         @param connections: How many connections there may be, if that is known.
         """
         self._reactor = reactor
-        self._factory = factory
+        self.factory = factory
         self._endpoints = list(endpoints)
         self._begun = False
         self._drainTimeout = drainTimeout
         self._drainIdle = drainIdle
-        self._drainInherited = drainInherited
+        self.drainInherited = drainInherited
         self._shared: set[IListeningPort] = set()
         self._allowFrom = allowFrom
         self._insecure = insecure
@@ -107,8 +111,9 @@ class Serving(Service):
         self._starting: Deferred[None] | None = None
         self._held: list[FileDescriptor] = []
         self._connections = connections
-        self._signals = Signals(reactor, self._hurry, stopsAtHangUp)
+        self._signals = Signals(reactor, self.hurry, stopsAtHangUp)
         self.ports: list[IListeningPort] = []
+        self.accepting: Deferred[None] = Deferred()
 
     def privilegedStartService(self) -> None:
         """
@@ -121,7 +126,7 @@ class Serving(Service):
         makeRoom(self._connections)
         for text, endpoint in self._endpoints:
             failures: list[Failure] = []
-            listening = maybeDeferred(endpoint.listen, self._factory)
+            listening = maybeDeferred(endpoint.listen, self.factory)
             if isinstance(endpoint, InheritedSocketEndpoint):
                 listening.addCallback(self._isShared)
             listening.addCallback(self._isListening, text)
@@ -161,12 +166,12 @@ class Serving(Service):
         ports = self._letGo()
         for port in ports:
             self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
-            shared = port in self._shared and not self._drainInherited
+            shared = port in self._shared and not self.drainInherited
             if not shared and port not in notReady:
                 acceptAll(port)
         self._shared.clear()
         ends: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
-        ends.append(self._factory.drain(self._drainTimeout, self._drainIdle))
+        ends.append(self.factory.drain(self._drainTimeout, self._drainIdle))
         for end in ends:
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
 
@@ -185,6 +190,7 @@ class Serving(Service):
         held, self._held = self._held, []
         for port in held:
             port.startReading()
+        self.accepting.callback(None)
 
     def _failedToStart(self, failure: Failure) -> None:
         """
@@ -284,7 +290,7 @@ class Serving(Service):
         self._held = []
         return ports
 
-    def _hurry(self) -> None:
+    def hurry(self) -> None:
         """
         Give the requests that are left no more time: those of the services beside this one, too,
         as only one of them hears of signals.
@@ -293,7 +299,7 @@ class Serving(Service):
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
         for service in beside:
             if isinstance(service, Serving):
-                service._factory.drain(0.0)
+                service.factory.drain(0.0)
                 service._lifetime.hurry()
 
 

@@ -125,4 +125,5 @@ class SparingLog:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
-        self._sumUp()
+        if self._kinds:
+            self._sumUp()

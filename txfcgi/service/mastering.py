@@ -1,0 +1,235 @@
+"""
+The service of a master: it opens the sockets, and keeps workers that serve on them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import CannotServe
+from ..workers.child import Child
+from ..workers.link import DESCRIPTOR
+from ..workers.master import Master, MasterOptions
+from .errors import CannotStart
+from .lifetime import endWithFailure
+from .notify import Notifier
+from .sharing import SharedSocket, openShared
+from .signals import Signals
+
+# What a worker must not take for its own: it has one parent, and no sockets but those it is given.
+_NOT_INHERITED = (
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "TXFCGI_ARGS",
+)
+
+
+@dataclass(frozen=True)
+class WorkerCommand:
+    """
+    How a worker is started.
+
+    @ivar command: C{fcgi} or C{scgi}.
+    @ivar words: The options that it gets, without its sockets.
+    @ivar reactor: The module that installs its reactor, where that is not the default one.
+    """
+
+    command: str
+    words: Sequence[str]
+    reactor: str | None = None
+
+    def line(self, *more: str, flags: Sequence[str] = ()) -> list[str]:
+        """
+        @param more: More options.
+        @param flags: Options of the worker program itself.
+
+        @return: The whole command line.
+        """
+        own = [*flags, *(["--reactor", self.reactor] if self.reactor else [])]
+        program = [sys.executable, "-m", "txfcgi.service.worker"]
+        return [*program, *own, self.command, *self.words, *more]
+
+
+class Mastering(Service):
+    """
+    Keeps workers on any number of sockets, all or none.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        command: WorkerCommand,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        options: MasterOptions,
+        *,
+        allowFrom: Callable[[IAddress], bool] | None = None,
+        insecure: bool = False,
+    ) -> None:
+        """
+        @param endpoints: Where to listen, each with the text that describes it.
+        @param allowFrom: Says who may connect, if that is limited; the workers ask it themselves.
+        @param insecure: Whether other machines may connect without it.
+        """
+        self._reactor = reactor
+        self._command = command
+        self._endpoints = list(endpoints)
+        self._allowFrom = allowFrom
+        self._insecure = insecure
+        self._sockets: list[SharedSocket] = []
+        self._begun = False
+        self._notifier = Notifier(reactor)
+        self.master = Master(reactor, options, self._spawn, self._changed)
+        self._signals = Signals(reactor, self._hurry, reload=self._reload, reopen=self._reopen)
+
+    def privilegedStartService(self) -> None:
+        """
+        Open the sockets.
+
+        @raise CannotStart: One of them can't be had. None is kept.
+        """
+        self._begun = True
+        self._signals.install()
+        for text, endpoint in self._endpoints:
+            try:
+                shared = openShared(text, endpoint, self._allowFrom, self._insecure)
+            except CannotServe as error:
+                self._signals.restore()
+                self._letGo()
+                raise CannotStart(f"{text}: {error}") from error
+            self._sockets.append(shared)
+            self.log.info("Listens on {text}.", text=text)
+
+    def startService(self) -> None:
+        """
+        Start the workers.
+
+        @raise CannotStart: As L{privilegedStartService}.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        if not self._begun:
+            self.privilegedStartService()
+        setTitle(f"txfcgi {self._command.command} master")
+        self._reactor.callWhenRunning(self._start)
+
+    def _start(self) -> None:
+        self.master.started.addCallbacks(self._started, self._failed)
+        self.master.start()
+
+    def _started(self, _: object) -> None:
+        self.log.info("{text}.", text=self.master.describe())
+        self._notifier.ready(self.master.describe())
+
+    def _failed(self, failure: Failure) -> None:
+        """
+        The first workers can't start: nor can the service.
+        """
+        self.log.critical("{error}", error=failure.getErrorMessage())
+        endWithFailure()
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Let nobody find the sockets any more, and drain the workers.
+
+        @return: Fires when the last worker is gone.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._begun = False
+        self._notifier.stopping("draining")
+        self._letGo()
+
+        def ended(result: object) -> object:
+            self._signals.restore()
+            self._notifier.close()
+            return result
+
+        stopped: Deferred[None] = self.master.stop().addBoth(ended)
+        return stopped
+
+    def _letGo(self) -> None:
+        sockets, self._sockets = self._sockets, []
+        for shared in sockets:
+            if not shared.withdraw():
+                self.log.warn("The socket {text} could not be removed.", text=shared.text)
+            shared.close()
+
+    # Signals
+
+    def _reload(self) -> None:
+        self.log.info("SIGHUP: reloads.")
+        self._notifier.reloading("reloading")
+        self.master.reload()
+        if not self.master.reloading:
+            self._notifier.ready(self.master.describe())
+
+    def _reopen(self) -> None:
+        self.log.info("SIGUSR1: opens the logs anew.")
+        self.master.tell("reopen")
+
+    def _hurry(self) -> None:
+        self.log.info("Told to stop again: aborts what still runs.")
+        self.master.hurry()
+
+    def _changed(self) -> None:
+        if self._begun and self.master.started.called:
+            text = self.master.describe()
+            if self.master.reloading:
+                self._notifier.status(text)
+            else:
+                self._notifier.ready(text)
+
+    # Workers
+
+    def _spawn(self, child: Child) -> None:
+        """
+        Start the process of a worker.
+        """
+        descriptors: dict[int, Any] = {0: os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)}
+        ours, theirs = socket.socketpair()
+        try:
+            first = DESCRIPTOR + 1
+            descriptors |= {1: "r", 2: "r", DESCRIPTOR: theirs.fileno()}
+            ports = []
+            for fd, shared in enumerate(self._sockets, first):
+                descriptors[fd] = shared.listening.fileno()
+                ports += ["--port", shared.forWorker(fd)]
+            line = self._command.line(*ports, flags=["--worker", str(child.number)])
+            environ = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+            self._reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
+            ours.setblocking(False)
+            linking = Factory.forProtocol(lambda: child.link)
+            linking.noisy = False
+            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, linking)
+        finally:
+            os.close(descriptors[0])
+            ours.close()
+            theirs.close()
+
+
+def setTitle(title: str) -> None:
+    """
+    Say in the list of processes which one this is, if C{setproctitle} is installed.
+    """
+    with suppress(ImportError):
+        import_module("setproctitle").setproctitle(title)

@@ -1,0 +1,133 @@
+"""
+Sockets that a master opens and its workers accept on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.endpoints import quoteStringArgument
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+
+from ..server.admission import isPublic
+from .description import Description, localEndpoint
+from .errors import BadEndpoint, CannotListen
+from .inherited import inheritedListener, releaseDescriptor
+from .listen import InheritedSocketEndpoint, UNIXSocketEndpoint
+from .listener import SocketFile
+from .serving import PUBLIC_PORT
+from .sockets import BACKLOG, listenUNIX
+
+#: What can be shared, for messages.
+KINDS = "unix:, tcp:, tcp6:, systemd: and fcgi:"
+
+
+@dataclass
+class SharedSocket:
+    """
+    A listening socket.
+
+    @ivar text: The description of its endpoint.
+    @ivar listening: The socket, non-blocking.
+    @ivar file: Its entry in the filesystem, where that is ours.
+    """
+
+    text: str
+    listening: socket.socket
+    file: SocketFile | None = None
+
+    def withdraw(self) -> bool:
+        """
+        Remove its entry in the filesystem, so that nobody finds it any more.
+
+        @return: Whether nothing of ours is left there.
+        """
+        return self.file is None or self.file.remove()
+
+    def forWorker(self, fd: int) -> str:
+        """
+        The description of its endpoint for a worker.
+
+        @param fd: The descriptor that the worker gets.
+        """
+        path = "" if self.file is None else f":path={quoteStringArgument(self.file.path)}"
+        return f"fcgi:fd={fd}:accept=1{path}"
+
+    def close(self) -> None:
+        """
+        Close this process's descriptor of it.
+        """
+        self.listening.close()
+
+
+def checkShareable(option: str, text: str) -> None:
+    """
+    @param option: The option that an endpoint was given with.
+    @param text: Its description.
+
+    @raise BadEndpoint: Workers can't share it.
+    """
+    kind = Description.fromText(text).kind
+    if f"{kind}:" not in KINDS:
+        raise BadEndpoint(f"{option} {text}: workers share {KINDS}, not {kind}:")
+
+
+def openShared(
+    text: str,
+    endpoint: IStreamServerEndpoint,
+    allowFrom: Callable[[IAddress], bool] | None,
+    insecure: bool,
+) -> SharedSocket:
+    """
+    Open the socket of an endpoint.
+
+    @param text: The description of the endpoint.
+    @param endpoint: The endpoint.
+    @param allowFrom: Says who may connect, if that is limited.
+    @param insecure: Whether everybody may.
+
+    @return: The socket, which listens.
+
+    @raise CannotListen: It can't be had.
+    """
+    if isinstance(endpoint, UNIXSocketEndpoint):
+        listening, file = listenUNIX(endpoint.path, endpoint.options)
+        return SharedSocket(text, listening, file)
+    if isinstance(endpoint, InheritedSocketEndpoint):
+        listening = inheritedListener(endpoint.fd)
+        listening.setblocking(False)
+        releaseDescriptor(endpoint.fd)
+    else:
+        listening = _bound(Description.fromText(text))
+    shared = SharedSocket(text, listening)
+    if listening.family != socket.AF_UNIX and allowFrom is None and not insecure:
+        host, port = listening.getsockname()[:2]
+        if isPublic(host):
+            shared.close()
+            local = localEndpoint("tcp6" if ":" in host else "tcp", port)
+            raise CannotListen(PUBLIC_PORT.format(address=text, local=local))
+    return shared
+
+
+def _bound(description: Description) -> socket.socket:
+    """
+    A TCP socket of our own.
+    """
+    six = description.kind == "tcp6"
+    host = description.argument("interface") or ("::" if six else "")
+    port = int(description.argument("port") or 0)
+    backlog = int(description.argument("backlog") or BACKLOG)
+    listening = socket.socket(socket.AF_INET6 if six or ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setblocking(False)
+        listening.bind((host, port))
+        listening.listen(backlog)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise CannotListen(f"can't listen there: {reason}") from error
+    return listening

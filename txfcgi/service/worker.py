@@ -1,0 +1,184 @@
+"""
+The program of a worker: C{python -m txfcgi.service.worker fcgi OPTIONS}, started by a master.
+
+It is what C{twistd fcgi} is, but for what its master does: it has no pid file and no log of its
+own, and ends when the master says so, or is gone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import socket
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Final, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
+from twisted.python.usage import UsageError
+from zope.interface import implementer
+
+from ..server.factory import ServerFactory
+from ..workers.link import DESCRIPTOR, encode
+from ..workers.worker import IWorks, Worker
+from .errors import CannotStart
+from .inherited import fillStandardDescriptors
+from .mastering import setTitle
+from .options import ServerOptions
+from .serving import Serving
+
+#: The modules that have the options of each command.
+COMMANDS: Final = {"fcgi": "txfcgi.service.fcgitap", "scgi": "txfcgi.service.scgitap"}
+
+# The most characters of what is logged at once.
+_LOGGED: Final = 100_000
+
+
+@implementer(IWorks)
+class Work:
+    """
+    What the service of a worker does for its master.
+    """
+
+    def __init__(self, service: Serving) -> None:
+        self._service = service
+
+    def retire(self) -> Deferred[None]:
+        """
+        Let the others accept.
+        """
+        self._service.drainInherited = False
+        return self._service.stopService()
+
+    def drain(self) -> Deferred[None]:
+        """
+        Accept what waits; nobody else will.
+        """
+        self._service.drainInherited = True
+        return self._service.stopService()
+
+    def abort(self) -> None:
+        """
+        Abort what still runs.
+        """
+        self._service.hurry()
+
+    def reopen(self) -> None:
+        """
+        Open the logs anew.
+        """
+
+    def figures(self) -> Mapping[str, Any]:
+        """
+        How many requests there were.
+        """
+        factory = cast(ServerFactory, self._service.factory)
+        return {"requests": factory.total}
+
+
+def main(words: list[str] | None = None) -> int:
+    """
+    Be a worker.
+
+    @param words: The command line; this process's own, if not given.
+
+    @return: The exit status.
+    """
+    fillStandardDescriptors()
+    parser = ArgumentParser(prog="txfcgi worker", allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="load the app, and end")
+    parser.add_argument("--worker", type=int, default=0, help="the number of this worker")
+    parser.add_argument("--reactor", help="the module that installs the reactor")
+    parser.add_argument("command", choices=COMMANDS)
+    own, rest = parser.parse_known_args(words)
+    if own.check:
+        say: Callable[[str], object] = lambda why: print(why, file=sys.stderr)  # noqa: E731
+    else:
+        # Who ends this worker is its master: a terminal's Ctrl-C goes to both.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+        os.set_inheritable(DESCRIPTOR, False)
+
+        def say(why: str) -> object:
+            return os.write(DESCRIPTOR, encode("failed", {"why": why}))
+
+    try:
+        if own.reactor:
+            import_module(own.reactor).install()
+        options: ServerOptions = import_module(COMMANDS[own.command]).Options()
+        options.isWorker = True
+        options.parseOptions(rest)
+    except (UsageError, CannotStart) as error:
+        say(str(error))
+        return 1
+    return 0 if own.check else _work(options, own.worker)
+
+
+def _work(options: ServerOptions, number: int) -> int:
+    from twisted.internet import reactor as _reactor
+
+    reactor: Any = _reactor
+    setTitle(f"txfcgi {options.command} worker {number}")
+    service = options.makeService()
+    assert isinstance(service, Serving)
+    worker = Worker(reactor, Work(service), reactor.stop, options["worker-requests"])
+    logging = LinkObserver(worker)
+    globalLogBeginner.beginLoggingTo([logging], redirectStandardIO=False)
+    linking = Factory.forProtocol(lambda: worker.link)
+    linking.noisy = False
+    reactor.adoptStreamConnection(DESCRIPTOR, socket.AF_UNIX, linking)
+    # What writes there by number reaches nobody.
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), DESCRIPTOR, inheritable=False)
+    status = 0
+
+    def failed(failure: Any) -> None:
+        nonlocal status
+        status = 1
+        worker.failed(failure.getErrorMessage())
+        worker.link.close()
+        reactor.stop()
+
+    def start() -> None:
+        service.accepting.addCallbacks(lambda _: worker.ready(), failed)
+
+    try:
+        service.privilegedStartService()
+        service.startService()
+    except CannotStart as error:
+        worker.failed(str(error))
+        return 1
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.callWhenRunning(start)
+    reactor.run()
+    return status
+
+
+@implementer(ILogObserver)
+class LinkObserver:
+    """
+    Sends what is logged to the master, whose log has all.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Send an event.
+        """
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        level = event.get("log_level", LogLevel.info)
+        if not self._worker.link.tell("log", level=level.name, text=text[:_LOGGED]):
+            # Standard error is read by the master, too.
+            print(text[:_LOGGED], file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""
+The options of C{twistd fcgi} and C{twistd scgi} for several processes.
+"""
+
+from __future__ import annotations
+
+import getopt
+import os
+import subprocess
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from twisted.python.usage import UsageError
+
+from ..workers.master import MasterOptions
+from .commandline import CommandOptions, numberOption
+from .sharing import checkShareable
+
+if TYPE_CHECKING:
+    from .mastering import Mastering, WorkerCommand
+
+#: Seconds that a worker may take to load an app, when the start is checked.
+CHECK_TIMEOUT = 300.0
+
+
+def _count(text: str) -> int:
+    """
+    @param text: The value of C{--workers}.
+
+    @return: How many.
+
+    @raise UsageError: It is no number of workers.
+    """
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise UsageError(f"--workers takes auto, or a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+class WorkerOptions(CommandOptions):
+    """
+    How many processes there are, and when they are replaced.
+
+    @ivar isWorker: Whether this command line is a worker's: it has no workers of its own.
+    """
+
+    isWorker = False
+
+    optParameters: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "workers",
+            "w",
+            None,
+            "Serve in so many processes, which a master starts and replaces: a number, or auto for "
+            "one for each processor. SIGHUP reloads the app without losing a request",
+            _count,
+        ],
+        numberOption(
+            "worker-requests",
+            None,
+            "Replace a worker after so many requests, and up to a tenth more by chance",
+            int,
+            none=True,
+        ),
+        numberOption(
+            "worker-timeout",
+            None,
+            "Kill and replace a worker whose reactor does not turn for so many seconds; its stack "
+            "goes to the log",
+            float,
+            none=True,
+        ),
+    ]
+
+    words: Sequence[str] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line, and remember it for the workers.
+        """
+        self.words = list(options or ())
+        super().parseOptions(options)
+
+    @property
+    def hasMaster(self) -> bool:
+        """
+        Whether this process is to be a master.
+        """
+        return self["workers"] is not None and not self.isWorker
+
+    def checkWorkers(self) -> None:
+        """
+        @raise UsageError: An option is for workers, and there are none; or one is not for them.
+        """
+        if self["workers"] is None:
+            for name in ("worker-requests", "worker-timeout"):
+                if self[name] is not None:
+                    raise UsageError(f"--{name} is for workers: it goes with --workers N")
+            return
+        for name in ("worker-requests", "worker-timeout"):
+            if self[name] == 0:
+                raise UsageError(f"--{name} takes a number above 0, or none")
+        if not self.hasMaster:
+            return
+        if self["http"]:
+            raise UsageError("--http is for development, and goes without --workers")
+        for text in self["ports"]:
+            checkShareable("--port", text)
+
+    def workerCommand(self) -> WorkerCommand:
+        """
+        @return: How a worker is started: with this command line, but for its sockets.
+        """
+        from twisted.internet import default, reactor
+
+        from .mastering import WorkerCommand
+
+        given, _ = getopt.getopt(list(self.words), self.shortOpt, self.longOpt)
+        words = []
+        for name, value in given:
+            full = self.synonyms[name.lstrip("-")].replace("_", "-")
+            if full != "port":
+                words.append(f"--{full}={value}" if f"{full}=" in self.longOpt else f"--{full}")
+        own = type(reactor).__module__
+        usual = self.choosesReactor or own == default.install.__module__
+        return WorkerCommand(self.command, words, None if usual else own)
+
+    @property
+    def choosesReactor(self) -> bool:
+        """
+        Whether these options themselves say which reactor a worker has.
+        """
+        raise NotImplementedError
+
+    def checkApp(self) -> None:
+        """
+        Let a process of its own load the app: a master never does.
+
+        @raise UsageError: It can't be loaded.
+        """
+        command = self.workerCommand()
+        ports = [f"--port={text}" for text in self["ports"]]
+        line = command.line(*ports, flags=["--check"])
+        try:
+            checked = subprocess.run(
+                line,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=CHECK_TIMEOUT,
+                text=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UsageError(f"the app was not loaded after {CHECK_TIMEOUT:g} s") from None
+        if checked.returncode:
+            raise UsageError(checked.stderr.strip() or f"status {checked.returncode}")
+
+    def mastering(self) -> Mastering:
+        """
+        @return: The service of a master.
+        """
+        from twisted.internet import reactor
+
+        from .mastering import Mastering
+
+        return Mastering(
+            reactor,
+            self.workerCommand(),
+            self["endpoints"],
+            MasterOptions(
+                workers=self["workers"],
+                drainTimeout=self["drain-timeout"],
+                hangTimeout=self["worker-timeout"],
+                startTimeout=_startTimeout(self["startup-timeout"]),
+            ),
+            allowFrom=self["allowFrom"],
+            insecure=bool(self["insecure"]),
+        )
+
+
+def _startTimeout(seconds: float | None) -> float:
+    """
+    How long a worker may take to be ready: as long as its app, and a while to load it.
+    """
+    return float("inf") if seconds is None else seconds + CHECK_TIMEOUT

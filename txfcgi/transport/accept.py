@@ -1,0 +1,263 @@
+"""
+L{Listener}: accepts connections on a socket that listens already, of whatever family.
+
+When it stops it closes its own descriptor and no more: a socket that was inherited lives on in the
+process that made it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from errno import EAGAIN, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO
+from typing import Any, Final
+
+from twisted.internet import tcp, unix
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.base import BasePort
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .sparing import SparingLog
+
+# What a connection fails with that is gone before it is accepted, or that a filter forbids.
+_NEXT: Final = (ECONNABORTED, EINTR, EPERM, EPROTO)
+
+# What says that there are no more descriptors, or no memory.
+_EXHAUSTED: Final = (EMFILE, ENFILE, ENOBUFS, ENOMEM)
+
+#: The most connections that are accepted in one turn of the reactor.
+PER_TURN: Final = 100
+
+# Seconds without accepting when there is not even a descriptor to refuse a connection with.
+_PAUSE: Final = 0.1
+
+
+class _UNIXConnection(unix.Server):
+    """
+    A connection on a Unix socket. It knows its host as its port does.
+    """
+
+    server: Any
+
+    def getHost(self) -> IAddress:
+        """
+        @return: Where the port listens.
+        """
+        host: IAddress = self.server.getHost()
+        return host
+
+
+@implementer(IListeningPort)
+class Listener(BasePort):
+    """
+    A port.
+
+    @ivar perTurn: The most connections that are accepted in one turn of the reactor.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        listening: socket.socket,
+        factory: IProtocolFactory,
+        host: IAddress | None = None,
+        perTurn: int = PER_TURN,
+        stopped: Callable[[], object] = lambda: None,
+    ) -> None:
+        """
+        @param listening: The socket, non-blocking. It belongs to the port from now on.
+        @param factory: Builds a protocol for each connection.
+        @param host: Where it listens, if that is not the name that the socket is bound to.
+        @param stopped: Called when the port has stopped.
+        """
+        super().__init__(reactor)
+        self._clock: IReactorTime = reactor
+        self.perTurn = perTurn
+        self._listening = listening
+        self._host = host or _address(listening, listening.getsockname())
+        self._factory = factory
+        self._stopped = stopped
+        self._sessions = 0
+        self._sparing = SparingLog(reactor)
+        self._reserve: int | None = None
+        # What Twisted's transports want to know of their port.
+        self._realPortNumber = getattr(self._host, "port", None)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self._host}>"
+
+    def fileno(self) -> int:
+        """
+        @return: The descriptor of the socket.
+        """
+        return self._listening.fileno()
+
+    def getHost(self) -> IAddress:
+        """
+        @return: Where it listens.
+        """
+        return self._host
+
+    def startListening(self) -> None:
+        """
+        Accept from now on.
+        """
+        self._reserve = _reserved()
+        self._factory.doStart()
+        self.connected = True
+        self.startReading()  # type: ignore[no-untyped-call]
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Accept no more.
+
+        @return: Fires when the socket is closed.
+        """
+        if self.disconnecting or not self.connected:
+            return succeed(None)
+        self.disconnecting = True
+        self.stopReading()  # type: ignore[no-untyped-call]
+        stopped: Deferred[None] = deferLater(
+            self._clock, 0, self.connectionLost, Failure(ConnectionDone())
+        )
+        return stopped
+
+    loseConnection = stopListening
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the socket.
+
+        @param reason: Why it stops; of no interest.
+        """
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        self.connected = self.disconnecting = False
+        self._listening.close()
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+        self._sparing.flush()
+        self._stopped()
+        self._factory.doStop()
+
+    # Accepting
+
+    def doRead(self) -> None:
+        """
+        Accept what waits.
+        """
+        self.acceptSome(self.perTurn)
+
+    def acceptSome(self, most: int) -> int:
+        """
+        Accept what waits, and give each connection to a protocol.
+
+        @param most: How many connections at the most.
+
+        @return: How many there were.
+        """
+        accept = self._listening.accept
+        for count in range(most):
+            if self.disconnecting or not self.connected:
+                return count
+            try:
+                connection, address = accept()
+            except OSError as error:
+                if error.errno in _NEXT:
+                    continue
+                if error.errno in _EXHAUSTED:
+                    self._refuse(error)
+                elif error.errno != EAGAIN:
+                    self._sparing.failure(self.log, "{port} can't accept", port=self)
+                return count
+            try:
+                self._take(connection, address)
+            except Exception:
+                connection.close()
+                self._sparing.failure(self.log, "{port} lost a connection", port=self)
+        return most
+
+    def _take(self, connection: socket.socket, address: Any) -> None:
+        """
+        Give a connection to a protocol.
+        """
+        peer = _address(connection, address)
+        protocol = self._factory.buildProtocol(peer)
+        if protocol is None:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._sessions += 1
+        kind: Any = _UNIXConnection if connection.family == socket.AF_UNIX else tcp.Server
+        transport = kind(connection, protocol, address, self, self._sessions, self.reactor)
+        protocol.makeConnection(transport)
+
+    def _refuse(self, error: OSError) -> None:
+        """
+        There are no descriptors left: close what waits, so that nobody waits for nothing.
+        """
+        self._sparing.warn(
+            self.log,
+            "{port} refuses connections, as there are no descriptors left: {error}",
+            port=self,
+            error=error.strerror,
+        )
+        if self._reserve is None:
+            self._rest()
+            return
+        os.close(self._reserve)
+        self._reserve = None
+        try:
+            for _ in range(self.perTurn):
+                self._listening.accept()[0].close()
+        except OSError:
+            pass  # nobody waits any more, or there is still nothing to accept with
+        finally:
+            self._reserve = _reserved()
+
+    def _rest(self) -> None:
+        """
+        Do not accept for a moment: the system would tell us of the same connection for ever.
+        """
+        self._reserve = _reserved()
+        self.stopReading()  # type: ignore[no-untyped-call]
+        self._clock.callLater(_PAUSE, self._goOn)
+
+    def _goOn(self) -> None:
+        if self.connected and not self.disconnecting:
+            self.startReading()  # type: ignore[no-untyped-call]
+
+
+def _reserved() -> int | None:
+    """
+    A descriptor to give up when there is no other.
+    """
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _address(connection: socket.socket, name: Any) -> IAddress:
+    """
+    What the system calls an end of a connection, as Twisted's.
+    """
+    if connection.family == socket.AF_UNIX:
+        return UNIXAddress(name or None)
+    if connection.family == socket.AF_INET6:
+        return IPv6Address("TCP", *name)
+    return IPv4Address("TCP", *name)

@@ -1,0 +1,216 @@
+"""
+L{Child}: a worker as its master sees it: a process, and the link to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from signal import SIGKILL
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import InvalidLogLevelError, Logger, LogLevel
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .link import ILinkEnd, Link
+
+if TYPE_CHECKING:
+    from .master import Master
+
+# The most bytes of a line that a worker prints which are kept until its end comes.
+_LINE_BYTES: Final = 65_536
+
+
+class ChildState(IntEnum):
+    """
+    How far a worker has come. It only ever gets further.
+    """
+
+    STARTING = 0
+    READY = 1  # it accepts connections
+    ENDING = 2  # it was told to end
+    GONE = 3
+
+
+@implementer(ILinkEnd)
+class Child(ProcessProtocol):
+    """
+    One worker.
+
+    @ivar number: Its number; no other worker of the same master ever has it.
+    @ivar generation: The number of its generation.
+    @ivar replaces: The worker that ends when this one is ready, if any.
+    @ivar state: How far it has come.
+    @ivar heardAt: When it said something last, in seconds of the master's clock.
+    @ivar startedAt: When it was started.
+    @ivar figures: What it told of itself last.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, master: Master, number: int, generation: int, replaces: Child | None = None
+    ) -> None:
+        self._master = master
+        self.number = number
+        self.generation = generation
+        self.replaces = replaces
+        self.replaced = False
+        self.state = ChildState.STARTING
+        self.link = Link(self)
+        self.startedAt = self.heardAt = master.clock.seconds()
+        self.endBy: float | None = None
+        self.why = ""
+        self.figures: Mapping[str, Any] = {}
+        self._lines: dict[int, bytes] = {}
+
+    def __repr__(self) -> str:
+        pid = self.pid
+        return f"worker {self.number}" + (f" (process {pid})" if pid else "")
+
+    @property
+    def pid(self) -> int | None:
+        """
+        The process's id, as long as it runs.
+        """
+        return None if self.transport is None else self.transport.pid
+
+    def enter(self, state: ChildState) -> None:
+        """
+        Come further.
+        """
+        assert state > self.state, f"{self} can't go from {self.state!r} to {state!r}"
+        self.state = state
+
+    # Orders
+
+    def retire(self, within: float) -> None:
+        """
+        Let it end, as others accept on its sockets.
+        """
+        self._end("retire", within)
+
+    def drain(self, within: float) -> None:
+        """
+        Let it end, as nobody else will accept on its sockets.
+        """
+        self._end("drain", within)
+
+    def _end(self, kind: str, within: float) -> None:
+        if self.state < ChildState.ENDING:
+            starting = self.state is ChildState.STARTING
+            self.enter(ChildState.ENDING)
+            self.endBy = self._master.clock.seconds() + within
+            if starting:
+                # It serves nobody, and may be a long time in the app's own code.
+                self.signal(SIGKILL)
+            else:
+                self.link.tell(kind)
+
+    def hurry(self) -> None:
+        """
+        Abort the requests that it still has.
+        """
+        self.link.tell("abort")
+
+    def signal(self, number: int) -> None:
+        """
+        Send it a signal, if it still runs.
+        """
+        if self.transport is not None and self.transport.pid is not None:
+            self.transport.signalProcess(number)
+
+    # What it says
+
+    def heard(self, kind: str, values: Mapping[str, Any]) -> None:
+        """
+        It said something: it lives.
+        """
+        self.heardAt = self._master.clock.seconds()
+        if kind == "ready":
+            if self.state is ChildState.STARTING:
+                self.enter(ChildState.READY)
+                self._master.childReady(self)
+        elif kind == "figures":
+            self.figures = values
+        elif kind == "spent":
+            self._master.childSpent(self)
+        elif kind == "failed":
+            self.why = str(values.get("why", ""))
+        elif kind == "log":
+            self._logged(values)
+
+    def unlinked(self, why: str) -> None:
+        """
+        It does not speak any more: it ends, or it wrote something else to the link.
+        """
+        if why:
+            self.log.error("{child} is killed, as {why}", child=self, why=why)
+            self.signal(SIGKILL)
+
+    def _logged(self, values: Mapping[str, Any]) -> None:
+        try:
+            level = LogLevel.levelWithName(str(values.get("level", "info")))
+        except InvalidLogLevelError:
+            level = LogLevel.info
+        self._say(level, str(values.get("text", "")))
+
+    def outReceived(self, data: bytes) -> None:
+        """
+        It printed something.
+        """
+        self._printed(1, data)
+
+    def errReceived(self, data: bytes) -> None:
+        """
+        It printed something to its standard error.
+        """
+        self._printed(2, data)
+
+    def _printed(self, descriptor: int, data: bytes) -> None:
+        *lines, rest = (self._lines.pop(descriptor, b"") + data).split(b"\n")
+        if len(rest) > _LINE_BYTES:
+            lines.append(rest)
+            rest = b""
+        if rest:
+            self._lines[descriptor] = rest
+        for line in lines:
+            self._print(line)
+
+    def _print(self, line: bytes) -> None:
+        self._say(LogLevel.info, line.decode("utf-8", "backslashreplace"))
+
+    def _say(self, level: Any, text: str) -> None:
+        self.log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
+
+    def processEnded(self, reason: Failure) -> None:
+        """
+        It is gone.
+        """
+        for line in self._lines.values():
+            self._print(line)
+        self._lines.clear()
+        self.gone(_ended(reason))
+
+    def gone(self, how: str) -> None:
+        """
+        There is no process of it, or none any more.
+
+        @param how: How it ended.
+        """
+        self.link.close()
+        self.enter(ChildState.GONE)
+        self._master.childGone(self, how)
+
+
+def _ended(reason: Failure) -> str:
+    """
+    How a process ended, in words.
+    """
+    error: Any = reason.value
+    signal = getattr(error, "signal", None)
+    if signal is not None:
+        return f"ended by signal {signal}"
+    return f"ended with status {getattr(error, 'exitCode', None)}"
