@@ -147,6 +147,19 @@ class Child:
                 self.assertRunning(PAUSE)
         self.assertRunning(0)
 
+    def waitUntilSaid(self, text: str) -> None:
+        """
+        Return as soon as it has written this.
+
+        @raise AssertionError: when it ends without, or takes too long; says what it wrote.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.output():
+            assert time.monotonic() < deadline, (
+                f"{self.name} does not say {text!r}:\n{self.output()}"
+            )
+            self.assertRunning(PAUSE)
+
     def assertRunning(self, pause: float) -> None:
         """
         Fail when it ends within C{pause} seconds.

@@ -45,7 +45,10 @@ FLASK = Program("flask", "--wsgi=flask_site:application")
 BOTTLE = Program("bottle", "--wsgi=bottle_site:application")
 KLEIN = Program("klein", "--resource=klein_site.app.resource")
 WEB = Program("web", "--resource=web_site.site")
-PROGRAMS = (DJANGO, FLASK, BOTTLE, KLEIN, WEB)
+STARLETTE = Program("starlette", "--asgi=starlette_site:application")
+FASTAPI = Program("fastapi", "--asgi=fastapi_site:application")
+QUART = Program("quart", "--asgi=quart_site:application")
+PROGRAMS = (DJANGO, FLASK, BOTTLE, KLEIN, WEB, STARLETTE, FASTAPI, QUART)
 FRONT_ENDS = {frontEnd.name: frontEnd for frontEnd in RESPONDERS}
 MOUNTS = ("/", "/shop")
 #: Each program once, and each way to serve at least once.
@@ -55,6 +58,9 @@ ONCE = (
     (BOTTLE, "nginx-tcp", "/"),
     (KLEIN, "nginx-scgi", "/"),
     (WEB, "nginx", "/shop"),
+    (STARLETTE, "nginx-scgi", "/shop"),
+    (FASTAPI, "nginx-tcp", "/shop"),
+    (QUART, "nginx", "/"),
 )
 MATRIX = tuple(
     product(PROGRAMS, ("nginx-tcp", "nginx-scgi", "apache", "apache-scgi", "lighttpd"), MOUNTS)
@@ -242,7 +248,7 @@ def test_fail(program: Served, visitor: Visitor) -> None:
     What fails is a 500, and its log says why.
     """
     assert visitor.visit("GET", "/fail").code == 500
-    assert "ValueError: as it has to" in program.server.output()
+    program.server.waitUntilSaid("ValueError: as it has to")
     with closing(program.visitor()) as other:  # Apache closes a connection behind a 500
         assert other.visit("GET", "/hello/again").code == 200
 
