@@ -20,7 +20,7 @@ def main() -> None:
     parser = serverArguments("An adapter of txfcgi.")
     parser.add_argument("loop", choices=["asyncio", "uvloop"])
     options = parser.parse_args()
-    installLoop(options.loop, "")
+    installLoop(options.loop, "No reactor is imported before.")
     listen(options.socket, FastCGIServerFactory(ASGIApp(asgi.application)))
 
 

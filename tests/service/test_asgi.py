@@ -8,6 +8,7 @@ import builtins
 import os
 import re
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -167,6 +168,48 @@ class ASGITests(ProgramTests):
         )
         self.assertEqual(program.end(), 1)
         self.assertIn("--lifespan is for an ASGI application", program.said)
+
+
+class ServeTests(ProgramTests):
+    """
+    A script that serves an ASGI application.
+    """
+
+    def script(self, *lines: str) -> Program:
+        """
+        Start a script with these lines at its beginning.
+        """
+        self.write("program.py", APPLICATION)
+        script = [
+            *lines,
+            "from program import app",
+            "from txfcgi import serve",
+            "from txfcgi.adapters.asgi import ASGIApp",
+            "serve(ASGIApp(app), mount='/a')",
+        ]
+        self.write("script.py", "\n".join(script))
+        listening = self.listener(socket.AF_UNIX, self.socketPath)
+        return self.start("python", "script.py", stdin=listening)
+
+    def test_serves(self) -> None:
+        """
+        C{serve} installs the reactor that is needed.
+        """
+        program = self.script()
+        program.waitFor("started")
+        text = ask(self.connect(self.socketPath), {"SCRIPT_NAME": "/a/b"})
+        self.assertEqual(text, b"asyncio.unix_events /a/b")
+        self.assertEnds(program)
+        self.assertIn("stopped", program.said)
+
+    def test_otherReactor(self) -> None:
+        """
+        Where another one was imported, the program ends with what to do.
+        """
+        program = self.script("from twisted.internet import reactor")
+        self.assertEqual(program.end(), 1)
+        self.assertIn("Import no reactor before serve() is called", program.said)
+        self.assertNotIn("Traceback", program.said)
 
 
 class LoopsTests(SynchronousTestCase):

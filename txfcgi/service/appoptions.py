@@ -6,6 +6,7 @@ was written for another interface.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -112,7 +113,8 @@ class AppOptions(CommandOptions):
             raise UsageError("--lifespan is for an ASGI application: it goes with --asgi")
         if self.choosesReactor:
             served = f" --asgi {self['asgi']}" if self["asgi"] else ""
-            installLoop(self["loop"] or "asyncio", f"{self.command}{served}")
+            remedy = f"Leave --reactor out: {os.path.basename(sys.argv[0])} {self.command}{served}"
+            installLoop(self["loop"] or "asyncio", remedy)
 
     def application(self) -> App:
         """

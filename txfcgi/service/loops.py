@@ -5,7 +5,6 @@ The reactor that an ASGI application needs: it runs in an asyncio loop, asyncio'
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from typing import Final
 
@@ -14,13 +13,13 @@ from .errors import NoLoop
 LOOPS: Final = ("asyncio", "uvloop")
 
 
-def installLoop(kind: str, command: str) -> None:
+def installLoop(kind: str, remedy: str) -> None:
     """
     Install the asyncio reactor, unless it is there. It has to be before anything imports
     C{twisted.internet.reactor}.
 
     @param kind: C{"asyncio"} or C{"uvloop"}.
-    @param command: What was given to C{twistd}, for the message.
+    @param remedy: What to do where another reactor is installed: a sentence for the message.
     @raise NoLoop: Another reactor is installed, or uvloop is not there. The message says what
         works.
     """
@@ -29,15 +28,11 @@ def installLoop(kind: str, command: str) -> None:
     installed = sys.modules.get("twisted.internet.reactor")
     if isinstance(installed, AsyncioSelectorReactor):
         if kind != "asyncio":
-            raise NoLoop(
-                f"--loop {kind}: a reactor with another loop is installed. Leave --reactor out: "
-                f"{os.path.basename(sys.argv[0])} {command}"
-            )
+            raise NoLoop(f"--loop {kind}: a reactor with another loop is installed. {remedy}")
         return
     if installed is not None:
         raise NoLoop(
-            f"an asyncio loop is needed, and {type(installed).__name__} has none. Leave --reactor "
-            f"out: {os.path.basename(sys.argv[0])} {command}"
+            f"an asyncio loop is needed, and {type(installed).__name__} has none. {remedy}"
         )
     loop = _newLoop(kind)
     asyncio.set_event_loop(loop)

@@ -13,15 +13,18 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
+from ..adapters.asgi import ASGIApp
 from ..errors import CannotServe
 from ..server.admission import AllowList, peerCheck
 from ..server.fastcgi import FastCGIServerFactory
 from ..server.interfaces import DRAIN_IDLE
 from ..server.limits import Limits
-from .errors import CannotStart
+from ..server.paths import PathSource
+from .errors import CannotStart, NoLoop
 from .inherited import fillStandardDescriptors, inheritedListener
 from .lifetime import Lifetime
 from .listen import InheritedSocketEndpoint
+from .loops import installLoop
 from .serving import Serving
 
 HOW_TO_START = """\
@@ -42,6 +45,8 @@ def serve(
     insecure: bool = False,
     fd: int = 0,
     log: bool = True,
+    mount: str | None = None,
+    pathFrom: PathSource = "params",
 ) -> None:
     """
     Serve an app on the socket that this program was started with, until the web server ends it.
@@ -71,6 +76,9 @@ def serve(
     @param log: Whether to begin logging, to standard error if it is open. A program that has begun
         logging passes L{False}.
 
+    @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+    @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
+
     @raise CannotStart: There is no such socket. Not caught, it ends the program with status 1 and a
         message.
     """
@@ -83,6 +91,11 @@ def serve(
     except CannotServe as error:
         hint = "" if isinstance(error, ValueError) else f"\n{HOW_TO_START.format(fd=fd)}"
         raise CannotStart(f"{error}.{hint}") from error
+    if isinstance(app, ASGIApp):
+        try:
+            installLoop("asyncio", "Import no reactor before serve() is called")
+        except NoLoop as error:
+            raise CannotStart(str(error)) from error
     from twisted.internet import reactor as _reactor
 
     reactor: Any = _reactor
@@ -91,7 +104,14 @@ def serve(
     limits = limits or Limits()
     service = Serving(
         reactor,
-        FastCGIServerFactory(app, limits, multiplex=multiplex, allowFrom=allowed),
+        FastCGIServerFactory(
+            app,
+            limits,
+            multiplex=multiplex,
+            allowFrom=allowed,
+            mount=mount,
+            pathFrom=pathFrom,
+        ),
         [(f"fcgi:fd={fd}", InheritedSocketEndpoint(reactor, fd))],
         drainTimeout=drainTimeout,
         drainIdle=drainIdle,
