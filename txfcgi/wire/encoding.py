@@ -41,7 +41,10 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         except ValueError:
             raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
         nameBytes, nameLength, kept = self._named.get(name) or self._checkedName(name)
-        valueBytes = asBytes(value, name)
+        if type(value) is str and value.isascii():
+            valueBytes = value.encode()
+        else:
+            valueBytes = asBytes(value, name)
         size = len(valueBytes)
         valueLength = SHORT[size] if size < 128 else encodeLength(size)
         encoded = nameLength + valueLength + nameBytes + valueBytes
