@@ -230,6 +230,29 @@ class MistakeTests(SCGITests):
         self.assertAnswered(self.ask(app, GET, Limits(paramsCount=2)), 431)
         self.assertEqual(app.requests, [])
 
+    def test_refused(self) -> None:
+        """
+        Too many headers are a 431, a length that is not a number a 400, and the app sees neither;
+        where there is no room for any request, both are a 503.
+        """
+        app = Held()
+        many = asked(*((b"N%d" % number, b"") for number in range(1000)))
+        for data, code in ((many, 431), (asked(length=b"abc"), 400)):
+            self.assertAnswered(self.ask(app, data), code)
+            self.assertEqual(app.requests, [])
+            factory = SCGIServerFactory(Held(), Limits(requests=1), clock=self.clock)
+            answers = []
+            for each in (GET, data):
+                protocol = factory.buildProtocol(PEER)
+                assert protocol is not None
+                transport = StringTransport(hostAddress=HOST, peerAddress=PEER)
+                protocol.makeConnection(transport)
+                protocol.dataReceived(each)
+                self.addCleanup(protocol.connectionLost)
+                answers.append(transport.value())
+            self.assertEqual(answers[0], b"")
+            self.assertTrue(answers[1].startswith(b"Status: 503 "))
+
     def test_lenient(self) -> None:
         """
         An nginx without its scgi_params is served if that is wanted.

@@ -197,6 +197,19 @@ class UnreadableTests(ServerTests):
             server.send(BeginRequest(2, Role.RESPONDER, True), Params(2, block), Params(2))
             self.assertEqual(server.answer(2).code, 503)
 
+    def test_orderOfTheWire(self) -> None:
+        """
+        So they are where the wire refuses a request by itself: params of too many bytes.
+        """
+        server = self.serve(Held(), Limits(requests=1, paramsBytes=100))
+        large = (BeginRequest(2, Role.RESPONDER, True), Params(2, b"x" * 200), Params(2))
+        server.send(*large)
+        self.assertEqual(server.answer(2).code, 431)
+        server.forget()
+        server.begin(1)
+        server.send(*large)
+        self.assertEqual(server.answer(2).code, 503)
+
     def test_withBody(self) -> None:
         """
         A body does not make another error of it, or cost the connection.

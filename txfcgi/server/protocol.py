@@ -13,7 +13,14 @@ from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..errors import BufferTooLarge, ConnectionClosed, Overloaded, RequestAborted
+from ..errors import (
+    BufferTooLarge,
+    ConnectionClosed,
+    LimitExceeded,
+    Overloaded,
+    RemoteProtocolError,
+    RequestAborted,
+)
 from ..streams import InputStream
 from ..streams.spool import SpoolBudget
 from ..transport.outlet import Outlet
@@ -204,18 +211,11 @@ class ServerProtocol(Protocol):
         self.total += 1
         if self.retired or self.total >= self.limits.requestsPerConnectionTotal:
             self.wire.close()
-        if self.overloaded:
-            self.wire.close()
-            reason = f"more than {self.limits.connections} connections"
-            self._refuse(requestID, event.role, Overloaded(reason))
-            return None
-        if server.draining and self.requests and server.clock.seconds() >= server.lastCall:
-            self._refuse(requestID, event.role, Overloaded("the server is about to stop"))
-            return None
-        if server.requests >= self.limits.requests:
-            reason = f"more than {self.limits.requests} requests"
-            self._refuse(requestID, event.role, Overloaded(reason))
-            return None
+        if self.overloaded or server.draining or server.requests >= self.limits.requests:
+            reason = self._noRoom()
+            if reason is not None:
+                self._refuse(requestID, event.role, reason)
+                return None
         server.requests += 1
         server.total += 1
         request = self.requests[requestID] = REQUESTS[event.role](
@@ -223,13 +223,30 @@ class ServerProtocol(Protocol):
         )
         return request
 
+    def _noRoom(self) -> Overloaded | None:
+        """
+        Why no other request is taken now, if none is.
+        """
+        server, limits = self.server, self.limits
+        if self.overloaded:
+            self.wire.close()
+            return Overloaded(f"more than {limits.connections} connections")
+        if server.draining and self.requests and server.clock.seconds() >= server.lastCall:
+            return Overloaded("the server is about to stop")
+        if server.requests >= limits.requests:
+            return Overloaded(f"more than {limits.requests} requests")
+        return None
+
     def _handle(self, event: Event) -> None:
         """
         What is rare. Whatever came before it in the same read may have ended the request.
         """
         if isinstance(event, events.RequestRefused):
             if self.wire.isActive(event.requestID):
-                self._refuse(event.requestID, event.role, event.reason)
+                reason = event.reason
+                if isinstance(reason, (LimitExceeded, RemoteProtocolError)):
+                    reason = self._noRoom() or reason
+                self._refuse(event.requestID, event.role, reason)
         elif isinstance(event, events.RequestAborted):
             if self.wire.isActive(event.requestID):
                 self._abort(event.requestID)
