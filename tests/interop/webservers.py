@@ -50,7 +50,7 @@ daemon off;
 {f"user {user};" if os.geteuid() == 0 else ""}
 pid {root}/nginx.pid;
 error_log stderr;
-events {{}}
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
 {temporary}

@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
+from pathlib import Path
 
-from .processes import STDIN, Program, ProgramTests, answer, beginning, record
+from .processes import STDIN, Program, ProgramTests, answer, beginning, record, until
 
 TWISTD = ("twistd", "--nodaemon", "--pidfile=", "fcgi")
 
@@ -90,6 +92,42 @@ class LateSignalTests(ProgramTests):
             program.waitFor("Listens on unix")
             program.kill(signal.SIGTERM)
             self.assertEnds(program)
+
+
+class LogTests(ProgramTests):
+    """
+    SIGUSR1 where there is a log file.
+    """
+
+    def test_twist(self) -> None:
+        """
+        The log of C{twist} is opened again, as that of C{twistd}, and is not for everyone.
+        """
+        self.addCleanup(os.umask, os.umask(0o022))
+        log, old = Path(self.path("app.log")), Path(self.path("old.log"))
+        program = self.start(
+            *("twist", f"--log-file={log}", "--log-format=text", "fcgi"),
+            *("--port", f"unix:{self.socketPath}", "--app", "sample.hello"),
+        )
+        until(lambda: log.exists() and "Listens on unix" in log.read_text())
+        log.rename(old)
+        program.kill(signal.SIGUSR1)
+        until(log.exists)
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
+        self.assertIn("Stops listening", log.read_text())
+        for file in (log, old):
+            self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o640)
+
+    def test_withoutLog(self) -> None:
+        """
+        Without one it stops the server, as Apache means it.
+        """
+        program = self.start(
+            *(*TWISTD, "--port", f"unix:{self.socketPath}", "--app", "sample.hello")
+        )
+        program.waitFor("Listens on unix")
+        self.assertEnds(program, signal.SIGUSR1)
 
 
 class HangUpTests(ProgramTests):

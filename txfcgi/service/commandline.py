@@ -187,6 +187,7 @@ class CommandOptions(Options):
             super().parseOptions(options)  # type: ignore[no-untyped-call]
             if self.parent is not None:
                 self._logFile = checkFiles(self.parent)
+                self.logs.takeOver(self.parent)
         except CannotServe as error:
             raise CannotStart(f"{command}: {error}") from error
         except UsageError as error:

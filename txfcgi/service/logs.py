@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
+import sys
+from collections.abc import MutableMapping
 from types import FrameType
 from typing import Any, TextIO
 
@@ -115,6 +118,24 @@ class Logs:
         if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, self._received)
         return file
+
+    def takeOver(self, options: MutableMapping[str, Any]) -> None:
+        """
+        Write what C{twist --log-file} would. It has opened that already, for everyone to read if it
+        is new.
+
+        @param options: Those of C{twist}, or of another program that has no such file.
+        """
+        opened = options.get("logFile")
+        if opened is None or opened in (sys.stdout, sys.stderr):
+            return
+        info = os.fstat(opened.fileno())
+        if not stat.S_ISREG(info.st_mode):
+            return
+        if info.st_size == 0:
+            os.fchmod(opened.fileno(), stat.S_IMODE(info.st_mode) & LOG_MODE)
+        options["logFile"] = self.add(opened.name)
+        opened.close()
 
     def observer(self, path: str) -> FileLogObserver:
         """
