@@ -47,7 +47,7 @@ def imports(settings: Settings, module: str, package: str) -> str:
 
 def _python(kind: str, module: str, atOnce: int | None = None) -> Server:
     def missing(settings: Settings) -> str:
-        package = kind.removesuffix("-multiplexed").removesuffix("-scgi")
+        package = kind.partition("-multiplexed")[0].removesuffix("-scgi").removesuffix("-wsgi")
         return imports(settings, module, package)
 
     def command(settings: Settings) -> Sequence[str]:
@@ -142,8 +142,9 @@ FLUP = _python("flup", "flup.server.fcgi", atOnce=16)
 FLUP_MULTIPLEXED = _python("flup-multiplexed", "flup.server.fcgi")
 # Of more than its five idle threads' worth of connections that come together, some never get one.
 FLIPFLOP = _python("flipflop", "flipflop", atOnce=4)
-# The one that serves ASGI.
+# The one that serves ASGI, and WSGI too.
 FCGISGI = _python("fcgisgi", "fcgisgi")
+FCGISGI_WSGI = _python("fcgisgi-wsgi", "fcgisgi")
 GEVENT = _python("gevent-fastcgi", "gevent_fastcgi.server")
 LIBFCGI = Server(
     name="libfcgi (C)",

@@ -5,13 +5,11 @@ kind of work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
 from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.server.application import App
 
+from . import wsgi
 from .common import listen, serverArguments
 
 TEXT = {"Content-Type": "text/plain"}
@@ -55,20 +53,12 @@ class Applications:
             size += len(chunk)
         return Response(200, TEXT, b"%d\n" % size)
 
-    def bare(self, environ: dict[str, Any], startResponse: Callable[..., object]) -> list[bytes]:
-        """
-        A WSGI application that looks at one variable.
-        """
-        assert environ["REQUEST_URI"]
-        startResponse("200 OK", [("Content-Type", "text/plain")])
-        return [self._body]
-
     @property
     def wsgi(self) -> WSGIApp:
         """
-        C{bare}, in threads.
+        The application that the peers have, too.
         """
-        return WSGIApp(self.bare)
+        return WSGIApp(wsgi.application)
 
     @property
     def resource(self) -> App:

@@ -13,6 +13,7 @@ from importlib import import_module
 
 MODULES = {
     "fcgisgi": "fcgisgi",
+    "fcgisgi-wsgi": "fcgisgi",
     "flup": "flup.server.fcgi",
     "flup-multiplexed": "flup.server.fcgi",
     "flup-scgi": "flup.server.scgi",
@@ -31,7 +32,9 @@ def main() -> None:
         asyncio.run(module.run_asgi_server(import_module("asgi").application, bind_address=path))
         return
     application = import_module("wsgi").application
-    if kind == "flipflop":
+    if kind == "fcgisgi-wsgi":
+        asyncio.run(module.run_wsgi_server(application, bind_address=path))
+    elif kind == "flipflop":
         # It takes the socket that a web server would have put on descriptor 0.
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(path)

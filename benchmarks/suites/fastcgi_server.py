@@ -17,8 +17,6 @@ HONEST = "honest"
 ONE = "txfcgi, one param"
 EVERY = "txfcgi, every param"
 ASYNC = "txfcgi, async def"
-WSGI = "txfcgi, WSGI"
-RESOURCE = "txfcgi, twisted.web"
 BIG = "txfcgi, big answer"
 UPLOAD = "txfcgi, async for"
 
@@ -60,32 +58,20 @@ SUITE = Suite(
                 _own(ONE, "one", KEPT),
                 _own(EVERY, "every", KEPT),
                 _own(ASYNC, "waiting", KEPT),
-                _own(WSGI, "wsgi", KEPT),
-                _own(RESOURCE, "resource", KEPT),
                 _honest(KEPT),
                 *_peers(KEPT),
             ),
             targets=(
                 Target(ONE, FLOOR, 1.15, "kept connection, one param read"),
                 Target(EVERY, FLOOR, 1.6, "kept connection, every param read"),
-                Target(WSGI, FLOOR, 4.5, "kept connection, WSGI"),
                 Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function"),
             ),
         ),
         _speed(
             name="new",
             title="a new connection for each request, 16 at a time",
-            contestants=(
-                _floor(NEW),
-                _own(ONE, "one", NEW),
-                _own(WSGI, "wsgi", NEW),
-                _honest(NEW),
-                *_peers(NEW),
-            ),
-            targets=(
-                Target(ONE, FLOOR, 1.5, "new connection for each request"),
-                Target(WSGI, FLOOR, 3.0, "new connection for each request, WSGI"),
-            ),
+            contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
+            targets=(Target(ONE, FLOOR, 1.5, "new connection for each request"),),
         ),
         _speed(
             name="big",
