@@ -376,6 +376,21 @@ class SlowBrowserTests(SynchronousTestCase):
         self.reactor.pump([1] * 61)
         self.assertTrue(transport.aborted)
 
+    def test_drain(self) -> None:
+        """
+        Nor does a site that comes to an end wait for it longer than for others, whether or not its
+        request was answered.
+        """
+        for close in (False, True):
+            transport = self.ask(1_000_000, close)
+            drained = transport.channel.site.drain(5.0)
+            self.reactor.pump([1] * 4)
+            self.assertFalse(transport.aborted)
+            self.reactor.advance(1)
+            self.assertTrue(transport.aborted)
+            self.successResultOf(drained)
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_taken(self) -> None:
         """
         One that takes all has its time for the next request.

@@ -117,13 +117,11 @@ class StreamingSite(Site):
         """
         self.draining = True
         for channel in list(self.channels):
-            if not channel.requests:
-                if deadline <= 0:
-                    channel.loseConnection()
-            elif deadline > 0:
-                channel.persistent = False
-            else:
+            if deadline <= 0:
+                # Told to close, one would wait for what it has to say, and over TLS for the client.
                 cast(ITCPTransport, channel.transport).abortConnection()
+            elif channel.requests:
+                channel.persistent = False
         if self._lastCall is None and deadline > 0 and self.channels:
             self._lastCall = self.reactor.callLater(min(idle, deadline), self._closeIdle)
         if not self.channels:
