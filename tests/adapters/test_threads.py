@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Event
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -242,6 +243,22 @@ class HangingTests(SynchronousTestCase):
         reactor.clock.advance(5)
         self.successResultOf(ended)
         goOn.set()
+
+    def test_noThread(self) -> None:
+        """
+        Where the system gives no thread, it is asked again; what waits is not lost.
+        """
+        reactor = FakeReactor()
+        pool = ThreadPool(1, reactor=reactor)
+        done = Event()
+        with patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start")):
+            pool.run(done.set)
+            reactor.clock.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertFalse(done.is_set())
+        reactor.clock.advance(1)
+        self.assertTrue(done.wait(60))
+        pool.shutdown()
 
 
 class FakeReactor:

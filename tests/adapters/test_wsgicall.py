@@ -371,6 +371,20 @@ class FailureTests(WSGITestCase):
         await self.assertFailure(self.frontEnd(application).get(), ResponseCutOff)
         self.assertEqual(len(self.flushLoggedErrors(InvalidResponse)), 1)
 
+    async def test_errorsTakeText(self) -> None:
+        """
+        C{wsgi.errors} takes text, and passes on what has no end before it is too much.
+        """
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            environ["wsgi.errors"].write("x" * 70_000)
+            environ["wsgi.errors"].write(b"bytes")
+            return []
+
+        lines = self.logged()
+        await self.assertMistake(application, TypeError, "wsgi.errors takes str, not bytes")
+        self.assertTrue(any("x" * 70_000 in line for line in lines))
+
     async def test_closeFails(self) -> None:
         """
         An answer that is whole stays so when closing it fails, which is logged.
@@ -541,6 +555,59 @@ class GoneTests(WSGITestCase):
         self.assertEqual((await first).body, b"done")
         await self.app.shutdown()
         self.assertEqual(called, ["first"])
+
+    async def test_beforeTheFirstPiece(self) -> None:
+        """
+        An answer that comes when nobody waits any more is dropped, and closed; a failure is logged.
+        """
+
+        def late() -> Iterator[bytes]:
+            yield b"one"
+            yield b"two"
+
+        for made in (lambda: [b"whole"], late, lambda: [][0]):
+            goOn, running = Event(), Event()
+
+            def application(
+                environ: Environ,
+                startResponse: StartResponse,
+                running: Event = running,
+                goOn: Event = goOn,
+                made: Any = made,
+            ) -> Any:
+                startResponse("200 OK", PLAIN)
+                running.set()
+                goOn.wait(60)
+                return made()
+
+            frontEnd = self.frontEnd(application, validate=False)
+            exchange = frontEnd.start("GET", length=0)
+            while not running.is_set():
+                await self.turn(frontEnd)
+            exchange.leave()
+            await self.turn(frontEnd)
+            await self.assertFailure(exchange.response, RequestAborted)
+            goOn.set()
+            await self.app.shutdown()
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+
+    async def test_overloaded(self) -> None:
+        """
+        When too many wait for a thread, one more gets a 503, with a body and without.
+        """
+        goOn = Event()
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            goOn.wait(60)
+            startResponse("200 OK", PLAIN)
+            return [environ["wsgi.input"].read(10)]
+
+        frontEnd = self.frontEnd(application, threads=1, maxWaiting=1)
+        first = frontEnd.post(body=b"first")
+        for refused in (frontEnd.get(), frontEnd.post(body=b"third")):
+            self.assertEqual((await refused).code, 503)
+        goOn.set()
+        self.assertEqual((await first).body, b"first")
 
     async def test_writeRaises(self) -> None:
         """

@@ -38,6 +38,8 @@ THREADS: Final = 8
 MAX_WAITING: Final = 512
 # Seconds that threads get to end in, when no request waits for what they do.
 _STOP_TIMEOUT: Final = 5.0
+# Seconds after which the system is asked again for a thread, if it gave none.
+_RETRY: Final = 1.0
 
 
 @implementer(IStartsAndStops)
@@ -313,11 +315,11 @@ class ThreadPool:
             thread = Thread(target=self._work, name="txfcgi", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:
-                if not self._started:
-                    self._jobs.pop()
-                    raise
+            except RuntimeError:  # the system gives no more, for now
                 self.log.failure("no more than {started} threads", started=self._started)
+                if not self._started:
+                    self._due = True
+                    self.reactor.callLater(_RETRY, self._wake)
                 return
             self._started += 1
             self._threads.add(thread)
