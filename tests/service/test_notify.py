@@ -5,6 +5,7 @@ Tests of L{txfcgi.service.notify}: what a service manager hears.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 
@@ -13,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.folders import folderFor
 from txfcgi.service.notify import Notifier
+
+from .processes import PATIENCE, Program, ProgramTests
 
 
 class NotifierTests(SynchronousTestCase):
@@ -125,3 +128,60 @@ class NotifierTests(SynchronousTestCase):
         gone.status("well")
         gone.status("well")
         self.assertEqual(self.heard(), [])
+
+
+class ServiceTests(ProgramTests):
+    """
+    Programs under a service manager of the test's own.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        self.manager.bind(self.path("notify"))
+        self.manager.settimeout(PATIENCE)
+
+    def hear(self, state: str) -> str:
+        """
+        Wait for a state, and for what is said with it.
+        """
+        while True:
+            text = self.manager.recv(65536).decode("utf-8")
+            if text.startswith(f"{state}=1\n"):
+                return text
+
+    def begin(self, *words: str) -> Program:
+        """
+        Start a server.
+        """
+        command = ("twistd", "-n", "--pidfile=", "fcgi", "--app", "sample.hello", *words)
+        return self.start(
+            *(*command, "--port", f"unix:{self.socketPath}"),
+            env={"NOTIFY_SOCKET": self.path("notify")},
+        )
+
+    def test_oneProcess(self) -> None:
+        """
+        A server is ready when it accepts, and says when it stops.
+        """
+        program = self.begin()
+        self.assertIn(f"MAINPID={program.pid}\n", self.hear("READY"))
+        self.assertServes(self.socketPath)
+        program.kill(signal.SIGTERM)
+        self.hear("STOPPING")
+        self.assertEqual(program.end(), 0)
+
+    def test_workers(self) -> None:
+        """
+        A master is ready when all workers are, and says when it reloads, when that is over, and
+        when it stops.
+        """
+        program = self.begin("--workers", "2")
+        self.assertIn("2 of 2 workers ready", self.hear("READY"))
+        program.kill(signal.SIGHUP)
+        self.assertIn("MONOTONIC_USEC=", self.hear("RELOADING"))
+        self.assertIn("2 of 2 workers ready", self.hear("READY"))
+        program.kill(signal.SIGTERM)
+        self.hear("STOPPING")
+        self.assertEqual(program.end(), 0)

@@ -272,3 +272,72 @@ class WorkersTests(ProgramTests):
         program.kill(signal.SIGKILL)
         program.end()
         until(lambda: not any(map(runs, workers)))
+
+
+class OptionsTests(ProgramTests):
+    """
+    What is said of options, and where they come from.
+    """
+
+    def test_check(self) -> None:
+        """
+        C{--check} loads everything, says what would be served where, and serves nothing.
+        """
+        program = self.start(
+            *("twistd", "-n", "fcgi", "--app", "sample.hello", "--check", "--workers", "3"),
+            *("--port", f"unix:{self.socketPath}"),
+        )
+        self.assertEqual(program.end(), 0, program.said)
+        self.assertEqual(
+            program.said,
+            f"serves --app sample.hello\nlistens on unix:{self.socketPath} (FastCGI)\n"
+            "with 3 workers\n",
+        )
+        self.assertFalse(os.path.exists(self.socketPath))
+
+    def test_environment(self) -> None:
+        """
+        TXFCGI_ARGS holds options that come before those of the command line, written as for a
+        shell. Workers get them with all others.
+        """
+        program = self.start(
+            *("twistd", "-n", "--pidfile=", "fcgi", "--workers", "1"),
+            *("--port", f"unix:{self.socketPath}"),
+            env={"TXFCGI_ARGS": "--app 'sample.hello' --workers 2"},
+        )
+        program.waitFor("1 of 1 workers ready")
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
+
+    def test_mistakes(self) -> None:
+        """
+        Each mistake ends the start with one line that says what to do.
+        """
+        port = f"unix:{self.socketPath}"
+        for words, said in (
+            (["--workers", "0"], "--workers takes auto, or a whole number from 1 on, not '0'"),
+            (["--workers", "many"], "--workers takes auto, or a whole number from 1 on"),
+            (
+                ["--worker-requests", "5"],
+                "--worker-requests is for workers: it goes with --workers N",
+            ),
+            (
+                ["--worker-timeout", "5"],
+                "--worker-timeout is for workers: it goes with --workers N",
+            ),
+            (
+                ["--workers", "2", "--worker-timeout", "0"],
+                "--worker-timeout takes a number above 0",
+            ),
+            (["--workers", "2", "--http", "tcp:0:interface=127.0.0.1"], "goes without --workers"),
+            (["--workers", "2", "--port", "ssl:0"], "workers share unix:, tcp:, tcp6:, systemd:"),
+        ):
+            program = self.start(
+                *("twistd", "-n", "fcgi", "--app", "sample.hello", "--port", port, *words)
+            )
+            self.assertEqual(program.end(), 1, program.said)
+            self.assertIn(said, program.said)
+            self.assertNotIn("Traceback", program.said)
+        program = self.start("twistd", "-n", "fcgi", env={"TXFCGI_ARGS": "--app 'sample"})
+        self.assertEqual(program.end(), 1)
+        self.assertIn("TXFCGI_ARGS in the environment: No closing quotation", program.said)

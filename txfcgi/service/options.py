@@ -36,6 +36,7 @@ from .description import Description
 from .errors import BadEndpoint, CannotListen
 from .lifetime import STARTUP_TIMEOUT, Lifetime
 from .listen import endpointFromText
+from .notify import Notifier
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .welcome import Welcome
 from .workeroptions import WorkerOptions
@@ -125,6 +126,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             "or other users could replace the socket",
         ],
         DRAIN_INHERITED,
+        ["check", None, "Load everything, say what would be served where, and exit"],
         *LIMIT_FLAGS,
     ]
 
@@ -211,6 +213,23 @@ class ServerOptions(AppOptions, WorkerOptions):
                 self["application"] = Welcome(self.protocol) if builtIn else self.application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
+        if self["check"] and not self.isWorker:
+            print(self._account())
+            raise SystemExit(0)
+
+    def _account(self) -> str:
+        """
+        @return: What would be served, where, and by how many processes.
+        """
+        lines = [f"serves {' '.join(self._named()) or 'a page that shows each request'}"]
+        lines += [f"listens on {text} ({self.protocol})" for text in self["ports"]]
+        lines += [f"listens on {text} (HTTP)" for text in self["http"]]
+        if self.hasMaster:
+            lines.append(f"with {self['workers']} workers")
+        return "\n".join(lines)
+
+    def _named(self) -> list[str]:
+        return [f"{option} {self[option[2:]]}" for option in self.served]
 
     def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> IDrains:
         """
@@ -248,6 +267,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             "drainInherited": bool(self["drain-inherited"]),
             "allowFrom": self["allowFrom"],
             "insecure": bool(self["insecure"]),
+            "notifier": None if self.isWorker else Notifier(reactor),
             "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
             "connections": self["limits"].connections,
         }

@@ -28,6 +28,7 @@ from .errors import CannotListen, CannotStart
 from .lifetime import Lifetime, endWithFailure
 from .listen import InheritedSocketEndpoint, explainListenFailure
 from .listener import UNIXListener
+from .notify import Notifier
 from .queue import acceptAll
 from .room import makeRoom
 from .signals import Signals
@@ -78,6 +79,7 @@ class Serving(Service):
         stopsAtHangUp: bool = False,
         lifetime: Lifetime | None = None,
         connections: int = 0,
+        notifier: Notifier | None = None,
     ) -> None:
         """
         @param reactor: The reactor whose stopping this service is part of.
@@ -94,6 +96,7 @@ class Serving(Service):
         @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
         @param lifetime: That of the app, if it has to get ready before anything is accepted.
         @param connections: How many connections there may be, if that is known.
+        @param notifier: Tells the service manager that this serves, and that it stops.
         """
         self._reactor = reactor
         self.factory = factory
@@ -111,6 +114,7 @@ class Serving(Service):
         self._starting: Deferred[None] | None = None
         self._held: list[FileDescriptor] = []
         self._connections = connections
+        self._notifier = notifier
         self._signals = Signals(reactor, self.hurry, stopsAtHangUp)
         self.ports: list[IListeningPort] = []
         self.accepting: Deferred[None] = Deferred()
@@ -159,6 +163,8 @@ class Serving(Service):
         @return: Fires when the last has ended, at the latest when the time is over.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        if self._notifier is not None:
+            self._notifier.stopping("draining")
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
@@ -179,6 +185,8 @@ class Serving(Service):
             return None if starting is None else self._lifetime.end()
 
         def ended(_: object) -> None:
+            if self._notifier is not None:
+                self._notifier.close()
             self._signals.restore()
 
         return gatherResults(ends).addCallback(drained).addCallback(ended)
@@ -190,6 +198,8 @@ class Serving(Service):
         held, self._held = self._held, []
         for port in held:
             port.startReading()
+        if self._notifier is not None:
+            self._notifier.ready("serving")
         self.accepting.callback(None)
 
     def _failedToStart(self, failure: Failure) -> None:

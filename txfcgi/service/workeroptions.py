@@ -6,21 +6,40 @@ from __future__ import annotations
 
 import getopt
 import os
+import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.python.usage import UsageError
 
 from ..workers.master import MasterOptions
 from .commandline import CommandOptions, numberOption
+from .errors import CannotStart
 from .sharing import checkShareable
 
 if TYPE_CHECKING:
     from .mastering import Mastering, WorkerCommand
 
+#: The variable that holds options which come before those of the command line.
+ARGUMENTS = "TXFCGI_ARGS"
+
 #: Seconds that a worker may take to load an app, when the start is checked.
 CHECK_TIMEOUT = 300.0
+
+
+def _fromEnvironment(environ: Mapping[str, str]) -> list[str]:
+    """
+    @param environ: The environment.
+
+    @return: The options that TXFCGI_ARGS in it holds, written as for a shell.
+
+    @raise CannotStart: It can't be read so.
+    """
+    try:
+        return shlex.split(environ.get(ARGUMENTS, ""))
+    except ValueError as error:
+        raise CannotStart(f"{ARGUMENTS} in the environment: {error}") from error
 
 
 def _count(text: str) -> int:
@@ -77,10 +96,12 @@ class WorkerOptions(CommandOptions):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
-        Parse the command line, and remember it for the workers.
+        Parse the command line, and remember it for the workers. What TXFCGI_ARGS in the environment
+        holds comes before it; a worker has that among its own words already.
         """
-        self.words = list(options or ())
-        super().parseOptions(options)
+        before = [] if self.isWorker else _fromEnvironment(os.environ)
+        self.words = [*before, *(options or ())]
+        super().parseOptions(self.words)
 
     @property
     def hasMaster(self) -> bool:
