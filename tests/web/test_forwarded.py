@@ -121,6 +121,8 @@ class TestXForwarded:
         """
         headers = Headers({FOR: ["192.0.2.1"], PROTO: ["https"], "X-Real-IP": ["x"], "A": ["b"]})
         headers.addRawHeader("Forwarded", "for=192.0.2.1")
+        headers.addRawHeader("X_Forwarded_For", "192.0.2.1")
+        headers.addRawHeader("X-Forwarded-Ssl", "on")
         peer = at("203.0.113.5")
         assert self.proxies.originOf(peer, headers) == Origin(peer)
         assert list(headers.getAllRawHeaders()) == [(b"A", [b"b"])]

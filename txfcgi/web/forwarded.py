@@ -26,8 +26,6 @@ ForwardedHeader = Literal["x-forwarded", "forwarded"]
 UNIX: Final = "unix"
 
 _X_FORWARDED: Final = (b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host")
-# More of the kind, which programs may believe.
-_ALIKE: Final = (b"X-Forwarded-Port", b"X-Forwarded-Prefix", b"X-Forwarded-Server", b"X-Real-IP")
 
 #: Whether a value is a host, with or without a port (RFC 9110, section 7.2).
 isHost: Final = re.compile(
@@ -103,11 +101,11 @@ class TrustedProxies:
         """
         trusted = self._trusts(peer)
         mine = self.header == "x-forwarded"
-        for name in (*_X_FORWARDED, *_ALIKE):
-            if not (trusted and mine):
+        for name in [name for name, _ in headers.getAllRawHeaders()]:
+            # A gateway may be told to let underscores pass as hyphens.
+            kind = _kindOf(name.lower().replace(b"_", b"-"))
+            if kind is not None and not (trusted and kind == self.header):
                 headers.removeHeader(name)
-        if not trusted or mine:
-            headers.removeHeader(b"Forwarded")
         if not trusted:
             return Origin(peer)
         hops = _xForwarded(headers) if mine else _forwarded(headers)
@@ -134,6 +132,16 @@ class TrustedProxies:
         if not isinstance(peer, (IPv4Address, IPv6Address)):
             return self.unix
         return self.networks is not None and self.networks(peer)
+
+
+def _kindOf(name: bytes) -> ForwardedHeader | None:
+    """
+    The kind that a header is of, if it says something of clients; programs believe more than those
+    that count here.
+    """
+    if name.startswith(b"x-forwarded-") or name == b"x-real-ip":
+        return "x-forwarded"
+    return "forwarded" if name == b"forwarded" else None
 
 
 def _xForwarded(headers: Headers) -> Sequence[Hop]:
