@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.web.resource import Resource
+from twisted.web.resource import EncodingResourceWrapper, Resource
+from twisted.web.server import GzipEncoderFactory
 
 from txfcgi import Allow, AuthorizerRequest, Deny, Response, roles
 from txfcgi.web import (
@@ -160,6 +161,27 @@ class AuthorizerTests(SiteCase):
         wire.send(b"=abc")
         await wire.closed
         self.assertTrue(wire.received.endswith(b"field abc"))
+
+    async def test_encoded(self) -> None:
+        """
+        What is wrapped may have its answers encoded, or fail at that.
+        """
+
+        class Failing:
+            def encoderForRequest(self, request: object) -> None:
+                raise ZeroDivisionError
+
+        leaf = Greeting()
+        leaf.isLeaf = True
+        headers = {**GOOD, "Accept-Encoding": "gzip"}
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        await self.guard(EncodingResourceWrapper(leaf, [GzipEncoderFactory()]))
+        answer = await self.fetch(method="POST", headers=headers, body=b"name=abc")
+        self.assertEqual(answer.get("Content-Encoding"), ["gzip"])
+        await self.guard(EncodingResourceWrapper(leaf, [Failing()]))
+        answer = await self.fetch(method="POST", headers=headers, body=b"name=abc")
+        self.assertEqual(answer.code, 500)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     async def test_formIsCutOff(self) -> None:
         """

@@ -12,7 +12,9 @@ from txfcgi import Request, Response
 from txfcgi.client.options import ClientOptions
 from txfcgi.web import GatewayOptions, GatewayResource, HTTPLimits
 
-from .site import CHUNKED, Gate, SiteCase, answersIn
+from .site import CHUNKED, Gate, SiteCase, Wire, answersIn
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def echo(request: Request) -> Response:
@@ -41,6 +43,20 @@ class BodyTests(SiteCase):
     Bodies on their way to an app.
     """
 
+    async def chunked(self, later: bool) -> Wire:
+        """
+        Begin a request whose body comes in chunks.
+
+        @param later: Whether its head is read before any of its body is sent.
+        """
+        wire = await self.connect()
+        if later:
+            wire.send(CHUNKED.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"))
+            await wire.until(CONTINUE)
+        else:
+            wire.send(CHUNKED)
+        return wire
+
     async def test_whileItArrives(self) -> None:
         """
         The app has the beginning of a body before the end is sent.
@@ -67,12 +83,13 @@ class BodyTests(SiteCase):
         A body of unknown length is kept until its length is known.
         """
         await self.gateway(echo)
-        wire = await self.connect()
-        wire.send(CHUNKED)
-        wire.send(b"3\r\nabc\r\n")
-        wire.send(b"2\r\nde\r\n0\r\n\r\n")
-        answer = await wire.answer("POST")
-        self.assertEqual((answer.body, answer.get("X-Length")), (b"abcde", ["5"]))
+        for later in (False, True):
+            wire = await self.chunked(later)
+            wire.send(b"3\r\nabc\r\n")
+            wire.send(b"2\r\nde\r\n0\r\n\r\n")
+            await wire.closed
+            [answer] = answersIn(wire.received.removeprefix(CONTINUE), "POST")
+            self.assertEqual((answer.body, answer.get("X-Length")), (b"abcde", ["5"]))
 
     async def test_chunkedStreams(self) -> None:
         """
@@ -113,18 +130,15 @@ class BodyTests(SiteCase):
         await self.gateway(echo, GatewayOptions(bodyBytes=5))
         self.assertEqual((await self.fetch(method="POST", body=b"12345")).code, 200)
         self.assertEqual((await self.fetch(method="POST", body=b"123456")).code, 413)
-        wire = await self.connect()
-        wire.send(CHUNKED)
-        wire.send(b"3\r\nabc\r\n")
-        wire.send(b"3\r\ndef\r\n0\r\n\r\n")
-        answer = await wire.answer("POST")
-        self.assertEqual(answer.code, 413)
-        wire = await self.connect()
-        wire.send(CHUNKED)
-        wire.send(b"3\r\nabc\r\n")
-        wire.send(b"2\r\nde\r\n0\r\n\r\n")
-        answer = await wire.answer("POST")
-        self.assertEqual(answer.body, b"abcde")
+        for later in (False, True):
+            for last, code in ((b"3\r\ndef\r\n", 413), (b"2\r\nde\r\n", 200)):
+                wire = await self.chunked(later)
+                wire.send(b"3\r\nabc\r\n" + last + b"0\r\n\r\n")
+                await wire.closed
+                answer = answersIn(wire.received.removeprefix(CONTINUE), "POST")[0]
+                self.assertEqual((later, answer.code), (later, code))
+                if code == 200:
+                    self.assertEqual(answer.body, b"abcde")
 
     async def test_answeredEarly(self) -> None:
         """
