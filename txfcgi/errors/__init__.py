@@ -26,6 +26,7 @@ from .calls import (
 )
 from .local import (
     AlreadyReading,
+    BackEndFailed,
     BodyTooLarge,
     BufferTooLarge,
     CannotServe,
@@ -96,6 +97,7 @@ from .remote import (
 
 __all__ = [
     "AlreadyReading",
+    "BackEndFailed",
     "BackendTimedOut",
     "BadResponse",
     "BodyTooLarge",

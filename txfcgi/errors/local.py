@@ -228,6 +228,19 @@ class StartupFailed(CannotServe):
     """
 
 
+class BackEndFailed(CannotServe):
+    """
+    A back end that this program starts is not installed, did not listen, or ended by itself.
+
+    @ivar output: The last of what it wrote.
+    """
+
+    def __init__(self, message: str, output: bytes = b"") -> None:
+        words = output.decode("utf-8", "backslashreplace").strip()[-2000:]
+        super().__init__(f"{message}; it wrote: {words!r}" if words else message)
+        self.output = output
+
+
 class NotAnApp(CannotServe, TypeError):
     """
     What is to be served can't be called with a request.
