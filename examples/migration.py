@@ -60,5 +60,7 @@ async def main(reactor: Any, http: str, fastcgi: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     startLogging(sys.stderr)
     react(main, sys.argv[1:])

@@ -54,10 +54,10 @@ class DjangoTests(ExampleTests):
 
 class ResourceTests(ExampleTests):
     """
-    C{examples/resource.py}
+    C{examples/twisted_resource.py}
     """
 
-    example = "resource"
+    example = "twisted_resource"
 
     def test_answers(self) -> None:
         """

@@ -3,7 +3,7 @@ Resources of twisted.web, served over FastCGI.
 
 Start it, in the checkout, for a web server that passes requests on to a Unix socket::
 
-    twistd -n fcgi --port unix:/tmp/app.sock --mount / --resource examples.resource.root
+    twistd -n fcgi --port unix:/tmp/app.sock --mount / --resource examples.twisted_resource.root
 
 A ``twisted.web.server.Site`` is served in the same way.
 """
