@@ -109,7 +109,7 @@ class HTTPLimits:
     )
     headerCount: int = _limit(200, "Headers of an HTTP request. More get a 431")
     writeTimeout: float | None = _limit(
-        60.0, "Seconds in which a browser takes nothing of its response"
+        60.0, "Seconds in which a browser accepts none of its response"
     )
     lingerBytes: int = _limit(
         1_048_576,

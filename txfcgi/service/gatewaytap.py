@@ -79,13 +79,13 @@ class Options(CommandOptions):
             "front-controller",
             None,
             None,
-            "With --php: the script for all that is no file, as /index.php, or as "
-            "/doku.php?id=$path with the path in its query",
+            "With --php: the script for every path that is not a file, such as /index.php, or "
+            "/doku.php?id=$path to put the path into its query",
         ],
-        ["index", None, "index.php,index.html", "With --php: the files that stand for a folder"],
+        ["index", None, "index.php,index.html", "With --php: files that stand for a folder"],
         ["cache-control", None, None, "With --php: the Cache-Control header of files"],
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
-        ["server-name", None, None, "SERVER_NAME, if it is not to be the host of the URL"],
+        ["server-name", None, None, "SERVER_NAME; by default, the host of the URL"],
         ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
         fieldOption(GatewayOptions, "bodyBytes", "max-body-bytes"),
         fieldOption(ClientOptions, "spoolTotalBytes", "max-spool-bytes"),
@@ -101,14 +101,16 @@ class Options(CommandOptions):
             "trust-forwarded",
             None,
             None,
-            "The web servers in front of this one: networks, and unix for Unix sockets. What they "
-            "say of the client's address and scheme counts; of others such headers are dropped",
+            "The web servers that are trusted to say who the client is: networks such as "
+            "10.0.0.0/8, and unix for Unix sockets. From other peers, X-Forwarded-* and Forwarded "
+            "are dropped",
         ],
         [
             "forwarded-header",
             None,
             "x-forwarded",
-            "How they say it: x-forwarded (X-Forwarded-For, X-Forwarded-Proto), or forwarded",
+            "In which headers trusted web servers describe the client: x-forwarded "
+            "(X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239)",
             oneOf("forwarded-header", "x-forwarded", "forwarded"),
         ],
         DRAIN_TIMEOUT,
@@ -120,9 +122,13 @@ class Options(CommandOptions):
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
         ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
         ["scgi", None, "The back end speaks SCGI, not FastCGI"],
-        ["follow-links", None, "With --php: let symbolic links lead out of --root"],
+        ["follow-links", None, "With --php: follow symbolic links that lead out of --root"],
         DRAIN_INHERITED,
-        ["trust-forwarded-host", None, "Believe them in what host was asked for, too"],
+        [
+            "trust-forwarded-host",
+            None,
+            "Trust these web servers to say which host was asked for, too",
+        ],
     ]
 
     example: ClassVar[str] = (
@@ -168,8 +174,8 @@ class Options(CommandOptions):
 
     def opt_deny(self, text: str) -> None:
         """
-        With --php: answer 403 to a path from the root and all below it, as /data, or to a name
-        wherever it is, as *.bak. May be given several times
+        With --php: answer 403 for a path from the root and everything below it, such as /data, or
+        for a name anywhere, such as *.bak. May be given several times
         """
         if not text.strip("/"):
             raise UsageError(f"--deny takes a path or a name, not {text!r}")
@@ -177,7 +183,7 @@ class Options(CommandOptions):
 
     def opt_no_php_below(self, text: str) -> None:
         """
-        With --php: run no script below a path from the root, as /uploads, but answer 403. May be
+        With --php: answer 403 instead of running a script below a path, such as /uploads. May be
         given several times
         """
         if not text.strip("/"):
@@ -186,26 +192,26 @@ class Options(CommandOptions):
 
     def opt_pass_authorization(self) -> None:
         """
-        Pass the browser's Authorization header on: so by default with --php
+        Pass the browser's Authorization header on. The default with --php
         """
         self["pass-authorization"] = True
 
     def opt_no_pass_authorization(self) -> None:
         """
-        Keep the browser's Authorization header: so by default, but with --php
+        Do not pass the browser's Authorization header on. The default, except with --php
         """
         self["pass-authorization"] = False
 
     def opt_keep(self) -> None:
         """
-        Use a connection to the back end for more than one request: so by default, but with --php
+        Use a connection to the back end for several requests. The default, except with --php
         """
         self["keep"] = True
 
     def opt_no_keep(self) -> None:
         """
-        Make a new connection for each request: so by default with --php, where a script that ends
-        its request early would hold up the next
+        Make a new connection for each request. The default with --php, because a script that ends
+        its request early would delay the next one
         """
         self["keep"] = False
 
