@@ -5,11 +5,13 @@ Tests of L{txfcgi.service.appoptions}: what is served.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.python.usage import UsageError
 
 from txfcgi.adapters.threads import sharedPool
 from txfcgi.adapters.wsgi import WSGIApp
+from txfcgi.service.fcgitap import Options
 
 from .test_options import CommandLineTests
 
@@ -76,6 +78,18 @@ class AppOptionsTests(CommandLineTests):
         self.assertIsInstance(app, WSGIApp)
         self.assertEqual(repr(app), "WSGIApp(sites.wsgi)")
         self.assertEqual(sharedPool().threads, 3)
+
+    def test_multiprocess(self) -> None:
+        """
+        A worker's application is told that there are other processes.
+        """
+        for words, multiprocess in (((), False), (("--workers", "2"), True)):
+            with (
+                patch.object(Options, "isWorker", bool(words)),
+                patch("txfcgi.service.appoptions.WSGIApp") as made,
+            ):
+                self.served("--wsgi", "sites.wsgi", *words)
+            self.assertIs(made.call_args.kwargs["multiprocess"], multiprocess)
 
     def test_factory(self) -> None:
         """

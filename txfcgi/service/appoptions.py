@@ -159,7 +159,7 @@ class AppOptions(CommandOptions):
         return WSGIApp(
             self.load(option, name, WSGI),
             pool=sharedPool(),
-            multiprocess=self.get("workers") not in (None, 1),
+            multiprocess=self["workers"] is not None,
             **self.bodyLimits(),
         )
 
