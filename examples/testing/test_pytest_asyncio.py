@@ -1,7 +1,6 @@
 """
-The pytest fixtures with pytest-asyncio: coroutine functions are tests, and in memory a Deferred
-that has fired can be awaited in them. What is on real sockets waits for Twisted's reactor: see
-C{test_socket_fixtures.py}.
+The pytest fixtures with pytest-asyncio: coroutine functions are tests, and can await what is in
+memory. Real sockets wait for Twisted's reactor: see C{test_socket_fixtures.py}.
 
     pytest examples/testing/test_pytest_asyncio.py
 """
@@ -40,3 +39,17 @@ async def test_backEnd(fcgi_client: Clients) -> None:
     await asyncio.sleep(0)
     response = await fcgi_client(MemoryBackEnd("hello")).request(cgiParams("GET", "/"))
     assert await response.text() == "hello"
+
+
+@pytest.mark.asyncio
+async def test_appOfAsyncio(memory_front_end: MemoryFrontEnds) -> None:
+    """
+    An app that awaits what asyncio has.
+    """
+
+    async def slow(request: Request) -> Response:
+        await asyncio.sleep(0)
+        return Response(200, {}, b"at last")
+
+    response = await memory_front_end(slow).get("/")
+    assert response.text == "at last"

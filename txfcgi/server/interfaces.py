@@ -8,13 +8,14 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
+from zope.interface import Interface
 
 # Seconds that a connection without a request stays open when its server ends: time for a web server
 # that has just chosen it for a request.
 DRAIN_IDLE: Final = 2.0
 
 
-class IDrains(IProtocolFactory):
+class IDrains(IProtocolFactory, Interface):
     """
     A factory that comes to an end without losing what it has begun.
     """

@@ -4,8 +4,9 @@ L{Exchange}: one request of a web server in memory, and L{MemoryResponse}: what 
 
 from __future__ import annotations
 
+import asyncio
 import json as jsonFormat
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -23,6 +24,7 @@ from ..errors import (
     ResponseCutOff,
     TxFCGIError,
 )
+from ..server.tasks import asFuture, runningLoop
 from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from ..wire.records import Role, Stream
 from .link import Link, Passed
@@ -139,6 +141,21 @@ class MemoryResponse:
             raise ValueError(f"{self!r} is not JSON: {error}") from error
 
 
+class Awaited(Deferred[MemoryResponse]):
+    """
+    A Deferred that a coroutine of asyncio can await, as in a test that pytest-asyncio runs: an app
+    that is a coroutine runs in asyncio's loop there, and may answer later.
+    """
+
+    def __await__(self) -> Generator[Any, None, MemoryResponse]:
+        fired = self.called and not self.paused
+        if fired or runningLoop() is None or asyncio.current_task() is None:
+            return super().__await__()
+        return asFuture(self).__await__()
+
+    __iter__ = __await__
+
+
 class CutOff(ResponseCutOff):
     """
     An answer was begun and not ended.
@@ -183,7 +200,7 @@ class Exchange:
         self.mayLeaveBody = mayLeaveBody
         self._raiseErrors = raiseErrors
         self._raised: Failure | None = None
-        self.response: Deferred[MemoryResponse] = Deferred(self._cancelled)
+        self.response: Deferred[MemoryResponse] = Awaited(self._cancelled)
         self.appStatus = 0
         self.protocolStatus = 0
         self.over = False
