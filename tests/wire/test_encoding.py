@@ -58,3 +58,14 @@ class TestParams:
         pairs = EncodedPairs({b"x"})
         assert encodeParams([(text, "1")], pairs) == [pair(b"x", b"1")]
         assert not pairs
+
+    def test_empty(self) -> None:
+        """
+        That a param has no value is remembered of every name that is text or bytes.
+        """
+        pairs = EncodedPairs({b"A"})
+        text = type("Text", (str,), {})("D")
+        given: list[tuple[str | bytes, str | bytes]] = [("B", ""), (b"C", b""), (text, "")]
+        for _ in range(2):
+            assert encodeParams(given, pairs) == [pair(b"B", b""), pair(b"C", b""), pair(b"D", b"")]
+        assert list(pairs) == given[:2]

@@ -35,30 +35,39 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         # kept.
         self._named: Remembered[Text, tuple[bytes, bytes, bool]] = Remembered(limit=limit // 4)
 
-    def __missing__(self, pair: tuple[Text, Text]) -> bytes:
-        try:
-            name, value = pair
-        except ValueError:
-            raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
-        nameBytes, nameLength, kept = self._named.get(name) or self._checkedName(name)
-        if type(value) is str and value.isascii():
-            valueBytes = value.encode()
-        else:
-            valueBytes = asBytes(value, name)
-        size = len(valueBytes)
-        valueLength = SHORT[size] if size < 128 else encodeLength(size)
-        encoded = nameLength + valueLength + nameBytes + valueBytes
-        if kept and type(value) in _TEXT:
-            self.keep(pair, encoded, 2 * len(encoded))
+    def encode(self, params: Iterable[tuple[Text, Text]]) -> list[bytes]:
+        """
+        Each pair as it goes into a stream, in the order given.
+        """
+        found, named = self.get, self._named.get
+        encoded: list[bytes] = []
+        for pair in params:
+            known = found(pair)
+            if known is None:
+                try:
+                    name, value = pair
+                except ValueError:
+                    raise InvalidParam(f"a param is a name and a value, not {pair!r:.80}") from None
+                nameBytes, nameLength, kept = named(name) or self._checkedName(name)
+                try:
+                    valueBytes = value.encode() if type(value) is str else asBytes(value, name)
+                except UnicodeEncodeError:
+                    valueBytes = asBytes(value, name)
+                size = len(valueBytes)
+                valueLength = SHORT[size] if size < 128 else encodeLength(size)
+                known = nameLength + valueLength + nameBytes + valueBytes
+                if (kept or not size) and type(value) in _TEXT and type(name) in _TEXT:
+                    # An empty value can hold no secret.
+                    self.keep(pair, known, 2 * len(known))
+            encoded.append(known)
         return encoded
 
     def _checkedName(self, name: Text) -> tuple[bytes, bytes, bool]:
         nameBytes = asBytes(name)
         if b"=" in nameBytes or b"\0" in nameBytes:
             raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
-        exact = type(name) in _TEXT
-        checked = nameBytes, encodeLength(len(nameBytes)), exact and nameBytes in self.names
-        if exact:
+        checked = nameBytes, encodeLength(len(nameBytes)), nameBytes in self.names
+        if type(name) in _TEXT:
             self._named.keep(name, checked, 2 * len(nameBytes))
         return checked
 
@@ -98,7 +107,7 @@ def encodeParams(params: AnyParams, pairs: EncodedPairs | None = None) -> list[b
     if isinstance(params, (dict, Mapping)):
         params = params.items()
     try:
-        return list(map(pairs.__getitem__, params))
+        return pairs.encode(params)
     except TypeError:
         if isinstance(params, (ItemsView, list)):  # one of them can't be looked up
             for pair in params:
