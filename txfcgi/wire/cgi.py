@@ -56,6 +56,9 @@ _TYPE: Final = 2
 _DROPPED: Final = 3
 _STATUS: Final = 4
 
+# The last of the characters that end a line.
+_LAST_END: Final = 13
+
 _DEFAULT_TYPE: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 _STATUS_LINES: Final = {
     status.value: b"Status: %d %s\r\n" % (status.value, status.phrase.encode("ascii"))
@@ -397,7 +400,7 @@ class HeadReader:
             whole = held
         size = len(whole)
         while start < size:
-            if whole.startswith((b"\n", b"\r\n"), start):
+            if whole[start] <= _LAST_END and whole.startswith((b"\n", b"\r\n"), start):
                 raise MalformedHead("the response starts with a blank line, not with a head")
             match = _headEnd(whole, scanned)
             end = match.end() if match else size
@@ -405,9 +408,11 @@ class HeadReader:
                 raise HeadTooLarge(f"a response head of more than {self._limit} bytes")
             if match is None:
                 break
-            head = parseHead(bytes(whole[start:end]), self._lines)
+            if type(whole) is not bytes:
+                whole = bytes(whole)
+            head = parseHead(whole[start:end], self._lines)
             if head.code >= 200 or not self._interim:
-                self.rest = bytes(whole[end:])
+                self.rest = whole[end:]
                 self._held = None
                 return head
             start = scanned = end
