@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .connection import ClientProtocol
     from .pool import Pool
 
+_STDOUT: Final = Stream.STDOUT
 _STDERR: Final = Stream.STDERR
 _NONE: Final[frozenset[object]] = frozenset()
 
@@ -201,7 +202,7 @@ class Call(Deadlines):
         """
         Take all of the output at once: the application has ended the request, and all went well.
         """
-        self.receive(Stream.STDOUT, output)
+        self.receive(_STDOUT, output)
         self.end(0, 0)
 
     def _readHead(self, data: bytes) -> None:

@@ -25,6 +25,8 @@ AGAIN: Final = 0.1
 class Claims:
     """
     The claims on the kept connections to one endpoint.
+
+    @ivar unmet: The connections whose claim nobody has met yet.
     """
 
     def __init__(self, timers: Timers, closeIdle: Callable[[], bool]) -> None:
@@ -33,11 +35,10 @@ class Claims:
         """
         self._timers = timers
         self._closeIdle = closeIdle
-        # When each connection makes its next claim, those that are late, and those whose claim
-        # nobody has met yet.
+        # When each connection makes its next claim, and those that are late.
         self._due: dict[ClientProtocol, float] = {}
         self._late: set[ClientProtocol] = set()
-        self._unmet: dict[ClientProtocol, None] = {}
+        self.unmet: dict[ClientProtocol, None] = {}
 
     def opened(self, protocol: ClientProtocol) -> None:
         """
@@ -49,7 +50,7 @@ class Claims:
         """
         A connection is closed, or needs nothing any more.
         """
-        self._unmet.pop(protocol, None)
+        self.unmet.pop(protocol, None)
         self._late.discard(protocol)
         if self._due.pop(protocol, None) is not None and not self._due:
             self._timers.forget(self)
@@ -60,9 +61,9 @@ class Claims:
 
         @return: Whether it was claimed, and has to be closed.
         """
-        while self._unmet:
-            protocol = next(iter(self._unmet))
-            del self._unmet[protocol]
+        while self.unmet:
+            protocol = next(iter(self.unmet))
+            del self.unmet[protocol]
             if self._starves(protocol):
                 self._wait(protocol, AGAIN)
                 return True
@@ -85,7 +86,7 @@ class Claims:
                 if self._closeIdle():
                     self._wait(protocol, AGAIN)
                 else:
-                    self._unmet[protocol] = None
+                    self.unmet[protocol] = None
         return min(self._due.values(), default=NEVER)
 
     def _wait(self, protocol: ClientProtocol, seconds: float) -> None:

@@ -308,7 +308,7 @@ class ClientProtocol(Protocol):
             self._settle()
             return
         call.receiveWhole(output)
-        if call.brokeRule:
+        if call.error is not None and call.brokeRule:
             self.lifetime.become(Life.RETIRED)
         if self._bodies.active or self._calls.held:
             self._letGo(call)
@@ -405,15 +405,17 @@ class ClientProtocol(Protocol):
         """
         See what becomes of the connection when a request has ended.
         """
-        if self.lifetime.life >= _CLOSING:
+        lifetime = self.lifetime
+        if lifetime.life >= _CLOSING:
             return
         now = self._seconds()
-        usable = self._usableAt(now)
-        if not self._calls.byID:
-            if not usable or self.unsent:
+        active = len(self._calls.byID)
+        usable = lifetime.mayCarry(active, now) and self._wire.reusable
+        if not active:
+            if not usable or self._outlet.queued:
                 self.close()
                 return
-            self.lifetime.rest(now, self._timers)
+            lifetime.rest(now, self._timers)
         elif not self._calls.wanted():
             self.abort()
             return

@@ -318,7 +318,7 @@ class Pool:
         if self._serving:
             # From within the loop below, which goes on with it.
             return
-        if protocol.kept and not protocol.active and target.claims.take():
+        if target.claims.unmet and protocol.kept and not protocol.active and target.claims.take():
             protocol.close()
             return
         if self._waiting:

@@ -6,7 +6,7 @@ is known or need not be.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+from typing import Final
 
 from ..errors import (
     InvalidParam,
@@ -70,8 +70,6 @@ class Prepared:
         """
         The HTTP method, if there is one among the params.
         """
-        if type(self.params) is dict and "REQUEST_METHOD" in self.params:
-            return cast(Text, self.params["REQUEST_METHOD"])
         return valueOf(self.params, _METHOD)
 
     @property
@@ -101,10 +99,10 @@ def valueOf(params: AnyParams, names: tuple[str, bytes]) -> Text | None:
     """
     The value of a param, whichever way its name is written; of the last if there are several.
     """
+    text, encoded = names
     if isinstance(params, (dict, Mapping)):
-        mapping = cast("Mapping[Text, Text]", params)
-        value = mapping.get(names[0])
-        return mapping.get(names[1]) if value is None else value
+        value = params.get(text)  # type: ignore[call-overload]
+        return params.get(encoded) if value is None else value  # type: ignore[call-overload]
     found = None
     for name, value in params:
         if name in names:
@@ -161,14 +159,11 @@ def prepareWithoutBody(params: AnyParams, role: int) -> Prepared:
     """
     The most common request: no body, and not for an Authorizer.
     """
-    if type(params) is dict and not (_LENGTH[0] in params or _LENGTH[1] in params):
-        return Prepared(params, role)
-    if not isinstance(params, Mapping):
+    if not isinstance(params, (dict, Mapping)):
         params = asPairs(params)
-    if valueOf(params, _LENGTH) not in _NONE:
-        raise RequestBodyMismatch(
-            f"CONTENT_LENGTH is {valueOf(params, _LENGTH)!r}, and there is no body"
-        )
+    length = valueOf(params, _LENGTH)
+    if length not in _NONE:
+        raise RequestBodyMismatch(f"CONTENT_LENGTH is {length!r}, and there is no body")
     return Prepared(params, role)
 
 
