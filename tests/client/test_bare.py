@@ -55,6 +55,20 @@ class TestProtocol:
         backend.settle()
         assert clock.getDelayedCalls() == []
 
+    def test_swallowed(self) -> None:
+        """
+        There is nobody to make a request again; the error says whether it may have run.
+        """
+        for params in (GET, POST):
+            backend, protocol, _ = self.connected()
+            outcome(protocol.request(GET))
+            backend.last.answer()
+            result = outcome(protocol.request(params))
+            backend.last.close()
+            assert isinstance(result[0], NoResponse)
+            assert result[0].stale
+            assert "may have run it" in str(result[0])
+
     def test_lostWhileSpooling(self) -> None:
         """
         When it is gone, no body is collected for it any more.

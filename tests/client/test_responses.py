@@ -15,8 +15,14 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyObject
 
+from txfcgi.client.response import Result
 from txfcgi.errors import (
     AlreadyReading,
+    EmptyResponse,
+    HeadTooLarge,
+    IncompleteHead,
+    InvalidHeader,
+    MalformedHead,
     ReadTooLarge,
     RequestAborted,
     ResponseCutOff,
@@ -267,6 +273,40 @@ class TestResponses:
         (got,) = result
         assert (got.stdout, got.stderr) == (b"no head", b"oh")
         assert (got.applicationStatus, got.protocolStatus) == (7, 0)
+
+    def test_executeParsed(self) -> None:
+        """
+        Raw output is read as a response when somebody wants that, and made of one.
+        """
+        made = Result.of(201, [("X-A", "1"), (b"X-A", b"2")], b"body", applicationStatus=3)
+        backend = Backend()
+        result = outcome(client(backend).execute(GET))
+        backend.last.read()
+        backend.last.stdout(made.stdout)
+        backend.last.end(appStatus=made.applicationStatus)
+        assert result == [made]
+        head, body = result[0].parsed()
+        assert (head.code, head.contentLength, body) == (201, 4, b"body")
+        assert [value for name, value in head.headers if name == b"X-A"] == [b"1", b"2"]
+
+    @pytest.mark.parametrize(
+        ("output", "kind"),
+        [
+            (b"", EmptyResponse),
+            (b"Status: 200", IncompleteHead),
+            (b"no head\r\n\r\n", MalformedHead),
+            (b"X: " + b"x" * 70_000 + b"\r\n\r\n", HeadTooLarge),
+        ],
+        ids=["empty", "a part", "no head", "too large"],
+    )
+    def test_executeNotParsed(self, output: bytes, kind: type[Exception]) -> None:
+        """
+        Output that is no response.
+        """
+        with pytest.raises(kind):
+            Result(output, b"", 0, 0).parsed()
+        with pytest.raises(InvalidHeader):
+            Result.of(200, [("X-A", "1\n2")], b"")
 
     def test_executeTooMuch(self) -> None:
         """

@@ -129,6 +129,22 @@ class TestSharing:
         assert second[0].code == 200
         assert calling.pool.idle == 1
 
+    def test_lostPosts(self) -> None:
+        """
+        Those on a kept connection that may be carried out twice are made again, the others not.
+        """
+        backend = Backend()
+        calling = client(backend, multiplex=True)
+        outcome(calling.request(GET))
+        backend.last.answer()
+        get, post = outcome(calling.request(GET)), outcome(calling.request(POST))
+        backend.last.close()
+        assert isinstance(post[0], NoResponse)
+        assert post[0].mayHaveRun
+        backend.last.answer()
+        assert get[0].code == 200
+        assert len(backend.connections) == 2
+
     def test_lost(self) -> None:
         """
         All fail with the connection.

@@ -264,11 +264,7 @@ class Call(Deadlines):
         if self.error is not None:
             return
         if protocolStatus:
-            reason = _REFUSALS.get(protocolStatus)
-            self.fail(
-                RequestRefused,
-                reason or RemoteProtocolError(f"protocol status {protocolStatus} (section 5.5)"),
-            )
+            self.refused(protocolStatus)
         elif self._raw:
             return
         elif self.head is None:
@@ -306,6 +302,16 @@ class Call(Deadlines):
             self.fail(RequestSentInPart, reason)
         else:
             self.fail(NoResponse, reason)
+
+    def refused(self, protocolStatus: int) -> None:
+        """
+        The application did not run the request.
+        """
+        reason = _REFUSALS.get(protocolStatus)
+        self.fail(
+            RequestRefused,
+            reason or RemoteProtocolError(f"protocol status {protocolStatus} (section 5.5)"),
+        )
 
     def refuse(self, error: Exception) -> None:
         """

@@ -4,6 +4,7 @@ L{Caller}: how requests are asked for, the same at a client with its pool and at
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,9 +17,10 @@ from ..streams.bodies import Body
 from ..streams.spool import SpoolBudget, Spools
 from ..transport.timers import NEVER
 from ..wire.encoding import AnyParams
-from ..wire.records import Role
+from ..wire.records import Role, Stream
 from .call import Call
 from .options import ClientOptions, Context, Timeouts, checkedTimeouts
+from .output import Output, OutputCall
 from .prepare import Prepared, prepare, prepareWithoutBody
 from .response import ClientResponse, Result
 
@@ -36,6 +38,10 @@ class Authorization:
     allowed: bool
     variables: dict[str, str]
     response: ClientResponse
+
+
+# What execute() makes: a call whose output is not read as a response.
+_RawCall = partial(Call, raw=True)
 
 
 class Caller:
@@ -96,7 +102,7 @@ class Caller:
         if body is None and data is None and dataLastModified is None and role == 1:
             return self._callWithoutBody(params, timeouts, context)
         return Deferred.fromCoroutine(
-            self._call(False, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(Call, params, body, role, data, dataLastModified, timeouts, context)
         )
 
     def execute(
@@ -115,8 +121,41 @@ class Caller:
         is read as a response.
         """
         return Deferred.fromCoroutine(
-            self._call(True, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(_RawCall, params, body, role, data, dataLastModified, timeouts, context)
         )
+
+    async def stream(
+        self,
+        params: AnyParams,
+        body: Body | None = None,
+        *,
+        role: int = Role.RESPONDER,
+        data: Body | None = None,
+        dataLastModified: int | None = None,
+        timeouts: Timeouts | None = None,
+        context: Context | None = None,
+    ) -> AsyncGenerator[tuple[Stream, bytes], None]:
+        """
+        Make a request as with L{request}, and get what the back end writes to its stdout and its
+        stderr as it comes, in its order; nothing of it is read as a response::
+
+            async for stream, data in client.stream(params):
+                ...
+
+        The request is made when the first piece is asked for, and given up when the iterator is
+        closed before its end.
+
+        @return: Pairs of L{Stream.STDOUT<txfcgi.wire.records.Stream>} or C{Stream.STDERR} and
+            bytes.
+        """
+        output: Output = await self._call(
+            OutputCall, params, body, role, data, dataLastModified, timeouts, context
+        )
+        try:
+            async for piece in output:
+                yield piece
+        finally:
+            output.abort()
 
     def authorize(
         self,
@@ -170,7 +209,7 @@ class Caller:
 
     async def _call(
         self,
-        raw: bool,
+        kind: Callable[..., Call],
         params: AnyParams,
         body: Body | None,
         role: int,
@@ -192,7 +231,7 @@ class Caller:
             self.options.unknownLength,
             partial(self._spools.spool, total=timeouts.total, expires=expires),
         )
-        call = Call(prepared, self.options, timeouts, context, raw)
+        call = kind(prepared, self.options, timeouts, context)
         call.expires = expires
         deferred = call.deferred
         self.submit(call)

@@ -5,7 +5,7 @@ which is there at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -17,9 +17,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
-from ..errors import AlreadyReading
+from ..errors import AlreadyReading, EmptyResponse, IncompleteHead
 from ..streams import InputStream
-from ..wire.cgi import ResponseHead
+from ..wire.cgi import HeadReader, ResponseHead, Text, formatHead
 from .options import Context
 
 if TYPE_CHECKING:
@@ -45,6 +45,45 @@ class Result:
     applicationStatus: int
     protocolStatus: int
     stderrDropped: int = 0
+
+    def parsed(self, headBytes: int = 65_535) -> tuple[ResponseHead, bytes]:
+        """
+        Read the output as a response.
+
+        @param headBytes: Most bytes of its head.
+        @return: Its head and its body.
+        @raise MalformedHead: If it begins with no head, or with a part of one
+            (L{IncompleteHead<txfcgi.errors.IncompleteHead>}).
+        @raise EmptyResponse: If there is no output.
+        @raise HeadTooLarge: If the head is longer than that.
+        """
+        if not self.stdout:
+            raise EmptyResponse("the request ended without a response")
+        reader = HeadReader(headBytes, interim=True)
+        head = reader.receive(self.stdout)
+        if head is None:
+            raise IncompleteHead("the response ended within its head")
+        return head, reader.rest
+
+    @classmethod
+    def of(
+        cls,
+        code: int | None,
+        headers: Iterable[tuple[Text, Text]],
+        body: bytes,
+        *,
+        stderr: bytes = b"",
+        applicationStatus: int = 0,
+    ) -> Result:
+        """
+        What a back end says whose response is this one.
+
+        @param code: The HTTP status; without one, it is not said.
+        @param headers: Pairs. Content-Length and Content-Type are added where they are missing.
+        @raise InvalidHeader: If one of these can't be sent.
+        """
+        head, _ = formatHead(code, headers, len(body))
+        return cls(head + body, stderr, applicationStatus, 0)
 
 
 @implementer(IResponse)

@@ -1,0 +1,173 @@
+"""
+L{Output}: what a back end writes to its stdout and its stderr, in the order in which it comes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from twisted.internet.defer import Deferred
+
+from ..wire.records import Stream
+from .call import Call
+from .options import ClientOptions, Context, Timeouts
+from .prepare import Prepared
+
+
+class Output:
+    """
+    The output of one request, as an asynchronous iterator of pairs of a
+    L{Stream<txfcgi.wire.records.Stream>} (STDOUT or STDERR) and bytes. As long as nobody reads, the
+    back end is held back. It fails as the request does.
+
+    @ivar buffered: How many bytes wait to be read.
+    @ivar aborted: Whether the rest is not wanted.
+    """
+
+    def __init__(self, call: OutputCall) -> None:
+        self._call = call
+        self._pieces: deque[tuple[Stream, bytes]] = deque()
+        self._waiter: Deferred[None] | None = None
+        self.buffered = 0
+        self.aborted = False
+
+    @property
+    def applicationStatus(self) -> int | None:
+        """
+        The application's exit status, or L{None} before the end.
+        """
+        return self._call.appStatus
+
+    @property
+    def protocolStatus(self) -> int | None:
+        """
+        The status of the protocol, or L{None} before the end.
+        """
+        return self._call.protocolStatus
+
+    def abort(self) -> None:
+        """
+        Do without the rest.
+        """
+        self.aborted = True
+        self._pieces.clear()
+        self.buffered = 0
+        self._call.abandon()
+
+    def __aiter__(self) -> Output:
+        return self
+
+    async def __anext__(self) -> tuple[Stream, bytes]:
+        while not self._pieces:
+            if self._call.error is not None:
+                raise self._call.error
+            if self._call.ended:
+                raise StopAsyncIteration
+            waiter = self._waiter = Deferred(self._cancelled)
+            await waiter
+        stream, data = self._pieces.popleft()
+        self.buffered -= len(data)
+        if not self.buffered:
+            self._call.drained()
+        return stream, data
+
+    def _cancelled(self, waiter: Deferred[None]) -> None:
+        self._waiter = None
+        self.abort()
+
+    # For the call
+
+    def put(self, stream: Stream, data: bytes) -> None:
+        """
+        Take a piece.
+        """
+        self._pieces.append((stream, data))
+        self.buffered += len(data)
+
+    def flush(self) -> None:
+        """
+        Let whoever waits go on. This runs the caller's code.
+        """
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.callback(None)
+
+
+class OutputCall(Call):
+    """
+    A request whose caller wants its output as it comes; nothing of it is read as a response.
+    """
+
+    __slots__ = ("output",)
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        options: ClientOptions,
+        timeouts: Timeouts,
+        context: Context | None = None,
+    ) -> None:
+        super().__init__(prepared, options, timeouts, context)
+        self.output = Output(self)
+
+    def receive(self, stream: Stream, data: bytes) -> None:
+        """
+        Take a piece of the output.
+        """
+        self.seen = True
+        if self.error is None and data:
+            self.output.put(stream, data)
+            if self.output.buffered > self.options.streamBytes and not self.ended:
+                self.held = True
+                if self.connection is not None:
+                    self.connection.hold(self)
+
+    def end(self, appStatus: int, protocolStatus: int) -> None:
+        """
+        The application ended the request.
+        """
+        self.ended = True
+        self.appStatus, self.protocolStatus = appStatus, protocolStatus
+        if protocolStatus and self.error is None:
+            self.refused(protocolStatus)
+
+    def deliver(self) -> None:
+        """
+        Give the caller the output, as soon as there is any. This runs the caller's code.
+        """
+        if self.fired:
+            self.output.flush()
+        elif self.error is not None:
+            super().deliver()
+        elif self.seen or self.ended:
+            self.fired = True
+            self.deferred.callback(self.output)
+
+    def drained(self) -> None:
+        """
+        All of the output that is here has been read.
+        """
+        if self.held and self.connection is not None:
+            self.held = False
+            self.connection.resume(self)
+
+    @property
+    def buffered(self) -> int:
+        """
+        How many bytes of the output wait to be read.
+        """
+        return self.output.buffered
+
+    @property
+    def unwanted(self) -> bool:
+        """
+        Whether whoever read the output has stopped.
+        """
+        return self.output.aborted
+
+    @property
+    def satisfied(self) -> bool:
+        """
+        Only the end of the request is its end: of what its head declares nothing is known.
+        """
+        return False
