@@ -192,6 +192,8 @@ class _Answer:
         held, self._held = self._held, []
         for piece in held:
             consumer.write(piece)
+        # An application that took its first steps at once may wait for this by now.
+        self._call.changed()
         return self._finished
 
     def write(self, data: bytes) -> None:
