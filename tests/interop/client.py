@@ -48,6 +48,7 @@ class Browser:
     """
 
     def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
         self._authority = f"{host}:{port}"
         self._socket = connect((host, port))
         self._responses = ExitStack()
@@ -57,6 +58,12 @@ class Browser:
 
     def __exit__(self, *ignored: object) -> None:
         self.close()
+
+    def again(self) -> Browser:
+        """
+        Another connection to the same web server.
+        """
+        return Browser(*self._address)
 
     def close(self) -> None:
         """
