@@ -198,13 +198,15 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def matrix(session: nox.Session) -> None:
     """
-    Run the programs of each framework behind each web server, where the tests run each behind one.
+    Run the programs of each framework behind each web server, where the tests run each behind one,
+    and scrapyd.
     """
-    session.install("-e", ".[test]")
+    session.install("-e", ".[test]", "scrapyd", "scrapyd-client")
     session.run(
         "pytest",
         *PARALLEL,
         "tests/interop/test_programs.py",
+        "tests/interop/test_scrapyd.py",
         *session.posargs,
         env={"TXFCGI_MATRIX": "1"},
     )
