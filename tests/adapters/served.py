@@ -5,7 +5,8 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event
 from typing import Any, ClassVar, TypeVar
 from wsgiref.validate import validator
 
@@ -21,6 +22,25 @@ from txfcgi.testing import MemoryFrontEnd
 T = TypeVar("T")
 Environ = dict[str, Any]
 PLAIN = [("Content-Type", "text/plain")]
+
+
+class Pieces:
+    """
+    An answer in pieces that says when it is closed.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self.closed = Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self.closed.set()
 
 
 class WSGITestCase(TestCase):
