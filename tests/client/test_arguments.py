@@ -18,7 +18,7 @@ from txfcgi import (
     SCGIClient,
     Timeouts,
 )
-from txfcgi.errors import InvalidEndpoint, InvalidParam, InvalidRequest
+from txfcgi.errors import InvalidEndpoint, InvalidParam, InvalidRequest, ParamTooLarge
 
 from .backends import GET, POST, Backend, client, outcome
 
@@ -61,6 +61,37 @@ class TestParams:
         pairs: Any = [["A", "1"], ("B", b"2")]
         outcome(client(backend).request(pairs))
         assert dict(backend.last.request().params) == {"A": "1", "B": "2"}
+
+
+class TestSplit:
+    """
+    Params that fit into no record.
+    """
+
+    @pytest.mark.parametrize("body", [None, b"body"], ids=["no body", "a body"])
+    def test_split(self, body: bytes | None) -> None:
+        """
+        They are split if that is allowed, and arrive whole, in their order.
+        """
+        params = {"A": "1", "B": "x" * 100_000, "C": "y" * 65_500, "D": "z" * 65_536, "E": "2"}
+        backend = Backend()
+        result = outcome(client(backend, allowSplit=True).request(params, body))
+        got = backend.last.request().params
+        assert [(name, got[name]) for name in got if name in params] == list(params.items())
+        backend.last.answer()
+        assert result[0].code == 200
+
+    def test_notSplit(self) -> None:
+        """
+        Else they are an error, which names the param, and costs nothing but the request.
+        """
+        backend = Backend()
+        calling = client(backend)
+        (error,) = outcome(calling.request({"LONG": "x" * 65_536}))
+        assert isinstance(error, ParamTooLarge)
+        assert "'LONG'" in str(error)
+        outcome(calling.request(GET))
+        assert len(backend.connections) == 1
 
 
 class TestRequests:

@@ -255,6 +255,7 @@ class BackendKind:
     @ivar uploadBytes: how large an upload may be.
     @ivar unread: the statuses that an answer may have when the program does not read its body.
         fcgiwrap may hear of that before it hears the answer.
+    @ivar joins: whether a param may be split over several records.
     @ivar client: what calls it.
     """
 
@@ -267,6 +268,7 @@ class BackendKind:
     digest: Callable[[bytes], bytes] = sha256
     uploadBytes: int = 20 * 1024 * 1024
     unread: Container[int] = frozenset({200})
+    joins: bool = True
     client: type[Client] = FastCGIClient
 
     @contextmanager
@@ -278,7 +280,7 @@ class BackendKind:
             yield backend
 
 
-PHP = BackendKind("php-fpm", phpFPM, connections=4, exitStatus=0)
+PHP = BackendKind("php-fpm", phpFPM, connections=4, exitStatus=0, joins=False)
 
 BACKENDS = [
     PHP,
@@ -293,7 +295,7 @@ BACKENDS = [
     ),
     BackendKind("go", golang, hasStderr=False),
     BackendKind("flup", flup),
-    BackendKind("uwsgi", uWSGI, keeps=False, hasStderr=False),
+    BackendKind("uwsgi", uWSGI, keeps=False, hasStderr=False, joins=False),
     BackendKind("txfcgi", ourselves, exitStatus=7),
 ]
 

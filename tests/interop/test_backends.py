@@ -12,8 +12,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import DeferredSemaphore, gatherResults
 from twisted.trial.unittest import TestCase
 
+from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import ClientOptions
 from txfcgi.client.response import ClientResponse
+from txfcgi.errors import NoResponse, RequestSentInPart
 
 from .backends import BACKENDS, BIG, BackendKind, RunningBackend
 
@@ -59,6 +61,7 @@ class CommonTests:
     backend: ClassVar[RunningBackend]
     client: Any
     assertEqual: Any
+    assertFailure: Any
     assertIn: Any
     assertTrue: Any
 
@@ -71,6 +74,21 @@ class CommonTests:
         self.assertIn(b"text/plain", response.head.get(b"content-type") or b"")
         self.assertEqual(await response.content(), b"hello\n")
         self.assertEqual((response.applicationStatus, response.protocolStatus), (0, 0))
+
+    async def test_splitParam(self) -> None:
+        """
+        A param that fits into no record: most join it again, the others close the connection. By
+        SCGI there are no records, and each has a limit of its own.
+        """
+        if self.kind.client is not FastCGIClient:
+            return
+        calling = self.client(allowSplit=True)
+        params = self.backend.params("hello", HTTP_X_LONG="x" * 100_000)
+        if self.kind.joins:
+            response = await calling.request(params)
+            self.assertEqual(await response.content(), b"hello\n")
+        else:
+            await self.assertFailure(calling.request(params), NoResponse, RequestSentInPart)
 
     async def test_upload(self) -> None:
         """

@@ -58,7 +58,6 @@ from .wire import ClientWire
 if TYPE_CHECKING:
     from .target import Target
 
-
 # To look a member of an enumeration up takes longer than to compare it.
 _CLOSING: Final = Life.CLOSING
 
@@ -109,7 +108,7 @@ class ClientProtocol(Protocol):
         """
         This end of the wire.
         """
-        return ClientConnection(self.memory.pairs)
+        return ClientConnection(self.memory.pairs, self.options.allowSplit)
 
     # What it can be asked
 

@@ -144,6 +144,10 @@ class ClientOptions:
     @ivar unknownLength: What happens to a request body whose length is not known: C{"spool"} it,
         in memory and then in a temporary file; C{"stream"} it without a CONTENT_LENGTH, which
         php-fpm takes for no body at all; or C{"refuse"} it.
+    @ivar allowSplit: Whether a param of more than 65,535 bytes, its lengths included, is split over
+        several records. libfcgi, fcgiwrap, Go, flup and txfcgi join it again; php-fpm and uWSGI
+        close the connection. Without it, such a param is an error
+        (L{ParamTooLarge<txfcgi.errors.ParamTooLarge>}). By SCGI there is no such limit.
     @ivar spoolBytes: Most bytes that are spooled of one body; L{None} for no limit.
     @ivar spoolMemory: How many of them are kept in memory.
     @ivar closeTimeout: Seconds for a connection to close before it is cut.
@@ -173,6 +177,7 @@ class ClientOptions:
     stderrBytes: int = 262_144
     outputBytes: int = 8 * 1024 * 1024
     unknownLength: UnknownLength = "spool"
+    allowSplit: bool = False
     spoolBytes: int | None = 256 * 1024 * 1024
     spoolTotalBytes: int = field(
         default=4 * 1024 * 1024 * 1024,

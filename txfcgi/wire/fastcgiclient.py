@@ -106,17 +106,19 @@ class ClientConnection(RecordLayer):
     L{endStream}. It is active until it is reported as ended.
     """
 
-    __slots__ = ("_asked", "_closing", "_highest", "_lowest", "_pairs", "_requests")
+    __slots__ = ("_allowSplit", "_asked", "_closing", "_highest", "_lowest", "_pairs", "_requests")
 
     #: Whether several requests may be active at once, and one follow another.
     multiplexes: Final = True
     hasStderr: Final = True
 
-    def __init__(self, pairs: EncodedPairs | None = None) -> None:
+    def __init__(self, pairs: EncodedPairs | None = None, allowSplit: bool = False) -> None:
         """
         @param pairs: What the caller remembers of the params that it has sent, on any connection.
+        @param allowSplit: Whether a param that fits into no record goes into several.
         """
         super().__init__()
+        self._allowSplit = allowSplit
         self._pairs = EncodedPairs() if pairs is None else pairs
         self._requests: dict[int, _Request] = {}
         self._lowest = 1  # each id below is active
@@ -166,7 +168,7 @@ class ClientConnection(RecordLayer):
             padding = -size & 7
             header = HEADER.pack(1, 4, requestID, size, padding)
             return requestID, b"".join((begin, header, block, _PADDING[padding], end))
-        contents = list(packPairs(encoded))
+        contents = list(packPairs(encoded, self._allowSplit))
         requestID = self._take(role, keepConnection, _COMPLETE)
         begin, end = _aroundParams(requestID, role, keepConnection)
         records = [encodeRecord(4, requestID, content) for content in contents]
@@ -190,7 +192,7 @@ class ClientConnection(RecordLayer):
         @raise ParamTooLarge: If one of them fits into no record.
         @raise LocalProtocolError: If the chosen id is active, or none.
         """
-        contents = list(packPairs(encodeParams(params, self._pairs)))
+        contents = list(packPairs(encodeParams(params, self._pairs), self._allowSplit))
         requestID = self._take(role, keepConnection, _STDIN, requestID)
         parts = [encodeRecord(4, requestID, content) for content in contents]
         parts.insert(0, beginRequest(requestID, role, keepConnection))

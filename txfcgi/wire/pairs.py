@@ -169,13 +169,14 @@ def encodePair(name: bytes, value: bytes) -> bytes:
     return b"".join((encodeLength(len(name)), encodeLength(len(value)), name, value))
 
 
-def packPairs(encoded: Iterable[bytes]) -> Iterator[bytes]:
+def packPairs(encoded: Iterable[bytes], allowSplit: bool = False) -> Iterator[bytes]:
     """
     The contents of the records that carry these pairs, none longer than a record may be. A pair
-    is never split over two of them, for not every reader joins it again.
+    that fits into one of them is never split over two, for not every reader joins it again.
 
     @param encoded: Each pair as L{encodePair} makes it.
-    @raise ParamTooLarge: If a pair does not fit into one record.
+    @param allowSplit: Whether a pair that fits into no record is split, as section 3.3 has it.
+    @raise ParamTooLarge: If it is not, and there is one.
     """
     waiting: list[bytes] = []
     size = 0
@@ -184,6 +185,10 @@ def packPairs(encoded: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(waiting)
             waiting, size = [], 0
         if len(pair) > MAX_CONTENT:
+            if allowSplit:
+                for start in range(0, len(pair), MAX_CONTENT):
+                    yield pair[start : start + MAX_CONTENT]
+                continue
             [(name, _)] = decodePairs(pair)
             raise ParamTooLarge(
                 f"the param {name[:64]!r} takes {len(pair)} bytes, and a record holds {MAX_CONTENT}"
