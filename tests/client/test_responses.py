@@ -164,7 +164,7 @@ class TestResponses:
     @pytest.mark.parametrize("body", [b"", b"unwanted"], ids=["none came", "some came"])
     def test_noBody(self, method: str, head: bytes, body: bytes) -> None:
         """
-        Some responses have no body, whatever comes (statement 45).
+        Some responses have no body, whatever comes.
         """
         backend = Backend()
         result = outcome(client(backend).request({**GET, "REQUEST_METHOD": method}))

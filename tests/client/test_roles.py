@@ -26,7 +26,7 @@ class TestRoles:
 
     def test_authorizer(self) -> None:
         """
-        An Authorizer gets no body, nor the params that it must not have (statement 29).
+        An Authorizer gets no body, nor the params that it must not have.
         """
         backend = Backend()
         params = {**GET, "PATH_INFO": "/x", "CONTENT_LENGTH": "5", "REMOTE_USER": "me"}
@@ -112,7 +112,7 @@ class TestRoles:
 
     def test_filter(self) -> None:
         """
-        A Filter gets its data behind the body, and its length (statement 31).
+        A Filter gets its data behind the body, and its length.
         """
         backend = Backend()
         result = outcome(

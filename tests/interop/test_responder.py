@@ -135,7 +135,7 @@ def test_largeHead(browser: Browser) -> None:
 def test_repeatedRequestHeaders(site: Site, browser: Browser) -> None:
     """
     A header that the browser sends twice arrives as two values, or as one joined by the web server.
-    SCGI does not allow two (statement 37), and an app that insists on it takes no such request.
+    SCGI does not allow two, and an app that insists on it takes no such request.
     """
     answer = browser.fetch("GET", "/headers", [("X-Repeated", "one"), ("X-Repeated", "two")])
     if site.frontEnd.repeatsRefused:
