@@ -67,3 +67,44 @@ class ASGITests(LoopTests):
             return await self.answer(frontEnd, frontEnd.request(*request, **more))
 
         return self.inLoop(main)
+
+
+def start(code: Any = 200, headers: Any = TEXT, **more: Any) -> dict[str, Any]:
+    """
+    The first message of an answer.
+    """
+    return {"type": "http.response.start", "status": code, "headers": headers, **more}
+
+
+def body(data: Any = b"", **more: Any) -> dict[str, Any]:
+    """
+    A piece of its body; the last, if it does not say C{more_body}.
+    """
+    return {"type": "http.response.body", "body": data, **more}
+
+
+def sending(*messages: dict[str, Any]) -> Any:
+    """
+    An application that sends these messages.
+    """
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    return application
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """
+    An application that sends back what it gets, and says in how many messages that came.
+    """
+    received: list[bytes] = []
+    while True:
+        message = await receive()
+        assert message["type"] == "http.request", message
+        received.append(message["body"])
+        if not message["more_body"]:
+            break
+    await send(start(headers=[*TEXT, (b"x-messages", str(len(received)).encode())]))
+    await send(body(b"".join(received)))

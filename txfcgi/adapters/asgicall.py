@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
-from zope.interface import implementer
 
 from ..errors import BodyTooLarge, Disconnected, InvalidHeader, InvalidResponse
 from ..server.files import FileBody, SendFile
 from ..server.request import Request
 from ..server.response import Response
+from .asgistreams import Answer, Bell, Input
 from .lifespan import Message
 
-# Bytes of a request body that may wait for the application to receive them.
-_WAITING: Final = 65_536
 # Bytes that are dropped of the body of an answer to HEAD before its application is told to stop.
 _DROPPED: Final = 1_048_576
 
@@ -50,191 +45,6 @@ class _Stage(IntEnum):
     SUPPRESSED = 3  # the answer is out, and what comes of its body is not sent: HEAD, 204, 304
     DONE = 4
     GONE = 5  # nobody wants it any more
-
-
-class _Bell:
-    """
-    Wakes all that wait for a change.
-    """
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        """
-        Wait until it rings.
-        """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        try:
-            await future
-        finally:
-            if future in self._waiting:
-                self._waiting.remove(future)
-
-    def ring(self) -> None:
-        """
-        Wake them.
-        """
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-
-
-@implementer(IConsumer)
-class _Input:
-    """
-    The body of a request on its way to the application.
-
-    @ivar complete: Whether all of it was delivered.
-    """
-
-    __slots__ = (
-        "_bell",
-        "_chunks",
-        "_limit",
-        "_paused",
-        "_producer",
-        "_received",
-        "_size",
-        "complete",
-    )
-
-    def __init__(self, bell: _Bell, limit: int) -> None:
-        """
-        @param limit: The most bytes that a body may have.
-        """
-        self._bell = bell
-        self._chunks: deque[bytes] = deque()
-        self._limit = limit
-        self._paused = False
-        self._producer: IPushProducer | None = None
-        self._received = 0
-        self._size = 0
-        self.complete = False
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """
-        The body begins.
-        """
-        self._producer = producer  # type: ignore[assignment]
-
-    def unregisterProducer(self) -> None:
-        """
-        The body has ended.
-        """
-        self._producer = None
-
-    def write(self, data: bytes) -> None:
-        """
-        Take some of it.
-
-        @raise BodyTooLarge: If that is more than may be.
-        """
-        self._received += len(data)
-        if self._received > self._limit:
-            raise BodyTooLarge(f"the body has more than {self._limit} bytes")
-        self._chunks.append(data)
-        self._size += len(data)
-        if self._size > _WAITING and not self._paused and self._producer is not None:
-            self._paused = True
-            self._producer.pauseProducing()
-        self._bell.ring()
-
-    @property
-    def ready(self) -> bool:
-        """
-        Whether there is something to tell the application.
-        """
-        return bool(self._chunks) or self.complete
-
-    def take(self) -> Message:
-        """
-        What is there, as a message.
-        """
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._size = 0
-        if self._paused:
-            self._paused = False
-            if self._producer is not None:
-                self._producer.resumeProducing()
-        more = bool(self._chunks) or not self.complete
-        return {"type": "http.request", "body": body, "more_body": more}
-
-
-@implementer(IBodyProducer)
-class _Answer:
-    """
-    The body of an answer, sent while the application makes it.
-
-    @ivar paused: Whether the application has to wait before it sends more.
-    """
-
-    length = UNKNOWN_LENGTH
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._consumer: IConsumer | None = None
-        self._held: list[bytes] = []
-        self._finished: Deferred[None] = Deferred()
-        self.paused = True
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """
-        Begin with what was sent before.
-        """
-        self._consumer = consumer
-        self.paused = False
-        held, self._held = self._held, []
-        for piece in held:
-            consumer.write(piece)
-        # An application that took its first steps at once may wait for this by now.
-        self._call.changed()
-        return self._finished
-
-    def write(self, data: bytes) -> None:
-        """
-        Send a piece.
-        """
-        if self._consumer is None:
-            self._held.append(data)
-        elif data:
-            self._consumer.write(data)
-
-    def end(self, failure: Failure | None = None) -> None:
-        """
-        There is no more.
-
-        @param failure: Why, if that is before the end.
-        """
-        if not self._finished.called:
-            if failure is None:
-                self._finished.callback(None)
-            else:
-                self._finished.errback(failure)
-
-    def pauseProducing(self) -> None:
-        """
-        The web server takes no more for now.
-        """
-        self.paused = True
-
-    def resumeProducing(self) -> None:
-        """
-        The web server takes more.
-        """
-        self.paused = False
-        self._call.changed()
-
-    def stopProducing(self) -> None:
-        """
-        The body is not wanted.
-        """
-        self._call.unwanted()
 
 
 class Call:
@@ -273,11 +83,11 @@ class Call:
         self._limit = maxBodyBytes
         self._sendFile = sendFile
         self._stage = _Stage.WAITING
-        self._bell = _Bell()
+        self._bell = Bell()
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
         self._dropped = 0
-        self._input: _Input | None = None
+        self._input: Input | None = None
         self._received = False
         self._outcome: Deferred[Response] | None = None
         self._ready: Response | Failure | None = None
@@ -381,11 +191,11 @@ class Call:
                 await self._bell.wait()
         return {"type": _DISCONNECT}
 
-    def _read(self) -> _Input:
+    def _read(self) -> Input:
         """
         Begin to read the body.
         """
-        arrived = _Input(self._bell, self._limit)
+        arrived = Input(self._bell, self._limit)
         stdin = self._request.stdin
         if stdin.length == 0 and stdin.error is None:
             arrived.complete = True
@@ -447,7 +257,7 @@ class Call:
             self._done()
             self._settle(Response(code, headers, body))
             return
-        answer = self._answer = _Answer(self)
+        answer = self._answer = Answer(self)
         answer.write(body)
         suppressed = code in (204, 304) or self._request.method == "HEAD"
         self._stage = _Stage.SUPPRESSED if suppressed else _Stage.STREAMING
@@ -462,7 +272,7 @@ class Call:
             self._done()
             self._answer.end()
 
-    async def _room(self, answer: _Answer) -> None:
+    async def _room(self, answer: Answer) -> None:
         """
         Wait until the web server takes more.
         """
