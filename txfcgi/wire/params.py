@@ -219,7 +219,8 @@ class NameValueParams(Params):
         """
         Whether a look for a name could find a certain value.
         """
-        return pair in self._block
+        # Searched from the end: letters that pairs begin with are rarer than those they end with.
+        return self._block.rfind(pair) >= 0
 
     def decode(self) -> dict[str, str]:
         """
