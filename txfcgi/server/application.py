@@ -45,6 +45,8 @@ from .request import Request
 from .response import Allow, Deny, Response
 from .tasks import Tasks, runningLoop
 
+_AUTHORIZER: Final = Role.AUTHORIZER
+
 # What an app ends with when it is told that its request is over. asyncio has a CancelledError of
 # its own, which is no Exception. What was too much output was said already, when it was written.
 _QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
@@ -183,7 +185,7 @@ class Application:
     def _respond(self, request: Request, response: Response) -> None:
         if type(response) is not Response:
             response = response.forRequest(request)
-        if request.role is Role.AUTHORIZER and response.code in (200, None):
+        if request.role is _AUTHORIZER and response.code in (200, None):
             raise InvalidResponse(
                 f"{self.name} answered as an Authorizer with a Response of 200: it returns Allow "
                 "or Deny"
@@ -202,13 +204,13 @@ class Application:
             raise
 
     def _allow(self, request: Request, decision: Allow) -> None:
-        if request.role is not Role.AUTHORIZER:
+        if request.role is not _AUTHORIZER:
             raise InvalidResponse(f"{self.name} returned Allow, and the request is no Authorizer's")
         headers = [(f"Variable-{name}", value) for name, value in decision.variables.items()]
         self.send(request, 200, headers, b"")
 
     def _deny(self, request: Request, decision: Deny) -> None:
-        if request.role is not Role.AUTHORIZER:
+        if request.role is not _AUTHORIZER:
             raise InvalidResponse(f"{self.name} returned Deny, and the request is no Authorizer's")
         if decision.response.code == 200:
             raise InvalidResponse(f"{self.name} denied with 200, which means yes")
@@ -237,14 +239,8 @@ class Application:
                 f"{self.name} returned a response after it had written to stdout: one or the other"
             )
         isHead = request.isHead()
-        head, declared = formatHead(
-            code,
-            headers,
-            len(body) if type(body) is bytes else knownLength(body),
-            isHead,
-            self.lines,
-            reason,
-        )
+        length = len(body) if type(body) is bytes else knownLength(body)
+        head, declared = formatHead(code, headers, length, isHead, self.lines, reason)
         if declared is not None and type(body) is bytes and len(body) > declared:
             request.warnOfExcess()
             body = body[:declared]
