@@ -87,6 +87,23 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual((self.reactor.stops, self.again), (0, []))
         self.assertIn("It goes on; SIGTERM stops it.", events[0]["log_format"])
 
+    def test_reload(self) -> None:
+        """
+        Where there is something to reload, SIGHUP does that and stops nothing, also under C{nohup};
+        where there is something to open anew, SIGUSR1 does that.
+        """
+        done: list[str] = []
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        Signals(
+            self.reactor,
+            lambda: None,
+            reload=lambda: done.append("reload"),
+            reopen=lambda: done.append("reopen"),
+        ).install()
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGUSR1)
+        self.assertEqual((done, self.reactor.stops), (["reload", "reopen"], 0))
+
     def test_hangUpOfTheTerminal(self) -> None:
         """
         Where the process has a terminal, or was made to, it stops; once more is no hurry.

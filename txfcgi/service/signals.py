@@ -109,12 +109,15 @@ class Signals:
 
     def _take(self) -> None:
         """
-        Take each signal over from nobody, or from the reactor.
+        Take each signal over from nobody, or from the reactor; and SIGHUP, where it reloads, from
+        C{nohup}, too.
         """
         for number in SIGNALS:
             current = signal.getsignal(number)
+            reloads = number == signal.SIGHUP and self._reload is not None
             if (
                 current in (signal.SIG_DFL, signal.default_int_handler)
+                or (reloads and current is signal.SIG_IGN)
                 or getattr(current, "__self__", None) is self._reactor
             ):
                 self._previous.setdefault(number, current)
