@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import signal
 
+from twisted.internet.error import ProcessTerminated
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.workers.master import StartFailed
@@ -132,6 +134,23 @@ class ReplacementTests(SynchronousTestCase):
         house.clock.advance(0)
         self.assertEqual(house.alive(), [2, 3])
 
+    def test_leavesProcessesBehind(self) -> None:
+        """
+        A worker that has ended is replaced even if a process of its own holds its standard output
+        open, and the end of that changes nothing any more.
+        """
+        house = Household(workers=1)
+        house.begin()
+        process = house.started[0]
+        process.pid = None
+        reason = Failure(ProcessTerminated(None, signal.SIGKILL))
+        process.child.processExited(reason)
+        house.clock.pump([1.0, 0.0])
+        self.assertEqual(house.alive(), [2])
+        process.child.processEnded(reason)
+        house.clock.advance(0)
+        self.assertEqual(house.alive(), [2])
+
     def test_writesNonsense(self) -> None:
         """
         A worker that prints to its link is killed, and replaced.
@@ -216,6 +235,17 @@ class ReloadTests(SynchronousTestCase):
         house.clock.pump([1.0] * 5)
         self.assertEqual(house.alive(), [1, 2])
         self.assertEqual([p.orders() for p in house.started[:2]], [[], []])
+
+    def test_whileStarting(self) -> None:
+        """
+        A reload that is asked for before the first generation serves follows its start.
+        """
+        house = Household(workers=1)
+        house.master.start()
+        house.master.reload()
+        house.started[0].says("ready")
+        self.assertTrue(house.master.reloading)
+        self.assertEqual(house.alive(), [1, 2])
 
     def test_rememberedOnce(self) -> None:
         """

@@ -205,9 +205,10 @@ class Mastering(Service):
         """
         Start the process of a worker.
         """
-        descriptors: dict[int, Any] = {0: os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)}
         ours, theirs = socket.socketpair()
+        descriptors: dict[int, Any] = {}
         try:
+            descriptors[0] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             first = DESCRIPTOR + 1
             descriptors |= {1: "r", 2: "r", DESCRIPTOR: theirs.fileno()}
             ports = []
@@ -222,7 +223,8 @@ class Mastering(Service):
             linking.noisy = False
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, linking)
         finally:
-            os.close(descriptors[0])
+            if descriptors:
+                os.close(descriptors[0])
             ours.close()
             theirs.close()
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 # The most bytes of a line that a worker prints which are kept until its end comes.
 _LINE_BYTES: Final = 65_536
+
+# Seconds from a worker's end to that of what it printed. A process that it has left behind may hold
+# its standard output open for ever.
+_LAST_WORDS: Final = 1.0
 
 
 class ChildState(IntEnum):
@@ -65,6 +70,7 @@ class Child(ProcessProtocol):
         self.why = ""
         self.figures: Mapping[str, Any] = {}
         self._lines: dict[int, bytes] = {}
+        self._overdue: IDelayedCall | None = None
 
     def __repr__(self) -> str:
         pid = self.pid
@@ -185,14 +191,23 @@ class Child(ProcessProtocol):
     def _say(self, level: Any, text: str) -> None:
         self.log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
 
+    def processExited(self, reason: Failure) -> None:
+        """
+        It has ended, and what it printed last is still to be read.
+        """
+        self._overdue = self._master.clock.callLater(_LAST_WORDS, self.gone, _ended(reason))
+
     def processEnded(self, reason: Failure) -> None:
         """
-        It is gone.
+        It is gone, and all that it printed is read.
         """
         for line in self._lines.values():
             self._print(line)
         self._lines.clear()
-        self.gone(_ended(reason))
+        if self._overdue is not None and self._overdue.active():
+            self._overdue.cancel()
+        if self.state is not ChildState.GONE:
+            self.gone(_ended(reason))
 
     def gone(self, how: str) -> None:
         """

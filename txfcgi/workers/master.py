@@ -221,6 +221,7 @@ class Master:
                 self._letGo(before)
             else:
                 self.started.callback(None)
+                self._letGo(before)
         elif child.generation == self._serving.number:
             self.log.info("{child} serves: {text}.", child=child, text=self.describe())
         self._changed()
