@@ -201,6 +201,7 @@ class FormTests(BodyTests):
             (FormLimits(bytes=len(body) - 1), 413),
             (FormLimits(fieldBytes=999), 413),
             (FormLimits(fields=1), 413),
+            (FormLimits(files=0), 413),
         ):
             self.limits = limits
             self.assertEqual(self.post(body, MULTIPART), code)

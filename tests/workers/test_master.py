@@ -113,7 +113,7 @@ class ReplacementTests(SynchronousTestCase):
         house.started[0].dies(1)
         house.clock.advance(0)
         house.allReady()
-        house.clock.pump([1.0] * 40)
+        house.clock.pump([1.0] * 70)
         house.started[1].dies(1)
         house.clock.advance(0)
         self.assertEqual(house.alive(), [3])
@@ -193,10 +193,24 @@ class RecyclingTests(SynchronousTestCase):
         house.begin()
         house.started[0].says("spent")
         house.started[1].dies(1)
-        house.clock.pump([1.0] * 3)
+        house.clock.advance(0)
         self.assertEqual(house.alive(), [1])
         house.started[0].says("spent")
         self.assertEqual(house.alive(), [1, 3])
+
+    def test_nextOnesFail(self) -> None:
+        """
+        The more successors fail, the longer it takes to the next: a spent worker asks each second.
+        """
+        house = Household(workers=1)
+        house.begin()
+        for _ in range(60):
+            house.started[0].says("spent")
+            if len(house.alive()) > 1:
+                house.started[-1].dies(1)
+            house.clock.advance(1)
+        self.assertIn(1, house.alive())
+        self.assertLess(len(house.started), 12)
 
 
 class ReloadTests(SynchronousTestCase):

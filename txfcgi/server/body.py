@@ -34,11 +34,13 @@ class FormLimits:
     @ivar fieldBytes: The bytes of all values together, those of files aside. They are kept in
         memory.
     @ivar fields: The number of fields, files among them.
+    @ivar files: The number of files: each may take a file descriptor.
     """
 
     bytes: int = 104_857_600
     fieldBytes: int = 2_097_152
     fields: int = 1_000
+    files: int = 100
 
 
 @dataclass
@@ -249,6 +251,8 @@ class _Multipart:
         self._name = segment.name or ""
         if segment.filename is None:
             self._value = []
+        elif len(self._files) >= self._limits.files:
+            raise BodyTooLarge(f"the form has more than {self._limits.files} files")
         else:
             file = UploadedFile(self._name, segment.filename, segment.content_type)
             self._files.append(file)

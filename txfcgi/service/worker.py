@@ -14,6 +14,7 @@ import socket
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -106,7 +107,9 @@ def main(words: list[str] | None = None) -> int:
         os.set_inheritable(DESCRIPTOR, False)
 
         def say(why: str) -> object:
-            return os.write(DESCRIPTOR, encode("failed", {"why": why}))
+            with suppress(OSError):  # the master is gone, and nobody wants to know
+                os.write(DESCRIPTOR, encode("failed", {"why": why[:_LOGGED]}))
+            return None
 
     try:
         if own.reactor:

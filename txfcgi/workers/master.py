@@ -7,7 +7,7 @@ It knows nothing of sockets, options and apps. How a worker is started is told i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from signal import SIGKILL, SIGUSR2
 from typing import Final
@@ -104,6 +104,7 @@ class Master:
         self._stopping: Deferred[None] | None = None
         self._numbers = 0
         self._deaths = 0
+        self._diedAt = 0.0
         self._tick: IDelayedCall | None = None
         self._replacing: set[IDelayedCall] = set()
         self._hanging: dict[Child, float] = {}
@@ -334,23 +335,22 @@ class Master:
         successor = [other for other in self._serving.workers if other.replaces is child]
         if successor:
             return
-        if child.replaces is not None:
-            # Whom it was to replace goes on, and may ask again.
-            child.replaces.replaced = False
-            if child.replaces.state is ChildState.READY:
-                return
         delay = 0.0
         if self._deaths:
             delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (self._deaths - 1))
             self.log.warn("The next worker starts in {delay} s.", delay=delay)
         self._deaths += 1
-
-        generation = self._serving
+        self._diedAt = self.clock.seconds()
+        generation, spent = self._serving, child.replaces
 
         def replace() -> None:
             self._replacing.discard(call)
-            if generation is self._serving:
+            if generation is not self._serving:
+                return
+            if spent is None or spent.state is not ChildState.READY:
                 self._add(generation)
+            else:
+                spent.replaced = False  # it serves, and asks again
 
         call = self.clock.callLater(delay, replace)
         self._replacing.add(call)
@@ -398,12 +398,10 @@ class Master:
 
     def _forgive(self, now: float) -> None:
         """
-        Forget deaths when all goes well again.
+        Forget deaths when all has gone well for a while.
         """
-        workers: Iterable[Child] = self._serving.workers
-        if self._deaths and self.ready == self.options.workers:
-            if all(now - worker.startedAt > _LONGEST_DELAY for worker in workers):
-                self._deaths = 0
+        if self.ready == self.options.workers and now - self._diedAt > 2 * _LONGEST_DELAY:
+            self._deaths = 0
 
 
 class StartFailed(Exception):
