@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.web.http_headers import Headers
 
 from .errors import InvalidParam, InvalidPath
-from .wire.cgi import paramOfHeader
+from .wire.variables import paramOfHeader
 
 Text = str | bytes
 AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]

@@ -18,15 +18,8 @@ from txfcgi.errors import (
     InvalidResponse,
     MalformedValue,
 )
-from txfcgi.wire.cgi import (
-    HOP_BY_HOP,
-    VARIABLES,
-    bodyAllowed,
-    formatHead,
-    headerOfParam,
-    paramOfHeader,
-    readContentLength,
-)
+from txfcgi.wire.cgi import HOP_BY_HOP, bodyAllowed, formatHead
+from txfcgi.wire.variables import VARIABLES, headerOfParam, paramOfHeader, readContentLength
 
 TYPE = ("Content-Type", "text/html")
 OK = b"Status: 200 OK\r\n"

@@ -17,14 +17,7 @@ from txfcgi.errors import (
     HeadTooLarge,
     MalformedHead,
 )
-from txfcgi.wire.cgi import (
-    HeaderLines,
-    HeadReader,
-    ReadLines,
-    ResponseHead,
-    formatHead,
-    parseHead,
-)
+from txfcgi.wire.cgi import HeaderLines, HeadReader, ReadLines, ResponseHead, formatHead, parseHead
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 from ..server.request import Request, schemeOf
-from ..wire.cgi import headerOfParam, readContentLength
+from ..wire.variables import headerOfParam, readContentLength
 from .lifespan import VERSIONS
 
 _HTTP_VERSIONS: Final = {

@@ -25,7 +25,7 @@ from ..errors import MalformedValue, RequestAborted
 from ..server.request import Request
 from ..server.response import Response
 from ..streams import OutputStream
-from ..wire.cgi import readContentLength
+from ..wire.variables import readContentLength
 
 # A request of this version does not frame chunks by itself: there are none here. It is what
 # resources are told over HTTP/2.

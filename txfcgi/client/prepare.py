@@ -17,9 +17,9 @@ from ..errors import (
 )
 from ..streams.bodies import Body, knownLength
 from ..streams.spool import SpooledBody
-from ..wire.cgi import readContentLength
 from ..wire.encoding import AnyParams, Text
 from ..wire.records import Role
+from ..wire.variables import readContentLength
 from .options import UnknownLength
 
 Spool = Callable[[Body], Awaitable[bytes | SpooledBody]]

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.web.http_headers import Headers
 
 from ..streams import InputStream, OutputStream
-from ..wire.cgi import headerOfParam
+from ..wire.variables import headerOfParam
 from .body import Form, FormLimits, readForm, readJSON
 from .fields import Fields, parseCookies, parseFields
 from .paths import Paths

@@ -22,9 +22,9 @@ from ..errors import (
 )
 from ..masking import masked
 from ..streams import InputStream, OutputStream
-from ..wire.cgi import readContentLength
 from ..wire.params import Params
 from ..wire.records import Role, Stream
+from ..wire.variables import readContentLength
 from .channel import Channel
 from .output import CGIOutput
 

@@ -11,7 +11,8 @@ from typing import Final
 from twisted.web.http_headers import Headers
 
 from ..errors import InvalidRequest
-from ..wire.cgi import HOP_BY_HOP, paramOfHeader
+from ..wire.cgi import HOP_BY_HOP
+from ..wire.variables import paramOfHeader
 from .options import GatewayOptions
 
 _nameIsClear: Final = re.compile(rb"[0-9A-Za-z-]+").fullmatch

@@ -17,7 +17,6 @@ from ..errors import (
     LocalProtocolError,
     RequestBodyMismatch,
 )
-from .cgi import CONTENT_LENGTH
 from .encoding import AnyParams, Text, asBytes
 from .events import (
     Connection,
@@ -30,6 +29,7 @@ from .events import (
 from .framing import Buffer
 from .records import Role, Stream
 from .scgiserver import REQUEST_ID
+from .variables import CONTENT_LENGTH
 
 # What is as it was in an HTTP request, beside the headers.
 _OF_HTTP: Final = frozenset(

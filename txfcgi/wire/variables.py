@@ -1,0 +1,104 @@
+"""
+CGI/1.1 (RFC 3875): the names of its variables, made from HTTP headers and back, and the numbers
+that they hold.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..errors import MalformedValue
+
+_token: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_plainName: Final = re.compile(rb"[0-9A-Za-z-]+").fullmatch
+_digits: Final = re.compile(rb"[0-9]{1,19}").fullmatch
+
+CONTENT_LENGTH: Final = b"CONTENT_LENGTH"
+CONTENT_TYPE: Final = b"CONTENT_TYPE"
+
+# The variables that RFC 3875 names, and those that web servers add.
+VARIABLES: Final = (
+    b"AUTH_TYPE",
+    b"CONTENT_LENGTH",
+    b"CONTENT_TYPE",
+    b"DOCUMENT_ROOT",
+    b"DOCUMENT_URI",
+    b"GATEWAY_INTERFACE",
+    b"HTTPS",
+    b"PATH_INFO",
+    b"PATH_TRANSLATED",
+    b"QUERY_STRING",
+    b"REDIRECT_STATUS",
+    b"REMOTE_ADDR",
+    b"REMOTE_HOST",
+    b"REMOTE_IDENT",
+    b"REMOTE_PORT",
+    b"REMOTE_USER",
+    b"REQUEST_METHOD",
+    b"REQUEST_SCHEME",
+    b"REQUEST_URI",
+    b"SCRIPT_FILENAME",
+    b"SCRIPT_NAME",
+    b"SERVER_ADDR",
+    b"SERVER_NAME",
+    b"SERVER_PORT",
+    b"SERVER_PROTOCOL",
+    b"SERVER_SOFTWARE",
+)
+
+# Proxy would become HTTP_PROXY, which programs take for their own configuration (CVE-2016-5385);
+# the other two would stand beside the variables that really hold them.
+_NEVER: Final = frozenset((b"proxy", b"content-length", b"content-type"))
+
+
+def paramOfHeader(name: bytes) -> bytes | None:
+    """
+    The name of the variable that carries an HTTP header.
+
+    @return: C{HTTP_} and the name; CONTENT_TYPE and CONTENT_LENGTH for these two; L{None} for a
+        header that must not be passed on: Proxy, and every name with other characters than
+        letters, digits and hyphens, for two of those could become the same variable.
+    """
+    lowered = name.lower()
+    if lowered == b"content-length":
+        return CONTENT_LENGTH
+    if lowered == b"content-type":
+        return CONTENT_TYPE
+    if lowered in _NEVER or not _plainName(name):
+        return None
+    return b"HTTP_" + name.upper().replace(b"-", b"_")
+
+
+def headerOfParam(name: bytes) -> bytes | None:
+    """
+    The name of the HTTP header that a variable carries, as it is usually written.
+
+    @return: The name, or L{None} if the variable carries none (what is behind C{HTTP_} may be the
+        name of no header), or one that must not be believed: HTTP_PROXY, HTTP_CONTENT_LENGTH,
+        HTTP_CONTENT_TYPE.
+    """
+    if name.startswith(b"HTTP_"):
+        header = name[5:].replace(b"_", b"-").title()
+        return None if not _token(header) or header.lower() in _NEVER else header
+    if name == CONTENT_LENGTH:
+        return b"Content-Length"
+    if name == CONTENT_TYPE:
+        return b"Content-Type"
+    return None
+
+
+def readContentLength(value: bytes | None, name: str = "CONTENT_LENGTH") -> int | None:
+    """
+    The length of a request's body as CONTENT_LENGTH says it, or another number that a param holds.
+
+    @param name: The name of the param, for the message.
+    @return: Bytes, or L{None} if the variable is absent, empty (nginx, for GET and for bodies of
+        unknown length) or -1 (Caddy, for those): the body then ends where its stream ends.
+    @raise MalformedValue: If it is anything else but digits.
+    """
+    if not value or value == b"-1":
+        return None
+    if not _digits(value):
+        raise MalformedValue(f"{name} is not a number: {value[:64]!r}")
+    return int(value)
