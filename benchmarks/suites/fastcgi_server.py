@@ -62,8 +62,8 @@ SUITE = Suite(
                 *_peers(KEPT),
             ),
             targets=(
-                Target(ONE, FLOOR, 1.15, "kept connection, one param read"),
-                Target(EVERY, FLOOR, 1.6, "kept connection, every param read"),
+                Target(ONE, FLOOR, 1.25, "kept connection, one param read"),
+                Target(EVERY, FLOOR, 1.7, "kept connection, every param read"),
                 Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function"),
             ),
         ),
