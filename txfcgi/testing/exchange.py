@@ -153,8 +153,6 @@ class Awaited(Deferred[MemoryResponse]):
             return super().__await__()
         return asFuture(self).__await__()
 
-    __iter__ = __await__
-
 
 class CutOff(ResponseCutOff):
     """
