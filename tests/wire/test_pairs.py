@@ -277,6 +277,17 @@ class TestPacking:
         assert pack([rest, rest]) == [pair(*rest), pair(*rest)]
         assert pack([]) == []
 
+    def test_split(self) -> None:
+        """
+        A pair that fits into no record is split where that is allowed (section 3.3), in records of
+        its own.
+        """
+        small, large = encodePair(b"A", b"1"), encodePair(b"B", b"2" * 2 * MAX_CONTENT)
+        records = list(packPairs([small, large, small], allowSplit=True))
+        assert [len(content) for content in records[1:-1]] == [MAX_CONTENT, MAX_CONTENT, 6]
+        assert b"".join(records) == small + large + small
+        assert (records[0], records[-1]) == (small, small)
+
     def test_tooLarge(self) -> None:
         """
         A pair that fits into no record is refused; what is before it was packed already.

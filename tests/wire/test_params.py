@@ -206,6 +206,15 @@ class TestCheck:
             with pytest.raises((MalformedParams, ParamsTooLarge)):
                 params.check()
 
+    def test_twice(self) -> None:
+        """
+        What was checked is not looked at again.
+        """
+        params = NameValueParams(pair(b"A", b"1"))
+        params.check()
+        params.check()
+        assert params.checked
+
     def test_scgi(self) -> None:
         """
         Those of SCGI are checked when they come.
