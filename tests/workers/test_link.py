@@ -208,6 +208,16 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(self.over, ["over"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_lastReport(self) -> None:
+        """
+        The last thing it says is how it was: nothing that it did goes uncounted.
+        """
+        self.worker.ready()
+        self.work.ends = succeed(None)
+        self.worker.link.dataReceived(netstring(["retire", {}]))
+        self.assertEqual(self.said(), ["ready", "figures", "figures"])
+        self.assertTrue(self.transport.disconnecting)
+
     def test_masterGone(self) -> None:
         """
         Without a master it drains: nobody would ever tell it to end.

@@ -112,7 +112,8 @@ class ThreadPool:
         with self._lock:
             if len(self._jobs) >= self._maxWaiting:
                 raise Overloaded(
-                    f"{self._maxWaiting} requests wait for one of {self.threads} threads"
+                    f"{self._maxWaiting} requests wait for one of {self.threads} threads",
+                    limit="threads",
                 )
             self._jobs.append(job)
         if not self._due:

@@ -105,9 +105,16 @@ class LimitExceeded(TxFCGIError):
     One of the limits was reached; the message names it.
 
     @cvar code: The HTTP status that the request gets if it can still be answered.
+    @ivar limit: The limit, as L{Limits<txfcgi.server.limits.Limits>} has it.
     """
 
     code: int = 400
+    limit: str | None = None
+
+    def __init__(self, message: str = "", limit: str | None = None) -> None:
+        super().__init__(message)
+        if limit is not None:
+            self.limit = limit
 
 
 class ParamsTooLarge(LimitExceeded):
@@ -116,6 +123,7 @@ class ParamsTooLarge(LimitExceeded):
     """
 
     code = 431
+    limit = "paramsBytes"
 
 
 class BodyTooLarge(LimitExceeded):
@@ -124,6 +132,7 @@ class BodyTooLarge(LimitExceeded):
     """
 
     code = 413
+    limit = "bodyBytes"
 
 
 class ReadTooLarge(LimitExceeded):
@@ -132,6 +141,7 @@ class ReadTooLarge(LimitExceeded):
     """
 
     code = 413
+    limit = "collectBytes"
 
 
 class HeadTooLarge(LimitExceeded):
@@ -140,6 +150,7 @@ class HeadTooLarge(LimitExceeded):
     """
 
     code = 502
+    limit = "headBytes"
 
 
 class OutputTooLarge(LimitExceeded):
@@ -148,6 +159,7 @@ class OutputTooLarge(LimitExceeded):
     """
 
     code = 500
+    limit = "outputBytes"
 
 
 class BufferTooLarge(LimitExceeded):
@@ -156,6 +168,7 @@ class BufferTooLarge(LimitExceeded):
     """
 
     code = 503
+    limit = "connectionBytes"
 
 
 class TimedOut(LimitExceeded):
@@ -165,8 +178,8 @@ class TimedOut(LimitExceeded):
 
     code = 408
 
-    def __init__(self, message: str = "", code: int = 408) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", code: int = 408, limit: str | None = None) -> None:
+        super().__init__(message, limit)
         self.code = code
 
 
@@ -194,13 +207,22 @@ class Overloaded(TxFCGIError):
     No request is taken now (FCGI_OVERLOADED, section 5.5). An app raises it; a browser sees 503.
 
     @ivar retryAfter: Seconds after which the client may try again, or L{None} to not say.
+    @ivar limit: The limit that was reached, if it was one, as
+        L{Limits<txfcgi.server.limits.Limits>} has it.
     """
 
     code = 503
 
-    def __init__(self, message: str = "overloaded", retryAfter: int | None = 1) -> None:
+    def __init__(
+        self,
+        message: str = "overloaded",
+        retryAfter: int | None = 1,
+        *,
+        limit: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.retryAfter = retryAfter
+        self.limit = limit
 
 
 class UnknownRole(TxFCGIError):

@@ -38,6 +38,7 @@ from .apps import IStartsAndStops as IStartsAndStops
 from .apps import checkApp, nameOf, placeOf
 from .apps import roles as roles
 from .channel import Channel
+from .observing import Observers
 from .output import CGIOutput
 from .refusal import Overload as Overload
 from .refusal import refuse
@@ -58,11 +59,14 @@ class Application:
 
     @ivar name: What the app is called in messages.
     @ivar lines: The headers that are remembered from one response to the next.
+    @ivar observers: Who is told how requests go, if anyone is.
     """
 
     log = Logger()
 
-    def __init__(self, app: App, overload: Overload = "http") -> None:
+    def __init__(
+        self, app: App, overload: Overload = "http", observers: Observers | None = None
+    ) -> None:
         """
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
             FCGI_OVERLOADED.
@@ -70,6 +74,7 @@ class Application:
         """
         self.app = checkApp(app)
         self.overload = overload
+        self.observers = observers
         self.name = nameOf(app)
         self.lines = HeaderLines(REMEMBERED)
         self._tasks = Tasks()
@@ -80,6 +85,8 @@ class Application:
         """
         Call the app, and see to its result.
         """
+        if self.observers is not None:
+            self.observers.began(request)
         try:
             result = self.app(request)
             if type(result) is Response:
@@ -248,7 +255,13 @@ class Application:
         if suppressed:
             releaseBody(body)
             body = b""
+        account = request.account
+        if account is not None:
+            account.code = code or 302
+            account.appStatus = appStatus
         if type(body) is bytes and len(body) <= SLICE and request.mayWrite():
+            if account is not None:
+                account.bodyBytes = len(body)
             channel = request.channel
             wire, requestID = channel.wire, request.requestID
             if len(head) + len(body) <= FULL:
@@ -321,12 +334,16 @@ class Application:
     def _end(self, request: Request, appStatus: int) -> None:
         channel = request.channel
         channel.outlet.write(channel.wire.end(request.requestID, appStatus))
+        if request.account is not None:
+            request.account.appStatus = appStatus
         self.answered(request)
 
     def answered(self, request: Request) -> None:
         """
         A request was answered, and the web server told so.
         """
+        if self.observers is not None:
+            self.observers.ended(request)
         request.conclude(None)
         request.channel.requestEnded(request)
 
@@ -357,6 +374,8 @@ class Application:
         pending = request.giveUp()
         headSent = request.headSent
         channel = request.channel
+        if self.observers is not None:
+            self.observers.failed(request, error)
         if not headSent and not request.mayWrite():
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         elif not headSent:
@@ -374,6 +393,8 @@ class Application:
         The request is over before it was answered. Whatever must be said to the web server was
         said.
         """
+        if self.observers is not None:
+            self.observers.brokenOff(request, error)
         self._cancel(request, request.giveUp(error))
         request.conclude(error)
 

@@ -5,7 +5,7 @@ clock, draining.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -20,8 +20,10 @@ from ..transport.timers import Timers
 from .application import App, Application, Overload
 from .interfaces import DRAIN_IDLE, IDrains
 from .limits import Limits
+from .observing import IServerObserver, Observers
 from .paths import Paths, PathSource
 from .protocol import ServerProtocol
+from .request import Request
 from .watch import TICK
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class ServerFactory(Factory):
     @ivar requests: How many requests are with the app.
     @ivar total: How many it was given so far.
     @ivar sparing: Where to log what may come again and again.
+    @ivar observers: Who is told what happens here, if anyone is.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -56,6 +59,7 @@ class ServerFactory(Factory):
         overload: Overload = "http",
         mount: str | None = None,
         pathFrom: PathSource = "params",
+        observers: Sequence[IServerObserver] = (),
     ) -> None:
         """
         @param app: Called with each request.
@@ -69,6 +73,7 @@ class ServerFactory(Factory):
             see L{txfcgi.server.paths}. Without it, SCRIPT_NAME and PATH_INFO are taken as they are
             sent.
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
+        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
         if clock is None:
@@ -80,13 +85,15 @@ class ServerFactory(Factory):
         self.now = clock.seconds()
         self.requests = 0
         self.total = 0
-        self.application = Application(app, overload)
+        self.sparing = SparingLog(clock)
+        self.observers = Observers(observers, clock, self.sparing) if observers else None
+        self.application = Application(app, overload, self.observers)
         self.paths = Paths(mount, pathFrom)
         self.spool = SpoolBudget(self.limits.spoolBytes)
         self._allowFrom = allowFrom
         self._open: dict[ServerProtocol, None] = {}
         self._timers = Timers(clock)
-        self.sparing = SparingLog(clock)
+        self._received = self._sent = 0
         self.draining = False
         self.lastCall = float("inf")
         self._drainWaiters: list[Deferred[None]] = []
@@ -97,6 +104,24 @@ class ServerFactory(Factory):
         How many connections are open.
         """
         return len(self._open)
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """
+        How many bytes came, and how many were sent; on those connections that are open, if this
+        has no observers.
+        """
+        return (
+            self._received + sum(each.received for each in self._open),
+            self._sent + sum(each.outlet.taken for each in self._open),
+        )
+
+    def running(self) -> list[Request]:
+        """
+        The requests that are with the app, those that came first before the others.
+        """
+        found = [request for each in self._open for request in each.requests.values()]
+        return sorted(found, key=lambda request: request.started)
 
     def makeProtocol(self) -> ServerProtocol:
         """
@@ -112,6 +137,7 @@ class ServerFactory(Factory):
             return None
         if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
             self.sparing.warn(self.log, "{peer} is not allowed to connect", peer=addr)
+            self._tellRefused(addr, "peer")
             return None
         connections = len(self._open)
         if connections >= 2 * self.limits.connections:
@@ -122,12 +148,17 @@ class ServerFactory(Factory):
                 peer=addr,
                 connections=connections,
             )
+            self._tellRefused(addr, "connections")
             return None
         protocol = self.makeProtocol()
         protocol.factory = self
         protocol.cameFrom(addr)
         protocol.overloaded = connections >= self.limits.connections
         return protocol
+
+    def _tellRefused(self, peer: IAddress | None, reason: str) -> None:
+        if self.observers is not None:
+            self.observers.connectionRefused(peer, reason)
 
     def stopFactory(self) -> None:
         """
@@ -148,6 +179,8 @@ class ServerFactory(Factory):
             self._timers.watch(self)
             self._timers.need(self.now + TICK)
         protocol.watch.heard = self.now
+        if self.observers is not None:
+            self.observers.opened(protocol.peer)
         if self.draining:
             protocol.retire()
 
@@ -156,6 +189,10 @@ class ServerFactory(Factory):
         A connection is gone.
         """
         del self._open[protocol]
+        if self.observers is not None:
+            self._received += protocol.received
+            self._sent += protocol.outlet.taken
+            self.observers.closed(protocol.peer)
         if not self._open:
             self._timers.forget(self)
             if self.draining or not self.numPorts:

@@ -4,7 +4,7 @@ FastCGI for an app: the factory, and what its connections tell a web server that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 
@@ -12,6 +12,7 @@ from ..wire import fastcgiserver
 from .application import App, Overload
 from .factory import ServerFactory
 from .limits import Limits
+from .observing import IServerObserver
 from .paths import PathSource
 from .protocol import ServerProtocol
 
@@ -39,6 +40,7 @@ class FastCGIServerFactory(ServerFactory):
         values: Mapping[str, str] | None = None,
         mount: str | None = None,
         pathFrom: PathSource = "params",
+        observers: Sequence[IServerObserver] = (),
     ) -> None:
         """
         @param app: Called with each request; see L{txfcgi.server.application}.
@@ -52,6 +54,7 @@ class FastCGIServerFactory(ServerFactory):
         @param values: More variables to answer GET_VALUES with.
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
+        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
         """
         super().__init__(
             app,
@@ -61,6 +64,7 @@ class FastCGIServerFactory(ServerFactory):
             overload=overload,
             mount=mount,
             pathFrom=pathFrom,
+            observers=observers,
         )
         self._multiplex = multiplex
         # The specification has the application's number (section 4.1), and HAProxy puts as many on

@@ -130,9 +130,14 @@ class CGIOutput:
         self._check(head)
         if self._request.role is Role.AUTHORIZER and head.code == 200:
             self._yes = head.encode()
+            if self._request.account is not None:
+                self._request.account.code = 200
             return
         suppressed = not bodyAllowed(head.code) or self._request.isHead()
         self.hold(head.encode(), head.contentLength, suppressed)
+        account = self._request.account
+        if account is not None:
+            account.code = head.code
         if self._reader.rest:
             self._writeBody(self._reader.rest)
         self.release()
@@ -155,6 +160,9 @@ class CGIOutput:
             self._remaining -= len(data)
         if not data:
             return
+        account = self._request.account
+        if account is not None:
+            account.bodyBytes += len(data)
         head, self._head = self._head, None
         if head is None:
             self._send(data)

@@ -29,6 +29,7 @@ from ..transport.sparing import SparingLog
 from ..wire import events
 from ..wire.events import DataReceived, Event, RequestReceived, StreamEnded
 from ..wire.framing import Buffer
+from ..wire.params import Params
 from .application import Application
 from .channel import ServerWire
 from .limits import Limits
@@ -52,6 +53,7 @@ class ServerProtocol(Protocol):
     @ivar spool: What the files of all forms together may take.
     @ivar requests: The requests that are with the app, by their id.
     @ivar total: How many requests it has brought so far.
+    @ivar received: How many bytes it has brought so far.
     @ivar overloaded: Whether this connection is one too many: its requests are refused.
     @ivar retired: Whether it ends with the requests that are active, or with its next one.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
@@ -76,6 +78,7 @@ class ServerProtocol(Protocol):
         self.watch = Watch()
         self._peer: IAddress | None = None
         self.total = 0
+        self.received = 0
         self.retired = False
         self._full: set[InputStream] | None = None
         self._paused = False
@@ -133,6 +136,7 @@ class ServerProtocol(Protocol):
         Take what came.
         """
         self.watch.heard = self.server.now
+        self.received += len(data)
         if self._closing:
             self._drop(len(data))
             return
@@ -148,10 +152,11 @@ class ServerProtocol(Protocol):
                 self._deliver(arrived)
             if self.retired:
                 self._closeIfDue()
-        except Exception:
+        except Exception as error:
             self.sparing.failure(
                 self.log, "txfcgi failed on {peer}; the connection is cut", peer=self.peer
             )
+            self._tellFailed(error)
             self.tcp.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -214,7 +219,7 @@ class ServerProtocol(Protocol):
         if self.overloaded or server.draining or server.requests >= self.limits.requests:
             reason = self._noRoom()
             if reason is not None:
-                self._refuse(requestID, event.role, reason)
+                self._refuse(requestID, event.role, reason, event.params)
                 return None
         server.requests += 1
         server.total += 1
@@ -230,11 +235,11 @@ class ServerProtocol(Protocol):
         server, limits = self.server, self.limits
         if self.overloaded:
             self.wire.close()
-            return Overloaded(f"more than {limits.connections} connections")
+            return Overloaded(f"more than {limits.connections} connections", limit="connections")
         if server.draining and self.requests and server.clock.seconds() >= server.lastCall:
-            return Overloaded("the server is about to stop")
+            return Overloaded("the server is about to stop", limit="drainIdle")
         if server.requests >= limits.requests:
-            return Overloaded(f"more than {limits.requests} requests")
+            return Overloaded(f"more than {limits.requests} requests", limit="requests")
         return None
 
     def _handle(self, event: Event) -> None:
@@ -258,10 +263,20 @@ class ServerProtocol(Protocol):
                 peer=self.peer,
                 error=event.error,
             )
+            self._tellFailed(event.error)
             self._abortAll(ConnectionClosed(f"the connection failed: {event.error}"))
             self.close()
 
-    def _refuse(self, requestID: int, role: int, reason: Exception) -> None:
+    def _tellFailed(self, error: Exception) -> None:
+        """
+        Tell the observers that this connection can't go on.
+        """
+        if self.server.observers is not None:
+            self.server.observers.connectionFailed(self.peer, error)
+
+    def _refuse(
+        self, requestID: int, role: int, reason: Exception, params: Params | None = None
+    ) -> None:
         self.sparing.warn(
             self.log,
             "request {requestID} from {peer} is refused: {reason}",
@@ -270,6 +285,8 @@ class ServerProtocol(Protocol):
             peer=self.peer,
             reason=reason,
         )
+        if self.server.observers is not None:
+            self.server.observers.refused(self.peer, role, params, reason)
         self.application.refuse(self, requestID, role, reason)
         self._closeIfDue()
 
@@ -306,6 +323,8 @@ class ServerProtocol(Protocol):
             self.sparing.warn(
                 self.log, "{peer} reads none of its answers; the connection is cut", peer=self.peer
             )
+            if self.server.observers is not None:
+                self.server.observers.limitReached("outputBytes")
             self.tcp.abortConnection()
             return False
         return True

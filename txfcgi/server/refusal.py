@@ -60,14 +60,22 @@ def _statusOf(error: BaseException | None) -> ProtocolStatus | None:
     return ProtocolStatus.OVERLOADED if isinstance(error, Overloaded) else None
 
 
-def _page(error: BaseException | None, isHead: Callable[[], bool]) -> bytes:
+def pageOf(error: BaseException | None, isHead: Callable[[], bool]) -> tuple[int, bytes, bool]:
+    """
+    The HTTP status of a request that failed, the page that says so, and whether it is sent.
+    """
     code: int = getattr(error, "code", 500) if isinstance(error, TxFCGIError) else 500
     page = b"%d %s\n" % (code, HTTPStatus(code).phrase.encode("ascii"))
+    try:
+        return code, page, not isHead()
+    except TxFCGIError:
+        return code, page, True  # the params that would tell can't be read
+
+
+def _page(error: BaseException | None, isHead: Callable[[], bool]) -> bytes:
+    code, page, isSent = pageOf(error, isHead)
     headers: list[tuple[Text, Text]] = [("Content-Type", "text/plain; charset=utf-8")]
     if isinstance(error, Overloaded) and error.retryAfter is not None:
         headers.append(("Retry-After", str(error.retryAfter)))
     head, _ = formatHead(code, headers, len(page))
-    try:
-        return head if isHead() else head + page
-    except TxFCGIError:
-        return head + page  # the params that would tell can't be read
+    return head + page if isSent else head

@@ -5,7 +5,7 @@ SCGI's own, a web server that closes its direction and still waits for the answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
@@ -18,6 +18,7 @@ from ..wire import scgiserver
 from .application import App
 from .factory import ServerFactory
 from .limits import Limits
+from .observing import IServerObserver
 from .paths import PathSource
 from .protocol import ServerProtocol
 
@@ -88,6 +89,7 @@ class SCGIServerFactory(ServerFactory):
         allowFrom: Callable[[IAddress], bool] | None = None,
         mount: str | None = None,
         pathFrom: PathSource = "params",
+        observers: Sequence[IServerObserver] = (),
     ) -> None:
         """
         @param app: Called with each request.
@@ -104,9 +106,16 @@ class SCGIServerFactory(ServerFactory):
         @param allowFrom: Tells whether an address may connect.
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
+        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
         """
         super().__init__(
-            app, limits, clock=clock, allowFrom=allowFrom, mount=mount, pathFrom=pathFrom
+            app,
+            limits,
+            clock=clock,
+            allowFrom=allowFrom,
+            mount=mount,
+            pathFrom=pathFrom,
+            observers=observers,
         )
         self._ending: list[Connection] = []
         self._lenient = lenient

@@ -26,6 +26,7 @@ from ..wire.params import Params
 from ..wire.records import Role, Stream
 from ..wire.variables import readContentLength
 from .channel import Channel
+from .observing import Account
 from .output import CGIOutput
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ServedRequest:
     @ivar ended: Whether it was answered or given up: nothing of it may be sent any more.
     @ivar pending: What its result is waited for in, to be cancelled with it.
     @ivar output: Its STDOUT, if anyone has taken hold of it.
+    @ivar account: How it goes, if the server is observed.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class ServedRequest:
         "_touched",
         "_waiters",
         "_wrongLength",
+        "account",
         "channel",
         "ended",
         "keepConnection",
@@ -90,6 +93,7 @@ class ServedRequest:
         self.ended = False
         self.pending: Deferred[Any] | None = None
         self.output: CGIOutput | None = None
+        self.account: Account | None = None
         self._outcome: RequestAborted | bool = False  # True for a good end
         self._touched = False  # whether there is anything of it that someone may still hold
         self._inputEnded = False

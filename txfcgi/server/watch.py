@@ -66,11 +66,19 @@ class Watch:
         if protocol.wire.active:
             self._busy = now
         if self._stalledFor(protocol, now) > limits.writeTimeout:
-            self._cut(protocol, f"took nothing that waits for it, for {limits.writeTimeout} s")
+            self._cut(
+                protocol,
+                "writeTimeout",
+                f"took nothing that waits for it, for {limits.writeTimeout} s",
+            )
         elif self.closing >= 0:
             self._checkClosing(protocol, now)
         elif self._incompleteFor(protocol, now) > limits.paramsTimeout:
-            self._cut(protocol, f"sent no complete params in {limits.paramsTimeout} s")
+            self._cut(
+                protocol,
+                "paramsTimeout",
+                f"sent no complete params in {limits.paramsTimeout} s",
+            )
         elif not protocol.wire.active:
             if self._isIdle(protocol, now):
                 protocol.closeIdle()
@@ -121,11 +129,16 @@ class Watch:
         silent = self._silentBodies(protocol, now)
         for request in list(protocol.requests.values()):
             if limits.requestTimeout is not None and now - request.started > limits.requestTimeout:
-                error = TimedOut(f"the app did not answer in {limits.requestTimeout} s", 504)
+                error = TimedOut(
+                    f"the app did not answer in {limits.requestTimeout} s", 504, "requestTimeout"
+                )
                 protocol.application.failed(Failure(error), request)
             elif request in silent:
+                late = TimedOut(
+                    f"no more of the body came in {limits.bodyTimeout} s", limit="bodyTimeout"
+                )
                 for stream in request.inputStreams():
-                    stream.fail(TimedOut(f"no more of the body came in {limits.bodyTimeout} s"))
+                    stream.fail(late)
                 request.flush()
 
     def _silentBodies(self, protocol: ServerProtocol, now: float) -> list[Request]:
@@ -147,7 +160,9 @@ class Watch:
         limit = protocol.limits.bodyTimeout
         return [request for request, (_, since) in bodies.items() if now - since > limit]
 
-    def _cut(self, protocol: ServerProtocol, reason: str) -> None:
+    def _cut(self, protocol: ServerProtocol, limit: str, reason: str) -> None:
+        if protocol.server.observers is not None:
+            protocol.server.observers.limitReached(limit)
         protocol.sparing.warn(
             self.log,
             "{peer} {reason}; the connection is cut",

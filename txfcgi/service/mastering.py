@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import CannotServe
+from ..monitor.counters import remains, total
 from ..workers.child import Child
 from ..workers.link import DESCRIPTOR
 from ..workers.master import Master, MasterOptions
@@ -98,7 +99,8 @@ class Mastering(Service):
         self._sockets: list[SharedSocket] = []
         self._begun = False
         self._notifier = Notifier(reactor)
-        self.master = Master(reactor, options, self._spawn, self._changed)
+        self.master = Master(reactor, options, self._spawn, self._changed, self._parted)
+        self._past = total([])
         self._signals = Signals(reactor, self._hurry, reload=self._reload, reopen=self._reopen)
 
     def privilegedStartService(self) -> None:
@@ -190,6 +192,16 @@ class Mastering(Service):
     def _hurry(self) -> None:
         self.log.info("Told to stop again: aborts what still runs.")
         self.master.hurry()
+
+    def figures(self) -> dict[str, Any]:
+        """
+        @return: What all workers have counted together, those that are gone as well: see
+            L{txfcgi.monitor.counters}.
+        """
+        return total([self._past, *(worker.figures for worker in self.master.workers)])
+
+    def _parted(self, child: Child) -> None:
+        self._past = total([self._past, remains(child.figures)])
 
     def _changed(self) -> None:
         if self._begun and self.master.started.called:

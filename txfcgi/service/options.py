@@ -17,9 +17,11 @@ from twisted.python.usage import UsageError
 
 from ..client.client import Client
 from ..errors import CannotServe, InvalidPath
+from ..monitor.counters import Counters
 from ..server.admission import AllowList, BadAllowList, peerCheck
-from ..server.interfaces import IDrains
+from ..server.factory import ServerFactory
 from ..server.limits import Limits
+from ..server.observing import IServerObserver
 from ..server.paths import Paths
 from .appoptions import AppOptions
 from .commandline import (
@@ -81,11 +83,13 @@ class ServerOptions(AppOptions, WorkerOptions):
     @cvar protocol: The name of the protocol.
     @cvar clientFactory: Makes a client for it, of a reactor and an endpoint.
     @cvar serverFactory: Makes a factory that serves the app.
+    @ivar counters: What counts requests, if they are counted.
     """
 
     protocol: ClassVar[str]
     clientFactory: ClassVar[type[Client] | None] = None
-    serverFactory: ClassVar[Callable[..., IDrains]]
+    serverFactory: ClassVar[Callable[..., ServerFactory]]
+    counters: Counters | None = None
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         [
@@ -231,21 +235,33 @@ class ServerOptions(AppOptions, WorkerOptions):
     def _named(self) -> list[str]:
         return [f"{option} {self[option[2:]]}" for option in self.served]
 
-    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> IDrains:
+    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> ServerFactory:
         """
         @param allowFrom: Says whether a peer may connect, or L{None} if all may.
 
         @return: A factory that serves the app.
         """
         own = self.ownOptions()
-        return self.serverFactory(
+        factory = self.serverFactory(
             self["application"],
             self["limits"],
             allowFrom=allowFrom,
             mount=self["mount"],
             pathFrom=self["path-from"],
+            observers=self.observers(),
             **own,
         )
+        if self.counters is not None:
+            self.counters.addServer(factory)
+        return factory
+
+    def observers(self) -> list[IServerObserver]:
+        """
+        @return: Who is told what the server does.
+        """
+        if self.isWorker and self.counters is None:
+            self.counters = Counters()
+        return [] if self.counters is None else [self.counters]
 
     def ownOptions(self) -> dict[str, bool]:
         """

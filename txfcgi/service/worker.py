@@ -16,7 +16,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -24,7 +24,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, global
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
-from ..server.factory import ServerFactory
+from ..monitor.counters import Counters
 from ..workers.link import DESCRIPTOR, encode
 from ..workers.worker import IWorks, Worker
 from .errors import CannotStart
@@ -46,8 +46,9 @@ class Work:
     What the service of a worker does for its master.
     """
 
-    def __init__(self, service: Serving) -> None:
+    def __init__(self, service: Serving, counters: Counters) -> None:
         self._service = service
+        self._counters = counters
 
     def retire(self) -> Deferred[None]:
         """
@@ -76,10 +77,9 @@ class Work:
 
     def figures(self) -> Mapping[str, Any]:
         """
-        How many requests there were.
+        What was counted.
         """
-        factory = cast(ServerFactory, self._service.factory)
-        return {"requests": factory.total}
+        return self._counters.figures()
 
 
 def main(words: list[str] | None = None) -> int:
@@ -130,7 +130,9 @@ def _work(options: ServerOptions, number: int) -> int:
     setTitle(f"txfcgi {options.command} worker {number}")
     service = options.makeService()
     assert isinstance(service, Serving)
-    worker = Worker(reactor, Work(service), reactor.stop, options["worker-requests"])
+    assert options.counters is not None
+    work = Work(service, options.counters)
+    worker = Worker(reactor, work, reactor.stop, options["worker-requests"])
     logging = LinkObserver(worker)
     globalLogBeginner.beginLoggingTo([logging], redirectStandardIO=False)
     linking = Factory.forProtocol(lambda: worker.link)

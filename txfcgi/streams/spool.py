@@ -44,7 +44,8 @@ class SpoolBudget:
         """
         if self.spooled + size > self._maxBytes:
             raise Overloaded(
-                f"the bodies of all requests have more than {self._maxBytes} bytes together"
+                f"the bodies of all requests have more than {self._maxBytes} bytes together",
+                limit="spoolBytes",
             )
         self.spooled += size
 

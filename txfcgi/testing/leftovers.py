@@ -110,7 +110,7 @@ class WatchedApplication(Application):
         @param mayLeave: Tells whether a request's body may stay unread.
         @param raises: Takes what an app failed with; tells whether it need not be logged then.
         """
-        super().__init__(self._noting(application.app), application.overload)
+        super().__init__(self._noting(application.app), application.overload, application.observers)
         self.name = application.name
         self._settled = settled
         self._mayLeave = mayLeave

@@ -253,7 +253,9 @@ class ServerConnection(Answering):
         elif others and not self._multiplex:
             reason = CantMultiplex("one request at a time on a connection")
         elif others >= self._activeLimit:
-            reason = Overloaded(f"{others} requests are active on this connection")
+            reason = Overloaded(
+                f"{others} requests are active on this connection", limit="requestsPerConnection"
+            )
             if others < 2 * self._activeLimit:
                 self._refuse(request, reason)
                 return
@@ -295,7 +297,10 @@ class ServerConnection(Answering):
             else:
                 self._refuse(
                     request,
-                    Overloaded(f"more than {self._collectingBytes} bytes of incomplete params"),
+                    Overloaded(
+                        f"more than {self._collectingBytes} bytes of incomplete params",
+                        limit="connectionBytes",
+                    ),
                 )
         else:
             block = b"" if request.params is None else bytes(request.params)

@@ -239,7 +239,9 @@ class NameValueParams(Params):
         if not self.checked:
             count = countPairs(self._block)
             if count > self._limit:
-                raise ParamsTooLarge(f"{count} params, and at most {self._limit} are allowed")
+                raise ParamsTooLarge(
+                    f"{count} params, and at most {self._limit} are allowed", "paramsCount"
+                )
             self.checked = True
 
     def __eq__(self, other: object) -> bool:
@@ -274,7 +276,7 @@ class SCGIParams(Params):
         self._block = block
         strings = block.split(b"\0", 2 * limit + 2)
         if len(strings) > 2 * limit + 1:
-            raise ParamsTooLarge(f"more than {limit} headers")
+            raise ParamsTooLarge(f"more than {limit} headers", "paramsCount")
         if strings.pop():
             raise UnterminatedString("the headers do not end with NUL (SCGI, section 3)")
         if len(strings) & 1:

@@ -86,17 +86,20 @@ class Master:
         options: MasterOptions,
         spawn: Callable[[Child], object],
         changed: Callable[[], object] = lambda: None,
+        parted: Callable[[Child], object] = lambda child: None,
     ) -> None:
         """
         @param spawn: Starts the process of a worker.
         @param changed: Called when the master has something else to say of itself; see
             L{describe}.
+        @param parted: Called when a worker is gone, which is not among the L{workers} any more.
         """
         self.clock = clock
         self.options = options
         self.started: Deferred[None] = Deferred()
         self._spawn = spawn
         self._changed = changed
+        self._parted = parted
         self._serving = Generation(0)
         self._coming: Generation | None = None
         self._going: Generation | None = None
@@ -247,6 +250,7 @@ class Master:
         self._hanging.pop(child, None)
         generation = self._generationOf(child)
         generation.workers.discard(child)
+        self._parted(child)
         expected = child.endBy is not None
         if not expected:
             why = f": {child.why}" if child.why else ""

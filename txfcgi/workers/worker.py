@@ -143,6 +143,7 @@ class Worker:
                 self.log.failure("While ending", result)
             if self._reports.running:
                 self._reports.stop()
+                self.report()  # what it did since the last one is to be counted, too
             self.link.close()
             self._over()
 

@@ -1,0 +1,247 @@
+"""
+L{Counters}: how many of everything, since the start. The figures of several workers add up, and
+those of a worker that is gone stay in the sum.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from zope.interface import implementer
+
+from ..errors import (
+    LimitExceeded,
+    Overloaded,
+    RemoteProtocolError,
+    RequestAborted,
+    UnknownRole,
+)
+from ..server.observing import IServerObserver, reasonOf
+from ..wire.records import Role
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from ..server.factory import ServerFactory
+    from ..server.observing import Account
+    from ..server.request import Request
+    from ..wire.params import Params
+
+#: The upper ends of the classes that durations are counted in, in seconds; one more class has the
+#: rest.
+BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+#: The figures that tell how many there are now, not how many there were: nothing of them is left
+#: when a worker is gone.
+GAUGES: Final = frozenset(("connections", "running", "open", "idle", "busy", "waiting"))
+
+# What an app has no fault in.
+_NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
+
+
+@implementer(IServerObserver)
+class Counters:
+    """
+    Counts what one or more servers do, and what the clients beside them do.
+
+    @ivar connections: How many connections are open.
+    @ivar accepted: How many there were.
+    @ivar running: How many requests are with the app.
+    @ivar busiest: The most that were with it at once.
+    @ivar answers: How many answers there were, by the first digit of their status; 0 for none.
+    @ivar refused: How many requests and connections were refused, by the reason in one word.
+    @ivar limits: How often each limit was reached, by its name.
+    @ivar aborted: How many requests the web server gave up.
+    @ivar errors: How many requests an app failed on.
+    @ivar brokenConnections: How many connections ended with a breach of the protocol.
+    @ivar seconds: How long the requests took, all together.
+    @ivar durations: How many took how long, by L{BUCKETS}.
+    @ivar slow: How many took longer than C{--slow-after}, or have so far.
+    """
+
+    __slots__ = (
+        "_clients",
+        "_factories",
+        "_roles",
+        "aborted",
+        "accepted",
+        "answers",
+        "brokenConnections",
+        "busiest",
+        "connections",
+        "durations",
+        "errors",
+        "limits",
+        "refused",
+        "running",
+        "seconds",
+        "slow",
+    )
+
+    def __init__(self) -> None:
+        self.connections = self.accepted = 0
+        self.running = self.busiest = 0
+        self._roles = [0] * (len(Role) + 1)
+        self.answers = [0] * 6
+        self.refused: dict[str, int] = {}
+        self.limits: dict[str, int] = {}
+        self.aborted = self.errors = self.brokenConnections = self.slow = 0
+        self.seconds = 0.0
+        self.durations = [0] * (len(BUCKETS) + 1)
+        self._factories: list[ServerFactory] = []
+        self._clients: dict[str, Callable[[], Mapping[str, Any]]] = {}
+
+    def addServer(self, factory: ServerFactory) -> None:
+        """
+        Count the bytes of a server, too. It tells the rest by itself, as this is its observer.
+        """
+        self._factories.append(factory)
+
+    def addClient(self, name: str, figures: Callable[[], Mapping[str, Any]]) -> None:
+        """
+        Have the figures of a client among these.
+
+        @param name: What it is called in them.
+        @param figures: What there is to say of its pool: numbers by name, as JSON has them.
+        """
+        self._clients[name] = figures
+
+    # As an observer
+
+    def connectionOpened(self, peer: IAddress) -> None:
+        """
+        Count it.
+        """
+        self.connections += 1
+        self.accepted += 1
+
+    def connectionClosed(self, peer: IAddress) -> None:
+        """
+        Count it.
+        """
+        self.connections -= 1
+
+    def connectionRefused(self, peer: IAddress | None, reason: str) -> None:
+        """
+        Count it, and the limit that was the reason.
+        """
+        _add(self.refused, reason)
+        if reason == "connections":
+            _add(self.limits, reason)
+
+    def connectionFailed(self, peer: IAddress, error: BaseException) -> None:
+        """
+        Count it.
+        """
+        self.brokenConnections += 1
+
+    def requestBegan(self, request: Request, account: Account) -> None:
+        """
+        Count it.
+        """
+        running = self.running = self.running + 1
+        if running > self.busiest:
+            self.busiest = running
+        self._roles[request.role] += 1
+
+    def requestEnded(self, request: Request, account: Account) -> None:
+        """
+        Count it, and how it ended.
+        """
+        self.running -= 1
+        code = account.code
+        self.answers[code // 100 if code < 600 else 0] += 1
+        seconds = account.seconds
+        self.seconds += seconds
+        self.durations[bisect_left(BUCKETS, seconds)] += 1
+        if account.error is not None:
+            if isinstance(account.error, RequestAborted):
+                self.aborted += 1
+            elif not isinstance(account.error, _NO_FAULT):
+                self.errors += 1
+
+    def requestRefused(
+        self, peer: IAddress, role: int, params: Params | None, error: BaseException
+    ) -> None:
+        """
+        Count it.
+        """
+        _add(self.refused, reasonOf(error))
+
+    def limitReached(self, name: str) -> None:
+        """
+        Count it.
+        """
+        _add(self.limits, name)
+
+    # As figures
+
+    def figures(self) -> dict[str, Any]:
+        """
+        All of it, as JSON has it.
+        """
+        counted = {name: getattr(self, name) for name in _COUNTED}
+        traffic = [factory.traffic for factory in self._factories]
+        counted["requests"] = sum(self._roles)
+        counted["roles"] = {role.name.lower(): self._roles[role] for role in Role}
+        counted["received"] = sum(received for received, _ in traffic)
+        counted["sent"] = sum(sent for _, sent in traffic)
+        counted["clients"] = {name: dict(figures()) for name, figures in self._clients.items()}
+        return counted
+
+
+_COUNTED: Final = tuple(name for name in Counters.__slots__ if not name.startswith("_"))
+
+
+def _add(counts: dict[str, int], name: str) -> None:
+    counts[name] = counts.get(name, 0) + 1
+
+
+def total(figures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    Add up what several workers count.
+
+    @param figures: What L{Counters.figures} says of each. A name that one of them does not have
+        counts for nothing there, and what is not a figure is left out.
+    """
+    together = Counters().figures()
+    for each in figures:
+        together = {name: _sum(value, each.get(name)) for name, value in together.items()}
+    return together
+
+
+def remains(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What stays in the sum of a worker that is gone: all that was, and nothing of what is.
+    """
+    return {
+        name: remains(value) if isinstance(value, Mapping) else value
+        for name, value in figures.items()
+        if name not in GAUGES
+    }
+
+
+def _sum(first: Any, second: Any) -> Any:
+    """
+    The sum of two figures, number by number. What comes from a worker may be of any kind.
+    """
+    if isinstance(first, dict):
+        if not isinstance(second, Mapping):
+            return first
+        return {
+            name: _sum(first.get(name, _nothing(second.get(name))), second.get(name))
+            for name in dict.fromkeys([*first, *second])
+        }
+    if isinstance(first, list):
+        if not isinstance(second, list) or len(first) != len(second):
+            return first
+        return [_sum(a, b) for a, b in zip(first, second, strict=True)]
+    if isinstance(second, bool) or not isinstance(second, (int, float)):
+        return first
+    return first + second
+
+
+def _nothing(figure: Any) -> Any:
+    return {} if isinstance(figure, Mapping) else 0

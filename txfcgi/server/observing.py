@@ -1,0 +1,282 @@
+"""
+What a server tells those who watch it: counters, an access log, a status page.
+
+Where there is no observer, nothing of this costs a request more than a comparison. An observer
+that fails costs a line in the log, and never a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+
+from ..errors import CantMultiplex, LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole
+from ..transport.sparing import SparingLog
+from .refusal import pageOf
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from ..wire.params import Params
+    from .request import Request
+
+
+class Account:
+    """
+    How a request went. It is filled in while the request runs.
+
+    @ivar began: When its app was called, in seconds of the server's clock.
+    @ivar seconds: How long it took, when it is over.
+    @ivar code: The HTTP status of the answer; 0 if there was none.
+    @ivar bodyBytes: The bytes of the answer's body that were sent.
+    @ivar appStatus: The application's exit status (FCGI_END_REQUEST, section 5.5).
+    @ivar error: What it failed with, or was aborted with; L{None} after an answer of the app.
+    @ivar brokenOff: Whether it ended without a complete answer: the web server gave it up, or the
+        app failed in the middle of its body.
+    """
+
+    __slots__ = ("appStatus", "began", "bodyBytes", "brokenOff", "code", "error", "seconds")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.seconds = 0.0
+        self.code = 0
+        self.bodyBytes = 0
+        self.appStatus = 0
+        self.error: BaseException | None = None
+        self.brokenOff = False
+
+
+def reasonOf(error: BaseException) -> str:
+    """
+    Why something was refused, in one word: the name of the limit that was reached, as
+    L{Limits<txfcgi.server.limits.Limits>} has it, or C{overloaded}, C{role}, C{multiplex},
+    C{malformed} or C{error}.
+    """
+    limit: str | None = getattr(error, "limit", None)
+    if limit is not None:
+        return limit
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return "error"
+
+
+_REASONS: Final = (
+    (Overloaded, "overloaded"),
+    (UnknownRole, "role"),
+    (CantMultiplex, "multiplex"),
+    (RemoteProtocolError, "malformed"),
+    (LimitExceeded, "limit"),
+)
+
+
+class IServerObserver(Interface):
+    """
+    Is told what a server does: on the path of each request, so that it has to be quick.
+
+    L{ServerObserver} does nothing at all of it, and is a base for those who care for a part.
+    """
+
+    def connectionOpened(peer: IAddress) -> None:
+        """
+        A web server connected.
+        """
+
+    def connectionClosed(peer: IAddress) -> None:
+        """
+        Its connection is gone.
+        """
+
+    def connectionRefused(peer: IAddress | None, reason: str) -> None:
+        """
+        A connection was closed at once.
+
+        @param reason: C{peer}, if that may not connect; C{connections}, if there are too many.
+        """
+
+    def connectionFailed(peer: IAddress, error: BaseException) -> None:
+        """
+        A connection is closed, as the web server broke the protocol, or we made a mistake.
+        """
+
+    def requestBegan(request: Request, account: Account) -> None:
+        """
+        An app is about to be called.
+        """
+
+    def requestEnded(request: Request, account: Account) -> None:
+        """
+        A request that had begun is over. Its account is complete.
+        """
+
+    def requestRefused(
+        peer: IAddress, role: int, params: Params | None, error: BaseException
+    ) -> None:
+        """
+        A request was refused, and its app not called.
+
+        @param params: Its params, where they had come.
+        @param error: Why; L{reasonOf} has a word for it, and its C{code} is the HTTP status.
+        """
+
+    def limitReached(name: str) -> None:
+        """
+        A request, or a connection, reached one of the limits.
+
+        @param name: The limit, as L{Limits<txfcgi.server.limits.Limits>} has it.
+        """
+
+
+@implementer(IServerObserver)
+class ServerObserver:
+    """
+    An observer that takes no notice.
+    """
+
+    def connectionOpened(self, peer: IAddress) -> None:
+        """
+        Take no notice.
+        """
+
+    def connectionClosed(self, peer: IAddress) -> None:
+        """
+        Take no notice.
+        """
+
+    def connectionRefused(self, peer: IAddress | None, reason: str) -> None:
+        """
+        Take no notice.
+        """
+
+    def connectionFailed(self, peer: IAddress, error: BaseException) -> None:
+        """
+        Take no notice.
+        """
+
+    def requestBegan(self, request: Request, account: Account) -> None:
+        """
+        Take no notice.
+        """
+
+    def requestEnded(self, request: Request, account: Account) -> None:
+        """
+        Take no notice.
+        """
+
+    def requestRefused(
+        self, peer: IAddress, role: int, params: Params | None, error: BaseException
+    ) -> None:
+        """
+        Take no notice.
+        """
+
+    def limitReached(self, name: str) -> None:
+        """
+        Take no notice.
+        """
+
+
+class Observers:
+    """
+    All observers of one server, none of which can do it any harm.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self, observers: Sequence[IServerObserver], clock: IReactorTime, sparing: SparingLog
+    ) -> None:
+        """
+        @param sparing: Where to log what an observer fails with.
+        """
+        self._seconds = clock.seconds
+        self._sparing = sparing
+        self.opened = self._teller(observers, "connectionOpened")
+        self.closed = self._teller(observers, "connectionClosed")
+        self.connectionRefused = self._teller(observers, "connectionRefused")
+        self.connectionFailed = self._teller(observers, "connectionFailed")
+        self.limitReached = self._teller(observers, "limitReached")
+        self._began = self._teller(observers, "requestBegan")
+        self._ended = self._teller(observers, "requestEnded")
+        self._refused = self._teller(observers, "requestRefused")
+
+    def _teller(self, observers: Sequence[IServerObserver], name: str) -> Callable[..., None]:
+        """
+        What tells one kind of event to all observers that want to hear of it.
+        """
+        ignored = getattr(ServerObserver, name)
+        methods = [getattr(observer, name) for observer in observers]
+        methods = [each for each in methods if getattr(each, "__func__", each) is not ignored]
+
+        def tell(*what: Any) -> None:
+            for method in methods:
+                try:
+                    method(*what)
+                except Exception:
+                    self._sparing.failure(self.log, "An observer failed in {method}", method=method)
+
+        return tell
+
+    def began(self, request: Request) -> Account:
+        """
+        Open the account of a request.
+        """
+        account = request.account = Account(self._seconds())
+        self._began(request, account)
+        return account
+
+    def ended(self, request: Request) -> None:
+        """
+        A request was answered.
+        """
+        account = request.account
+        if account is not None:
+            account.seconds = max(0.0, self._seconds() - account.began)
+            self._ended(request, account)
+
+    def brokenOff(self, request: Request, error: BaseException | None) -> None:
+        """
+        A request is over and was not answered, or not to the end.
+        """
+        # Its app may not have been called so far.
+        account = request.account or self.began(request)
+        account.error = error
+        account.brokenOff = True
+        self._told(error)
+        self.ended(request)
+
+    def failed(self, request: Request, error: BaseException | None) -> None:
+        """
+        A request fails: it gets a page that says so, where nothing of its answer has left.
+        """
+        if request.headSent:
+            self.brokenOff(request, error)
+            return
+        account = request.account or self.began(request)
+        account.error = error
+        account.code = account.bodyBytes = 0
+        account.appStatus = 1
+        if request.mayWrite():
+            account.code, page, isSent = pageOf(error, request.isHead)
+            account.bodyBytes = len(page) if isSent else 0
+        self._told(error)
+        self.ended(request)
+
+    def refused(
+        self, peer: IAddress, role: int, params: Params | None, error: BaseException
+    ) -> None:
+        """
+        A request was refused before its app was called.
+        """
+        self._told(error)
+        self._refused(peer, role, params, error)
+
+    def _told(self, error: BaseException | None) -> None:
+        limit: str | None = getattr(error, "limit", None)
+        if limit is not None:
+            self.limitReached(limit)
