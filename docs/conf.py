@@ -20,11 +20,10 @@ version = release
 
 extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "FastCGI and SCGI for Twisted",
-    "fixed_sidebar": True,
-}
+html_theme = "furo"
+html_title = f"txfcgi {release}"
+html_static_path = ["static"]
+html_css_files = ["pictures.css"]
 nitpicky = True
 # The inventory of the API reference joins these as it is built; nothing is downloaded.
 intersphinx_mapping: dict[str, tuple[str, None]] = {}

@@ -22,6 +22,7 @@ from ..errors import CannotServe
 from ..server.limits import HTTPLimits
 from .errors import CannotStart
 from .files import checkFiles
+from .helppage import Page, helpPage
 from .logs import Logged, Logs
 
 
@@ -132,16 +133,23 @@ class CommandOptions(Options):
     The command line of a command. It takes options, and nothing else.
 
     @cvar command: The name of the command.
+    @cvar page: What C{--help} says.
     @ivar logs: The log files of this process.
     """
 
     command: ClassVar[str]
+    page: ClassVar[Page]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.logs = Logs()
         self._logFile: str | None = None
-        self.docs = {name: " ".join(text.split()) for name, text in self.docs.items()}
+
+    def __str__(self) -> str:
+        """
+        What C{--help} says.
+        """
+        return helpPage(self.page, self)
 
     def httpLimits(self) -> HTTPLimits:
         """

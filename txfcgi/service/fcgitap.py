@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..client.client import FastCGIClient
 from ..server.fastcgi import FastCGIServerFactory
 from .options import ServerOptions, makeService
+from .sections import FCGI
 
 __all__ = ["Options", "makeService"]
 
@@ -20,6 +21,7 @@ class Options(ServerOptions):
     """
 
     command = "fcgi"
+    page = FCGI
     protocol = "FastCGI"
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [

@@ -42,6 +42,7 @@ from .commandline import (
 )
 from .errors import BadEndpoint
 from .listen import endpointFromText
+from .sections import GATEWAY
 from .serving import Serving
 
 # How many bytes of a body are spooled in memory, before a file takes them.
@@ -72,6 +73,7 @@ class Options(CommandOptions):
     """
 
     command = "fcgi-gateway"
+    page = GATEWAY
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["root", "r", None, "The folder of the site: DOCUMENT_ROOT"],
@@ -134,7 +136,6 @@ class Options(CommandOptions):
     example: ClassVar[str] = (
         "--http tcp:8080 --backend unix:/run/php/php-fpm.sock --root /srv/www --php"
     )
-    longdesc = f"Answers HTTP by asking a FastCGI back end: fcgi-gateway {example}"
 
     def __init__(self) -> None:
         super().__init__()

@@ -140,16 +140,6 @@ class ServerOptions(AppOptions, WorkerOptions):
         self["http"] = []
         self["allow-from"] = []
 
-    @property
-    def longdesc(self) -> str:
-        """
-        The text below the options in C{--help}.
-        """
-        return (
-            f"Serves an app over {self.protocol}: {self.command} --port unix:/run/app/app.sock "
-            "--app mod.fn. SIGTERM stops it when the requests that run have ended."
-        )
-
     def opt_port(self, text: str) -> None:
         """
         Where to listen: any Twisted endpoint, such as unix:/run/app.sock:mode=660:group=www-data,
