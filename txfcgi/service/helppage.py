@@ -144,7 +144,7 @@ def helpPage(page: Page, command: Any) -> str:
     found = options(command)
     program = os.path.basename(sys.argv[0])
     usage = f"Usage: {program} [{program} options] {page.usage}"
-    parts = [usage, _wrapped(page.summary)]
+    parts = [_wrapped(usage), _wrapped(page.summary)]
     for section in sectioned(page, found):
         entries = [_entry(found[name], value) for name, value in section.options.items()]
         parts.append("\n".join([f"{section.title}:", *entries]))
