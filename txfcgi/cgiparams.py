@@ -22,6 +22,7 @@ from .wire.variables import paramOfHeader
 Text = str | bytes
 AnyHeaders = Headers | Mapping[str, str] | Iterable[tuple[Text, Text]]
 
+_token: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _host: Final = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:]*)(?::([0-9]*))?").fullmatch
 _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
 _lineEnd: Final = re.compile(r"[\r\n\x00]").search
@@ -89,9 +90,15 @@ def cgiParams(
     @param serverName: SERVER_NAME; without it, the host of the Host header.
     @param serverPort: SERVER_PORT; without it, that of the Host header, or the usual one.
     @param more: Any other params, by name. They replace what is made here.
-    @raise InvalidPath: If the path has control characters in it, or the query CR, LF or NUL.
-    @raise InvalidParam: If the method or a header has one of these.
+    @raise InvalidPath: If the URI does not begin with a slash, the path has control characters in
+        it, or the query CR, LF or NUL.
+    @raise InvalidParam: If the method is not one, or a header has one of these.
     """
+    if not uri.startswith("/") and uri != "*":
+        raise InvalidPath(
+            f"the URI {uri!r:.200} does not begin with a slash: give path and query as in a "
+            "request, such as '/index.php?page=1', and the host as serverName="
+        )
     path, _, query = uri.partition("?")
     params = {
         "GATEWAY_INTERFACE": "CGI/1.1",
@@ -131,6 +138,11 @@ def cgiParams(
         raise InvalidPath(_lineEndIn("the URI", params["REQUEST_URI"] + params["QUERY_STRING"]))
     if _lineEnd(params["REQUEST_METHOD"]):
         raise InvalidParam(_lineEndIn("the method", params["REQUEST_METHOD"]))
+    if not _token(params["REQUEST_METHOD"]):
+        raise InvalidParam(
+            f"{params['REQUEST_METHOD']!r:.80} is not a method; it comes first, as in "
+            "cgiParams('GET', '/')"
+        )
     for name, text in more.items():
         if name.startswith("HTTP_") and _lineEnd(text):
             raise InvalidParam(_lineEndIn(f"the param {name}", text))

@@ -44,7 +44,9 @@ class EndpointTests(SynchronousTestCase):
         What is wrong is told, with what would be right.
         """
         for text, said in (
-            ("nonsense", "'nonsense' is neither host:port, nor a path, nor an endpoint"),
+            ("nonsense", "'nonsense' is not an endpoint: give a host and a port, such as"),
+            ("localhost", "such as localhost:9000, or the path of a Unix socket"),
+            ("http://10.0.0.1:80/x", "no HTTP: give its host and port, such as 10.0.0.1:80"),
             ("tcp:host:abc", "'tcp:host:abc' is not a valid endpoint: 'abc' is not a number; it"),
             ("carrier:pigeon", "Unknown endpoint type: 'carrier'; it takes one such as unix:"),
         ):

@@ -92,7 +92,9 @@ class FirstPieceTests(ServerTests):
         server = self.serve(lambda _: Response(200, PAGE, ["a", "b"]))  # type: ignore[list-item]
         self.assertEqual(server.get().code, 500)
         self.assertFailed(InvalidResponse)
-        self.assertSaid("bytes are written, not str: 'a'", "test_application_bodies.py, line ")
+        self.assertSaid(
+            "only bytes can be written, not str: 'a'", "test_application_bodies.py, line "
+        )
         self.assertServes(server)
 
     def test_filter(self) -> None:

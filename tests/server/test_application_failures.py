@@ -167,7 +167,9 @@ class FailureTests(ServerTests):
             yield "text"
 
         self.fails(lambda _: Response(200, PAGE, text), InvalidResponse, "not str: 'text'")
-        self.fails(lambda r: r.stdout.write(text), InvalidResponse, "bytes are written, not str")
+        self.fails(
+            lambda r: r.stdout.write(text), InvalidResponse, "only bytes can be written, not str"
+        )
         self.fails(lambda _: Response(200, PAGE, {}), InvalidResponse, "not dict")
         self.fails(lambda _: Response(200, PAGE, 5), InvalidResponse, "not int")  # type: ignore[arg-type]
 
@@ -178,7 +180,7 @@ class FailureTests(ServerTests):
         server = self.serve(lambda _: Response(200, PAGE, synchronous(b"a", "text")))
         self.assertIsNone(server.get().end)
         self.assertFailed(InvalidResponse)
-        self.assertSaid("bytes are written, not str: 'text'")
+        self.assertSaid("only bytes can be written, not str: 'text'")
 
     def test_header(self) -> None:
         """

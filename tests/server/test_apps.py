@@ -113,7 +113,7 @@ class TestCheck:
             pytest.param(Resource(), "Resource object .* --resource", id="resource"),
             pytest.param(App, r"^App .*takes \(\)\. .* make one: App\(\)", id="class"),
             pytest.param(nothing, r"^nothing \(.*test_apps.py, line \d+\) .*\(\)", id="function"),
-            pytest.param(wsgi, r"^wsgi .*takes \(environ: .* WSGIApp", id="two-arguments"),
+            pytest.param(wsgi, r"^wsgi .*takes \(environ, .* WSGIApp", id="two-arguments"),
             pytest.param(App().method.__func__, r"takes \(self, request", id="unbound-method"),  # type: ignore[attr-defined]
             pytest.param(lambda *, request: None, r"takes \(\*, request\)", id="keyword-only"),
             pytest.param(generator, "generator .*body can be a generator", id="generator"),

@@ -101,7 +101,7 @@ class AppOptionsTests(CommandLineTests):
         self.assertIn("add --factory", self.mistake("--wsgi", "sites.make"))
         self.assertIn("ValueError: oops", self.mistake("--wsgi", "sites.fail", "--factory"))
         self.assertIn(
-            "of type NoneType and can't be called: a WSGI application is wanted",
+            "of type NoneType, which can't be called; name a WSGI application",
             self.mistake("--wsgi", "sites.makeNothing", "--factory"),
         )
 
@@ -144,7 +144,7 @@ class AppOptionsTests(CommandLineTests):
             ("--app", "sites.resource", "a twisted.web resource: use --resource sites.resource"),
             ("--app", "sites.site", "a twisted.web site: use --resource sites.site"),
             ("--app", "sites.make", "add --factory"),
-            ("--app", "sites.number", "of type int and can't be called: an app is wanted"),
+            ("--app", "sites.number", "of type int, which can't be called; name an app"),
             ("--wsgi", "sites.four", "not called as a WSGI application is, with 2 arguments"),
             ("--wsgi", "sites.app", "it is an app: use --app sites.app"),
             ("--wsgi", "sites.asgi", "it is an ASGI application: use --asgi sites.asgi"),
@@ -152,7 +152,7 @@ class AppOptionsTests(CommandLineTests):
             ("--resource", "sites.klein", "is a Klein app: its resource method is named"),
             ("--resource", "sites.Leaf", "add --factory"),
             ("--resource", "sites.wsgi", "is a WSGI application: --wsgi serves it"),
-            ("--wsgi", "sites.number", "of type int and can't be called"),
+            ("--wsgi", "sites.number", "of type int, which can't be called"),
         ):
             self.assertIn(f"{option} {name}: ", self.mistake(option, name))
             self.assertIn(words, self.mistake(option, name))

@@ -311,18 +311,21 @@ class TwistdTests(TwistTests):
         for words, said in (
             (["--app", "nowhere.fn", "--port", unix], "there is no module 'nowhere' in "),
             (["--app", "empty.fn", "--port", unix], "empty.py) has no 'fn'"),
-            (["--app", "sample.number", "--port", unix], "is of type int and can't be called"),
+            (["--app", "sample.number", "--port", unix], "is of type int, which can't be called"),
             (["--app", "sample", "--port", unix], "does not name an app"),
             (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "there is no such"),
             (["--app", "sample.hello", "--port", f"unix:{missing}/a"], "no does not exist"),
             (["--app", "sample.hello", "--port", "nonsense"], "'nonsense' is not a valid endpoint"),
-            (["--app", "sample.hello", "--port", "tcp:99999:interface=127.0.0.1"], "0-65535"),
+            (["--app", "sample.hello", "--port", "tcp:99999:interface=127.0.0.1"], "up to 65535"),
             (["--app", "sample.hello", "--port", "tcp:9000"], "is open to other machines"),
             (["--app", "sample.hello", "--port", unix, "--allow-from", "me"], "'me' is neither"),
             (["--app", "sample.hello", "--port", unix, "--max-requests", "x"], "takes a whole"),
             (["--app", "sample.hello", "--port", unix, "--nonsense"], "--nonsense not recognized"),
             (["--app", "sample.hello", "--port", "fcgi:fd=0"], "0 is a device, not a listening"),
-            (["--app", "sample.hello", "--port", "systemd:domain=UNIX:index=0"], "no such socket"),
+            (
+                ["--app", "sample.hello", "--port", "systemd:domain=UNIX:index=0"],
+                "no such socket",
+            ),
         ):
             self.assertFailsWithoutTraceback(self.start(*self.command, "fcgi", *words), said)
 

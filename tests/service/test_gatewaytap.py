@@ -80,7 +80,7 @@ class OptionTests(ProgramTests):
             (("--http-head-bytes", "x"), "takes a whole number"),
             (("--max-spool-bytes", "none"), "takes a whole number"),
             (("--script-root", "/srv"), "is for --php"),
-            (("--backend", "nonsense"), "--backend 'nonsense' is neither"),
+            (("--backend", "nonsense"), "--backend 'nonsense' is not an endpoint"),
             (("--http", "nonsense"), "is not a valid endpoint"),
             (("--param", "nonsense"), "--param takes NAME=VALUE"),
             (("--unknown-length", "x"), "takes spool, stream or refuse"),

@@ -11,6 +11,7 @@ import pytest
 from txfcgi.service import fcgitap, gatewaytap, scgitap
 from txfcgi.service.commandline import CommandOptions
 from txfcgi.service.helppage import OTHER, WIDTH, helpPage, options, sectioned
+from txfcgi.service.sections import PAGES
 
 COMMANDS = {
     "fcgi": fcgitap.Options,
@@ -26,7 +27,7 @@ def test_everyOptionHasASection(command: type[CommandOptions]) -> None:
     """
     No option is left over, and each stands in one section.
     """
-    sections = sectioned(command.page, options(command()))
+    sections = sectioned(PAGES[command.command], options(command()))
     assert OTHER not in [section.title for section in sections]
     placed = [name for section in sections for name in section.options]
     assert len(placed) == len(set(placed))
@@ -40,7 +41,7 @@ def test_sectionsNameOptions() -> None:
     named = {
         name
         for command in COMMANDS.values()
-        for section in command.page.sections
+        for section in PAGES[command.command].sections
         for name in section.options
     }
     assert named <= there
@@ -51,7 +52,7 @@ def test_width(command: type[CommandOptions]) -> None:
     """
     No line is longer than a terminal is wide.
     """
-    page = helpPage(command.page, command())
+    page = helpPage(PAGES[command.command], command())
     assert [line for line in page.splitlines() if len(line) > WIDTH] == []
 
 
@@ -60,7 +61,7 @@ def test_values(command: type[CommandOptions]) -> None:
     """
     An option that takes a value shows a word for it, and a flag none.
     """
-    page = helpPage(command.page, command())
+    page = helpPage(PAGES[command.command], command())
     shown = dict(re.findall(r"^  (?:-\w, |    )--([\w-]+)(?: (\S+))?(?=$|  )", page, re.MULTILINE))
     assert {name: bool(value) for name, value in shown.items()} == {
         name: option.takesValue for name, option in options(command()).items()

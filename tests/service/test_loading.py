@@ -161,7 +161,8 @@ class LoadObjectTests(FolderTests):
         Who names the file is told what to name.
         """
         self.assertIn(
-            "has no 'py': the function is named, not the file", self.mistake("loadable.py")
+            "has no 'py': name the function, not the file, such as loadable.app",
+            self.mistake("loadable.py"),
         )
 
     def test_syntaxError(self) -> None:

@@ -142,6 +142,4 @@ class SocketActivateTests(ProgramTests):
             stdin=listening,
         )
         self.assertEqual(program.end(), 1)
-        self.assertIn(
-            "no such socket was passed to this process by systemd: none was", program.said
-        )
+        self.assertIn("systemd passed no such socket to this process: it passed none", program.said)

@@ -255,10 +255,12 @@ class OptionsTests(CommandLineTests):
         The help names each option in the words of the command line.
         """
         said = " ".join(str(self.options()).split())
-        self.assertIn("--max-body-bytes= Bytes of body of one request. More get a 413; none", said)
-        self.assertIn("--max-requests= Requests at once, over all connections.", said)
+        self.assertIn(
+            "--max-body-bytes BYTES Bytes of body of one request. More get a 413; none", said
+        )
+        self.assertIn("--max-requests N Requests at once, over all connections.", said)
         self.assertIn("[default: 1024]", said)
-        self.assertIn("Serves an app over FastCGI: fcgi --port", said)
+        self.assertIn("Serves an app over FastCGI, for a web server in front of it.", said)
         self.assertNotIn("{", said)
 
     def test_everyFieldHasItsHelp(self) -> None:

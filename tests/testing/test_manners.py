@@ -59,10 +59,13 @@ def test_authorizers(name: str, roles: list[str | None]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"server": "haproxy", "protocol": "scgi"}, "nginx, apache, lighttpd, plain does"),
-        ({"server": "iis"}, "no 'iis' is known"),
+        (
+            {"server": "haproxy", "protocol": "scgi"},
+            "speaks scgi: choose one of nginx, apache, lighttpd, plain",
+        ),
+        ({"server": "iis"}, "there is no web server 'iis'"),
         ({"server": "lighttpd", "keep": True}, "has no setting keep"),
-        ({"protocol": "http"}, "nobody does"),
+        ({"protocol": "http"}, "'http' is not a protocol"),
     ],
 )
 def test_noSuchServer(options: dict[str, Any], message: str) -> None:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from ..errors import UnknownRole
 from ..server.application import IStartsAndStops
+from ..server.apps import nameOf
 from ..server.kinds import kindOf
 from ..server.request import Request
 from ..server.response import Response
@@ -122,7 +123,8 @@ def resourceOf(thing: object) -> object:
         hint = f"is {kind.what}: its resource method is named, or what that returns"
     else:
         hint = f"is {kind.what}: {kind.option} serves it"
-    raise TypeError(f"a resource or a site of twisted.web is wanted, and {thing!r:.80} {hint}")
+    name = nameOf(thing) if callable(thing) else f"{thing!r:.80}"
+    raise TypeError(f"a resource or a site of twisted.web is wanted, and {name} {hint}")
 
 
 def _isKleinMethod(thing: object) -> bool:

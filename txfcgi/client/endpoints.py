@@ -85,5 +85,15 @@ def describe(text: str) -> str:
         host, _, port = text[1:].rpartition("]:")
         return "tcp:" + host.replace(":", r"\:") + f":{port}"
     if ":" not in text:
-        raise InvalidEndpoint(f"{text!r} is neither host:port, nor a path, nor an endpoint")
+        example = f"{text}:9000" if "." in text or text == "localhost" else "127.0.0.1:9000"
+        raise InvalidEndpoint(
+            f"{text!r} is not an endpoint: give a host and a port, such as {example}, or the path "
+            "of a Unix socket, such as /run/php/php-fpm.sock"
+        )
+    web = re.match(r"https?://([^/]*)", text)
+    if web:
+        raise InvalidEndpoint(
+            f"{text!r} is the address of a web page, and a FastCGI or SCGI back end speaks no "
+            f"HTTP: give its host and port, such as {web[1] or '127.0.0.1:9000'}"
+        )
     return text

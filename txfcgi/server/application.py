@@ -43,7 +43,7 @@ from .output import CGIOutput
 from .refusal import Overload as Overload
 from .refusal import refuse
 from .request import Request
-from .response import Allow, Deny, Response
+from .response import Allow, Deny, Response, asResponse
 from .tasks import Tasks, runningLoop
 
 _AUTHORIZER: Final = Role.AUTHORIZER
@@ -122,6 +122,7 @@ class Application:
             raise InvalidResponse(
                 f"{self.name} returned {type(result).__name__}: an app returns a Response, None, "
                 "an int, Allow or Deny, or a Deferred or coroutine of one"
+                f"{asResponse(result)}"
             )
 
     def _finish(self, request: Request, result: int | None) -> None:
@@ -133,7 +134,7 @@ class Application:
             hint = (
                 f"; an int is an exit status, and what a browser gets is a Response({result})"
                 if result
-                else ""
+                else ": return a Response, or write an answer to request.stdout"
             )
             raise InvalidResponse(
                 f"{self.name} returned {result} and wrote nothing to stdout{hint}"

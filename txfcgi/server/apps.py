@@ -12,7 +12,7 @@ from zope.interface import Interface, implementer
 
 from ..errors import NotAnApp, UnknownRole
 from ..wire.records import Role
-from .kinds import howToServe, takes
+from .kinds import argumentsOf, howToServe, takes
 from .request import Request
 
 # A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
@@ -48,6 +48,8 @@ def checkApp(app: object) -> App:
     @raise NotAnApp: If it can't be.
     """
     how = howToServe(app)
+    if isinstance(app, str):
+        how = "Give the function itself: a name is for twistd fcgi --app"
     if not callable(app):
         raise NotAnApp(
             f"{app!r:.80} is not an app: an app is a function that is called with a request, and "
@@ -62,9 +64,11 @@ def checkApp(app: object) -> App:
     if not takes(app, 1):
         if isinstance(app, type) and "__call__" in vars(app):
             how = f"To serve what it makes, make one: {app.__name__}()"
+        elif not how and takes(app, 0):
+            how = "If it makes an app, call it, or use --factory"
         raise NotAnApp(
             f"{name} is not an app: an app is called with one argument, the request, and this "
-            f"takes {inspect.signature(app, follow_wrapped=False)}. {how}".rstrip()
+            f"takes {argumentsOf(app)}. {how}".rstrip()
         )
     return app
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,6 +75,15 @@ def takes(thing: object, arguments: int | None) -> bool:
     except TypeError:
         return False
     return True
+
+
+def argumentsOf(function: Callable[..., object]) -> str:
+    """
+    A function's arguments, in parentheses, without their types.
+    """
+    signature = inspect.signature(function, follow_wrapped=False)
+    arguments = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=arguments, return_annotation=signature.empty))
 
 
 def howToServe(thing: object) -> str:

@@ -5,7 +5,7 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.web.http_headers import Headers as HTTPHeaders
@@ -76,7 +76,7 @@ class Response:
         try:
             body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidResponse(f"what JSON has no value for: {error}") from error
+            raise InvalidResponse(f"JSON can't hold this value: {error}") from error
         return cls(code, typed(headers, "application/json"), body)
 
     @staticmethod
@@ -229,3 +229,26 @@ class Deny:
 
     def __repr__(self) -> str:
         return f"Deny({self.response!r})"
+
+
+def asResponse(result: object) -> str:
+    """
+    @param result: What an app returned that is not an answer.
+
+    @return: What to return in place of it, to append to a message; or nothing.
+    """
+    if isinstance(result, str):
+        write = 'Response(200, {"Content-Type": "text/plain"}, text.encode())'
+    elif isinstance(result, (bytes, bytearray, memoryview)):
+        write = 'Response(200, {"Content-Type": "text/plain"}, data)'
+    elif isinstance(result, (dict, list)):
+        write = "Response.json(value)"
+    elif isinstance(result, tuple):
+        write = "Response(code, headers, body)"
+    elif isinstance(result, (Iterator, AsyncIterator)):
+        write = "Response(200, headers, pieces), which sends piece by piece"
+    elif isinstance(result, type) and issubclass(result, Response):
+        write = "one that is made: Response(200)"
+    else:
+        return ""
+    return f"; write {write}"

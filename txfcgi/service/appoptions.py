@@ -125,7 +125,7 @@ class AppOptions(CommandOptions):
         if len(self.served) > 1:
             raise UsageError(f"{' and '.join(self.served)}: one thing is served at a time")
         if self["threads"] < 1:
-            raise UsageError("--threads takes a whole number from 1 on")
+            raise UsageError(f"--threads takes a whole number from 1 on, not {self['threads']}")
         [option] = self.served
         sharedPool().threads = self["threads"]
         name = option[2:]
@@ -212,7 +212,7 @@ def _check(name: str, thing: object, wanted: Kind) -> None:
     if kind is not None:
         hint = f"is {kind.what}: use {kind.option} {name}{'.resource' if kind is KLEIN else ''}"
     elif not callable(thing):
-        hint = f"is of type {type(thing).__name__} and can't be called: {wanted.what} is wanted"
+        hint = f"is of type {type(thing).__name__}, which can't be called; name {wanted.what}"
     elif takes(thing, 0):
         hint = f"takes no arguments: if it makes {wanted.what}, add --factory"
     else:

@@ -22,8 +22,9 @@ from ..errors import CannotServe
 from ..server.limits import HTTPLimits
 from .errors import CannotStart
 from .files import checkFiles
-from .helppage import Page, helpPage
+from .helppage import helpPage
 from .logs import Logged, Logs
+from .sections import PAGES, commandsWith
 
 
 def optionName(name: str) -> str:
@@ -133,12 +134,10 @@ class CommandOptions(Options):
     The command line of a command. It takes options, and nothing else.
 
     @cvar command: The name of the command.
-    @cvar page: What C{--help} says.
     @ivar logs: The log files of this process.
     """
 
     command: ClassVar[str]
-    page: ClassVar[Page]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -149,7 +148,7 @@ class CommandOptions(Options):
         """
         What C{--help} says.
         """
-        return helpPage(self.page, self)
+        return helpPage(PAGES[self.command], self)
 
     def httpLimits(self) -> HTTPLimits:
         """
@@ -220,6 +219,11 @@ class CommandOptions(Options):
 
         @return: Which option may have been meant, if it was one that there is not.
         """
+        names = [option.rstrip("=") for option in self.longOpt]
+        prefix = re.fullmatch(r"option --(\S+) not a unique prefix", said)
+        if prefix:
+            several = [f"--{name}" for name in names if name.startswith(prefix[1])]
+            return f": it could be {', '.join(several[:-1])} or {several[-1]}"
         found = re.fullmatch(r"option (--?)(\S+) not recognized", said)
         if not found:
             return ""
@@ -232,6 +236,8 @@ class CommandOptions(Options):
                     f": it is an option of {command}, and goes before {self.command}, as in "
                     f"{command} {dashes}{name} ... {self.command}"
                 )
-        names = [option.rstrip("=") for option in self.longOpt]
+        others = commandsWith(name) if dashes == "--" else []
+        if others:
+            return f": it is an option of twistd {' and twistd '.join(others)}"
         near = difflib.get_close_matches(name, names, 1) if dashes == "--" else []
         return f"; did you mean --{near[0]}?" if near else ""

@@ -4,6 +4,8 @@ The description of an endpoint: taking it apart, and what is said of one that ma
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ TCP_ARGUMENTS = {
     "tcp6": ("port", "backlog", "interface"),
     "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
 }
+
+MAX_PORT = 65_535
 
 # Stands before another endpoint.
 _PROXIED = "haproxy:"
@@ -52,7 +56,7 @@ class Description:
 
         @return: The parts.
 
-        @raise BadEndpoint: It does not begin with a kind.
+        @raise BadEndpoint: It does not begin with a kind, or its port is too large.
         """
         args = []
         kwargs = {}
@@ -64,7 +68,11 @@ class Description:
                 args.append(_unescaped(name))
         if not args or not args[0].isidentifier():
             raise BadEndpoint(f"{text!r} is not a valid endpoint{suggestion(text)}")
-        return cls(text, args[0].lower(), tuple(args[1:]), kwargs)
+        description = cls(text, args[0].lower(), tuple(args[1:]), kwargs)
+        port = description.argument("port") if description.kind in TCP_ARGUMENTS else None
+        if port is not None and port.isdecimal() and int(port) > MAX_PORT:
+            raise BadEndpoint(f"{text}: a port is a number up to {MAX_PORT}")
+        return description
 
     def isPublic(self) -> bool:
         """
@@ -109,6 +117,12 @@ class Description:
 
         @raise BadEndpoint: The arguments do not fit.
         """
+        takes = list(inspect.signature(function).parameters)[len(first) :]
+        for name in self.kwargs:
+            if name not in takes:
+                near = difflib.get_close_matches(name, takes, 1)
+                meant = f"; did you mean {near[0]}=?" if near else ""
+                raise BadEndpoint(f"{self.text}: it has no argument {name}={meant}")
         try:
             return function(*first, *self.args, **self.kwargs)
         except (TypeError, ValueError) as error:
@@ -171,7 +185,9 @@ def mistakeIn(error: Exception) -> str:
     if isinstance(error, ImportError):
         return "TLS takes pyOpenSSL, which is not installed: pip install txfcgi[tls]"
     said = re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
-    return re.sub(r"invalid literal for int\(\).*: (.*)", r"\1 is not a number", said)
+    said = re.sub(r"invalid literal for int\(\).*: (.*)", r"\1 is not a number", said)
+    said = re.sub(r"missing \d+ required positional arguments?: ", "it needs ", said)
+    return re.sub(r"got an unexpected keyword argument '(.*)'", r"it has no argument \1=", said)
 
 
 def suggestion(text: str) -> str:
@@ -185,7 +201,7 @@ def suggestion(text: str) -> str:
     if text.startswith(("/", "./", "@")):
         return f"; did you mean unix:{text}?"
     # A name without a dot is rather a kind of endpoint that does not exist.
-    found = re.fullmatch(r"(localhost|[\w-]+(?:\.[\w-]+)+):([0-9]+)", text)
+    found = re.fullmatch(r"(?:tcp:)?(localhost|[\w-]+(?:\.[\w-]+)+):([0-9]+)", text)
     if found:
         return f"; did you mean tcp:{found[2]}:interface={found[1]}?"
     return "; it takes one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1"

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from ..client.client import FastCGIClient
 from ..server.fastcgi import FastCGIServerFactory
 from .options import ServerOptions, makeService
-from .sections import FCGI
 
 __all__ = ["Options", "makeService"]
 
@@ -21,7 +20,6 @@ class Options(ServerOptions):
     """
 
     command = "fcgi"
-    page = FCGI
     protocol = "FastCGI"
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [

@@ -42,8 +42,10 @@ from .commandline import (
 )
 from .errors import BadEndpoint
 from .listen import endpointFromText
-from .sections import GATEWAY
 from .serving import Serving
+
+# The files that stand for a folder.
+INDEX: Final = "index.php,index.html"
 
 # How many bytes of a body are spooled in memory, before a file takes them.
 SPOOL_MEMORY: Final = 524_288
@@ -73,7 +75,6 @@ class Options(CommandOptions):
     """
 
     command = "fcgi-gateway"
-    page = GATEWAY
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         ["root", "r", None, "The folder of the site: DOCUMENT_ROOT"],
@@ -84,7 +85,12 @@ class Options(CommandOptions):
             "With --php: the script for every path that is not a file, such as /index.php, or "
             "/doku.php?id=$path to put the path into its query",
         ],
-        ["index", None, "index.php,index.html", "With --php: files that stand for a folder"],
+        [
+            "index",
+            None,
+            None,
+            f"With --php: files that stand for a folder [default: {INDEX}]",
+        ],
         ["cache-control", None, None, "With --php: the Cache-Control header of files"],
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME; by default, the host of the URL"],
@@ -230,7 +236,7 @@ class Options(CommandOptions):
             raise UsageError("--php needs to know the folder of the site: --root")
         for name in (
             *("front-controller", "script-root", "follow-links", "deny", "no-php-below"),
-            "cache-control",
+            *("cache-control", "index"),
         ):
             if self[name] and not self["php"]:
                 raise UsageError(f"--{name} is for --php")
@@ -323,7 +329,7 @@ class Options(CommandOptions):
             return GatewayResource(client, options)
         assert root is not None
         site = PHPSite(
-            index=[name for name in self["index"].split(",") if name],
+            index=[name for name in (self["index"] or INDEX).split(",") if name],
             frontController=self["front-controller"],
             deny=self["deny"],
             noScripts=self["no-php-below"],

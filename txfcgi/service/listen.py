@@ -145,10 +145,24 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
         endpoint = serverFromString(reactor, description.withBacklog())
     except Exception as error:
         # Parsers are plugins: what they raise for a mistake is not agreed on.
-        unknown = isinstance(error, ValueError) and "Unknown endpoint type" in str(error)
-        hint = suggestion(text) if unknown else ""
-        raise BadEndpoint(f"{text!r} is not a valid endpoint: {mistakeIn(error)}{hint}") from error
+        raise BadEndpoint(
+            f"{text!r} is not a valid endpoint: {mistakeIn(error)}{_hint(description, error)}"
+        ) from error
     return endpoint
+
+
+def _hint(description: Description, error: Exception) -> str:
+    """
+    @param description: What Twisted does not understand.
+    @param error: What it raised.
+
+    @return: What may have been meant, or nothing.
+    """
+    if isinstance(error, ValueError):
+        return suggestion(description.text)
+    if description.kind == "ssl" and isinstance(error, OSError):
+        return "; TLS takes privateKey= and certKey=, the files of a key and its certificate"
+    return ""
 
 
 def _unixEndpoint(
@@ -231,7 +245,8 @@ def _systemdEndpoint(
         if position == number or (number is None and its == name):
             return InheritedSocketEndpoint(reactor, fd)
     names = ", ".join(its or f"index {position}" for position, (_, its) in enumerate(passed))
-    raise ValueError(f"no such socket was passed to this process by systemd: {names or 'none was'}")
+    there = f"it passed {names}" if passed else "it passed none, so start it by its .socket unit"
+    raise ValueError(f"systemd passed no such socket to this process: {there}")
 
 
 def _natural(name: str, text: str) -> int:

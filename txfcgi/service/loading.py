@@ -8,8 +8,11 @@ user's.
 
 from __future__ import annotations
 
+import difflib
 import os
+import pkgutil
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from traceback import StackSummary, TracebackException
 from types import ModuleType
@@ -40,7 +43,11 @@ def loadObject(name: str, directory: str) -> Any:
             found = getattr(found, attribute)
         except AttributeError:
             where = _describe(module, attributes[:position])
-            hint = ": the function is named, not the file" if attribute == "py" else ""
+            hint = (
+                f": name the function, not the file, such as {module.__name__}.app"
+                if attribute == "py"
+                else _meant(attribute, dir(found))
+            )
             raise CannotLoad(f"{name}: {where} has no {attribute!r}{hint}") from None
     return found
 
@@ -84,8 +91,8 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
         attributes.insert(0, parts.pop())
     if not all(part.isidentifier() for part in [*parts, *attributes]) or not attributes:
         raise CannotLoad(
-            f"{name!r} does not name an app: it takes a module and a function in it, "
-            "such as hello.app or hello:app"
+            f"{name!r} does not name an app: give a module and a function in it, such as "
+            f"{_stem(name)}.app or {_stem(name)}:app"
         )
     while True:
         moduleName = ".".join(parts)
@@ -100,8 +107,30 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
         if colon or len(parts) == 1:
             raise CannotLoad(
                 f"{name}: there is no module {moduleName!r} in {directory}, nor on Python's path"
+                + _meant(moduleName, [found.name for found in pkgutil.iter_modules([directory])])
             )
         attributes.insert(0, parts.pop())
+
+
+def _stem(name: str) -> str:
+    """
+    @param name: What does not name an app, such as C{"./hello.py"} or C{"hello"}.
+
+    @return: The module that may have been meant.
+    """
+    stem = os.path.basename(name).partition(":")[0].removesuffix(".py")
+    return stem if stem.isidentifier() else "hello"
+
+
+def _meant(name: str, there: Sequence[str]) -> str:
+    """
+    @param name: What was not found.
+    @param there: The names that there are.
+
+    @return: Which of them may have been meant, or nothing.
+    """
+    near = difflib.get_close_matches(name, there, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _isMissing(error: BaseException, moduleName: str) -> bool:

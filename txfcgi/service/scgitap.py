@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from ..client.scgi import SCGIClient
 from ..server.scgi import SCGIServerFactory
 from .options import ServerOptions, makeService
-from .sections import SCGI
 
 __all__ = ["Options", "makeService"]
 
@@ -40,7 +39,6 @@ class Options(ServerOptions):
     ]
 
     command = "scgi"
-    page = SCGI
     protocol = "SCGI"
 
     def ownOptions(self) -> dict[str, bool]:

@@ -4,6 +4,9 @@ The sections of C{--help}: which option of C{twistd fcgi}, C{scgi} and C{fcgi-ga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from .helppage import Page, Section
 
 _MORE = (
@@ -126,12 +129,12 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
     )
 
 
-FCGI = _serving("fcgi", "FastCGI", Section("FastCGI", {"no-multiplex": ""}))
-SCGI = _serving(
+_FCGI = _serving("fcgi", "FastCGI", Section("FastCGI", {"no-multiplex": ""}))
+_SCGI = _serving(
     "scgi", "SCGI", Section("SCGI", {"lenient": "", "status-line": "", "abort-on-eof": ""})
 )
 
-GATEWAY = Page(
+_GATEWAY = Page(
     usage="fcgi-gateway --http ENDPOINT --backend ENDPOINT [options]",
     summary=(
         "Answers HTTP by asking a FastCGI or SCGI back end, such as php-fpm. SIGTERM stops it when "
@@ -207,3 +210,19 @@ GATEWAY = Page(
         "go before fcgi-gateway: see twistd --help. The manual is in docs/gateway.rst."
     ),
 )
+
+#: What C{--help} says, by the name of the command.
+PAGES: Final[Mapping[str, Page]] = {"fcgi": _FCGI, "scgi": _SCGI, "fcgi-gateway": _GATEWAY}
+
+
+def commandsWith(option: str) -> list[str]:
+    """
+    @param option: The name of an option.
+
+    @return: The commands that have it.
+    """
+    return [
+        command
+        for command, page in PAGES.items()
+        if any(option in section.options for section in page.sections)
+    ]

@@ -247,4 +247,4 @@ def asBuffer(data: object) -> Buffer:
         return data
     if isinstance(data, (bytearray, memoryview)):
         return bytes(data)
-    raise InvalidResponse(f"bytes are written, not {type(data).__name__}: {data!r:.80}")
+    raise InvalidResponse(f"only bytes can be written, not {type(data).__name__}: {data!r:.80}")

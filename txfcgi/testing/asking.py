@@ -82,6 +82,8 @@ def payload(
     if form is not None:
         fields = form.items() if isinstance(form, Mapping) else form
         return urlencode(list(fields)).encode("ascii"), "application/x-www-form-urlencoded"
+    if isinstance(body, str):
+        raise TypeError(f"a body is bytes, or pieces of bytes, not text: {body!r:.80}; encode it")
     return body, None
 
 

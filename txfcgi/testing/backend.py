@@ -164,6 +164,11 @@ class MemoryBackEnd(Closing):
             return lambda called: answer
         if callable(responses):
             return responses
+        if not isinstance(responses, Iterable):
+            raise TypeError(
+                "a back end answers with an Answer, a Response, bytes or text; a function or a "
+                f"list of these, or a mapping of paths to these; not {responses!r:.80}"
+            )
         inTurn = iter(responses)
         return lambda called: next(inTurn, None)
 

@@ -12,6 +12,7 @@ because it was aborted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -132,9 +133,10 @@ class WatchedApplication(Application):
         An app whose refusals are noted.
         """
 
+        @wraps(app)
         def noting(request: Request) -> object:
             result: object = app(request)
-            if isinstance(result, Response) and result.code is not None and result.code >= 400:
+            if isinstance(result, Response) and isinstance(result.code, int) and result.code >= 400:
                 self._excused.add(request)
             return result
 
@@ -152,7 +154,7 @@ class WatchedApplication(Application):
         """
         Send a response, and excuse what is an error.
         """
-        if code is not None and code >= 400:
+        if isinstance(code, int) and code >= 400:
             self._excused.add(request)
         super().send(request, code, headers, body, appStatus, reason)
 

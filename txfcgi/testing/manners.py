@@ -202,7 +202,9 @@ def mannersOf(server: str, protocol: str, settings: Settings) -> Manners:
     if known is None:
         there = ", ".join(name for name, spoken in _KNOWN if spoken == protocol)
         raise ValueError(
-            f"no {server!r} is known that speaks {protocol!r}; {there or 'nobody'} does"
+            f"there is no web server {server!r} that speaks {protocol}: choose one of {there}"
+            if there
+            else f"{protocol!r} is not a protocol: it is 'fastcgi' or 'scgi'"
         )
     manners = known.manners
     for name in ("keep", "multiplex", "buffered", "getValues"):

@@ -1,0 +1,319 @@
+"""
+Mistakes on the command lines of C{twistd fcgi} and C{twistd fcgi-gateway}.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from twisted.python.usage import UsageError
+
+from txfcgi.errors import CannotServe
+from txfcgi.service import fcgitap, gatewaytap
+from txfcgi.service.commandline import CommandOptions
+
+FOLDER = str(Path(__file__).parent)
+HERE = ("--app-dir", FOLDER)
+PORT = ("--port", "unix:/run/hello/app.sock")
+APP = (*HERE, "--app", "firstapp.hello")
+GATEWAY = ("--http", "tcp:8080")
+
+Mistakes = dict[str, tuple[tuple[str, ...], str]]
+
+SERVING: Mistakes = {
+    "nothing": (
+        (),
+        "--port and --app are missing: say where to listen and what to serve, such as --port "
+        "unix:/run/app/app.sock --app mod.fn",
+    ),
+    "no app": (
+        (*PORT,),
+        "--app is missing: say where to listen and what to serve, such as --port "
+        "unix:/run/app/app.sock --app mod.fn",
+    ),
+    "no port": (
+        (*APP,),
+        "--port is missing: say where to listen and what to serve, such as --port "
+        "unix:/run/app/app.sock --app mod.fn",
+    ),
+    "module alone": (
+        (*PORT, *HERE, "--app", "firstapp"),
+        "--app 'firstapp' does not name an app: give a module and a function in it, such as "
+        "firstapp.app or firstapp:app",
+    ),
+    "file": (
+        (*PORT, *HERE, "--app", "firstapp.py"),
+        f"--app firstapp.py: the module firstapp ({FOLDER}/firstapp.py) has no 'py': name the "
+        "function, not the file, such as firstapp.app",
+    ),
+    "path of a file": (
+        (*PORT, *HERE, "--app", "./firstapp.py"),
+        "--app './firstapp.py' does not name an app: give a module and a function in it, such"
+        " as firstapp.app or firstapp:app",
+    ),
+    "misspelt function": (
+        (*PORT, *HERE, "--app", "firstapp.helo"),
+        f"--app firstapp.helo: the module firstapp ({FOLDER}/firstapp.py) has no 'helo'; did you"
+        " mean hello?",
+    ),
+    "misspelt module": (
+        (*PORT, *HERE, "--app", "fistapp.hello"),
+        f"--app fistapp.hello: there is no module 'fistapp' in {FOLDER}, nor on Python's path; "
+        "did you mean firstapp?",
+    ),
+    "not callable": (
+        (*PORT, *HERE, "--app", "firstapp.number"),
+        "--app firstapp.number: it is of type int, which can't be called; name an app",
+    ),
+    "WSGI as an app": (
+        (*PORT, *HERE, "--app", "firstapp.wsgi"),
+        "--app firstapp.wsgi: it is a WSGI application: use --wsgi firstapp.wsgi",
+    ),
+    "ASGI as an app": (
+        (*PORT, *HERE, "--app", "firstapp.asgi"),
+        "--app firstapp.asgi: it is an ASGI application: use --asgi firstapp.asgi",
+    ),
+    "factory as an app": (
+        (*PORT, *HERE, "--app", "firstapp.make"),
+        "--app firstapp.make: it takes no arguments: if it makes an app, add --factory",
+    ),
+    "app as WSGI": (
+        (*PORT, *HERE, "--wsgi", "firstapp.hello"),
+        "--wsgi firstapp.hello: it is an app: use --app firstapp.hello",
+    ),
+    "ASGI as WSGI": (
+        (*PORT, *HERE, "--wsgi", "firstapp:asgi"),
+        "--wsgi firstapp:asgi: it is an ASGI application: use --asgi firstapp:asgi",
+    ),
+    "WSGI as a resource": (
+        (*PORT, *HERE, "--resource", "firstapp.wsgi"),
+        "--resource firstapp.wsgi: a resource or a site of twisted.web is wanted, and wsgi is"
+        " a WSGI application: --wsgi serves it",
+    ),
+    "two apps": (
+        (*PORT, *APP, "--wsgi", "firstapp.wsgi"),
+        "--app and --wsgi: one thing is served at a time",
+    ),
+    "no directory": (
+        (*PORT, "--app-dir", "/no/where", "--app", "firstapp.hello"),
+        "--app-dir /no/where: there is no such directory",
+    ),
+    "no files": (
+        (*PORT, "--path", "/no/where"),
+        "--path /no/where: there is no such file or directory",
+    ),
+    "lifespan without ASGI": (
+        (*PORT, *APP, "--lifespan", "on"),
+        "--lifespan is for an ASGI application: it goes with --asgi",
+    ),
+    "number as an endpoint": (
+        (*APP, "--port", "9000"),
+        "--port '9000' is not a valid endpoint; did you mean tcp:9000:interface=127.0.0.1?",
+    ),
+    "path as an endpoint": (
+        (*APP, "--port", "/run/hello/app.sock"),
+        "--port '/run/hello/app.sock' is not a valid endpoint; did you mean "
+        "unix:/run/hello/app.sock?",
+    ),
+    "host and port": (
+        (*APP, "--port", "localhost:9000"),
+        "--port 'localhost:9000' is not a valid endpoint: Unknown endpoint type: 'localhost';"
+        " did you mean tcp:9000:interface=localhost?",
+    ),
+    "address and port": (
+        (*APP, "--port", "127.0.0.1:9000"),
+        "--port '127.0.0.1:9000' is not a valid endpoint; did you mean "
+        "tcp:9000:interface=127.0.0.1?",
+    ),
+    "host before the port": (
+        (*APP, "--port", "tcp:127.0.0.1:9000"),
+        "--port 'tcp:127.0.0.1:9000' is not a valid endpoint: '127.0.0.1' is not a number; "
+        "did you mean tcp:9000:interface=127.0.0.1?",
+    ),
+    "port open to all": (
+        (*APP, "--port", "tcp:9000"),
+        "--port tcp:9000 is open to other machines, and any peer that connects is trusted: "
+        "FastCGI and SCGI have no passwords. Keep it to this machine, as "
+        "tcp:9000:interface=127.0.0.1, use a Unix socket, say who may connect with "
+        "--allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or insist with "
+        "--insecure (insecure=True)",
+    ),
+    "port too large": (
+        (*APP, "--port", "tcp:99999:interface=127.0.0.1"),
+        "--port tcp:99999:interface=127.0.0.1: a port is a number up to 65535",
+    ),
+    "kind that there is not": (
+        (*APP, "--port", "htp:8080"),
+        "--port 'htp:8080' is not a valid endpoint: Unknown endpoint type: 'htp'; it takes "
+        "one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1",
+    ),
+    "unix without a path": (
+        (*APP, "--port", "unix:"),
+        "--port unix:: a socket needs a path",
+    ),
+    "mode": (
+        (*APP, "--port", "unix:/run/hello/app.sock:mode=rw"),
+        "--port unix:/run/hello/app.sock:mode=rw: mode=rw: a mode is written in octal, such as 660",
+    ),
+    "group that there is not": (
+        (*APP, "--port", "unix:/run/hello/app.sock:group=www-date"),
+        "--port unix:/run/hello/app.sock:group=www-date: there is no group 'www-date'",
+    ),
+    "misspelt argument": (
+        (*APP, "--port", "unix:/run/hello/app.sock:grup=www-data"),
+        "--port unix:/run/hello/app.sock:grup=www-data: it has no argument grup=; did you "
+        "mean group=?",
+    ),
+    "no socket from systemd": (
+        (*APP, "--port", "systemd:index=0"),
+        "--port systemd:index=0: systemd passed no such socket to this process: it passed "
+        "none, so start it by its .socket unit",
+    ),
+    "HTTP open to all": (
+        (*APP, *GATEWAY),
+        "--http tcp:8080 is open to other machines, and this HTTP server is meant for "
+        "development. Keep it to this machine, as tcp:8080:interface=127.0.0.1, say who may "
+        "connect with --allow-from, or insist with --insecure",
+    ),
+    "mount without a slash": (
+        (*PORT, *APP, "--mount", "shop"),
+        "--mount: a mount starts with a slash, such as /shop: 'shop' does not",
+    ),
+    "path from": (
+        (*PORT, *APP, "--path-from", "url"),
+        "--path-from takes params or uri, not 'url'",
+    ),
+    "word for a number": (
+        (*PORT, *APP, "--max-connections", "many"),
+        "--max-connections takes a whole number, not 'many'",
+    ),
+    "unit": (
+        (*PORT, *APP, "--drain-timeout", "30s"),
+        "--drain-timeout takes a number of seconds, not '30s'",
+    ),
+    "no threads": (
+        (*PORT, *APP, "--threads", "0"),
+        "--threads takes a whole number from 1 on, not 0",
+    ),
+    "half an option": (
+        (*PORT, *APP, "--worker", "4"),
+        "option --worker not a unique prefix: it could be --workers, --worker-requests or "
+        "--worker-timeout",
+    ),
+    "word for workers": (
+        (*PORT, *APP, "--workers", "four"),
+        "--workers takes auto, or a whole number from 1 on, not 'four'",
+    ),
+    "worker option without workers": (
+        (*PORT, *APP, "--worker-requests", "100"),
+        "--worker-requests is for workers: it goes with --workers N",
+    ),
+    "workers and HTTP": (
+        (*APP, "--http", "tcp:8080:interface=127.0.0.1", "--workers", "2"),
+        "--http is for development, and goes without --workers",
+    ),
+    "name in an allow-list": (
+        (*PORT, *APP, "--allow-from", "localhost"),
+        "--allow-from 'localhost' is neither an IP address nor a network such as 10.0.0.0/8 "
+        "or 2001:db8::/32",
+    ),
+    "misspelt option": (
+        (*PORT, *APP, "--maxconnections", "3"),
+        "option --maxconnections not recognized; did you mean --max-connections?",
+    ),
+    "option of another command": (
+        (*PORT, *APP, "--lenient"),
+        "option --lenient not recognized: it is an option of twistd scgi",
+    ),
+    "word": (
+        (*PORT, *APP, "hello"),
+        "'hello' is not an option",
+    ),
+    "no value": (
+        (*PORT, *HERE, "--app"),
+        "option --app requires argument",
+    ),
+}
+
+CALLING: Mistakes = {
+    "nothing": (
+        (),
+        "--http is missing, as in: --http tcp:8080 --backend unix:/run/php/php-fpm.sock "
+        "--root /srv/www --php",
+    ),
+    "no back end": (
+        (*GATEWAY,),
+        "--backend is missing, as in: --http tcp:8080 --backend unix:/run/php/php-fpm.sock "
+        "--root /srv/www --php",
+    ),
+    "PHP without a root": (
+        (*GATEWAY, "--backend", "/run/php.sock", "--php"),
+        "--php needs to know the folder of the site: --root",
+    ),
+    "name as a back end": (
+        (*GATEWAY, "--backend", "php-fpm"),
+        "--backend 'php-fpm' is not an endpoint: give a host and a port, such as "
+        "127.0.0.1:9000, or the path of a Unix socket, such as /run/php/php-fpm.sock",
+    ),
+    "host without a port": (
+        (*GATEWAY, "--backend", "localhost"),
+        "--backend 'localhost' is not an endpoint: give a host and a port, such as "
+        "localhost:9000, or the path of a Unix socket, such as /run/php/php-fpm.sock",
+    ),
+    "URL as a back end": (
+        (*GATEWAY, "--backend", "http://127.0.0.1:9000/"),
+        "--backend 'http://127.0.0.1:9000/' is the address of a web page, and a FastCGI or "
+        "SCGI back end speaks no HTTP: give its host and port, such as 127.0.0.1:9000",
+    ),
+    "no folder": (
+        (*GATEWAY, "--backend", "127.0.0.1:9000", "--root", "/no/where"),
+        "--root /no/where: there is no such folder",
+    ),
+    "option of PHP": (
+        (*GATEWAY, "--backend", "127.0.0.1:9000", "--index", "index.php"),
+        "--index is for --php",
+    ),
+    "anybody trusted": (
+        (*GATEWAY, "--backend", "127.0.0.1:9000", "--trust-forwarded", "all"),
+        "--trust-forwarded 'all' is neither an IP address nor a network such as 10.0.0.0/8 or"
+        " 2001:db8::/32",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def importsAsBefore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    A command line puts a folder on Python's path, and imports from it.
+    """
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    sys.modules.pop("firstapp", None)
+
+
+def told(command: type[CommandOptions], words: tuple[str, ...]) -> str:
+    """
+    What a command line is answered with.
+    """
+    with pytest.raises((UsageError, CannotServe)) as caught:
+        command().parseOptions(words)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("words", "message"), SERVING.values(), ids=SERVING)
+def test_serving(words: tuple[str, ...], message: str) -> None:
+    """
+    Mistakes of people who serve an app.
+    """
+    assert told(fcgitap.Options, words) == message
+
+
+@pytest.mark.parametrize(("words", "message"), CALLING.values(), ids=CALLING)
+def test_calling(words: tuple[str, ...], message: str) -> None:
+    """
+    Mistakes of people who put the gateway in front of php-fpm.
+    """
+    assert told(gatewaytap.Options, words) == message
