@@ -20,8 +20,6 @@ _LISTENING = Section(
     {
         "port": "ENDPOINT",
         "allow-from": "ADDRESSES",
-        "allow-user": "USERS",
-        "allow-group": "GROUPS",
         "insecure": "",
     },
 )
@@ -41,7 +39,6 @@ _APP = Section(
         "threads": "N",
         "lifespan": "auto|on|off",
         "loop": "asyncio|uvloop",
-        "sendfile": "HEADER",
         "startup-timeout": "",
     },
 )
@@ -51,24 +48,10 @@ _WORKERS = Section(
     {"workers": "N|auto", "worker-requests": "", "worker-timeout": ""},
 )
 
-_LOGS = Section(
-    "Logs and figures",
-    {
-        "access-log": "FILE|-",
-        "access-log-format": "FORMAT",
-        "slow-after": "",
-        "status": "ENDPOINT",
-        "status-allow-from": "ADDRESSES",
-        "status-path": "PATH",
-        "ping-path": "PATH",
-    },
-)
-
 _DEVELOPMENT = Section(
     "Development",
     {
         "http": "ENDPOINT",
-        "reload": "",
         "check": "",
         "http-head-bytes": "",
         "http-header-count": "",
@@ -119,7 +102,7 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
             f"Serves an app over {protocol}, for a web server in front of it. SIGTERM stops it "
             "when the requests that run have ended."
         ),
-        sections=[_APP, _LISTENING, _WORKERS, _LOGS, _STOPPING, own, _LIMITS, _DEVELOPMENT],
+        sections=[_APP, _LISTENING, _WORKERS, _STOPPING, own, _LIMITS, _DEVELOPMENT],
         examples=[
             f"twistd {command} --port unix:/run/app/app.sock --app mod.fn",
             f"twistd {command} --port unix:/run/app.sock --wsgi site.wsgi:application --mount /",
