@@ -8,16 +8,15 @@ only what the app gets as its Host header.
 import sys
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.internet.task import react
 
 from txfcgi import FastCGIClient
-from txfcgi.web import FastCGIAgent
+from txfcgi.web import FastCGIHTTPClient
 
 
 async def main(reactor: Any, backend: str, url: str) -> None:
     client = FastCGIClient(reactor, backend)
-    http = HTTPClient(FastCGIAgent(client))
+    http = FastCGIHTTPClient(client)
     response = await http.get(url)
     print(response.code, await response.text(), end="")
     response = await http.post(url, json={"some": "thing"})

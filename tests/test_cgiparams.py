@@ -4,6 +4,9 @@ Params made of what a program knows about a request.
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,6 +291,52 @@ class TestPHP:
         site = PHPFPM("/srv", frontController="index.php")
         assert site.params(uri="/a/b")["SCRIPT_FILENAME"] == "/srv/index.php"
         assert site.params(uri="/a/b.php")["SCRIPT_FILENAME"] == "/srv/a/b.php"
+
+    def test_oneScript(self) -> None:
+        """
+        One script for every path, whatever that is called; what follows the script is PATH_INFO.
+        """
+        site = PHPFPM(script="/srv/site/app.php")
+        for uri, pathInfo in (("/", None), ("/b.php", None), ("/app.php/c", "/c")):
+            params = site.params(uri=uri)
+            assert params["SCRIPT_FILENAME"] == "/srv/site/app.php"
+            assert params["SCRIPT_NAME"] == "/app.php"
+            assert params["DOCUMENT_ROOT"] == "/srv/site"
+            assert params["REQUEST_URI"] == uri
+            assert params.get("PATH_INFO") == pathInfo
+        params = PHPFPM("/srv", script="/srv/site/app.php").params()
+        assert (params["DOCUMENT_ROOT"], params["SCRIPT_NAME"]) == ("/srv", "/site/app.php")
+
+    def test_links(self, tmp_path: Path) -> None:
+        """
+        Symbolic links are named as they are, or as what they lead to.
+        """
+        (tmp_path / "2").mkdir()
+        (tmp_path / "current").symlink_to("2")
+        current = str(tmp_path / "current")
+        asNamed = PHPFPM(current).params(uri="/a.php")
+        assert asNamed["SCRIPT_FILENAME"] == f"{current}/a.php"
+        resolved = PHPFPM(current, resolveLinks=True).params(uri="/a.php")
+        assert resolved["SCRIPT_FILENAME"] == os.path.realpath(f"{tmp_path}/2/a.php")
+        assert resolved["DOCUMENT_ROOT"] == os.path.realpath(f"{tmp_path}/2")
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({}, "needs a folder, as PHPFPM('/srv/site'), or one script"),
+            ({"root": "www"}, "PHPFPM(root='www'): php-fpm needs an absolute path"),
+            ({"script": "a.php"}, "PHPFPM(script='a.php'): php-fpm needs an absolute path"),
+            ({"root": "/srv", "script": "/var/a.php"}, "'/var/a.php' is not below '/srv'"),
+            ({"root": "/srv", "script": "/srv2/a.php"}, "'/srv2/a.php' is not below '/srv'"),
+        ],
+        ids=["nothing", "relative-root", "relative-script", "elsewhere", "beside"],
+    )
+    def test_wrongSite(self, arguments: dict[str, Any], said: str) -> None:
+        """
+        A site that can't be one is told when it is made.
+        """
+        with pytest.raises(InvalidPath, match=re.escape(said)):
+            PHPFPM(**arguments)
 
     def test_more(self) -> None:
         """

@@ -8,6 +8,7 @@ so none of its headers can set PHP_VALUE or SCRIPT_FILENAME.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -231,16 +232,70 @@ class PHPFPM:
 
     It does not look whether the file exists; php-fpm answers 404 if it does not.
 
-    @ivar root: The absolute path of the site's folder, as php-fpm sees it.
+    C{PHPFPM("/srv/site")} serves the scripts of a folder, and C{PHPFPM(script="/srv/app.php")} one
+    script, whatever the path.
+
+    @ivar root: The absolute path of the site's folder, as php-fpm sees it. With a C{script}, it may
+        be left out: it is the script's folder then.
     @ivar index: The script for a path that ends in a slash.
     @ivar frontController: The script, from the root, for every path that names none.
     @ivar suffixes: What scripts end in.
+    @ivar script: The absolute path of the one script that runs for every path.
+    @ivar resolveLinks: Whether SCRIPT_FILENAME and DOCUMENT_ROOT are named without symbolic links,
+        which are looked up for each request. So a release that C{current} points to is one for
+        PHP's opcode cache, too. The files must be on this machine.
+    @raise InvalidPath: If neither a root nor a script is given, one of them is not absolute, or the
+        script is not in the root.
     """
 
-    root: str
+    root: str = ""
     index: str = "index.php"
     frontController: str | None = None
     suffixes: tuple[str, ...] = (".php",)
+    script: str | None = None
+    resolveLinks: bool = False
+
+    def __post_init__(self) -> None:
+        for name, path in (("root", self.root), ("script", self.script)):
+            if path and not path.startswith("/"):
+                raise InvalidPath(
+                    f"PHPFPM({name}={path!r:.200}): php-fpm needs an absolute path, such as "
+                    f"/srv/site{'/app.php' if name == 'script' else ''}"
+                )
+        if self.script is None:
+            if not self.root:
+                raise InvalidPath(
+                    "PHPFPM() needs a folder, as PHPFPM('/srv/site'), or one script, as "
+                    "PHPFPM(script='/srv/site/app.php')"
+                )
+        elif not self.script.startswith(self._folder() + "/"):
+            raise InvalidPath(f"PHPFPM: {self.script!r:.200} is not below {self.root!r:.200}")
+
+    def _folder(self) -> str:
+        """
+        The site's folder, without a slash at its end.
+        """
+        return (self.root or os.path.dirname(self.script or "")).rstrip("/")
+
+    def _scriptFor(self, path: str) -> tuple[str, str]:
+        """
+        @param path: The path of a request.
+
+        @return: The script from the root, and what follows it in the path.
+
+        @raise InvalidPath: If it names none.
+        """
+        if self.script is not None:
+            script = self.script[len(self._folder()) :]
+            return script, path[len(script) :] if path.startswith(script + "/") else ""
+        script, pathInfo = splitPath(path, self.suffixes)
+        if script:
+            return script, pathInfo
+        if self.frontController is not None:
+            return "/" + self.frontController.lstrip("/"), ""
+        if path.endswith("/"):
+            return path + self.index, ""
+        raise InvalidPath(f"{path!r:.200} names no script")
 
     def params(
         self,
@@ -266,16 +321,11 @@ class PHPFPM:
         if not path.startswith("/") or ".." in path.split("/"):
             raise InvalidPath(f"{path!r:.200} does not stay below the root")
         path = normalPath(path)
-        script, pathInfo = splitPath(path, self.suffixes)
-        if not script:
-            pathInfo = ""
-            if self.frontController is not None:
-                script = "/" + self.frontController.lstrip("/")
-            elif path.endswith("/"):
-                script = path + self.index
-            else:
-                raise InvalidPath(f"{path!r:.200} names no script")
-        root = self.root.rstrip("/")
+        script, pathInfo = self._scriptFor(path)
+        root = self._folder()
+        filename = root + script
+        if self.resolveLinks:
+            root, filename = os.path.realpath(root), os.path.realpath(filename)
         # php-fpm's cgi.force_redirect wants this; no browser's header can set it.
         others: dict[str, Any] = {"REDIRECT_STATUS": "200", **more}
         return cgiParams(
@@ -284,7 +334,7 @@ class PHPFPM:
             headers=headers,
             scriptName=script,
             pathInfo=pathInfo or None,
-            scriptFilename=root + script,
+            scriptFilename=filename,
             documentRoot=root,
             scheme=scheme,
             remoteAddress=remoteAddress,

@@ -1,0 +1,151 @@
+"""
+Requests and responses as twisted.web has them, or as plain dictionaries: to params and results, and
+back.
+
+What a client gives, a L{ClientResponse<txfcgi.ClientResponse>}, is a response of twisted.web's
+already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from ..cgiparams import cgiParams
+from ..client.response import Result
+from ..errors import InvalidParam
+from ..wire.cgi import ResponseHead
+from ..wire.variables import headerOfParam
+from .headers import ResponseHeaders
+from .options import GatewayOptions
+from .params import RequestParams, mountedAt
+
+
+class RequestDict(TypedDict):
+    """
+    A request without its body: C{method}; C{uri}, path and query, percent-encoded; C{headers}, by
+    name.
+    """
+
+    method: str
+    uri: str
+    headers: dict[str, str]
+
+
+class ResponseDict(TypedDict):
+    """
+    A response: C{code}, the HTTP status; C{headers}, pairs in their order, as there can be several
+    of one name; C{body}.
+    """
+
+    code: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def paramsOf(request: Any, options: GatewayOptions | None = None, **more: str) -> dict[str, str]:
+    """
+    The params of a request of twisted.web's, as the gateway makes them: SCRIPT_NAME is the path of
+    the resource that got it, and PATH_INFO the rest.
+
+    @param request: An C{IRequest}. Its C{content.read()} is the body.
+    @param options: Which headers pass, and what else the back end is told.
+    @param more: Other params by name; C{scriptFilename} and C{documentRoot} are the names of two.
+    @raise InvalidRequest: If it is one that the gateway refuses.
+    """
+    scriptName, pathInfo = mountedAt(request)
+    params = RequestParams(GatewayOptions() if options is None else options)
+    return params.make(request, scriptName, pathInfo, **more)
+
+
+def respondWith(result: Result, request: Any) -> None:
+    """
+    Answer a request of twisted.web's with a result, and finish it.
+
+    @param request: An C{IRequest}.
+    @raise MalformedHead: If the result is no response; see L{Result.parsed<txfcgi.Result.parsed>}.
+    """
+    head, body = result.parsed()
+    request.setResponseCode(head.code, head.reason or None)
+    request.defaultContentType = None
+    ResponseHeaders(GatewayOptions()).copy(head.headers, request.responseHeaders)
+    request.write(body)
+    request.finish()
+
+
+def requestAsDict(params: Mapping[str, str]) -> RequestDict:
+    """
+    The HTTP request that params tell of.
+
+    @param params: Such as C{request.params} of an app.
+    @raise InvalidParam: If REQUEST_METHOD is missing.
+    """
+    method = params.get("REQUEST_METHOD")
+    if not method:
+        raise InvalidParam("these params tell of no HTTP request: REQUEST_METHOD is missing")
+    path = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
+    query = params.get("QUERY_STRING", "")
+    uri = params.get("REQUEST_URI") or path + (f"?{query}" if query else "")
+    headers = {}
+    for name, value in params.items():
+        header = headerOfParam(name.encode("utf-8", "surrogateescape"))
+        if header is not None and value:
+            headers[header.decode("ascii")] = value
+    return {"method": method, "uri": uri, "headers": headers}
+
+
+def requestFromDict(request: Mapping[str, Any], **more: Any) -> dict[str, str]:
+    """
+    The params of a request.
+
+    @param request: As L{RequestDict}; C{headers} may be missing.
+    @param more: What else L{cgiParams<txfcgi.cgiParams>} takes.
+    @raise InvalidParam: If C{method} or C{uri} is missing, or there is a key of another name.
+    """
+    return cgiParams(**_only(request, ("method", "uri"), ("headers",)), **more)
+
+
+def resultAsDict(result: Result) -> ResponseDict:
+    """
+    A result as a response.
+
+    @raise MalformedHead: If it is none; see L{Result.parsed<txfcgi.Result.parsed>}.
+    """
+    head, body = result.parsed()
+    return {"code": head.code, "headers": _textHeaders(head), "body": body}
+
+
+def resultFromDict(response: Mapping[str, Any]) -> Result:
+    """
+    What a back end says whose response is this one.
+
+    @param response: As L{ResponseDict}; C{headers} may be a mapping, or missing, and so may the
+        body.
+    @raise InvalidParam: If C{code} is missing, or there is a key of another name.
+    @raise InvalidHeader: If a header can't be sent.
+    """
+    given = _only(response, ("code",), ("headers", "body"))
+    headers = given.get("headers", ())
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return Result.of(given["code"], pairs, given.get("body", b""))
+
+
+def _textHeaders(head: ResponseHead) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+        for name, value in head.headers
+    ]
+
+
+def _only(
+    given: Mapping[str, Any], needed: tuple[str, ...], others: tuple[str, ...]
+) -> dict[str, Any]:
+    """
+    @raise InvalidParam: If a key is missing, or is unknown.
+    """
+    missing = [name for name in needed if name not in given]
+    unknown = [name for name in given if name not in (*needed, *others)]
+    if missing or unknown:
+        said = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is unknown"
+        raise InvalidParam(f"{said}: the keys are {', '.join((*needed, *others))}")
+    return dict(given)
