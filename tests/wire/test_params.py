@@ -110,13 +110,18 @@ class TestLooks:
 
     def test_notText(self) -> None:
         """
-        A name that no bytes stand for is the name of no param, at every look.
+        A name that no bytes stand for is the name of no param, at every look; nor is what is no
+        text.
         """
         params = block((b"A", b"1"))
         for _ in range(4):
             assert params.get("\ud800") is None
             assert params.getBytes("\ud800") is None
             assert "\ud800" not in params
+            for name in (b"A", 1, None):
+                assert params.get(name, "other") == "other"  # type: ignore[call-overload]
+                with pytest.raises(KeyError):
+                    params[name]
 
     def test_mayHold(self) -> None:
         """

@@ -109,10 +109,12 @@ class Params(Mapping[str, str]):
     @overload
     def get(self, name: str, default: _Default, /) -> str | _Default: ...
 
-    def get(self, name: str, default: object = None, /) -> object:
+    def get(self, name: object, default: object = None, /) -> object:
         """
         A value, or the default if there is no such param.
         """
+        if not isinstance(name, str):
+            return default
         if self._table is None:
             self._looks += 1
             if self._looks <= _LOOKS:
@@ -124,13 +126,14 @@ class Params(Mapping[str, str]):
             self._table = self.decode()
         return self._table.get(name, default)
 
-    def __getitem__(self, name: str) -> str:
-        if self._table is not None:
-            return self._table[name]
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return value
+    def __getitem__(self, name: object) -> str:
+        if isinstance(name, str):
+            if self._table is not None:
+                return self._table[name]
+            value = self.get(name)
+            if value is not None:
+                return value
+        raise KeyError(name)
 
     def keys(self) -> KeysView[str]:
         """

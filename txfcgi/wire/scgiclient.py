@@ -17,7 +17,7 @@ from ..errors import (
     LocalProtocolError,
     RequestBodyMismatch,
 )
-from .encoding import AnyParams, Text, asBytes
+from .encoding import AnyParams, asBytes
 from .events import (
     Connection,
     ConnectionFailed,
@@ -47,7 +47,8 @@ def _strings(params: AnyParams) -> list[tuple[bytes, bytes]]:
     @raise InvalidParam: If a name or a value is neither text nor bytes.
     """
     try:
-        pairs: list[tuple[Text, Text]] = list(
+        # As objects: they are looked at one by one, with a message for each mistake.
+        pairs: list[tuple[object, object]] = list(
             params.items() if isinstance(params, Mapping) else params
         )
         return [(asBytes(name), asBytes(value, name)) for name, value in pairs]
