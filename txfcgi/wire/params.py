@@ -20,7 +20,8 @@ from ..errors import (
     ParamsTooLarge,
     UnterminatedString,
 )
-from .pairs import countPairs, decodePairs, decodeTexts, findValue
+from .pairs import countPairs, decodePairs, decodeTexts, dividePairs, findValue
+from .variables import ParamNames
 
 _LOOKS: Final = 2
 _Default = TypeVar("_Default")
@@ -73,6 +74,15 @@ class Params(Mapping[str, str]):
     def decode(self) -> dict[str, str]:
         """
         All of them, as text.
+        """
+        raise NotImplementedError
+
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, as bytes, in their order, duplicates kept; and the
+        last of each other name, as text.
+
+        @param names: What their names mean.
         """
         raise NotImplementedError
 
@@ -235,6 +245,16 @@ class NameValueParams(Params):
         self.checked = True
         return table
 
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, and the others.
+        """
+        if len(self._block) > 2 * self._limit:
+            self.check()
+        divided = dividePairs(self._block, names)
+        self.checked = True
+        return divided
+
     def check(self) -> None:
         """
         See that they can be read, by their lengths alone.
@@ -340,6 +360,25 @@ class SCGIParams(Params):
         """
         strings = self._block.decode("utf-8", "surrogateescape").split("\0")
         return dict(zip(strings[:-1:2], strings[1::2], strict=True))
+
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, and the others.
+        """
+        headers: list[tuple[bytes, bytes]] = []
+        others: dict[str, str] = {}
+        known = names.known
+        strings = iter(self._block.split(b"\0"))
+        for name, value in zip(strings, strings, strict=False):
+            try:
+                header, other = known[name]
+            except KeyError:
+                header, other = names.learn(name)
+            if header is None:
+                others[other] = value.decode("utf-8", "surrogateescape")
+            else:
+                headers.append((header, value))
+        return headers, others
 
 
 def _checkDuplicates(names: list[bytes], lenient: bool) -> None:
