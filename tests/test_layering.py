@@ -42,7 +42,6 @@ WIRE_MAY_IMPORT = {
     "functools",
     "http.HTTPStatus",
     "itertools",
-    "mypy_extensions",  # where types are checked, never where it runs
     "re",
     "struct",
     "typing",

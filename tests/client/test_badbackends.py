@@ -37,23 +37,6 @@ from txfcgi.errors import (
 from .backends import GET, HEAD, Backend, client, outcome
 
 
-class Broken:
-    """
-    A wire with a bug.
-    """
-
-    def receiveResponse(self, data: bytes) -> None:
-        """
-        Leave it to C{receive}.
-        """
-
-    def receive(self, data: bytes) -> None:
-        """
-        Run into the bug.
-        """
-        raise ZeroDivisionError
-
-
 class TestBadBackends:
     """
     Back ends that don't do what they should: one reason for each, and the connection is closed.
@@ -239,8 +222,13 @@ class TestBadBackends:
         backend = Backend()
         result = outcome(client(backend).request(GET))
 
+        def broken(data: bytes) -> None:
+            raise ZeroDivisionError
+
         connection: Any = backend.last.protocol
-        connection._wire = Broken()
+        connection._wire = type(
+            "Broken", (type(connection._wire),), {"receive": staticmethod(broken)}
+        )()
         backend.last.send(b"x")
         assert isinstance(result[0], BadResponse)
         assert len(flushLoggedErrors(ZeroDivisionError)) == 1

@@ -322,8 +322,10 @@ class ListenTests(SynchronousTestCase):
         A worker is told where its socket is, and how many connections to accept at once.
         """
         fd = self.listening(socket.AF_UNIX, self.path)
-        text = f"fcgi:fd={fd}:accept=1:path=/run/app\\:1.sock"
-        port = self.listen(endpointFromText(MemoryReactor(), text))
+        text = f"fcgi:fd={fd}:accept=1:own=1:path=/run/app\\:1.sock"
+        endpoint: Any = endpointFromText(MemoryReactor(), text)
+        self.assertTrue(endpoint.own)
+        port = self.listen(endpoint)
         self.assertEqual((port.getHost(), port.perTurn), (UNIXAddress("/run/app:1.sock"), 1))
         port.connectionLost(None)
 

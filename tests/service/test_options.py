@@ -17,6 +17,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+import txfcgi
 from txfcgi.server.admission import AllowList
 from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.limits import Limits
@@ -25,7 +26,6 @@ from txfcgi.service.fcgitap import Options, makeService
 from txfcgi.service.listen import UNIXSocketEndpoint
 from txfcgi.service.options import ServerOptions
 from txfcgi.service.serving import Serving
-from txfcgi.service.version import versionLine
 
 from .processes import ProgramTests
 
@@ -278,7 +278,7 @@ class OptionsTests(CommandLineTests):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             self.assertRaises(SystemExit, self.options, "--version")
-        self.assertEqual(printed.getvalue(), f"{versionLine()}\n")
+        self.assertEqual(printed.getvalue(), f"txfcgi {txfcgi.__version__}\n")
 
     def test_underTwistd(self) -> None:
         """

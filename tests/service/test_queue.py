@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.folders import folderFor
 from txfcgi import FastCGIServerFactory, Request, Response
+from txfcgi.service import queue
 from txfcgi.service.listen import InheritedSocketEndpoint, endpointFromText
 from txfcgi.service.queue import acceptAll
 from txfcgi.service.serving import Serving
@@ -112,6 +113,52 @@ class QueueTests(TestCase):
         host: Any = serving.ports[0].getHost()
         peers = self.connect(socket.AF_INET, ("127.0.0.1", host.port))
         await self.assertServed(peers, serving.stopService())
+
+    async def test_tcpNobodyJoins(self) -> None:
+        """
+        One that connects while it stops is refused, not reset: it has sent nothing by then.
+        """
+        for address in ("127.0.0.1", "::1"):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            kind = "tcp6" if ":" in address else "tcp"
+            interface = address.replace(":", "\\:")
+            serving = self.serving(serverFromString(reactor, f"{kind}:0:interface={interface}"))
+            host: Any = serving.ports[0].getHost()
+            peers = self.connect(family, (address, host.port))
+            stopped = serving.stopService()
+            joining = deferToThread(socket.create_connection, (address, host.port), 30)
+            await self.assertServed(peers, stopped)
+            await self.assertFailure(joining, ConnectionRefusedError)
+
+    async def test_tcpLate(self) -> None:
+        """
+        One whose connection was complete before, and that nobody has accepted so far, is served,
+        though there was nobody else to wait for.
+        """
+        serving = self.serving(serverFromString(reactor, "tcp:0:interface=127.0.0.1"))
+        host: Any = serving.ports[0].getHost()
+        self.patch(queue, "acceptAll", lambda port: None)  # it comes a moment later
+        peers = self.connect(socket.AF_INET, ("127.0.0.1", host.port))
+        await self.assertServed(peers, serving.stopService())
+
+    async def test_ownOfTheMaster(self) -> None:
+        """
+        A socket that belongs to the master of a worker: it is left to the others when the worker
+        retires; when all drain, what waits is served.
+        """
+        path = os.path.join(folderFor(self), "app.sock")
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(path)
+        listening.listen()
+        first, second = (
+            self.serving(InheritedSocketEndpoint(reactor, os.dup(listening.fileno()), own=True))
+            for _ in range(2)
+        )
+        peers = self.connect(socket.AF_UNIX, path)
+        first.retiring = True
+        await first.stopService()
+        await self.assertServed(peers, second.stopService())
 
     async def test_inherited(self) -> None:
         """

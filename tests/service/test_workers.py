@@ -254,6 +254,39 @@ class WorkersTests(ProgramTests):
         program.waitFor("1 of 1 workers ready", 2)
         self.assertNotEqual(int(self.ask("pid")), pid)
 
+    def test_termination(self) -> None:
+        """
+        SIGTERM to a worker replaces it: its successor serves before it ends.
+        """
+        program = self.master(workers=1)
+        [first] = self.workers(program)
+        os.kill(first, signal.SIGTERM)
+        while int(self.ask("pid")) == first:
+            pass
+        program.waitFor("worker 2")
+        until(lambda: not runs(first))
+        self.assertNotIn("error", program.said)
+
+    def test_socketOfAnother(self) -> None:
+        """
+        A socket that somebody else holds is left as it is: a connection that waits there is served
+        by the next workers.
+        """
+        inherited = self.listener(socket.AF_INET, ("127.0.0.1", 0))
+        for _ in range(2):
+            fd = inherited.fileno()
+            program = self.start(
+                *("twistd", "-n", "--pidfile=", "fcgi", "--app", "many.app", "--workers", "2"),
+                *("--port", f"fcgi:fd={fd}"),
+                pass_fds=[fd],
+            )
+            program.waitFor("2 of 2 workers ready")
+            workers = self.workers(program)
+            pid = ask(self.connect(inherited.getsockname()), {"WHAT": "pid"})
+            self.assertIn(int(pid), workers)
+            self.assertEndsAll(program, workers)
+            self.connect(inherited.getsockname())
+
     def test_meddles(self) -> None:
         """
         What an app writes to descriptor 3 does not reach the master.

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IConsumer, IPushProducer
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -22,7 +21,6 @@ from txfcgi.errors import (
 )
 from txfcgi.streams import TURN, OutputStream, asBuffer
 from txfcgi.transport.outlet import Outlet
-from txfcgi.transport.sparing import SparingLog
 
 
 class Way:
@@ -106,11 +104,7 @@ class OutputTests(SynchronousTestCase):
         self.sent: list[Any] = []
         self.failures: list[Exception] = []
         self.stream = OutputStream(
-            cast(Outlet, self.way),
-            self.sent.append,
-            self.failures.append,
-            10,
-            SparingLog(Clock()),
+            cast(Outlet, self.way), self.sent.append, self.failures.append, 10
         )
 
     def test_interface(self) -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from txfcgi.errors import NotFastCGI, RemoteProtocolError, UnexpectedRecord, UnsupportedVersion
-from txfcgi.wire.events import ConnectionFailed
+from txfcgi.wire.events import ConnectionFailed, Event
 from txfcgi.wire.framing import (
     FULL,
     Buffer,
@@ -30,7 +29,7 @@ from .conversations import NOBODY, Deliver, everyWay, heldBytes, record
 
 
 @dataclass
-class Noted:
+class Noted(Event):
     """
     A record, or a piece of one.
     """
@@ -47,17 +46,10 @@ class Notes(RecordLayer):
 
     __slots__ = ()
 
-    def receive(self, data: Buffer) -> list[Any]:
-        """
-        Report notes where others report events.
-        """
-        return super().receive(data)
-
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
         if kind == 99:
             raise UnexpectedRecord("type 99")
-        events: list[Any] = self._events
-        events.append(Noted(kind, requestID, content))
+        self._events.append(Noted(kind, requestID, content))
 
 
 def read(deliver: Deliver, data: bytes) -> list[Record | str]:
@@ -71,19 +63,18 @@ def read(deliver: Deliver, data: bytes) -> list[Record | str]:
         if isinstance(event, ConnectionFailed):
             result.append(type(event.error).__name__)
             continue
-        note: Any = event
-        assert isinstance(note, Noted)
+        assert isinstance(event, Noted)
         last = result[-1] if result else None
         if (
             not fresh
             and isinstance(last, Record)
-            and note.content
-            and (last.type, last.requestID) == (note.kind, note.requestID)
+            and event.content
+            and (last.type, last.requestID) == (event.kind, event.requestID)
         ):
-            result[-1] = Record(last.type, last.requestID, last.content + note.content)
-        elif note.requestID != NOBODY:
-            result.append(Record(note.kind, note.requestID, note.content))
-        fresh = not note.content
+            result[-1] = Record(last.type, last.requestID, last.content + event.content)
+        elif event.requestID != NOBODY:
+            result.append(Record(event.kind, event.requestID, event.content))
+        fresh = not event.content
     return result
 
 

@@ -51,8 +51,6 @@ class Bell:
         """
         Wake them.
         """
-        if not self._waiting:
-            return
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

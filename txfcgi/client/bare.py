@@ -54,7 +54,6 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
         """
         self.stopCollecting()
         super().connectionLost(reason)
-        self.sparing.flush()
 
     def submit(self, call: Call) -> None:
         """

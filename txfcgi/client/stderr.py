@@ -8,7 +8,6 @@ from typing import Final
 
 from twisted.logger import Logger, LogLevel
 
-from ..transport.sparing import SparingLog
 from .options import ClientOptions, Context
 
 
@@ -21,14 +20,10 @@ class Stderr:
 
     _log: Final = Logger()
 
-    __slots__ = ("_kept", "_options", "_sparing", "dropped")
+    __slots__ = ("_kept", "_options", "dropped")
 
-    def __init__(self, options: ClientOptions, sparing: SparingLog) -> None:
-        """
-        @param sparing: Where it is said that the caller's own function failed.
-        """
+    def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._sparing = sparing
         self._kept = bytearray()
         self.dropped = 0
 
@@ -50,7 +45,7 @@ class Stderr:
             try:
                 self._options.onStderr(data, context)
             except Exception:
-                self._sparing.failure(self._log, "onStderr of the client failed")
+                self._log.failure("onStderr of the client failed")
 
     def log(self, requestID: int, connection: object, failed: bool) -> None:
         """

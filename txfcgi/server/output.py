@@ -54,11 +54,7 @@ class CGIOutput:
         self._head: bytes | None = None
         self.headSent = False
         self.stream = OutputStream(
-            channel.outlet,
-            self._write,
-            request.fail,
-            channel.limits.outputBytes,
-            channel.sparing,
+            channel.outlet, self._write, request.fail, channel.limits.outputBytes
         )
 
     @property

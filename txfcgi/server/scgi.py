@@ -118,8 +118,8 @@ class SCGIServerFactory(ServerFactory):
             observers=observers,
         )
         self._ending: list[Connection] = []
-        self._lenient = bool(lenient)
-        self._statusLine = bool(statusLine)
+        self._lenient = lenient
+        self._statusLine = statusLine
         self._halfCloses = not abortOnEOF
 
     def makeProtocol(self) -> SCGIServerProtocol:

@@ -254,11 +254,7 @@ class ServedRequest:
             self._touched = True
             channel = self.channel
             self._stderr = OutputStream(
-                channel.outlet,
-                self._writeError,
-                self.fail,
-                channel.limits.outputBytes,
-                channel.sparing,
+                channel.outlet, self._writeError, self.fail, channel.limits.outputBytes
             )
             if self.ended:
                 self._stderr.fail(self._reason())

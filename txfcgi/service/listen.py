@@ -96,7 +96,12 @@ class InheritedSocketEndpoint(SocketEndpoint):
     """
 
     def __init__(
-        self, reactor: Any, fd: int, path: str | None = None, perTurn: int = PER_TURN
+        self,
+        reactor: Any,
+        fd: int,
+        path: str | None = None,
+        perTurn: int = PER_TURN,
+        own: bool = False,
     ) -> None:
         """
         @param reactor: The reactor to accept in.
@@ -105,11 +110,14 @@ class InheritedSocketEndpoint(SocketEndpoint):
             bound to.
         @param perTurn: The most connections that are accepted in one turn of the reactor. Where
             several processes accept on a socket, the fewer, the better they share them.
+        @param own: Whether the socket belongs to the master of this worker, and ends with it. If
+            not, somebody else may accept there afterwards.
         """
         super().__init__(reactor)
         self.fd = fd
         self.path = path
         self.perTurn = perTurn
+        self.own = own
 
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         listening = inheritedListener(self.fd)
@@ -210,20 +218,26 @@ def _unixEndpoint(
 
 
 def _inheritedEndpoint(
-    reactor: Any, fd: str = "0", path: str | None = None, accept: str = str(PER_TURN)
+    reactor: Any,
+    fd: str = "0",
+    path: str | None = None,
+    accept: str = str(PER_TURN),
+    own: str = "0",
 ) -> IStreamServerEndpoint:
     """
     @param reactor: The reactor to listen with.
     @param fd: The number of the descriptor.
     @param path: Where in the filesystem the socket is.
     @param accept: How many connections are accepted in one turn of the reactor.
+    @param own: C{"1"} if the socket belongs to the master of this worker.
 
     @return: The endpoint.
     """
     perTurn = _natural("accept", accept)
     if not perTurn:
         raise ValueError("accept=0: a number above 0 belongs here")
-    return InheritedSocketEndpoint(reactor, _natural("fd", fd), path, perTurn)
+    owned = bool(_natural("own", own))
+    return InheritedSocketEndpoint(reactor, _natural("fd", fd), path, perTurn, owned)
 
 
 def _systemdEndpoint(

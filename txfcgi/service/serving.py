@@ -29,7 +29,7 @@ from .lifetime import Lifetime, endWithFailure
 from .listen import InheritedSocketEndpoint, explainListenFailure
 from .listener import UNIXListener
 from .notify import Notifier
-from .queue import acceptAll
+from .queue import acceptAll, endQueue
 from .room import makeRoom
 from .signals import Signals
 
@@ -57,6 +57,8 @@ class Serving(Service):
     @ivar factory: The factory.
     @ivar ports: What listens.
     @ivar accepting: Fires when the app is ready, and connections are accepted.
+    @ivar drainInherited: Whether nobody else accepts on the sockets that were inherited.
+    @ivar retiring: Whether somebody else accepts on all that were inherited, when it stops.
 
     Whatever keeps it from listening is raised as L{CannotStart} from L{privilegedStartService}
     (which C{twistd} calls before it gives up root) or L{startService} (C{twist}).
@@ -105,7 +107,8 @@ class Serving(Service):
         self._drainTimeout = drainTimeout
         self._drainIdle = drainIdle
         self.drainInherited = drainInherited
-        self._shared: set[IListeningPort] = set()
+        self.retiring = False
+        self._inherited: dict[IListeningPort, InheritedSocketEndpoint] = {}
         self._allowFrom = allowFrom
         self._insecure = insecure
         self._refusal = refusal
@@ -132,7 +135,7 @@ class Serving(Service):
             failures: list[Failure] = []
             listening = maybeDeferred(endpoint.listen, self.factory)
             if isinstance(endpoint, InheritedSocketEndpoint):
-                listening.addCallback(self._isShared)
+                listening.addCallback(self._isInherited, endpoint)
             listening.addCallback(self._isListening, text)
             if listening.called:
                 listening.addErrback(failures.append)
@@ -172,14 +175,15 @@ class Serving(Service):
         ports = self._letGo()
         for port in ports:
             self._log.info("Stops listening on {address}.", address=_addressText(port.getHost()))
-            shared = port in self._shared and not self.drainInherited
-            if not shared and port not in notReady:
-                acceptAll(port)
-        self._shared.clear()
-        ends: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
+        ends = [self._end(port, port in notReady) for port in ports]
+        self._inherited.clear()
         ends.append(self.factory.drain(self._drainTimeout, self._drainIdle))
         for end in ends:
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
+
+        def accepted(_: object) -> Deferred[None]:
+            # What came in while the ports stopped is to end, too.
+            return self.factory.drain(self._drainTimeout, self._drainIdle)
 
         def drained(_: object) -> Deferred[None] | None:
             return None if starting is None else self._lifetime.end()
@@ -189,7 +193,24 @@ class Serving(Service):
                 self._notifier.close()
             self._signals.restore()
 
-        return gatherResults(ends).addCallback(drained).addCallback(ended)
+        return gatherResults(ends).addCallback(accepted).addCallback(drained).addCallback(ended)
+
+    def _end(self, port: IListeningPort, notReady: bool) -> Deferred[Any]:
+        """
+        Stop a port, and accept first what waits where nobody else does.
+
+        @param port: The port.
+        @param notReady: Whether nothing can be served.
+
+        @return: Fires when it has stopped.
+        """
+        inherited = self._inherited.get(port)
+        if inherited is not None and not inherited.own:
+            if self.drainInherited and not self.retiring and not notReady:
+                acceptAll(port)
+        elif not notReady and (inherited is None or not self.retiring):
+            return endQueue(port, self._reactor)
+        return maybeDeferred(port.stopListening)
 
     def _accept(self, _: None) -> None:
         """
@@ -217,13 +238,16 @@ class Serving(Service):
         endWithFailure()
         self._reactor.stop()
 
-    def _isShared(self, port: IListeningPort) -> IListeningPort:
+    def _isInherited(
+        self, port: IListeningPort, endpoint: InheritedSocketEndpoint
+    ) -> IListeningPort:
         """
         @param port: A port whose socket was inherited: others may accept there.
+        @param endpoint: Where it came from.
 
         @return: The port.
         """
-        self._shared.add(port)
+        self._inherited[port] = endpoint
         return port
 
     def _isListening(self, port: IListeningPort, text: str) -> None:

@@ -33,11 +33,13 @@ class SharedSocket:
     @ivar text: The description of its endpoint.
     @ivar listening: The socket, non-blocking.
     @ivar file: Its entry in the filesystem, where that is ours.
+    @ivar own: Whether it was made here, and ends with this service.
     """
 
     text: str
     listening: socket.socket
     file: SocketFile | None = None
+    own: bool = True
 
     def withdraw(self) -> bool:
         """
@@ -54,7 +56,7 @@ class SharedSocket:
         @param fd: The descriptor that the worker gets.
         """
         path = "" if self.file is None else f":path={quoteStringArgument(self.file.path)}"
-        return f"fcgi:fd={fd}:accept=1{path}"
+        return f"fcgi:fd={fd}:accept=1:own={int(self.own)}{path}"
 
     def close(self) -> None:
         """
@@ -96,13 +98,14 @@ def openShared(
     if isinstance(endpoint, UNIXSocketEndpoint):
         listening, file = listenUNIX(endpoint.path, endpoint.options)
         return SharedSocket(text, listening, file)
+    inherited = isinstance(endpoint, InheritedSocketEndpoint)
     if isinstance(endpoint, InheritedSocketEndpoint):
         listening = inheritedListener(endpoint.fd)
         listening.setblocking(False)
         releaseDescriptor(endpoint.fd)
     else:
         listening = _bound(Description.fromText(text))
-    shared = SharedSocket(text, listening)
+    shared = SharedSocket(text, listening, own=not inherited)
     if listening.family != socket.AF_UNIX and allowFrom is None and not insecure:
         host, port = listening.getsockname()[:2]
         if isPublic(host):

@@ -48,20 +48,21 @@ class Work:
 
     def __init__(self, service: Serving, counters: Counters) -> None:
         self._service = service
+        # Until the master says otherwise, others accept on the same sockets.
+        service.retiring = True
         self._counters = counters
 
     def retire(self) -> Deferred[None]:
         """
         Let the others accept.
         """
-        self._service.drainInherited = False
         return self._service.stopService()
 
     def drain(self) -> Deferred[None]:
         """
-        Accept what waits; nobody else will.
+        Accept what waits on the sockets of this service; nobody else will.
         """
-        self._service.drainInherited = True
+        self._service.retiring = False
         return self._service.stopService()
 
     def abort(self) -> None:
@@ -151,6 +152,8 @@ def _work(options: ServerOptions, number: int) -> int:
         reactor.stop()
 
     def start() -> None:
+        # To end a worker is to replace it.
+        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.replace))
         service.accepting.addCallbacks(lambda _: worker.ready(), failed)
 
     try:

@@ -69,12 +69,18 @@ class Child(ProcessProtocol):
         self.endBy: float | None = None
         self.why = ""
         self.figures: Mapping[str, Any] = {}
+        self._pid: int | None = None
         self._lines: dict[int, bytes] = {}
         self._overdue: IDelayedCall | None = None
 
     def __repr__(self) -> str:
-        pid = self.pid
-        return f"worker {self.number}" + (f" (process {pid})" if pid else "")
+        return f"worker {self.number}" + (f" (process {self._pid})" if self._pid else "")
+
+    def connectionMade(self) -> None:
+        """
+        The process runs. What is said of it after its end names it, too.
+        """
+        self._pid = self.pid
 
     @property
     def pid(self) -> int | None:

@@ -81,6 +81,7 @@ class Worker:
         self._over = over
         self._requests = None if requests is None else requests + int(requests * chance() / 10)
         self._ending = False
+        self._leaving = False
         self._reports = LoopingCall(self.report)
         self._reports.clock = clock
 
@@ -108,6 +109,19 @@ class Worker:
         figures = self._works.figures()
         self.link.tell("figures", **figures)
         if self._requests is not None and figures.get("requests", 0) >= self._requests:
+            self._leaving = True
+        if self._leaving:
+            self.link.tell("spent")
+
+    def replace(self) -> None:
+        """
+        Somebody wants this worker to end: ask the master for another one, after which it retires.
+        Asked again, retire at once.
+        """
+        if self._leaving:
+            self._end(self._works.retire)
+        else:
+            self._leaving = True
             self.link.tell("spent")
 
     def heard(self, kind: str, values: Mapping[str, Any]) -> None:
