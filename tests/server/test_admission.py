@@ -2,7 +2,7 @@
 Tests of L{txfcgi.server.admission}.
 """
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.server.admission import AllowList, BadAllowList, isPublic, numericAddress, peerCheck
@@ -55,11 +55,13 @@ class AllowListTests(SynchronousTestCase):
 
     def test_peersWithoutAddress(self) -> None:
         """
-        A peer that is not a TCP peer is refused, whatever is in the list (section 3.2).
+        A peer on a Unix socket is none of its concern. One whose address is not numeric, or of
+        another kind, is refused, whatever is in the list (section 3.2).
         """
         allowed = AllowList.fromText("0.0.0.0/0,::/0")
-        self.assertFalse(allowed(UNIXAddress(b"/run/app.sock")))
-        self.assertFalse(allowed(UNIXAddress(None)))
+        self.assertTrue(allowed(UNIXAddress(b"/run/app.sock")))
+        self.assertTrue(allowed(UNIXAddress(None)))
+        self.assertFalse(allowed(HostnameAddress(b"localhost", 1)))
         self.assertFalse(allowed(IPv4Address("TCP", "localhost", 1)))
 
     def test_mistakes(self) -> None:

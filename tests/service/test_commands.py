@@ -402,14 +402,32 @@ class TwistdTests(TwistTests):
 
     def test_allowFromAndUNIX(self) -> None:
         """
-        Where there is a list, a peer that is no TCP peer is closed (section 3.2).
+        A list of IP addresses has nothing against peers on a Unix socket.
         """
         program = self.serve(
-            "--port", f"unix:{self.socketPath}", env={"FCGI_WEB_SERVER_ADDRS": "127.0.0.1"}
+            "--port", f"unix:{self.socketPath}", env={"FCGI_WEB_SERVER_ADDRS": "192.0.2.7"}
         )
         program.waitFor("Listens on ")
-        self.assertRefused(self.socketPath)
-        program.waitFor("every connection to ")
+        self.assertServes(self.socketPath)
+
+    def test_allowUser(self) -> None:
+        """
+        On a Unix socket, only the users that are named are served, if some are; workers do the
+        same. Who is closed, and what to do, is logged.
+        """
+        me = str(os.getuid())
+        for more in ([], ["--workers", "1"]):
+            port = f"unix:{self.socketPath}"
+            served = self.serve("--port", port, "--allow-user", f"4711,{me}", *more)
+            served.waitFor("1 of 1 workers ready" if more else "Listens on ")
+            self.assertServes(self.socketPath)
+            self.assertEnds(served)
+            refused = self.serve("--port", port, "--allow-user", "4711", *more)
+            refused.waitFor("1 of 1 workers ready" if more else "Listens on ")
+            self.assertRefused(self.socketPath)
+            refused.waitFor(f"it is user {me}")
+            refused.waitFor("name its user in --allow-user")
+            self.assertEnds(refused)
 
     def test_emptyAllowList(self) -> None:
         """

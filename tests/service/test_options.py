@@ -86,9 +86,9 @@ class OptionsTests(CommandLineTests):
         The factory knows where the app is mounted, and where paths come from; what can't be is
         refused.
         """
-        factory: Any = self.options().makeFactory(None)
+        factory: Any = self.options().makeFactory(False)
         self.assertTrue(factory.paths.asSent)
-        factory = self.options("--mount", "/shop", "--path-from", "uri").makeFactory(None)
+        factory = self.options("--mount", "/shop", "--path-from", "uri").makeFactory(False)
         find = {b"REQUEST_URI": b"/shop/a", b"SCRIPT_NAME": b"/b"}.get
         self.assertEqual(factory.paths.split(find), (b"/shop", b"/a"))
         self.assertIn("--mount: a mount starts with a slash", self.mistake("--mount", "shop"))
@@ -223,6 +223,29 @@ class OptionsTests(CommandLineTests):
         self.assertEqual(options["allowFrom"], AllowList.fromText("192.0.2.7,::1,10.0.0.0/8"))
         self.assertIn("--allow-from the list is empty", self.mistake("--allow-from", ""))
 
+    def test_allowUsersAndGroups(self) -> None:
+        """
+        Users and groups are names and numbers. One that does not exist is told at the start, and so
+        is a list that would say nothing of what is listened on.
+        """
+        port = f"unix:{self.socketPath}"
+        for words, said in (
+            (["--allow-user", "nobody-at-all"], "--allow-user: there is no user 'nobody-at-all'"),
+            (["--allow-user", "root,"], "--allow-user: a user is empty"),
+            (["--allow-user="], "--allow-user: a user is empty"),
+            (["--allow-user=-1"], "there is no user '-1'"),
+            (["--allow-group", "4294967295"], "--allow-group: 4294967295 is not a group"),
+            (["--allow-group", "no such"], "--allow-group: there is no group 'no such'"),
+        ):
+            self.assertIn(said, self.mistake("--port", port, *words))
+        words = ["--port", "tcp:9000:interface=127.0.0.1", "--allow-user", "root", "--app", "a.b"]
+        error = self.assertRaises(UsageError, Options().parseOptions, words)
+        self.assertIn("no --port is one", str(error))
+        factory = self.options(
+            "--port", port, "--allow-user", "root", "--allow-user", "4711,4712"
+        ).makeFactory(True)
+        self.assertIsInstance(factory, FastCGIServerFactory)
+
     def test_allowFromEnvironment(self) -> None:
         """
         The web server's own list holds too.
@@ -323,7 +346,7 @@ class MakeServiceTests(CommandLineTests):
             command = "other"
             protocol = "Other"
 
-            def makeFactory(self, allowFrom: Any) -> Any:
+            def makeFactory(self, limited: bool) -> Any:
                 return made
 
         options = OtherOptions()
@@ -332,7 +355,7 @@ class MakeServiceTests(CommandLineTests):
         )
         self.assertIs(makeService(options).factory, made)  # type: ignore[attr-defined]
         self.assertRaises(UsageError, OtherOptions().parseOptions, ["--no-multiplex"])
-        self.assertRaises(NotImplementedError, ServerOptions().makeFactory, None)
+        self.assertRaises(NotImplementedError, ServerOptions().makeFactory, False)
 
     def test_plugin(self) -> None:
         """

@@ -246,16 +246,25 @@ class ServingTests(SynchronousTestCase):
             service.startService()
             self.assertEqual(service.ports, [port])
 
-    def test_allowListAndUNIX(self) -> None:
+    def test_otherFamily(self) -> None:
         """
-        A list of IP addresses lets nobody in over a Unix socket. That is logged.
+        A list of addresses says nothing of a Unix socket, and a list of users nothing of an IP
+        address. That is logged.
         """
-        service = self.serving(
-            succeed(Port(UNIXAddress(b"/run/app.sock"))), allowFrom=AllowList.fromText("192.0.2.7")
-        )
-        with capturedLogs() as events:
-            service.startService()
-        self.assertIn("every connection to {address} will be closed", events[-1]["log_format"])
+        unix, ip = UNIXAddress(b"/run/app.sock"), IPv4Address("TCP", "127.0.0.1", 9000)
+        addresses = AllowList.fromText("192.0.2.7")
+        for host, options, warned in (
+            (unix, {"allowFrom": addresses}, True),
+            (unix, {"limitsUsers": True}, False),
+            (unix, {"allowFrom": addresses, "limitsUsers": True}, False),
+            (ip, {"limitsUsers": True}, True),
+            (ip, {"allowFrom": addresses}, False),
+        ):
+            service = self.serving(succeed(Port(host)), **options)
+            with capturedLogs() as events:
+                service.startService()
+            said = ["say nothing of {address}" in event["log_format"] for event in events]
+            self.assertIs(any(said), warned, (host, options))
 
     def test_stop(self) -> None:
         """

@@ -1,12 +1,18 @@
 """
-Which peers may connect: a list of addresses and networks, and the environment variable that web
-servers put one in.
+Which peers may connect: over IP, a list of addresses and networks, and the environment variable
+that web servers put one in; over a Unix socket, users and groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ctypes
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOPROTOOPT, ERANGE
+from importlib import import_module
 from ipaddress import (
     IPv4Address as IPv4,
 )
@@ -19,8 +25,9 @@ from ipaddress import (
 from ipaddress import (
     IPv6Address as IPv6,
 )
+from typing import Any, Final
 
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
 from ..errors import CannotServe
@@ -30,17 +37,35 @@ from ..errors import CannotServe
 WEB_SERVER_ADDRS = "FCGI_WEB_SERVER_ADDRS"
 
 
+# The groups of a peer (Linux 4.13 and later), which the module socket does not name.
+_SO_PEERGROUPS: Final = getattr(socket, "SO_PEERGROUPS", 59)
+
+# struct ucred: process, user, group.
+_UCRED: Final = struct.Struct("=iII")
+
+# One group, and how many of them fit into what Python reads of a socket option.
+_GROUP: Final = struct.Struct("=I")
+_READ_BYTES: Final = 1_024
+
+# The most groups that a process on Linux can be in.
+_MOST_GROUPS: Final = 65_536
+
+# The greatest number of a user or group; the one above it stands for none.
+_GREATEST: Final = 2**32 - 2
+
+
 class BadAllowList(CannotServe, ValueError):
     """
-    A list of addresses has an entry that is none.
+    A list of addresses, users or groups has an entry that is none.
     """
 
 
 @dataclass(frozen=True)
 class AllowList:
     """
-    The peers that may connect (FastCGI 1.0, section 3.2). Called with the address of a peer, it
-    says whether the peer is one of them. A peer that has no IP address (a Unix socket) never is.
+    The peers that may connect over IP (FastCGI 1.0, section 3.2). Called with the address of a
+    peer, it says whether the peer is one of them. It has nothing against a peer on a Unix socket:
+    who may use that is up to its mode, and to L{UnixAllowList}.
 
     @ivar networks: The networks that a peer may be in; a single address is a network of one.
     """
@@ -87,8 +112,10 @@ class AllowList:
 
         @param peer: The address that the transport reports.
 
-        @return: Whether it is in one of the networks.
+        @return: Whether it is in one of the networks, or on a Unix socket.
         """
+        if isinstance(peer, UNIXAddress):
+            return True
         if not isinstance(peer, (IPv4Address, IPv6Address)):
             return False
         address = numericAddress(peer.host)
@@ -114,6 +141,104 @@ def peerCheck(
         return given or ofWebServer
     first, second = given, ofWebServer
     return lambda peer: first(peer) and second(peer)
+
+
+#: Users or groups: names and numbers, or a text of such, separated by commas.
+Accounts = str | Iterable[str | int]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """
+    Who is at the other end of a Unix socket: what the process was when it connected.
+
+    @ivar process: The number of the process; 0 if it is out of sight (in another container).
+    @ivar user: The number of its user.
+    @ivar groups: The numbers of all its groups, the primary one first.
+    """
+
+    process: int
+    user: int
+    groups: tuple[int, ...]
+
+    @classmethod
+    def of(cls, connection: socket.socket) -> Credentials:
+        """
+        @param connection: A connected Unix socket.
+
+        @return: Who its peer is, as the kernel knows it.
+
+        @raise OSError: The kernel does not say.
+        """
+        data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        process, user, group = _UCRED.unpack(data)
+        return cls(process, user, tuple(dict.fromkeys((group, *_groupsOf(connection)))))
+
+    def __str__(self) -> str:
+        """
+        Who this is, for a log: C{user 33 (www-data), process 4711}.
+        """
+        name = _nameOf("pwd", "getpwuid", self.user)
+        return f"user {self.user}{name}, process {self.process}"
+
+
+@dataclass(frozen=True)
+class UnixAllowList:
+    """
+    The peers that may connect over a Unix socket. A peer may if its user is named, or one of its
+    groups. Root may only if it is named, too.
+
+    @ivar users: The numbers of the users.
+    @ivar groups: The numbers of the groups.
+    """
+
+    users: frozenset[int]
+    groups: frozenset[int]
+
+    @classmethod
+    def of(cls, users: Accounts | None, groups: Accounts | None) -> UnixAllowList | None:
+        """
+        @param users: The users that may connect.
+        @param groups: The groups whose members may.
+
+        @return: The list, or L{None} where both are L{None}: all may connect. Nobody may where both
+            are empty.
+
+        @raise BadAllowList: One of them does not exist, or this system does not say who connects.
+        """
+        if users is None and groups is None:
+            return None
+        if not hasattr(socket, "SO_PEERCRED"):
+            raise BadAllowList("this system does not say which user connects to a Unix socket")
+        return cls(
+            _numbers("user", "pwd", "getpwnam", users), _numbers("group", "grp", "getgrnam", groups)
+        )
+
+    def __call__(self, peer: Credentials) -> bool:
+        """
+        May this peer connect?
+        """
+        return peer.user in self.users or not self.groups.isdisjoint(peer.groups)
+
+    def problemWith(self, handle: object) -> tuple[int | None, str]:
+        """
+        What is wrong with a peer.
+
+        @param handle: What the transport has as its system handle: the connected socket.
+
+        @return: The number of its user, if that is known, and why it may not connect: empty, if it
+            may.
+        """
+        if not isinstance(handle, socket.socket):
+            return None, "its user is not known"
+        try:
+            peer = Credentials.of(handle)
+        except OSError as error:
+            return None, f"its user is not known ({error})"
+        if self(peer):
+            return peer.user, ""
+        groups = ", ".join(f"{group}{_nameOf('grp', 'getgrgid', group)}" for group in peer.groups)
+        return peer.user, f"it is {peer}, in the groups {groups}"
 
 
 def numericAddress(host: str) -> IPv4 | IPv6 | None:
@@ -174,3 +299,78 @@ def _network(entry: str, text: str) -> IPv4Network | IPv6Network:
             f"{entry!r} is neither an IP address nor a network such as 10.0.0.0/8 or 2001:db8::/32"
         ) from None
     raise BadAllowList(f"{entry!r} is an address within {meant}: write one or the other")
+
+
+def _numbers(kind: str, database: str, lookup: str, accounts: Accounts | None) -> frozenset[int]:
+    """
+    @param kind: C{user} or C{group}, for messages.
+    @param database: The module that knows them.
+    @param lookup: Its function that finds one by name.
+    @param accounts: Names and numbers.
+
+    @return: The numbers.
+
+    @raise BadAllowList: One of them is none.
+    """
+    if accounts is None:
+        return frozenset()
+    entries = accounts.split(",") if isinstance(accounts, str) else accounts
+    return frozenset(_number(kind, database, lookup, entry) for entry in entries)
+
+
+def _number(kind: str, database: str, lookup: str, entry: object) -> int:
+    if isinstance(entry, str):
+        name = entry.strip()
+        if not name:
+            raise BadAllowList(
+                f"a {kind} is empty: it takes names and numbers, such as www-data,33"
+            )
+        with suppress(KeyError):
+            # A name may consist of digits.
+            return int(getattr(import_module(database), lookup)(name)[2])
+        if not (name.isascii() and name.isdigit()):
+            raise BadAllowList(f"there is no {kind} {name!r} on this machine")
+        entry = int(name)
+    if type(entry) is not int or not 0 <= entry <= _GREATEST:
+        raise BadAllowList(f"{entry!r} is not a {kind}: it takes a name, or a number from 0 on")
+    return entry
+
+
+def _nameOf(database: str, lookup: str, number: int) -> str:
+    """
+    @return: The name of a user or group in parentheses, if it has one.
+    """
+    with suppress(KeyError):
+        return f" ({getattr(import_module(database), lookup)(number)[0]})"
+    return ""
+
+
+def _groupsOf(connection: socket.socket) -> tuple[int, ...]:
+    """
+    @return: The groups of a peer beside its primary one; none, where the kernel does not tell.
+    """
+    try:
+        data = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _READ_BYTES)
+    except OSError as error:
+        if error.errno == ENOPROTOOPT:
+            return ()
+        if error.errno != ERANGE:
+            raise
+        data = _longOption(connection)
+    return tuple(group for (group,) in _GROUP.iter_unpack(data))
+
+
+def _longOption(connection: socket.socket) -> bytes:
+    """
+    The groups of a peer that is in more of them than Python reads.
+    """
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(_MOST_GROUPS * _GROUP.size)
+    length = ctypes.c_uint32(len(buffer))
+    failed = libc.getsockopt(
+        connection.fileno(), socket.SOL_SOCKET, _SO_PEERGROUPS, buffer, ctypes.byref(length)
+    )
+    if failed:
+        number = ctypes.get_errno()
+        raise OSError(number, "the groups of a peer can't be read")
+    return buffer.raw[: length.value]

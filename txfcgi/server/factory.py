@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar, cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
@@ -17,6 +18,7 @@ from zope.interface import implementer
 from ..streams.spool import SpoolBudget
 from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
+from .admission import Accounts, UnixAllowList
 from .application import App, Application, Overload
 from .interfaces import DRAIN_IDLE, IDrains
 from .limits import Limits
@@ -56,6 +58,8 @@ class ServerFactory(Factory):
         *,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        allowUsers: Accounts | None = None,
+        allowGroups: Accounts | None = None,
         overload: Overload = "http",
         mount: str | None = None,
         pathFrom: PathSource = "params",
@@ -66,7 +70,11 @@ class ServerFactory(Factory):
         @param limits: What is taken at the most.
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect. One that may not is closed at
-            once.
+            once. L{AllowList<txfcgi.server.admission.AllowList>} does so for IP addresses, and
+            lets all pass that use a Unix socket.
+        @param allowUsers: The users that may connect to a Unix socket: names and numbers. Root,
+            too, has to be named. Together with C{allowGroups}: one of both has to name a peer.
+        @param allowGroups: The groups whose members may.
         @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
             FCGI_OVERLOADED.
         @param mount: The path below which the app is, such as C{/shop}, or C{/} for a whole site;
@@ -74,6 +82,7 @@ class ServerFactory(Factory):
             sent.
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
+        @raise BadAllowList: If there is no such user or group.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
         if clock is None:
@@ -91,6 +100,7 @@ class ServerFactory(Factory):
         self.paths = Paths(mount, pathFrom)
         self.spool = SpoolBudget(self.limits.spoolBytes)
         self._allowFrom = allowFrom
+        self._unixPeers = UnixAllowList.of(allowUsers, allowGroups)
         self._open: dict[ServerProtocol, None] = {}
         self._timers = Timers(clock)
         self._received = self._sent = 0
@@ -173,6 +183,10 @@ class ServerFactory(Factory):
         """
         A connection is there.
         """
+        if self._unixPeers is not None and not self._admits(protocol, self._unixPeers):
+            self._tellRefused(protocol.peer, "peer")
+            protocol.tcp.abortConnection()
+            return
         self._open[protocol] = None
         if len(self._open) == 1:
             self.now = self.clock.seconds()
@@ -188,16 +202,38 @@ class ServerFactory(Factory):
         """
         A connection is gone.
         """
-        del self._open[protocol]
-        if self.observers is not None:
-            self._received += protocol.received
-            self._sent += protocol.outlet.taken
-            self.observers.closed(protocol.peer)
+        if protocol in self._open:
+            # It was not refused when it came.
+            del self._open[protocol]
+            if self.observers is not None:
+                self._received += protocol.received
+                self._sent += protocol.outlet.taken
+                self.observers.closed(protocol.peer)
         if not self._open:
             self._timers.forget(self)
             if self.draining or not self.numPorts:
                 self.sparing.flush()
             self._drainedNow()
+
+    def _admits(self, protocol: ServerProtocol, allowed: UnixAllowList) -> bool:
+        """
+        May a peer connect, as far as users and groups have a say in it? Only of a connection that
+        is made can the system say who made it.
+        """
+        if isinstance(protocol.peer, (IPv4Address, IPv6Address)):
+            return True
+        getHandle = getattr(protocol.transport, "getHandle", None)
+        user, problem = allowed.problemWith(None if getHandle is None else getHandle())
+        if problem:
+            self.sparing.warn(
+                self.log,
+                "A peer is not allowed to connect to {host}: {problem}. If it may, name its user "
+                "in --allow-user (allowUsers=), or a group in --allow-group (allowGroups=)",
+                user,
+                host=protocol.host,
+                problem=problem,
+            )
+        return not problem
 
     def check(self, now: float) -> float:
         """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from ..wire import fastcgiserver
+from .admission import Accounts
 from .application import App, Overload
 from .factory import ServerFactory
 from .limits import Limits
@@ -35,6 +36,8 @@ class FastCGIServerFactory(ServerFactory):
         *,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        allowUsers: Accounts | None = None,
+        allowGroups: Accounts | None = None,
         overload: Overload = "http",
         multiplex: bool = True,
         values: Mapping[str, str] | None = None,
@@ -47,6 +50,8 @@ class FastCGIServerFactory(ServerFactory):
         @param limits: What is taken at the most.
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
+        @param allowUsers: The users that may connect to a Unix socket, if not all may.
+        @param allowGroups: The groups whose members may.
         @param overload: How a Responder's overload is told: C{"http"}, by a 503, which every web
             server passes on; C{"protocol"}, by FCGI_OVERLOADED. A Filter gets the latter, an
             Authorizer both.
@@ -61,6 +66,8 @@ class FastCGIServerFactory(ServerFactory):
             limits,
             clock=clock,
             allowFrom=allowFrom,
+            allowUsers=allowUsers,
+            allowGroups=allowGroups,
             overload=overload,
             mount=mount,
             pathFrom=pathFrom,

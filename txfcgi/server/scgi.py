@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from ..transport.polling import isGone
 from ..wire import scgiserver
+from .admission import Accounts
 from .application import App
 from .factory import ServerFactory
 from .limits import Limits
@@ -87,6 +88,8 @@ class SCGIServerFactory(ServerFactory):
         abortOnEOF: bool = False,
         clock: IReactorTime | None = None,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        allowUsers: Accounts | None = None,
+        allowGroups: Accounts | None = None,
         mount: str | None = None,
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
@@ -104,6 +107,8 @@ class SCGIServerFactory(ServerFactory):
             for certain: at once on a Unix socket, when it writes over TCP.
         @param clock: Where the time comes from; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
+        @param allowUsers: The users that may connect to a Unix socket, if not all may.
+        @param allowGroups: The groups whose members may.
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
@@ -113,6 +118,8 @@ class SCGIServerFactory(ServerFactory):
             limits,
             clock=clock,
             allowFrom=allowFrom,
+            allowUsers=allowUsers,
+            allowGroups=allowGroups,
             mount=mount,
             pathFrom=pathFrom,
             observers=observers,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.interfaces import (
@@ -121,6 +121,8 @@ class Development(Serving):
         """
         super()._isListening(port, text)
         host = port.getHost()
+        if self.limitsUsers and isinstance(host, UNIXAddress):
+            raise CannotListen("--allow-user and --allow-group can't be asked for over HTTP")
         if isinstance(host, (IPv4Address, IPv6Address)):
             name = f"[{host.host}]" if ":" in host.host else host.host
             self._log.info("See http://{name}:{port}/", name=name, port=host.port)

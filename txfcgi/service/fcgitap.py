@@ -33,7 +33,7 @@ class Options(ServerOptions):
     clientFactory = FastCGIClient
     serverFactory = FastCGIServerFactory
 
-    def ownOptions(self) -> dict[str, bool]:
+    def ownOptions(self) -> dict[str, Any]:
         """
         @return: What the factory is told beside what all are told.
         """

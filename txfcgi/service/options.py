@@ -18,7 +18,7 @@ from twisted.python.usage import UsageError
 from ..client.client import Client
 from ..errors import CannotServe, InvalidPath
 from ..monitor.counters import Counters
-from ..server.admission import AllowList, BadAllowList, peerCheck
+from ..server.admission import AllowList, BadAllowList, UnixAllowList, peerCheck
 from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from ..server.observing import IServerObserver
@@ -139,6 +139,8 @@ class ServerOptions(AppOptions, WorkerOptions):
         self["ports"] = []
         self["http"] = []
         self["allow-from"] = []
+        self["allow-user"] = []
+        self["allow-group"] = []
 
     def opt_port(self, text: str) -> None:
         """
@@ -161,11 +163,25 @@ class ServerOptions(AppOptions, WorkerOptions):
 
     def opt_allow_from(self, text: str) -> None:
         """
-        Close every connection that does not come from one of these IP addresses and networks,
+        Close every connection over IP that does not come from one of these addresses and networks,
         separated by commas. May be given several times. FCGI_WEB_SERVER_ADDRS in the environment
         holds too
         """
         self["allow-from"].append(text)
+
+    def opt_allow_user(self, text: str) -> None:
+        """
+        Close every connection to a Unix socket that does not come from one of these users: names
+        or numbers, separated by commas. Root, too, has to be named. May be given several times
+        """
+        self["allow-user"].append(text)
+
+    def opt_allow_group(self, text: str) -> None:
+        """
+        The same for the members of groups. With both options, it is enough if one of them names a
+        peer
+        """
+        self["allow-group"].append(text)
 
     def postOptions(self) -> None:
         """
@@ -196,6 +212,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             self["endpoints"] = [
                 (text, self._endpoint("--port", text, PUBLIC_PORT)) for text in self["ports"]
             ]
+            self._checkAccounts()
             if self["http"] and self.clientFactory is None:
                 raise UsageError(f"--http does not go through {self.protocol}")
             self["httpEndpoints"] = [
@@ -225,17 +242,18 @@ class ServerOptions(AppOptions, WorkerOptions):
     def _named(self) -> list[str]:
         return [f"{option} {self[option[2:]]}" for option in self.served]
 
-    def makeFactory(self, allowFrom: Callable[[IAddress], bool] | None) -> ServerFactory:
+    def makeFactory(self, limited: bool) -> ServerFactory:
         """
-        @param allowFrom: Says whether a peer may connect, or L{None} if all may.
+        @param limited: Whether only those may connect that the options name.
 
         @return: A factory that serves the app.
         """
         own = self.ownOptions()
+        if limited:
+            own |= {"allowFrom": self["allowFrom"], **self._accounts()}
         factory = self.serverFactory(
             self["application"],
             self["limits"],
-            allowFrom=allowFrom,
             mount=self["mount"],
             pathFrom=self["path-from"],
             observers=self.observers(),
@@ -253,7 +271,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             self.counters = Counters()
         return [] if self.counters is None else [self.counters]
 
-    def ownOptions(self) -> dict[str, bool]:
+    def ownOptions(self) -> dict[str, Any]:
         """
         @return: What the factory is told beside what all are told.
         """
@@ -272,6 +290,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             "drainIdle": self["drain-idle"],
             "drainInherited": bool(self["drain-inherited"]),
             "allowFrom": self["allowFrom"],
+            "limitsUsers": bool(self._accounts()),
             "insecure": bool(self["insecure"]),
             "notifier": None if self.isWorker else Notifier(reactor),
             "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
@@ -285,7 +304,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             services.append(
                 Development(
                     reactor,
-                    self.makeFactory(None),
+                    self.makeFactory(False),
                     self.clientFactory,
                     self["httpEndpoints"],
                     self.httpLimits(),
@@ -293,7 +312,7 @@ class ServerOptions(AppOptions, WorkerOptions):
                 )
             )
         if self["ports"]:
-            factory = self.makeFactory(self["allowFrom"])
+            factory = self.makeFactory(True)
             services.append(Serving(reactor, factory, self["endpoints"], **common))
         if len(services) == 1:
             return services[0]
@@ -342,6 +361,37 @@ class ServerOptions(AppOptions, WorkerOptions):
             else None
         )
         return peerCheck(given, os.environ)
+
+    def _accounts(self) -> dict[str, str]:
+        """
+        @return: The users and groups that may connect, as a factory takes them: nothing where all
+            may.
+        """
+        return {
+            parameter: ",".join(self[option])
+            for parameter, option in (("allowUsers", "allow-user"), ("allowGroups", "allow-group"))
+            if self[option]
+        }
+
+    def _checkAccounts(self) -> None:
+        """
+        @raise UsageError: A user or group does not exist, or nothing is served where they matter.
+        """
+        accounts = self._accounts()
+        try:
+            UnixAllowList.of(accounts.get("allowUsers"), None)
+        except BadAllowList as error:
+            raise UsageError(f"--allow-user: {error}") from error
+        try:
+            UnixAllowList.of(None, accounts.get("allowGroups"))
+        except BadAllowList as error:
+            raise UsageError(f"--allow-group: {error}") from error
+        kinds = {Description.fromText(text).kind for text in self["ports"]}
+        if accounts and kinds <= {"tcp", "tcp6", "ssl"}:
+            raise UsageError(
+                "--allow-user and --allow-group are for Unix sockets, and no --port is one: it "
+                "takes --allow-from to limit who may connect over IP"
+            )
 
     def _endpoint(self, option: str, text: str, refusal: str) -> IStreamServerEndpoint:
         """

@@ -41,7 +41,7 @@ class Options(ServerOptions):
     command = "scgi"
     protocol = "SCGI"
 
-    def ownOptions(self) -> dict[str, bool]:
+    def ownOptions(self) -> dict[str, Any]:
         """
         @return: What the factory is told beside what all are told.
         """

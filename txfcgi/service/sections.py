@@ -20,6 +20,8 @@ _LISTENING = Section(
     {
         "port": "ENDPOINT",
         "allow-from": "ADDRESSES",
+        "allow-user": "USERS",
+        "allow-group": "GROUPS",
         "insecure": "",
     },
 )

@@ -56,6 +56,7 @@ class Serving(Service):
 
     @ivar factory: The factory.
     @ivar ports: What listens.
+    @ivar limitsUsers: Whether C{factory} asks which user connects to a Unix socket.
     @ivar accepting: Fires when the app is ready, and connections are accepted.
     @ivar drainInherited: Whether nobody else accepts on the sockets that were inherited.
     @ivar retiring: Whether somebody else accepts on all that were inherited, when it stops.
@@ -76,6 +77,7 @@ class Serving(Service):
         drainIdle: float = DRAIN_IDLE,
         drainInherited: bool = False,
         allowFrom: Callable[[IAddress], bool] | None = None,
+        limitsUsers: bool = False,
         insecure: bool = False,
         refusal: str = PUBLIC_PORT,
         stopsAtHangUp: bool = False,
@@ -93,7 +95,8 @@ class Serving(Service):
             waits in their queues is served, too. If not, it is left to the others.
         @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
             there is one.
-        @param insecure: Whether other machines may connect without it.
+        @param limitsUsers: Whether the factory asks which user connects to a Unix socket.
+        @param insecure: Whether other machines may connect without C{allowFrom}.
         @param refusal: What is said when they may not, but could.
         @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
         @param lifetime: That of the app, if it has to get ready before anything is accepted.
@@ -110,6 +113,7 @@ class Serving(Service):
         self.retiring = False
         self._inherited: dict[IListeningPort, InheritedSocketEndpoint] = {}
         self._allowFrom = allowFrom
+        self.limitsUsers = limitsUsers
         self._insecure = insecure
         self._refusal = refusal
         self._waiting: list[Deferred[Any]] = []
@@ -270,9 +274,16 @@ class Serving(Service):
             port.stopReading()  # type: ignore[no-untyped-call]
             self._held.append(port)
         self._log.info("Listens on {address} ({text}).", address=address, text=text)
-        if self._allowFrom is not None and ip is None:
+        if self.limitsUsers and ip:
             self._log.warn(
-                "Peers are checked by IP address: every connection to {address} will be closed.",
+                "The users and groups that may connect say nothing of {address}, which is not a "
+                "Unix socket: any user of this machine may use it.",
+                address=address,
+            )
+        elif self._allowFrom is not None and not ip and not self.limitsUsers:
+            self._log.warn(
+                "The addresses that may connect say nothing of {address}, which is a Unix socket: "
+                "its mode says who may use it, or --allow-user and --allow-group.",
                 address=address,
             )
 

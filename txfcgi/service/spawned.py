@@ -15,7 +15,7 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from ..adapters.asgi import ASGIApp
 from ..errors import CannotServe
-from ..server.admission import AllowList, peerCheck
+from ..server.admission import Accounts, AllowList, UnixAllowList, peerCheck
 from ..server.fastcgi import FastCGIServerFactory
 from ..server.interfaces import DRAIN_IDLE
 from ..server.limits import Limits
@@ -39,6 +39,8 @@ def serve(
     *,
     multiplex: bool = True,
     allowFrom: str | Callable[[IAddress], bool] | None = None,
+    allowUsers: Accounts | None = None,
+    allowGroups: Accounts | None = None,
     drainTimeout: float = 30.0,
     drainIdle: float = DRAIN_IDLE,
     drainInherited: bool = False,
@@ -66,6 +68,9 @@ def serve(
     @param multiplex: Whether a connection may carry several requests at once.
     @param allowFrom: The addresses and networks that may connect, separated by commas, or what says
         whether an address may. FCGI_WEB_SERVER_ADDRS in the environment holds too (section 3.2).
+    @param allowUsers: The users that may connect to a Unix socket, names and numbers, if not all
+        may. Root, too, has to be named. It is enough if this or C{allowGroups} names a peer.
+    @param allowGroups: The groups whose members may.
     @param drainTimeout: Seconds that requests get to end in once the program is told to stop.
     @param drainIdle: Seconds in which a connection without a request may bring one more then.
     @param drainInherited: Whether nobody else accepts on the socket, so that what waits in its
@@ -88,6 +93,7 @@ def serve(
         inheritedListener(fd).close()
         given = AllowList.fromText(allowFrom) if isinstance(allowFrom, str) else allowFrom
         allowed = peerCheck(given, os.environ)
+        UnixAllowList.of(allowUsers, allowGroups)
     except CannotServe as error:
         hint = "" if isinstance(error, ValueError) else f"\n{HOW_TO_START.format(fd=fd)}"
         raise CannotStart(f"{error}.{hint}") from error
@@ -109,6 +115,8 @@ def serve(
             limits,
             multiplex=multiplex,
             allowFrom=allowed,
+            allowUsers=allowUsers,
+            allowGroups=allowGroups,
             mount=mount,
             pathFrom=pathFrom,
         ),
@@ -117,6 +125,7 @@ def serve(
         drainIdle=drainIdle,
         drainInherited=drainInherited,
         allowFrom=allowed,
+        limitsUsers=allowUsers is not None or allowGroups is not None,
         insecure=insecure,
         lifetime=Lifetime(reactor, app),
         connections=limits.connections,
