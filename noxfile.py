@@ -31,7 +31,17 @@ ONCE = (
     "tests/test_conftest.py",
     "tests/test_docs.py",
     "tests/test_layering.py",
+    "tests/test_setup.py",
     "tests/testing/test_examples.py",
+)
+# What the compiled wire has to be as good for as the interpreted one.
+COMPILED = (
+    "tests/wire",
+    "tests/transport",
+    "tests/streams",
+    "tests/server",
+    "tests/client",
+    "tests/service/test_version.py",
 )
 
 nox.needs_version = ">=2024.4.15"
@@ -172,6 +182,73 @@ def wire(session: nox.Session) -> None:
         *("pytest", "-q", *PARALLEL, "tests/wire"),
         *("--cov=txfcgi/wire", "--cov-fail-under=100"),
     )
+
+
+def compiledWheel(session: nox.Session) -> Path:
+    """
+    Build the wheel with the compiled wire, from a copy of what it is made of.
+    """
+    session.install("mypy", "setuptools", "wheel")
+    folder = Path(session.create_tmp()).resolve()
+    source, wheels = folder / "source", folder / "wheels"
+    for old in (source, wheels):
+        shutil.rmtree(old, ignore_errors=True)
+    for name in ("txfcgi", "twisted"):
+        shutil.copytree(name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "README.rst", "pyproject.toml", "pytest_txfcgi.py", "setup.cfg"):
+        shutil.copy(name, source)
+    shutil.copy("setup.py", source)
+    command = ("python", "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps")
+    session.run(*command, "-w", str(wheels), str(source), env={"TXFCGI_MYPYC": "1"})
+    (wheel,) = wheels.iterdir()
+    return wheel
+
+
+def installedFresh(session: nox.Session, wheel: Path, extra: str = "") -> Path:
+    """
+    Install a wheel into an environment that has never seen mypy, and see what is there.
+
+    @return: The environment's programs.
+    """
+    fresh = wheel.parent.parent / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    python = str(fresh / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", f"{wheel}{extra}", external=True)
+    check = Path("tests", "installed.py").resolve()
+    with session.chdir(fresh):
+        session.run(python, str(check), "compiled", external=True, silent=True)
+    return fresh / "bin"
+
+
+@nox.session
+def compiled(session: nox.Session) -> None:
+    """
+    Build the wheel with the compiled wire, install it, and run the tests of the wire and of what
+    stands on it; or those that are named behind C{--}.
+    """
+    wheel = compiledWheel(session)
+    programs = installedFresh(session, wheel, "[test]")
+    # Beside this checkout's txfcgi, the tests would meet that one.
+    apart = wheel.parent.parent / "apart"
+    shutil.rmtree(apart, ignore_errors=True)
+    for name in ("tests", "examples", "benchmarks"):
+        shutil.copytree(name, apart / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("setup.cfg", apart)
+    with session.chdir(apart):
+        session.run(
+            *(str(programs / "pytest"), "-q", *PARALLEL),
+            *(session.posargs or COMPILED),
+            external=True,
+            env={"PATH": os.pathsep.join((str(programs), os.environ["PATH"]))},
+        )
+
+
+@nox.session(python=PYTHONS, default=False)
+def wheels(session: nox.Session) -> None:
+    """
+    Build and install the wheel with the compiled wire for each Python that is here.
+    """
+    installedFresh(session, compiledWheel(session))
 
 
 @nox.session(default=False)

@@ -1,5 +1,6 @@
 """
-Run from outside the checkout: is txfcgi installed as a user needs it?
+Run from outside the checkout: is txfcgi installed as a user needs it? Its wire is to be pure
+Python, or what the argument says: compiled.
 """
 
 import subprocess
@@ -25,7 +26,12 @@ def main() -> None:
         sys.exit("py.typed is not installed")
     for command in ("twistd", "twist"):
         subprocess.run([Path(sys.executable).with_name(command), "fcgi", "--help"], check=True)
-    subprocess.run([Path(sys.executable).with_name("txfcgi"), "--help"], check=True)
+    own = Path(sys.executable).with_name("txfcgi")
+    subprocess.run([own, "--help"], check=True)
+    wire = " ".join(sys.argv[1:]) or "pure Python"
+    said = subprocess.run([own, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    if said != f"txfcgi {txfcgi.__version__} (wire: {wire})\n":
+        sys.exit(f"{wire} was wanted, and this is {said}")
     print(f"txfcgi {txfcgi.__version__} is installed in {resources.files(txfcgi)}")
 
 

@@ -42,6 +42,7 @@ WIRE_MAY_IMPORT = {
     "functools",
     "http.HTTPStatus",
     "itertools",
+    "mypy_extensions",  # where types are checked, never where it runs
     "re",
     "struct",
     "typing",

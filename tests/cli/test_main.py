@@ -16,10 +16,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-import txfcgi
 from txfcgi.cli.arguments import endpoint, header, pair, seconds
 from txfcgi.cli.main import makeParser
 from txfcgi.cli.ping import statuses
+from txfcgi.service.version import versionLine
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -106,7 +106,7 @@ class ProgramTests(SynchronousTestCase):
         done = self.run_("nonsense")
         self.assertEqual((done.returncode, "invalid choice" in done.stderr), (2, True))
         done = self.run_("--version")
-        self.assertEqual(done.stdout, f"txfcgi {txfcgi.__version__}\n")
+        self.assertEqual(done.stdout, f"{versionLine()}\n")
 
     def test_stdin(self) -> None:
         """

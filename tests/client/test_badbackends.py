@@ -37,6 +37,23 @@ from txfcgi.errors import (
 from .backends import GET, HEAD, Backend, client, outcome
 
 
+class Broken:
+    """
+    A wire with a bug.
+    """
+
+    def receiveResponse(self, data: bytes) -> None:
+        """
+        Leave it to C{receive}.
+        """
+
+    def receive(self, data: bytes) -> None:
+        """
+        Run into the bug.
+        """
+        raise ZeroDivisionError
+
+
 class TestBadBackends:
     """
     Back ends that don't do what they should: one reason for each, and the connection is closed.
@@ -222,13 +239,8 @@ class TestBadBackends:
         backend = Backend()
         result = outcome(client(backend).request(GET))
 
-        def broken(data: bytes) -> None:
-            raise ZeroDivisionError
-
         connection: Any = backend.last.protocol
-        connection._wire = type(
-            "Broken", (type(connection._wire),), {"receive": staticmethod(broken)}
-        )()
+        connection._wire = Broken()
         backend.last.send(b"x")
         assert isinstance(result[0], BadResponse)
         assert len(flushLoggedErrors(ZeroDivisionError)) == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
@@ -14,10 +15,12 @@ from txfcgi.client.bare import FastCGIClientFactory, FastCGIClientProtocol
 from txfcgi.client.options import ClientOptions
 from txfcgi.errors import (
     ClientClosed,
+    LocalProtocolError,
     NoResponse,
     PoolFull,
     RequestNotSent,
 )
+from txfcgi.wire.events import RequestReceived
 
 from .backends import GET, POST, Backend, outcome
 
@@ -91,6 +94,42 @@ class TestProtocol:
             backend.last.answer(b"%d" % requestID, requestID)
         for requestID, result in enumerate(results, 1):
             assert outcome(result[0].content()) == [b"%d" % requestID]
+
+    def test_chosenID(self) -> None:
+        """
+        A request with an id of one's own choice, with a body and without; one that another request
+        has fails at once, and does no harm.
+        """
+        backend, protocol, _ = self.connected(multiplex=True)
+        results = [
+            outcome(protocol.request(GET, requestID=7)),
+            outcome(protocol.request(POST, b"body", requestID=65_535)),
+            outcome(protocol.execute(GET, requestID=8)),
+            outcome(protocol.request(GET)),
+        ]
+        (taken,) = outcome(protocol.request(GET, requestID=7))
+        assert isinstance(taken, LocalProtocolError)
+        assert "request 7 can't begin: its id is active already" in str(taken)
+        began = [event for event in backend.last.read() if isinstance(event, RequestReceived)]
+        assert [event.requestID for event in began] == [7, 65_535, 8, 1]
+        for event in reversed(began):
+            backend.last.answer(b"%d" % event.requestID, event.requestID)
+        for requestID, result in ((7, results[0]), (65_535, results[1]), (1, results[3])):
+            assert outcome(result[0].content()) == [b"%d" % requestID]
+        assert results[2][0].stdout.endswith(b"\r\n\r\n8")
+
+    @pytest.mark.parametrize(
+        "requestID", [0, 65_536, "7"], ids=["null", "more than there are", "text"]
+    )
+    def test_noID(self, requestID: Any) -> None:
+        """
+        What can't be an id is an error, and not a byte is sent.
+        """
+        backend, protocol, _ = self.connected()
+        (error,) = outcome(protocol.request(GET, requestID=requestID))
+        assert isinstance(error, LocalProtocolError)
+        assert "its id is not 1 to 65535" in str(error)
+        assert backend.last.transport.value() == b""
 
     def test_getValues(self) -> None:
         """

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.folders import folderFor
 from txfcgi import PHPFPM, ClientOptions, FastCGIClient, SCGIClient
-from txfcgi.client.process import FCGIProcess, phpFPM
+from txfcgi.client import FCGIProcess, phpFPM
 from txfcgi.errors import BackEndFailed, InvalidRequest
 
 from .backends import GET

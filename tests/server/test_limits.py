@@ -32,6 +32,14 @@ class ValuesTests(SynchronousTestCase):
         self.assertRaises(dataclasses.FrozenInstanceError, setattr, limits, "requests", 6)
         self.assertRaises(TypeError, Limits, 5)
 
+    def test_whole(self) -> None:
+        """
+        What counts bytes or requests is a whole number; seconds need not be.
+        """
+        error = self.assertRaises(ValueError, Limits, paramsBytes=1e6)
+        self.assertEqual(str(error), "paramsBytes is a whole number, not 1000000.0")
+        Limits(idleTimeout=0.5)
+
     def test_impossible(self) -> None:
         """
         None of them can be negative, only two can be nothing, and only two can be switched off.

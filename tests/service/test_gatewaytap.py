@@ -14,13 +14,13 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-import txfcgi
 from txfcgi.client.client import FastCGIClient
 from txfcgi.client.options import Timeouts
 from txfcgi.client.scgi import SCGIClient
 from txfcgi.server.limits import HTTPLimits
 from txfcgi.service.errors import CannotStart
 from txfcgi.service.gatewaytap import GatewayService, Options, makeService
+from txfcgi.service.version import versionLine
 from txfcgi.web import GatewayResource, PHPResource, TrustedProxies
 
 from .processes import ProgramTests
@@ -249,7 +249,7 @@ class OptionTests(ProgramTests):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             self.assertRaises(SystemExit, self.options, "--version")
-        self.assertEqual(said.getvalue(), f"txfcgi {txfcgi.__version__}\n")
+        self.assertEqual(said.getvalue(), f"{versionLine()}\n")
 
 
 class ProgramsTests(ProgramTests):

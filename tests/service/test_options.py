@@ -17,7 +17,6 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-import txfcgi
 from txfcgi.server.admission import AllowList
 from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.limits import Limits
@@ -26,6 +25,7 @@ from txfcgi.service.fcgitap import Options, makeService
 from txfcgi.service.listen import UNIXSocketEndpoint
 from txfcgi.service.options import ServerOptions
 from txfcgi.service.serving import Serving
+from txfcgi.service.version import versionLine
 
 from .processes import ProgramTests
 
@@ -301,7 +301,7 @@ class OptionsTests(CommandLineTests):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             self.assertRaises(SystemExit, self.options, "--version")
-        self.assertEqual(printed.getvalue(), f"txfcgi {txfcgi.__version__}\n")
+        self.assertEqual(printed.getvalue(), f"{versionLine()}\n")
 
     def test_underTwistd(self) -> None:
         """

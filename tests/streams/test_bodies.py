@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import FileBodyProducer
 
@@ -17,6 +18,7 @@ from txfcgi.errors import InvalidResponse, RequestAborted
 from txfcgi.streams import InputStream, OutputStream
 from txfcgi.streams.bodies import SLICE, knownLength, releaseBody, sendBody
 from txfcgi.transport.outlet import Outlet
+from txfcgi.transport.sparing import SparingLog
 
 from ..producers import Pieces, Producer
 from .reading import Tap
@@ -99,7 +101,11 @@ class SendTests(SynchronousTestCase):
         self.way = Way()
         self.sent: list[Any] = []
         self.output = OutputStream(
-            cast(Outlet, self.way), self.sent.append, lambda error: None, 1 << 30
+            cast(Outlet, self.way),
+            self.sent.append,
+            lambda error: None,
+            1 << 30,
+            SparingLog(Clock()),
         )
 
     def send(self, body: Any) -> Deferred[None]:

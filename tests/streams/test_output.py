@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -21,6 +22,7 @@ from txfcgi.errors import (
 )
 from txfcgi.streams import TURN, OutputStream, asBuffer
 from txfcgi.transport.outlet import Outlet
+from txfcgi.transport.sparing import SparingLog
 
 
 class Way:
@@ -104,7 +106,11 @@ class OutputTests(SynchronousTestCase):
         self.sent: list[Any] = []
         self.failures: list[Exception] = []
         self.stream = OutputStream(
-            cast(Outlet, self.way), self.sent.append, self.failures.append, 10
+            cast(Outlet, self.way),
+            self.sent.append,
+            self.failures.append,
+            10,
+            SparingLog(Clock()),
         )
 
     def test_interface(self) -> None:

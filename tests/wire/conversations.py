@@ -24,7 +24,6 @@ from txfcgi.wire.events import (
     StreamEnded,
 )
 from txfcgi.wire.fastcgiclient import ClientConnection
-from txfcgi.wire.fastcgiserver import ServerConnection
 from txfcgi.wire.framing import RecordLayer
 from txfcgi.wire.params import NameValueParams
 from txfcgi.wire.records import Role, Stream
@@ -246,6 +245,26 @@ def cutInHeaders(connection: RecordLayer, data: bytes) -> list[Event]:
     return receiveAll(connection, [data[a:b] for a, b in pairwise(cuts)])
 
 
+def generally(connection: RecordLayer, data: bytes) -> list[Event]:
+    """
+    Cut behind each BEGIN_REQUEST, so that no request lies whole in a read and can be taken at once.
+    """
+    pieces = []
+    start = position = 0
+    while position + 8 <= len(data):
+        _, kind, _, length, padding = struct.unpack_from(">BBHHBx", data, position)
+        position += 8 + length + padding
+        if kind == BEGIN_REQUEST:
+            pieces.append(data[start:position])
+            start = position
+    pieces.append(data[start:])
+    events: list[Event] = []
+    for piece in pieces:
+        if connection.failed is None:
+            events += connection.receive(piece)
+    return events
+
+
 WAYS: list[Deliver] = [
     whole,
     byteByByte,
@@ -258,17 +277,6 @@ everyWay = pytest.mark.parametrize("deliver", WAYS, ids=lambda way: way.__name__
 
 
 # Connections
-
-
-class GeneralWay(ServerConnection):
-    """
-    A connection that takes no request at once.
-    """
-
-    __slots__ = ()
-
-    def _whole(self, data: bytes, position: int) -> int:
-        return 0
 
 
 def asking(*roles: int, keep: bool = True) -> ClientConnection:
@@ -294,7 +302,13 @@ def heldBytes(holder: object) -> int:
     """
     size = sys.getsizeof(holder)
     if isinstance(holder, RecordLayer | ActiveRequest):
-        names = {name for kind in type(holder).__mro__ for name in getattr(kind, "__slots__", ())}
+        # Of a compiled class they have another name.
+        names = {
+            name
+            for kind in type(holder).__mro__
+            for attribute in ("__slots__", "__mypyc_attrs__")
+            for name in getattr(kind, attribute, ())
+        }
         return size + sum(heldBytes(getattr(holder, name)) for name in names)
     if isinstance(holder, dict):
         return size + sum(heldBytes(key) + heldBytes(value) for key, value in holder.items())

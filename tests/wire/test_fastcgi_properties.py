@@ -33,8 +33,8 @@ from .conversations import (
     PARAMS,
     RESPONDER,
     STDIN,
-    GeneralWay,
     begin,
+    generally,
     get,
     heldBytes,
     merged,
@@ -271,8 +271,8 @@ class TestAnyBytes:
         that is taken record by record.
         """
         fast = ServerConnection(**options)  # type: ignore[arg-type]
-        general = GeneralWay(**options)  # type: ignore[arg-type]
-        assert fast.receive(data) == general.receive(data)
+        general = ServerConnection(**options)  # type: ignore[arg-type]
+        assert fast.receive(data) == generally(general, data)
         assert fast.active == general.active
         assert fast.ignored == general.ignored
         assert fast.replies == general.replies

@@ -98,14 +98,30 @@ class TestReuse:
         assert RequestEnded(3, 0, 0) in whole(connection, endRequest(3))
         assert connection.begin([A1])[0] == 3
 
-    @pytest.mark.parametrize("chosen", [0, -1, 65536, 1], ids=["null", "less", "more", "active"])
-    def test_noID(self, chosen: int) -> None:
+    def test_chosenIDOfAWholeRequest(self) -> None:
+        """
+        A request without a body can have one, too, whether its params fit into one record or not.
+        """
+        connection = ClientConnection()
+        for params in ([A1], []):
+            requestID, data = connection.request(params, requestID=7)
+            assert (requestID, data[:16]) == (7, begin(7))
+            whole(connection, endRequest(7))
+        assert connection.request([A1])[0] == 1
+
+    @pytest.mark.parametrize(
+        "chosen", [0, -1, 65536, 1, "7"], ids=["null", "less", "more", "active", "text"]
+    )
+    def test_noID(self, chosen: Any) -> None:
         """
         What is no id, or is active, can't be chosen; and nothing begins.
         """
         connection = asking()
-        with pytest.raises(LocalProtocolError, match=rf"request {chosen} can't begin: its id is"):
-            connection.begin([A1], requestID=chosen)
+        for ask in (connection.begin, connection.request):
+            with pytest.raises(
+                LocalProtocolError, match=rf"request {chosen!r} can't begin: its id is"
+            ):
+                ask([A1], requestID=chosen)
         assert connection.active == 1
 
     def test_reusable(self) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from txfcgi.errors import NotFastCGI, RemoteProtocolError, UnexpectedRecord, UnsupportedVersion
-from txfcgi.wire.events import ConnectionFailed, Event
+from txfcgi.wire.events import ConnectionFailed
 from txfcgi.wire.framing import (
     FULL,
     Buffer,
@@ -29,7 +30,7 @@ from .conversations import NOBODY, Deliver, everyWay, heldBytes, record
 
 
 @dataclass
-class Noted(Event):
+class Noted:
     """
     A record, or a piece of one.
     """
@@ -46,10 +47,17 @@ class Notes(RecordLayer):
 
     __slots__ = ()
 
+    def receive(self, data: Buffer) -> list[Any]:
+        """
+        Report notes where others report events.
+        """
+        return super().receive(data)
+
     def _record(self, kind: int, requestID: int, content: bytes) -> None:
         if kind == 99:
             raise UnexpectedRecord("type 99")
-        self._events.append(Noted(kind, requestID, content))
+        events: list[Any] = self._events
+        events.append(Noted(kind, requestID, content))
 
 
 def read(deliver: Deliver, data: bytes) -> list[Record | str]:
@@ -63,18 +71,19 @@ def read(deliver: Deliver, data: bytes) -> list[Record | str]:
         if isinstance(event, ConnectionFailed):
             result.append(type(event.error).__name__)
             continue
-        assert isinstance(event, Noted)
+        note: Any = event
+        assert isinstance(note, Noted)
         last = result[-1] if result else None
         if (
             not fresh
             and isinstance(last, Record)
-            and event.content
-            and (last.type, last.requestID) == (event.kind, event.requestID)
+            and note.content
+            and (last.type, last.requestID) == (note.kind, note.requestID)
         ):
-            result[-1] = Record(last.type, last.requestID, last.content + event.content)
-        elif event.requestID != NOBODY:
-            result.append(Record(event.kind, event.requestID, event.content))
-        fresh = not event.content
+            result[-1] = Record(last.type, last.requestID, last.content + note.content)
+        elif note.requestID != NOBODY:
+            result.append(Record(note.kind, note.requestID, note.content))
+        fresh = not note.content
     return result
 
 

@@ -16,11 +16,13 @@ from txfcgi.wire.pairs import (
     MAX_CONTENT,
     decodePairs,
     decodeTexts,
+    dividePairs,
     encodeLength,
     encodePair,
     findValue,
     packPairs,
 )
+from txfcgi.wire.variables import ParamNames
 
 from .conversations import pair
 
@@ -57,8 +59,9 @@ readings: list[Callable[[bytes], object]] = [
     decodePairs,
     decodeTexts,
     lambda block: findValue(block, b"a"),
+    lambda block: dividePairs(block, ParamNames()),
 ]
-everyReading = pytest.mark.parametrize("read", readings, ids=["decode", "texts", "find"])
+everyReading = pytest.mark.parametrize("read", readings, ids=["decode", "texts", "find", "divide"])
 
 
 class TestLengths:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from txfcgi.errors import MalformedParams, ParamsTooLarge
 from txfcgi.wire.params import NameValueParams, Params, SCGIParams
+from txfcgi.wire.variables import ParamNames, headerOfParam
 
 from .conversations import pair
 
@@ -28,6 +29,7 @@ LOOKS: dict[str, Callable[[Params], object]] = {
     "equals": lambda params: params == {"A": "1"},
     "decode": lambda params: params.decode(),
     "check": lambda params: params.check(),
+    "divide": lambda params: params.divide(ParamNames()),
 }
 
 
@@ -110,13 +112,18 @@ class TestLooks:
 
     def test_notText(self) -> None:
         """
-        A name that no bytes stand for is the name of no param, at every look.
+        A name that no bytes stand for is the name of no param, at every look; nor is what is no
+        text.
         """
         params = block((b"A", b"1"))
         for _ in range(4):
             assert params.get("\ud800") is None
             assert params.getBytes("\ud800") is None
             assert "\ud800" not in params
+            for name in (b"A", 1, None):
+                assert params.get(name, "other") == "other"  # type: ignore[call-overload]
+                with pytest.raises(KeyError):
+                    params[name]
 
     def test_mayHold(self) -> None:
         """
@@ -147,6 +154,80 @@ class TestLooks:
                 )
                 assert value is None or params.mayHold(name + value)
             assert len(params) == len(expected)
+
+
+class TestDivided:
+    """
+    HTTP headers on one side, everything else on the other.
+    """
+
+    def test_divided(self) -> None:
+        """
+        Headers are bytes, with duplicates; the others are text, and the last of a name counts.
+        What is behind HTTP_ and is no header, or must not be believed, is among the others.
+        """
+        params = block(
+            (b"HTTP_ACCEPT", b"a"),
+            (b"URI", b"/1"),
+            (b"HTTP_ACCEPT", b"\xff"),
+            (b"URI", "/\u00e9".encode() + b"\xff"),
+            (b"HTTP_PROXY", b"http://evil"),
+            (b"CONTENT_LENGTH", b""),
+            (b"X\xff", b"1" * 200),
+        )
+        for _ in range(2):
+            headers, others = params.divide(ParamNames())
+            assert headers == [(b"accept", b"a"), (b"accept", b"\xff")]
+            assert others == {
+                "URI": "/\u00e9\udcff",
+                "HTTP_PROXY": "http://evil",
+                "CONTENT_LENGTH": "",
+                "X\udcff": "1" * 200,
+            }
+        assert params.checked
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([b"HTTP_A", b"HTTP_A B", b"B", b"C\xff"]),
+                st.binary(max_size=3).map(lambda value: value.replace(b"\0", b"")),
+            ),
+            max_size=6,
+            unique_by=lambda each: each[0],
+        )
+    )
+    def test_agrees(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """
+        It is what the pairs are one by one, over both protocols.
+        """
+        names = ParamNames()
+        headers = [
+            (header.lower(), value)
+            for name, value in pairs
+            if (header := headerOfParam(name)) is not None
+        ]
+        others = {
+            name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+            for name, value in pairs
+            if headerOfParam(name) is None
+        }
+        assert block(*pairs).divide(names) == (headers, others)
+        first = [(b"CONTENT_LENGTH", b"0"), (b"SCGI", b"1")]
+        sent = b"".join(b"%b\0%b\0" % each for each in first + pairs)
+        others = {"CONTENT_LENGTH": "0", "SCGI": "1", **others}
+        assert SCGIParams(sent).divide(names) == (headers, others)
+
+    def test_bounded(self) -> None:
+        """
+        Few names are remembered, and no long ones.
+        """
+        names = ParamNames()
+        for number in range(3_000):
+            block((b"HTTP_X%d" % number, b"1")).divide(names)
+            assert len(names.known) <= 1_024
+        before = len(names.known)
+        assert block((b"HTTP_" + b"L" * 200, b"1")).divide(names)[0] == [(b"l" * 200, b"1")]
+        assert len(names.known) == before
 
 
 class TestWrong:
@@ -273,6 +354,7 @@ class TestValues:
             lambda: params.mayHold(b"A1"),
             lambda: params.decode(),
             lambda: params.check(),
+            lambda: params.divide(ParamNames()),
         ):
             with pytest.raises(NotImplementedError):
                 look()

@@ -280,7 +280,11 @@ class TestAnswers:
             connection.receive(b"x")
 
 
-@given(st.dictionaries(names.filter(lambda name: b"=" not in name), values), st.binary())
+# Those of HTTP, whose values are no bytes at all, each have an underscore.
+plainNames = names.filter(lambda name: b"=" not in name and b"_" not in name)
+
+
+@given(st.dictionaries(plainNames, values), st.binary())
 def test_bothEnds(params: dict[bytes, bytes], content: bytes) -> None:
     """
     What one end sends is what the other gets.

@@ -19,10 +19,10 @@ from zope.interface import implementer
 
 from ..errors import InvalidResponse, StartupFailed, UnknownRole
 from ..server.application import IStartsAndStops
+from ..server.eager import startTask
 from ..server.files import SendFile
 from ..server.request import Request
 from ..server.response import Response
-from ..server.tasks import startTask
 from ..wire.records import Role
 from .asgicall import Call
 from .asgiscope import Scopes
@@ -88,6 +88,7 @@ class ASGIApp:
         self._shutdownTimeout = shutdownTimeout
         self._scopes = Scopes()
         self._lifespan = Lifespan(application, self.name, lifespan)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._started = lifespan == "off"
         # asyncio holds tasks by weak references only.
@@ -170,11 +171,13 @@ class ASGIApp:
         return self.startup().addCallback(lambda _: self._begin(request))
 
     def _begin(self, request: Request) -> Response | Deferred[Response]:
-        loop = _runningLoop()
+        loop = self._loop
+        if loop is None or not loop.is_running():
+            loop = self._loop = _runningLoop()
         scope = self._scopes.scopeOf(request, self._lifespan.state)
         call = Call(request, self.name, self._maxBodyBytes, self._sendFile)
         task = startTask(self._run(call, scope), loop)
-        if not task.done():
+        if not call.ended:
             self._running[call] = task
         return call.outcome()
 

@@ -50,6 +50,8 @@ class _Stage(IntEnum):
 class Call:
     """
     One call of an application.
+
+    @ivar ended: Whether the application has returned, or failed.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Call:
         "_request",
         "_sendFile",
         "_stage",
+        "ended",
     )
 
     log: ClassVar[Logger] = Logger()
@@ -82,6 +85,7 @@ class Call:
         self._name = name
         self._limit = maxBodyBytes
         self._sendFile = sendFile
+        self.ended = False
         self._stage = _Stage.WAITING
         self._bell = Bell()
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
@@ -137,6 +141,7 @@ class Call:
         """
         The application has ended.
         """
+        self.ended = True
         if self._stage is _Stage.WAITING:
             problem = f"returned without sending {_START!r}"
         elif self._stage is _Stage.HEAD:
@@ -151,6 +156,7 @@ class Call:
         """
         The application raised something.
         """
+        self.ended = True
         if self._stage < _Stage.SUPPRESSED:
             self._fail(failure)
         elif not isinstance(failure.value, asyncio.CancelledError) and not (

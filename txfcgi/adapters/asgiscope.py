@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 from ..server.request import Request, schemeOf
-from ..wire.variables import headerOfParam, readContentLength
+from ..wire.variables import ParamNames, readContentLength
 from .lifespan import VERSIONS
 
 _HTTP_VERSIONS: Final = {
@@ -22,19 +22,15 @@ _HTTP_VERSIONS: Final = {
 }
 # Characters that stand for themselves in a path (RFC 3986, section 3.3).
 _PATH: Final = "/!$&'()*+,;=:@-._~"
-# How many names of params an application remembers, and how long each may be, in bytes.
-_NAMES: Final = 1_024
-_NAME: Final = 128
 
 
 class Scopes:
     """
-    Makes the scopes of an application's requests. It remembers the names of params, which are the
-    same for most requests, and nothing else.
+    Makes the scopes of an application's requests.
     """
 
     def __init__(self) -> None:
-        self._names: dict[bytes, tuple[bytes | None, str]] = {}
+        self._names = ParamNames()
 
     def scopeOf(self, request: Request, state: dict[str, Any]) -> dict[str, Any]:
         """
@@ -47,27 +43,14 @@ class Scopes:
         @raise MalformedParams: If the params can't be read.
         @raise NotMounted: If the path is not below the mount of the server.
         """
-        raw = request.params.raw
-        headers: list[tuple[bytes, bytes]] = []
-        others: dict[str, str] = {}
-        names = self._names
-        for name, value in raw:
-            known = names.get(name)
-            header, text = self._learn(name) if known is None else known
-            if header is not None:
-                headers.append((header, value))
-            else:
-                try:
-                    others[text] = value.decode()
-                except UnicodeDecodeError:
-                    others[text] = value.decode("utf-8", "surrogateescape")
+        headers, others = request.params.divide(self._names)
         _addContent(headers, others)
         paths = request.paths
         if paths.asSent:
             root = others.get("SCRIPT_NAME", "")
             path = root + others.get("PATH_INFO", "")
         else:
-            script, info = paths.split(dict(raw).get)
+            script, info = paths.split(request.params.find)
             root, path = _text(script), _text(script + info)
         uri = others.get("REQUEST_URI")
         return {
@@ -87,20 +70,6 @@ class Scopes:
             "state": state.copy(),
             "extensions": {"http.response.pathsend": {}, "txfcgi": others},
         }
-
-    def _learn(self, name: bytes) -> tuple[bytes | None, str]:
-        """
-        What a param is: the name of the header that it carries, or L{None}; and its own name as
-        text. C{CONTENT_TYPE} and C{CONTENT_LENGTH}, which are empty where there is no body, are
-        left for L{_addContent}.
-        """
-        header = headerOfParam(name) if name.startswith(b"HTTP_") else None
-        known = None if header is None else header.lower(), _text(name)
-        if len(name) <= _NAME:
-            if len(self._names) >= _NAMES:
-                self._names.clear()
-            self._names[name] = known
-        return known
 
 
 def _addContent(headers: list[tuple[bytes, bytes]], others: dict[str, str]) -> None:

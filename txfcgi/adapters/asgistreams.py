@@ -51,6 +51,8 @@ class Bell:
         """
         Wake them.
         """
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from .. import __version__
 from ..errors import InvalidEndpoint
+from ..service.version import versionLine
 from . import calling, dump, ping, values
 from .arguments import Commands
 from .console import FAILED, USAGE, Console
@@ -39,7 +39,7 @@ def makeParser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"txfcgi {__version__}")
+    parser.add_argument("--version", action="version", version=versionLine())
     commands = Commands(parser)
     for module in (calling, ping, values, dump):
         module.add(commands)

@@ -54,6 +54,7 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
         """
         self.stopCollecting()
         super().connectionLost(reason)
+        self.sparing.flush()
 
     def submit(self, call: Call) -> None:
         """

@@ -72,6 +72,7 @@ class Call(Deadlines):
     @ivar attempts: How many attempts were made and failed.
     @ivar full: Whether it found the queue of a socket full.
     @ivar fresh: Whether it has to go over a new connection.
+    @ivar chosenID: The request id that the caller wants it to have, or L{None}.
     """
 
     __slots__ = (
@@ -85,6 +86,7 @@ class Call(Deadlines):
         "appStatus",
         "attempts",
         "bodyLength",
+        "chosenID",
         "connection",
         "deferred",
         "delivering",
@@ -110,6 +112,7 @@ class Call(Deadlines):
         timeouts: Timeouts,
         context: Context | None = None,
         raw: bool = False,
+        chosenID: int | None = None,
     ) -> None:
         """
         @param raw: Whether the caller wants a L{Result} in place of a response.
@@ -121,6 +124,7 @@ class Call(Deadlines):
         self.pool: Pool | None = None
         self.connection: ClientProtocol | None = None
         self.requestID = 0
+        self.chosenID = chosenID
         self.attempts = 0
         self.tried: frozenset[object] = _NONE
         self.full = self.fresh = self.fired = self.ended = self.held = self.delivering = False
@@ -177,7 +181,8 @@ class Call(Deadlines):
         self.seen = True
         if stream is _STDERR:
             if self._stderr is None:
-                self._stderr = Stderr(self.options)
+                assert self.connection is not None
+                self._stderr = Stderr(self.options, self.connection.sparing)
             self._stderr.receive(data, self.context)
         elif self.error is not None:
             return
@@ -339,6 +344,8 @@ class Call(Deadlines):
             stderr=self.stderr,
         )
         self._chunks.clear()
+        if self.fired and self.pool is not None and not isinstance(reason, RequestAborted):
+            self.pool.failures += 1
         if self._stream is not None:
             self._stream.fail(self.error)
 
@@ -352,13 +359,11 @@ class Call(Deadlines):
             if self._stream is not None:
                 self._stream.flush()
         elif self.error is not None:
-            if (
-                self.seen
-                or self.pool is None
-                or not isinstance(self.error, RequestFailed)
-                or not self.pool.retries(self, self.error)
-            ):
-                self._fire().errback(Failure(self.error))
+            if self.pool is not None and isinstance(self.error, RequestFailed):
+                if not self.seen and self.pool.retries(self, self.error):
+                    return
+                self.pool.failures += 1
+            self._fire().errback(Failure(self.error))
         elif self._raw:
             if self.ended:
                 assert self.appStatus is not None and self.protocolStatus is not None

@@ -40,10 +40,6 @@ class Authorization:
     response: ClientResponse
 
 
-# What execute() makes: a call whose output is not read as a response.
-_RawCall = partial(Call, raw=True)
-
-
 class Caller:
     """
     Something that makes requests.
@@ -81,6 +77,7 @@ class Caller:
         dataLastModified: int | None = None,
         timeouts: Timeouts | None = None,
         context: Context | None = None,
+        requestID: int | None = None,
     ) -> Deferred[ClientResponse]:
         """
         Make a request.
@@ -94,15 +91,24 @@ class Caller:
         @param dataLastModified: When the Filter's file was modified, in seconds since 1970.
         @param timeouts: In place of the client's.
         @param context: Anything that belongs to the request; it is on the response as well.
+        @param requestID: The id that it is to have on its connection, 1 to 65535 (section 3.3);
+            the lowest one that is free without it.
         @return: Fires as soon as the head of the response is there. It fails with a
             L{RequestFailed<txfcgi.errors.RequestFailed>} that tells how far the request came, or
             with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it gives the
             request up.
         """
-        if body is None and data is None and dataLastModified is None and role == 1:
+        if (
+            body is None
+            and data is None
+            and dataLastModified is None
+            and role == 1
+            and requestID is None
+        ):
             return self._callWithoutBody(params, timeouts, context)
+        kind = Call if requestID is None else partial(Call, chosenID=requestID)
         return Deferred.fromCoroutine(
-            self._call(Call, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(kind, params, body, role, data, dataLastModified, timeouts, context)
         )
 
     def execute(
@@ -115,13 +121,15 @@ class Caller:
         dataLastModified: int | None = None,
         timeouts: Timeouts | None = None,
         context: Context | None = None,
+        requestID: int | None = None,
     ) -> Deferred[Result]:
         """
         Make a request as with L{request}, and collect all that comes as it comes; nothing of it
         is read as a response.
         """
+        kind = partial(Call, raw=True, chosenID=requestID)
         return Deferred.fromCoroutine(
-            self._call(_RawCall, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(kind, params, body, role, data, dataLastModified, timeouts, context)
         )
 
     async def stream(

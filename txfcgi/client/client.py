@@ -16,6 +16,7 @@ from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
 from .endpoints import Endpoint, clientEndpoints
+from .figures import ClientFigures
 from .options import ClientOptions, Timeouts, checkedOptions
 from .pool import Pool
 
@@ -55,6 +56,13 @@ class Client(Caller):
         Give a call the next connection that there is for it.
         """
         self.pool.submit(call)
+
+    def figures(self) -> ClientFigures:
+        """
+        How its pool is doing: the connections that there are, the requests that wait, and how many
+        had to be made again or failed.
+        """
+        return self.pool.figures()
 
     def close(self) -> Deferred[None]:
         """

@@ -34,6 +34,7 @@ from ..errors import (
     RequestNotSent,
 )
 from ..transport.outlet import Outlet
+from ..transport.sparing import SparingLog
 from ..transport.timers import NEVER, Timers
 from ..wire.events import (
     ConnectionFailed,
@@ -71,6 +72,7 @@ class ClientProtocol(Protocol):
         whatever the back end does then.
     @ivar lifetime: How far its life has gone.
     @ivar memory: What is remembered between requests: by the pool, if it is in one.
+    @ivar sparing: Where to log what may come again and again: the pool's, if it is in one.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -90,6 +92,7 @@ class ClientProtocol(Protocol):
         self._timers = timers
         self._seconds = timers.clock.seconds
         self.memory = Memory() if target is None else target.memory
+        self.sparing = SparingLog(timers.clock) if target is None else target.sparing
         self._wire = self.makeWire()
         self._calls = Calls(options.connectionBytes)
         self._questions = Questions()
@@ -124,10 +127,8 @@ class ClientProtocol(Protocol):
         """
         Whether it may carry another request.
         """
-        return self._usableAt(self._seconds())
-
-    def _usableAt(self, now: float) -> bool:
-        return self.lifetime.mayCarry(len(self._calls.byID), now) and self._wire.reusable
+        active, now = len(self._calls.byID), self._seconds()
+        return self.lifetime.mayCarry(active, now) and self._wire.reusable
 
     @property
     def kept(self) -> bool:
@@ -168,9 +169,8 @@ class ClientProtocol(Protocol):
         take = self.dataReceived if self._wire.takesViews else None
         self._outlet = Outlet(self._transport, self._timers.clock, self._broken, take)
         self._calls.begin(self._transport)
-        self._bodies = Bodies(
-            self._wire, self._outlet, self.options.outputBytes, self._setDue, self._sendingFailed
-        )
+        limit, sent, failed = self.options.outputBytes, self._setDue, self._sendingFailed
+        self._bodies = Bodies(self._wire, self._outlet, limit, self.sparing, sent, failed)
         self.lifetime.begin(self._seconds())
         self._timers.watch(self)
 
@@ -223,7 +223,7 @@ class ClientProtocol(Protocol):
         whole = prepared.body is None and prepared.data is None
         try:
             requestID, data = (wire.request if whole else wire.begin)(
-                prepared.params, prepared.role, self.options.keepConnections
+                prepared.params, prepared.role, self.options.keepConnections, call.chosenID
             )
         except LocalProtocolError as error:
             # The params can't be sent; the connection has not seen any of them.
@@ -283,7 +283,8 @@ class ClientProtocol(Protocol):
             answer = self._wire.receiveResponse(data) if type(data) is bytes else None
             events = self._wire.receive(data) if answer is None else []
         except Exception as error:
-            self._log.failure("a mistake of ours while reading from {peer}", peer=self)
+            said = "a mistake of ours while reading from {peer}"
+            self.sparing.failure(self._log, said, peer=self)
             answer = None
             events = [ConnectionFailed(RemoteProtocolError(f"not understood: {error!r}"))]
         if answer is not None:
@@ -333,8 +334,10 @@ class ClientProtocol(Protocol):
                 if call is not None and call not in touched:
                     touched.append(call)
             elif isinstance(event, ConnectionFailed):
-                self._log.warn("{peer} broke a rule: {error}", peer=self, error=event.error)
-                touched += [call for call in self._abort(event.error) if call not in touched]
+                error = event.error
+                said = "{peer} broke a rule: {error}"
+                self.sparing.warn(self._log, said, type(error), peer=self, error=error)
+                touched += [call for call in self._abort(error) if call not in touched]
             elif isinstance(event, (ValuesReceived, UnknownTypeReceived)):
                 self._questions.answer(event)
         for call in touched:
@@ -461,9 +464,6 @@ class ClientProtocol(Protocol):
         return calls
 
     def _drop(self, reason: Exception) -> list[Call]:
-        """
-        Let all calls fail that are here.
-        """
         calls = self._calls.drop()
         for call in calls:
             call.interrupt(reason)

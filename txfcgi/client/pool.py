@@ -24,11 +24,13 @@ from ..errors import (
     RequestFailed,
     RequestNotSent,
 )
+from ..transport.sparing import SparingLog
 from ..transport.timers import NEVER, Timers
 from .call import Call
 from .connecting import QUEUE_FULL, connectAgain, queueFull
 from .connection import ClientProtocol
 from .deadlines import WAITING
+from .figures import ClientFigures
 from .lifetime import Life
 from .memory import Memory
 from .options import ClientOptions, Timeouts, checkedTimeouts
@@ -39,6 +41,9 @@ from .target import Target
 class Pool:
     """
     All connections of a client.
+
+    @ivar failures: How many calls have failed for good.
+    @ivar sparing: Where to log what may come again and again.
     """
 
     _log = Logger()
@@ -56,6 +61,10 @@ class Pool:
         self.timers = timers
         self.options = options
         self.memory = Memory()
+        self.sparing = SparingLog(timers.clock)
+        self.failures = 0
+        self._requests = 0
+        self._retries = 0
         self._targets = [Target(self, endpoint, make, options.multiplex) for endpoint in endpoints]
         self._only = self._targets[0] if len(self._targets) == 1 else None
         self._waiting: deque[Call] = deque()
@@ -88,6 +97,20 @@ class Pool:
         """
         return len(self._waiting)
 
+    def figures(self) -> ClientFigures:
+        """
+        How it is doing.
+        """
+        return ClientFigures(
+            open=sum(len(target.open) for target in self._targets),
+            connecting=sum(len(target.connecting) for target in self._targets),
+            idle=self.idle,
+            waiting=self.waiting,
+            requests=self._requests,
+            retries=self._retries,
+            failures=self.failures,
+        )
+
     # Calls
 
     def submit(self, call: Call) -> None:
@@ -95,6 +118,8 @@ class Pool:
         Give a call the next connection that there is for it.
         """
         call.pool = self
+        if not call.attempts:
+            self._requests += 1
         if self._choosy and not call.prepared.isIdempotent:
             call.fresh = True
         target = self._only
@@ -205,6 +230,7 @@ class Pool:
                 return False
             call.reset()
             call.attempts += 1
+            self._retries += 1
         else:
             if call.attempts >= policy.attempts:
                 return False
@@ -212,12 +238,13 @@ class Pool:
                 if not policy.when(error):
                     return False
             except Exception:
-                self._log.failure("the client's retry policy failed")
+                self.sparing.failure(self._log, "the client's retry policy failed")
                 return False
             call.reset()
             call.attempts += 1
             call.tried = frozenset()
             call.fresh = True
+            self._retries += 1
             if policy.delay:
                 self._delayed[call] = call.due = self.timers.clock.seconds() + policy.delay
                 self._watch(call)
@@ -298,8 +325,12 @@ class Pool:
         if not call.ended:
             target.failedUntil = self.timers.clock.seconds() + self.options.failTime
             call.tried |= {target}
-            self._log.info(
-                "no connection to {endpoint}: {error!r}", endpoint=target.endpoint, error=reason
+            self.sparing.info(
+                self._log,
+                "no connection to {endpoint}: {error!r}",
+                (target, type(reason)),
+                endpoint=target.endpoint,
+                error=reason,
             )
             final = overdue is not None and overdue.timer == "total"
             if self._closing is not None:
@@ -469,6 +500,7 @@ class Pool:
     def _finish(self) -> None:
         if self._closing and not self.connections:
             self._unwatch()
+            self.sparing.flush()
             closing, self._closing = self._closing, []
             for closed in closing:
                 closed.callback(None)

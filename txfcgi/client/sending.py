@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import RequestAborted, RequestBodyMismatch
 from ..streams import OutputStream
 from ..streams.bodies import Body, sendBody
 from ..transport.outlet import Outlet
+from ..transport.sparing import SparingLog
 from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .call import Call
@@ -34,17 +36,21 @@ class Sending:
         is not.
     """
 
+    _log: ClassVar[Logger] = Logger()
+
     def __init__(
         self,
         wire: ClientWire,
         outlet: Outlet,
         requestID: int,
         limit: int,
+        sparing: SparingLog,
         sent: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
         """
         @param limit: How many bytes a source may write while there is no room.
+        @param sparing: Where it is said that a source failed to stop.
         @param sent: Is called when everything is with the outlet.
         @param failed: Is told what is wrong with a source.
         """
@@ -52,6 +58,7 @@ class Sending:
         self._outlet = outlet
         self._requestID = requestID
         self._limit = limit
+        self._sparing = sparing
         self._sent = sent
         self._failed = failed
         self._output: OutputStream | None = None
@@ -83,6 +90,10 @@ class Sending:
     def _broken(self, failure: Failure) -> None:
         if not self._stopped:
             self._failed(cast(Exception, failure.value))
+        elif not failure.check(CancelledError, RequestAborted):
+            self._sparing.failure(
+                self._log, "the source of a request's body failed when it was stopped", failure
+            )
 
     async def _send(self, prepared: Prepared) -> None:
         body = b"" if prepared.body is None else prepared.body
@@ -106,7 +117,9 @@ class Sending:
             self._outlet.writeSequence(self._wire.send(self._requestID, stream, data))
             self.whole = isLast and size == length
 
-        output = self._output = OutputStream(self._outlet, send, self._failed, self._limit)
+        output = self._output = OutputStream(
+            self._outlet, send, self._failed, self._limit, self._sparing
+        )
         await sendBody(body, output)
         output.close()
         if length is not None and size < length:
@@ -123,24 +136,27 @@ class Bodies:
     @ivar active: Those that take more than one write, by the calls that they belong to.
     """
 
-    __slots__ = ("_failed", "_limit", "_outlet", "_sent", "_wire", "active")
+    __slots__ = ("_failed", "_limit", "_outlet", "_sent", "_sparing", "_wire", "active")
 
     def __init__(
         self,
         wire: ClientWire,
         outlet: Outlet,
         limit: int,
+        sparing: SparingLog,
         sent: Callable[[Call], None],
         failed: Callable[[Call, Exception], None],
     ) -> None:
         """
         @param limit: How many bytes a source may write while there is no room.
+        @param sparing: Where it is said that a source failed to stop.
         @param sent: Is called when everything of a call is with the outlet.
         @param failed: Is told what is wrong with the source of a call.
         """
         self._wire = wire
         self._outlet = outlet
         self._limit = limit
+        self._sparing = sparing
         self._sent = sent
         self._failed = failed
         self.active: dict[Call, Sending] = {}
@@ -160,6 +176,7 @@ class Bodies:
             self._outlet,
             call.requestID,
             self._limit,
+            self._sparing,
             partial(self._whole, call),
             partial(self._failed, call),
         )

@@ -8,6 +8,7 @@ from typing import Final
 
 from twisted.logger import Logger, LogLevel
 
+from ..transport.sparing import SparingLog
 from .options import ClientOptions, Context
 
 
@@ -20,10 +21,14 @@ class Stderr:
 
     _log: Final = Logger()
 
-    __slots__ = ("_kept", "_options", "dropped")
+    __slots__ = ("_kept", "_options", "_sparing", "dropped")
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(self, options: ClientOptions, sparing: SparingLog) -> None:
+        """
+        @param sparing: Where it is said that the caller's own function failed.
+        """
         self._options = options
+        self._sparing = sparing
         self._kept = bytearray()
         self.dropped = 0
 
@@ -45,7 +50,7 @@ class Stderr:
             try:
                 self._options.onStderr(data, context)
             except Exception:
-                self._log.failure("onStderr of the client failed")
+                self._sparing.failure(self._log, "onStderr of the client failed")
 
     def log(self, requestID: int, connection: object, failed: bool) -> None:
         """

@@ -34,6 +34,7 @@ class Target(ClientFactory):
     @ivar claims: Which of them wait for others to be closed.
     @ivar failedUntil: Until when this endpoint comes last, for it could not be reached.
     @ivar memory: What the pool remembers between requests.
+    @ivar sparing: The pool's log of what may come again and again.
     """
 
     noisy = False
@@ -53,6 +54,7 @@ class Target(ClientFactory):
         self.failedUntil = 0.0
         self.claims = Claims(pool.timers, self.closeIdle)
         self.memory = pool.memory
+        self.sparing = pool.sparing
         self._pool = pool
         self._make = make
 

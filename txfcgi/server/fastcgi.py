@@ -73,7 +73,7 @@ class FastCGIServerFactory(ServerFactory):
             pathFrom=pathFrom,
             observers=observers,
         )
-        self._multiplex = multiplex
+        self._multiplex = bool(multiplex)
         # The specification has the application's number (section 4.1), and HAProxy puts as many on
         # one connection: the smaller one holds either way.
         requests = min(self.limits.requests, self.limits.requestsPerConnection)

@@ -54,7 +54,11 @@ class CGIOutput:
         self._head: bytes | None = None
         self.headSent = False
         self.stream = OutputStream(
-            channel.outlet, self._write, request.fail, channel.limits.outputBytes
+            channel.outlet,
+            self._write,
+            request.fail,
+            channel.limits.outputBytes,
+            channel.sparing,
         )
 
     @property

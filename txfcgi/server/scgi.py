@@ -125,8 +125,8 @@ class SCGIServerFactory(ServerFactory):
             observers=observers,
         )
         self._ending: list[Connection] = []
-        self._lenient = lenient
-        self._statusLine = statusLine
+        self._lenient = bool(lenient)
+        self._statusLine = bool(statusLine)
         self._halfCloses = not abortOnEOF
 
     def makeProtocol(self) -> SCGIServerProtocol:

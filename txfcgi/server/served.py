@@ -254,7 +254,11 @@ class ServedRequest:
             self._touched = True
             channel = self.channel
             self._stderr = OutputStream(
-                channel.outlet, self._writeError, self.fail, channel.limits.outputBytes
+                channel.outlet,
+                self._writeError,
+                self.fail,
+                channel.limits.outputBytes,
+                channel.sparing,
             )
             if self.ended:
                 self._stderr.fail(self._reason())

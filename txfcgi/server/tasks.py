@@ -1,6 +1,6 @@
 """
 asyncio's side of an app, where the reactor runs in an asyncio loop: a coroutine is a task there,
-and may await what asyncio has, and Deferreds.
+and may await what asyncio has, and Deferreds. How a task begins is L{txfcgi.server.eager}'s.
 
 No task factory is installed; other programs' tasks stay as they are.
 """
@@ -8,7 +8,6 @@ No task factory is installed; other programs' tasks stay as they are.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
@@ -18,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import DeferredInAsyncio
+from .eager import startTask
 
 T = TypeVar("T")
 
@@ -44,19 +44,6 @@ def runningLoop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def startTask(
-    coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
-) -> asyncio.Task[T]:
-    """
-    Run a coroutine as a task. From Python 3.12 on it takes its first step at once.
-
-    @param loop: The loop, which is running.
-    """
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, eager_start=True)
-    return loop.create_task(coroutine)
 
 
 class Tasks:
@@ -94,7 +81,7 @@ class Tasks:
 
         result: Deferred[T] = Deferred(cancel)
         task = startTask(self._fire(coroutine, result), loop)
-        if not task.done():
+        if not result.called:
             self._running[result] = task
         return result
 

@@ -17,7 +17,6 @@ from typing import Any, ClassVar, get_args, get_type_hints
 from twisted.application.service import IService
 from twisted.python.usage import Options, UsageError
 
-from .. import __version__
 from ..errors import CannotServe
 from ..server.limits import HTTPLimits
 from .errors import CannotStart
@@ -25,6 +24,7 @@ from .files import checkFiles
 from .helppage import helpPage
 from .logs import Logged, Logs
 from .sections import PAGES, commandsWith
+from .version import versionLine
 
 
 def optionName(name: str) -> str:
@@ -162,9 +162,9 @@ class CommandOptions(Options):
 
     def opt_version(self) -> None:
         """
-        Display the version of txfcgi and exit
+        Display the version of txfcgi, say whether the wire is compiled, and exit
         """
-        print(f"txfcgi {__version__}")
+        print(versionLine())
         raise SystemExit(0)
 
     def parseArgs(self, *words: str) -> None:

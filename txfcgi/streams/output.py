@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from ..errors import InvalidResponse, OutputTooLarge, RequestAborted, StreamClosed
 from ..transport.outlet import Outlet
+from ..transport.sparing import SparingLog
 from ..wire.framing import Buffer
 
 # How much one writer may send before the others get a turn, however fast the peer takes it.
@@ -38,6 +39,7 @@ class OutputStream:
         "_producer",
         "_pulling",
         "_send",
+        "_sparing",
         "_streaming",
         "_turn",
         "_unsent",
@@ -54,17 +56,20 @@ class OutputStream:
         send: Callable[[Buffer], None],
         failed: Callable[[Exception], None],
         limit: int,
+        sparing: SparingLog,
     ) -> None:
         """
         @param outlet: What is asked whether there is room.
         @param send: Takes the bytes.
         @param failed: Is told why the request has to fail.
         @param limit: How many bytes may be written while there is no room.
+        @param sparing: Where it is said that a producer failed.
         """
         self._outlet = outlet
         self._send = send
         self._failed = failed
         self._limit = limit
+        self._sparing = sparing
         self._closed: Exception | None = None
         self._producer: IPushProducer | IPullProducer | None = None
         self._streaming = False
@@ -164,7 +169,9 @@ class OutputStream:
             try:
                 producer.stopProducing()
             except Exception:
-                self.log.failure("{producer} failed when it was stopped", producer=producer)
+                self._sparing.failure(
+                    self.log, "{producer} failed when it was stopped", producer=producer
+                )
 
     def _end(self, error: Exception) -> None:
         if self._closed is None or isinstance(error, RequestAborted):

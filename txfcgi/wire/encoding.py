@@ -5,7 +5,7 @@ The params of a caller, as text or bytes, to encoded name-value pairs (FastCGI 1
 from __future__ import annotations
 
 from collections.abc import Container, ItemsView, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ..errors import InvalidParam
 from .pairs import SHORT, encodeLength
@@ -35,9 +35,11 @@ class EncodedPairs(Remembered[tuple[Text, Text], bytes]):
         # kept.
         self._named: Remembered[Text, tuple[bytes, bytes, bool]] = Remembered(limit=limit // 4)
 
-    def encode(self, params: Iterable[tuple[Text, Text]]) -> list[bytes]:
+    def encode(self, params: Iterable[Any]) -> list[bytes]:
         """
         Each pair as it goes into a stream, in the order given.
+
+        @param params: Pairs; whatever else is among them is an error.
         """
         found, named = self.get, self._named.get
         encoded: list[bytes] = []

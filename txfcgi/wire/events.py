@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import RemoteProtocolError, TxFCGIError
+from .compiling import mypyc_attr
 from .params import Params
 from .records import Role, Stream
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Connection:
     """
     One end of a connection, as far as its failure goes.

@@ -149,27 +149,34 @@ class ClientConnection(RecordLayer):
     # Asking
 
     def request(
-        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = True
+        self,
+        params: AnyParams,
+        role: int = Role.RESPONDER,
+        keepConnection: bool = True,
+        requestID: int | None = None,
     ) -> tuple[int, bytes]:
         """
         A whole request without a body. The end of STDIN is there in every role: Go's net/http/fcgi
         runs nothing before it saw a STDIN record, and nobody minds it.
 
-        @return: The lowest free id (section 3.3), and what to write.
+        @param requestID: An id of one's own choice, 1 to 65535.
+        @return: The id, which is the lowest that is free (section 3.3) unless one was chosen, and
+            what to write.
         @raise InvalidParam: If the params can't be sent.
         @raise ParamTooLarge: If one of them fits into no record.
+        @raise LocalProtocolError: If the chosen id is active, or none.
         """
         encoded = encodeParams(params, self._pairs)
         block = b"".join(encoded)
         size = len(block)
         if 0 < size <= FULL:
-            requestID = self._take(role, keepConnection, _COMPLETE)
+            requestID = self._take(role, keepConnection, _COMPLETE, requestID)
             begin, end = _aroundParams(requestID, role, keepConnection)
             padding = -size & 7
             header = HEADER.pack(1, 4, requestID, size, padding)
             return requestID, b"".join((begin, header, block, _PADDING[padding], end))
         contents = list(packPairs(encoded, self._allowSplit))
-        requestID = self._take(role, keepConnection, _COMPLETE)
+        requestID = self._take(role, keepConnection, _COMPLETE, requestID)
         begin, end = _aroundParams(requestID, role, keepConnection)
         records = [encodeRecord(4, requestID, content) for content in contents]
         return requestID, b"".join((begin, *records, end))
@@ -252,9 +259,9 @@ class ClientConnection(RecordLayer):
             if requestID > MAX_REQUEST_ID:
                 raise LocalProtocolError("every request id is in use on this connection")
             self._lowest = requestID + 1
-        elif chosen in requests or not 0 < chosen <= MAX_REQUEST_ID:
+        elif not isinstance(chosen, int) or chosen in requests or not 0 < chosen <= MAX_REQUEST_ID:
             why = "active already" if chosen in requests else f"not 1 to {MAX_REQUEST_ID}"
-            raise LocalProtocolError(f"request {chosen} can't begin: its id is {why}")
+            raise LocalProtocolError(f"request {chosen!r:.80} can't begin: its id is {why}")
         else:
             requestID = chosen
         if requestID > self._highest:

@@ -12,11 +12,15 @@ from struct import Struct
 from typing import Final
 
 from ..errors import NotFastCGI, RemoteProtocolError, UnsupportedVersion
+from .compiling import mypyc_attr
 from .events import Connection, ConnectionFailed, Event
 from .firstbytes import mistakenFor
 from .records import BEGIN_BODY, END_BODY, HEADER, HEADER_LENGTH, KEEP_CONN, VERSION
 
 Buffer = bytes | memoryview
+
+#: Whether the wire was compiled by mypyc, or is interpreted.
+COMPILED: Final = not __file__.endswith((".py", ".pyc"))
 
 # Content of a full record: the most that is a multiple of eight, so that it needs no padding and
 # content and padding never exceed what a careful reader holds.
@@ -82,6 +86,7 @@ def streamRecords(type: int, requestID: int, data: Buffer) -> list[Buffer]:
     return parts
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RecordLayer(Connection):
     """
     Bytes to records, and errors to one last event. The two ends of a connection inherit from it

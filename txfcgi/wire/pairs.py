@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..errors import MalformedParams, ParamTooLarge
+from .variables import ParamNames
 
 MAX_LENGTH: Final = 0x7FFFFFFF
 MAX_CONTENT: Final = 65535
@@ -145,6 +146,50 @@ def decodeTexts(block: bytes) -> dict[str, str]:
     if position != end:
         raise _truncated(end)
     return texts
+
+
+def dividePairs(
+    block: bytes, names: ParamNames
+) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+    """
+    The pairs of a whole stream in two: the HTTP headers, in their order, duplicates kept; and the
+    last of each other name, as text (UTF-8 with surrogateescape).
+
+    @raise MalformedParams: If the lengths do not add up to the length of the block.
+    """
+    headers: list[tuple[bytes, bytes]] = []
+    others: dict[str, str] = {}
+    known = names.known
+    text = block.decode("latin-1")
+    position = 0
+    end = len(block)
+    try:
+        while position < end:
+            nameLength = block[position]
+            valueLength = block[position + 1]
+            if nameLength | valueLength < 128:
+                position += 2
+            else:
+                nameLength, valueLength, position = _lengths(block, position)
+            middle = position + nameLength
+            name = block[position:middle]
+            position = middle + valueLength
+            try:
+                header, other = known[name]
+            except KeyError:
+                header, other = names.learn(name)
+            if header is None:
+                others[other] = text[middle:position]
+            else:
+                headers.append((header, block[middle:position]))
+    except IndexError:
+        position = -1
+    if position != end:
+        raise _truncated(end)
+    if not "".join(others.values()).isascii():
+        for other, value in others.items():
+            others[other] = value.encode("latin-1").decode("utf-8", "surrogateescape")
+    return headers, others
 
 
 def encodeLength(length: int) -> bytes:

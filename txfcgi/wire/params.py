@@ -20,7 +20,8 @@ from ..errors import (
     ParamsTooLarge,
     UnterminatedString,
 )
-from .pairs import countPairs, decodePairs, decodeTexts, findValue
+from .pairs import countPairs, decodePairs, decodeTexts, dividePairs, findValue
+from .variables import ParamNames
 
 _LOOKS: Final = 2
 _Default = TypeVar("_Default")
@@ -76,6 +77,15 @@ class Params(Mapping[str, str]):
         """
         raise NotImplementedError
 
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, as bytes, in their order, duplicates kept; and the
+        last of each other name, as text.
+
+        @param names: What their names mean.
+        """
+        raise NotImplementedError
+
     def check(self) -> None:
         """
         See that they can be read. Where a look has seen it, that is known.
@@ -109,10 +119,12 @@ class Params(Mapping[str, str]):
     @overload
     def get(self, name: str, default: _Default, /) -> str | _Default: ...
 
-    def get(self, name: str, default: object = None, /) -> object:
+    def get(self, name: object, default: object = None, /) -> object:
         """
         A value, or the default if there is no such param.
         """
+        if not isinstance(name, str):
+            return default
         if self._table is None:
             self._looks += 1
             if self._looks <= _LOOKS:
@@ -124,13 +136,14 @@ class Params(Mapping[str, str]):
             self._table = self.decode()
         return self._table.get(name, default)
 
-    def __getitem__(self, name: str) -> str:
-        if self._table is not None:
-            return self._table[name]
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return value
+    def __getitem__(self, name: object) -> str:
+        if isinstance(name, str):
+            if self._table is not None:
+                return self._table[name]
+            value = self.get(name)
+            if value is not None:
+                return value
+        raise KeyError(name)
 
     def keys(self) -> KeysView[str]:
         """
@@ -231,6 +244,16 @@ class NameValueParams(Params):
         table = decodeTexts(self._block)
         self.checked = True
         return table
+
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, and the others.
+        """
+        if len(self._block) > 2 * self._limit:
+            self.check()
+        divided = dividePairs(self._block, names)
+        self.checked = True
+        return divided
 
     def check(self) -> None:
         """
@@ -337,6 +360,25 @@ class SCGIParams(Params):
         """
         strings = self._block.decode("utf-8", "surrogateescape").split("\0")
         return dict(zip(strings[:-1:2], strings[1::2], strict=True))
+
+    def divide(self, names: ParamNames) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+        """
+        All of them in two: the HTTP headers, and the others.
+        """
+        headers: list[tuple[bytes, bytes]] = []
+        others: dict[str, str] = {}
+        known = names.known
+        strings = iter(self._block.split(b"\0"))
+        for name, value in zip(strings, strings, strict=False):
+            try:
+                header, other = known[name]
+            except KeyError:
+                header, other = names.learn(name)
+            if header is None:
+                others[other] = value.decode("utf-8", "surrogateescape")
+            else:
+                headers.append((header, value))
+        return headers, others
 
 
 def _checkDuplicates(names: list[bytes], lenient: bool) -> None:

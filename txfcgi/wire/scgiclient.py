@@ -17,7 +17,7 @@ from ..errors import (
     LocalProtocolError,
     RequestBodyMismatch,
 )
-from .encoding import AnyParams, Text, asBytes
+from .encoding import AnyParams, asBytes
 from .events import (
     Connection,
     ConnectionFailed,
@@ -47,7 +47,8 @@ def _strings(params: AnyParams) -> list[tuple[bytes, bytes]]:
     @raise InvalidParam: If a name or a value is neither text nor bytes.
     """
     try:
-        pairs: list[tuple[Text, Text]] = list(
+        # As objects: they are looked at one by one, with a message for each mistake.
+        pairs: list[tuple[object, object]] = list(
             params.items() if isinstance(params, Mapping) else params
         )
         return [(asBytes(name), asBytes(value, name)) for name, value in pairs]
@@ -117,38 +118,48 @@ class ClientConnection(Connection):
         return not self._used and self._error is None
 
     def request(
-        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = False
+        self,
+        params: AnyParams,
+        role: int = Role.RESPONDER,
+        keepConnection: bool = False,
+        requestID: int | None = None,
     ) -> tuple[int, bytes]:
         """
         A whole request without a body.
 
         @param keepConnection: An SCGI connection is never kept.
+        @param requestID: L{None}: there are no ids in SCGI.
         @return: The request's id, and what to write.
         @raise InvalidParam: If the params can't be sent.
-        @raise InvalidRequest: If the role is another than a Responder's.
+        @raise InvalidRequest: If the role is another than a Responder's, or an id was chosen.
         """
         headers = encodeHeaders(params, 0)
-        return self._take(role), headers
+        return self._take(role, requestID), headers
 
     def begin(
-        self, params: AnyParams, role: int = Role.RESPONDER, keepConnection: bool = False
+        self,
+        params: AnyParams,
+        role: int = Role.RESPONDER,
+        keepConnection: bool = False,
+        requestID: int | None = None,
     ) -> tuple[int, bytes]:
         """
         The headers of a request whose body follows.
 
         @param params: With CONTENT_LENGTH among them.
         @param keepConnection: An SCGI connection is never kept.
+        @param requestID: L{None}: there are no ids in SCGI.
         @return: The request's id, and what to write.
         @raise InvalidParam: If the params can't be sent.
         @raise LengthRequired: If they do not say how long the body is.
-        @raise InvalidRequest: If the role is another than a Responder's.
+        @raise InvalidRequest: If the role is another than a Responder's, or an id was chosen.
         """
         pairs = _strings(params)
         length = dict(pairs).get(CONTENT_LENGTH, b"")
         if not length.isdigit():
             raise LengthRequired("SCGI has to know how long a body is before it is sent")
         headers = encodeHeaders(pairs, int(length))
-        requestID = self._take(role)
+        requestID = self._take(role, requestID)
         self._remaining = int(length)
         return requestID, headers
 
@@ -198,7 +209,9 @@ class ClientConnection(Connection):
         """
         raise InvalidRequest("SCGI has no question for variables")
 
-    def _take(self, role: int) -> int:
+    def _take(self, role: int, chosenID: int | None) -> int:
+        if chosenID is not None:
+            raise InvalidRequest("an SCGI request has no id")
         if role != Role.RESPONDER:
             raise InvalidRequest("an SCGI application is a Responder, and nothing else")
         if not self.reusable:

@@ -51,6 +51,10 @@ VARIABLES: Final = (
 # the other two would stand beside the variables that really hold them.
 _NEVER: Final = frozenset((b"proxy", b"content-length", b"content-type"))
 
+# How many names of params are remembered, and how long each may be, in bytes.
+_NAMES: Final = 1_024
+_NAME: Final = 128
+
 
 def paramOfHeader(name: bytes) -> bytes | None:
     """
@@ -102,3 +106,30 @@ def readContentLength(value: bytes | None, name: str = "CONTENT_LENGTH") -> int 
     if not _digits(value):
         raise MalformedValue(f"{name} is not a number: {value[:64]!r}")
     return int(value)
+
+
+class ParamNames:
+    """
+    What the names of params mean. They are the same for most requests, so they are remembered, and
+    nothing else is.
+
+    @ivar known: By the name of a param: the name of the HTTP header that it carries, in lower
+        case, or L{None}; and its own name as text.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, tuple[bytes | None, str]] = {}
+
+    def learn(self, name: bytes) -> tuple[bytes | None, str]:
+        """
+        Find out what a name means. C{CONTENT_TYPE} and C{CONTENT_LENGTH} are no headers here, as
+        they are sent, empty, where there is no body.
+        """
+        header = headerOfParam(name) if name.startswith(b"HTTP_") else None
+        text = name.decode("utf-8", "surrogateescape")
+        known = None if header is None else header.lower(), text
+        if len(name) <= _NAME:
+            if len(self.known) >= _NAMES:
+                self.known.clear()
+            self.known[name] = known
+        return known

@@ -1,0 +1,15 @@
+"""
+What C{--version} says.
+"""
+
+from __future__ import annotations
+
+from .. import __version__
+from ..wire.framing import COMPILED
+
+
+def versionLine() -> str:
+    """
+    The version, and which wire runs.
+    """
+    return f"txfcgi {__version__} (wire: {'compiled' if COMPILED else 'pure Python'})"
