@@ -1,6 +1,7 @@
 """
 The Python peers, each started as its documentation says. They are someone else's and need not be
-installed; this program runs by its path, in the interpreter that has them: C{peers.py KIND SOCKET}.
+installed; this program runs by its path, in the interpreter that has them: C{peers.py KIND SOCKET},
+with another module behind it if it is not to be C{wsgi} or C{asgi}.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ def main() -> None:
     """
     Serve until the process is ended.
     """
-    kind, path = sys.argv[1:]
+    kind, path, *named = sys.argv[1:]
+    asgi, wsgi = named * 2 or ("asgi", "wsgi")
     module = import_module(MODULES[kind])
     if kind == "fcgisgi":
-        asyncio.run(module.run_asgi_server(import_module("asgi").application, bind_address=path))
+        asyncio.run(module.run_asgi_server(import_module(asgi).application, bind_address=path))
         return
-    application = import_module("wsgi").application
+    application = import_module(wsgi).application
     if kind == "fcgisgi-wsgi":
         asyncio.run(module.run_wsgi_server(application, bind_address=path))
     elif kind == "flipflop":
