@@ -23,6 +23,7 @@ from ..server.request import Request
 from ..server.response import Response
 from ..streams.spool import BoundedBody
 from ..wire.records import Role
+from ..wire.variables import ParamNames
 from .webchannel import WebChannel
 
 MAX_BODY_BYTES: Final = 1_073_741_824
@@ -60,6 +61,7 @@ class ResourceApp:
         self._given = isinstance(root, Site)
         self.site: Any = root if self._given else Site(root)
         self._maxBodyBytes = maxBodyBytes
+        self._names = ParamNames()
 
     def __repr__(self) -> str:
         return f"ResourceApp({self.site if self._given else self.site.resource!r})"
@@ -84,7 +86,7 @@ class ResourceApp:
         """
         if request.role is not Role.RESPONDER:
             raise UnknownRole("a twisted.web resource is a Responder")
-        channel = WebChannel(request, self.site)
+        channel = WebChannel(request, self.site, self._names)
         length = channel.bodyLength
         if request.bodiless and not length:
             channel.open(0)

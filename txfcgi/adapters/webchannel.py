@@ -25,7 +25,7 @@ from ..errors import MalformedValue, RequestAborted
 from ..server.request import Request
 from ..server.response import Response
 from ..streams import OutputStream
-from ..wire.variables import readContentLength
+from ..wire.variables import ParamNames, readContentLength
 
 # A request of this version does not frame chunks by itself: there are none here. It is what
 # resources are told over HTTP/2.
@@ -33,7 +33,9 @@ _VERSION: Final = b"HTTP/2"
 # What stays as it is in a path that is encoded.
 _PATH: Final = "/!$&'()*+,;=:@-._~"
 # What HTTPS and REQUEST_SCHEME say of plain HTTP.
-_INSECURE: Final = (b"", b"off", b"0", b"no", b"false", b"http")
+_INSECURE: Final = ("", "off", "0", "no", "false", "http")
+# Headers of a body, which have params of their own.
+_OF_BODY: Final = (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length"))
 # The length of a body that is answered in one piece, at the most.
 _WHOLE: Final = 1_048_576
 
@@ -71,11 +73,15 @@ class WebChannel:
     @ivar transport: What is written to directly; this.
     """
 
-    def __init__(self, request: Request, site: Any) -> None:
+    def __init__(self, request: Request, site: Any, names: ParamNames) -> None:
         self.request = request
         self.site = self.factory = site
-        self._params = dict(request.params.raw)
-        script, info = request.paths.split(self._params.get)
+        self._headers, self._params = request.params.divide(names)
+        paths = request.paths
+        if paths.asSent:
+            script, info = self._bytes("SCRIPT_NAME"), self._bytes("PATH_INFO")
+        else:
+            script, info = paths.split(request.params.find)
         self._path = script + info
         if script.strip(b"/"):
             self.site = _MountedSite(site, script.count(b"/"))
@@ -94,7 +100,7 @@ class WebChannel:
 
         @raise MalformedValue: If it is no number.
         """
-        return readContentLength(self._params.get(b"CONTENT_LENGTH"))
+        return readContentLength(self._bytes("CONTENT_LENGTH"))
 
     @property
     def transport(self) -> WebChannel:
@@ -112,9 +118,14 @@ class WebChannel:
         @param length: The bytes of its body, as far as they are known.
         """
         self._web = web = self.site.requestFactory(self)
-        headers = self.request.headers
-        headers.removeHeader(b"transfer-encoding")  # the body has none any more
-        web.requestHeaders = headers
+        headers: Headers = web.requestHeaders
+        for name, value in self._headers:
+            if name != b"transfer-encoding":  # the body has none any more
+                headers.addRawHeader(name, value)
+        for param, name in _OF_BODY:
+            value = self._bytes(param)
+            if value:
+                headers.addRawHeader(name, value)
         web.gotLength(length)
         web.parseCookies()
 
@@ -130,7 +141,7 @@ class WebChannel:
 
         @return: The response; L{None} if it was written; or a Deferred of one of them.
         """
-        method = self._params.get(b"REQUEST_METHOD", b"GET")
+        method = self._bytes("REQUEST_METHOD") if "REQUEST_METHOD" in self._params else b"GET"
         self._web.requestReceived(method, self._uri(), _VERSION)
         if self._lost is not None:
             self.lose(self._lost)
@@ -159,11 +170,11 @@ class WebChannel:
         What was asked for, as the browser wrote it if that leads to the path that the web server
         passed on: what a web server makes of a path counts.
         """
-        uri = self._params.get(b"REQUEST_URI", b"")
+        uri = self._bytes("REQUEST_URI")
         path, mark, query = uri.partition(b"?")
-        if unquote_to_bytes(path) != self._path:
+        if (unquote_to_bytes(path) if b"%" in path else path) != self._path:
             path = quote_from_bytes(self._path, _PATH).encode("ascii")
-            query = self._params.get(b"QUERY_STRING", b"")
+            query = self._bytes("QUERY_STRING")
             mark = b"?" if query else b""
         return (path or b"/") + mark + query
 
@@ -307,24 +318,29 @@ class WebChannel:
         """
         The browser's address.
         """
-        host = self._text(b"REMOTE_ADDR")
-        return _address(host, self._text(b"REMOTE_PORT"), 0) if host else self.request.peer
+        params = self._params
+        host = params.get("REMOTE_ADDR", "")
+        return _address(host, params.get("REMOTE_PORT", ""), 0) if host else self.request.peer
 
     def getHost(self) -> IAddress:
         """
         The address that the browser connected to: the web server's.
         """
-        host = self._text(b"SERVER_ADDR") or self._text(b"SERVER_NAME") or "localhost"
-        return _address(host, self._text(b"SERVER_PORT"), 443 if self.isSecure() else 80)
+        params = self._params
+        host = params.get("SERVER_ADDR") or params.get("SERVER_NAME") or "localhost"
+        return _address(host, params.get("SERVER_PORT", ""), 443 if self.isSecure() else 80)
 
-    def _text(self, name: bytes) -> str:
-        return self._params.get(name, b"").decode("utf-8", "surrogateescape")
+    def _bytes(self, name: str) -> bytes:
+        """
+        A param as it came; nothing, if it is not there.
+        """
+        return self._params.get(name, "").encode("utf-8", "surrogateescape")
 
     def isSecure(self) -> bool:
         """
         Whether the browser spoke HTTPS.
         """
-        https = self._params.get(b"HTTPS") or self._params.get(b"REQUEST_SCHEME") or b""
+        https = self._params.get("HTTPS") or self._params.get("REQUEST_SCHEME") or ""
         return https.lower() not in _INSECURE
 
 

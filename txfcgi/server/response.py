@@ -143,14 +143,15 @@ class Response:
         The headers, each as a name and a value.
         """
         headers = self.headers
+        if isinstance(headers, HTTPHeaders):
+            raw = headers.getAllRawHeaders()
+            return [(name, value) for name, values in raw for value in values]
         if type(headers) is dict or isinstance(headers, Mapping):
             items: Iterable[tuple[Any, Any]] = headers.items()
             for _, value in items:
                 if type(value) is not str and type(value) is not bytes:
                     return _expand(items)
             return items
-        if isinstance(headers, HTTPHeaders):
-            return _expand(headers.getAllRawHeaders())
         if not isinstance(headers, Iterable):
             raise InvalidResponse(
                 f"the headers are a mapping or pairs, not {type(headers).__name__}: {headers!r:.80}"
