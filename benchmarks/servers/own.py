@@ -5,9 +5,15 @@ kind of work.
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
 from txfcgi.adapters.wsgi import WSGIApp
+from txfcgi.monitor.accesslog import AccessLog
+from txfcgi.monitor.counters import Counters
+from txfcgi.monitor.lines import LineWriter
 from txfcgi.server.application import App
+from txfcgi.server.observing import IServerObserver
 
 from . import wsgi
 from .common import listen, serverArguments
@@ -75,6 +81,19 @@ class Applications:
         return ResourceApp(data)
 
 
+def _observers(options: Namespace) -> list[IServerObserver]:
+    """
+    Who watches the server; an access log stands beside its socket.
+    """
+    observers: list[IServerObserver] = []
+    if options.counters:
+        observers.append(Counters())
+    if options.access_log:
+        lines = LineWriter(f"{options.socket}.log")
+        observers.append(AccessLog(lines.write, options.access_log))
+    return observers
+
+
 def main() -> None:
     """
     Serve until the process is ended.
@@ -84,10 +103,13 @@ def main() -> None:
         "application", choices=["one", "every", "waiting", "upload", "wsgi", "resource"]
     )
     parser.add_argument("--scgi", action="store_true")
+    parser.add_argument("--counters", action="store_true")
+    parser.add_argument("--access-log", metavar="FORMAT")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)
     factory = SCGIServerFactory if options.scgi else FastCGIServerFactory
-    listen(options.socket, factory(getattr(applications, options.application)))
+    application = getattr(applications, options.application)
+    listen(options.socket, factory(application, observers=_observers(options)))
 
 
 if __name__ == "__main__":

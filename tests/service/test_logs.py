@@ -33,7 +33,12 @@ class LogsTests(FolderTests):
         """
         A log.
         """
-        file = self.logs.add(self.path("a.log"))
+        return self.closed(self.logs.add(self.path("a.log")))
+
+    def closed(self, file: LogFile) -> LogFile:
+        """
+        A log that is closed when the test is over.
+        """
         self.addCleanup(file.close)
         return file
 
@@ -101,6 +106,8 @@ class LogsTests(FolderTests):
         """
         What Twisted logs is written, tracebacks too, where the service is a part of an application.
         """
+        add = self.logs.add
+        self.patch(self.logs, "add", lambda path: self.closed(add(path)))
         service = Logged(Service(), self.logs, self.path("a.log"))
         application: Any = Application("test")
         service.setServiceParent(application)
@@ -123,4 +130,3 @@ class LogsTests(FolderTests):
         another = MultiService()
         service.setServiceParent(another)
         self.assertEqual(list(another), [service])
-        self.logs.close()

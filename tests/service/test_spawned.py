@@ -9,9 +9,10 @@ import signal
 import socket
 import stat
 import subprocess
+from pathlib import Path
 from typing import Any
 
-from .processes import STDIN, Program, ProgramTests, answer, beginning, record
+from .processes import STDIN, Program, ProgramTests, answer, beginning, record, until
 
 #: A program as its author writes it.
 SCRIPT = """
@@ -272,6 +273,33 @@ class ServeTests(ProgramTests):
             self.assertEqual(program.end(), 1)
             self.assertIn(said, program.said)
             self.assertNotIn("Traceback", program.said)
+
+    def test_accessLog(self) -> None:
+        """
+        Each request has a line in the access log, which SIGUSR1 opens again.
+        """
+        program = self.script(options=", accessLog='access.log', accessLogFormat='%s %b'")
+        self.assertServes(self.socketPath)
+        log, old = Path(self.path("access.log")), Path(self.path("access.log.1"))
+        log.rename(old)
+        program.kill(signal.SIGUSR1)
+        until(log.exists)
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
+        self.assertEqual((old.read_text(), log.read_text()), ("200 11\n", "200 11\n"))
+
+    def test_accessLogMistakes(self) -> None:
+        """
+        A log that can't be written, and a format that means nothing, end the program.
+        """
+        for options, said in (
+            ("accessLog='no/access.log'", "No such file or directory"),
+            ("accessLog='access.log', accessLogFormat='%Z'", "there is no %Z"),
+        ):
+            program = self.script(options=f", {options}")
+            self.assertEqual(program.end(), 1)
+            self.assertIn("can't be written: ", program.said)
+            self.assertIn(said, program.said)
 
     def test_limits(self) -> None:
         """

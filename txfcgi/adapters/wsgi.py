@@ -143,7 +143,7 @@ class WSGIApp:
         """
         The environment of a request, but for what belongs to its body.
         """
-        environ: dict[str, Any] = request.params.decode()
+        environ: dict[str, Any] = dict(request.params.texts())
         if not all(map(str.isascii, environ.values())):
             environ = {name: _latin(value) for name, value in environ.items()}
         for name in _LEFT_OUT:

@@ -201,33 +201,39 @@ class Observers:
         self.connectionRefused = self._teller(observers, "connectionRefused")
         self.connectionFailed = self._teller(observers, "connectionFailed")
         self.limitReached = self._teller(observers, "limitReached")
-        self._began = self._teller(observers, "requestBegan")
-        self._ended = self._teller(observers, "requestEnded")
         self._refused = self._teller(observers, "requestRefused")
+        # These are on the path of each request.
+        self._began = _methods(observers, "requestBegan")
+        self._ended = _methods(observers, "requestEnded")
 
     def _teller(self, observers: Sequence[IServerObserver], name: str) -> Callable[..., None]:
         """
-        What tells one kind of event to all observers that want to hear of it.
+        What tells one kind of event to all observers.
         """
-        ignored = getattr(ServerObserver, name)
-        methods = [getattr(observer, name) for observer in observers]
-        methods = [each for each in methods if getattr(each, "__func__", each) is not ignored]
+        methods = _methods(observers, name)
 
         def tell(*what: Any) -> None:
             for method in methods:
                 try:
                     method(*what)
                 except Exception:
-                    self._sparing.failure(self.log, "An observer failed in {method}", method=method)
+                    self._harmed(method)
 
         return tell
+
+    def _harmed(self, method: Callable[..., None]) -> None:
+        self._sparing.failure(self.log, "An observer failed in {method}", method=method)
 
     def began(self, request: Request) -> Account:
         """
         Open the account of a request.
         """
         account = request.account = Account(self._seconds())
-        self._began(request, account)
+        for method in self._began:
+            try:
+                method(request, account)
+            except Exception:
+                self._harmed(method)
         return account
 
     def ended(self, request: Request) -> None:
@@ -236,8 +242,13 @@ class Observers:
         """
         account = request.account
         if account is not None:
-            account.seconds = max(0.0, self._seconds() - account.began)
-            self._ended(request, account)
+            seconds = self._seconds() - account.began
+            account.seconds = seconds if seconds > 0 else 0.0
+            for method in self._ended:
+                try:
+                    method(request, account)
+                except Exception:
+                    self._harmed(method)
 
     def brokenOff(self, request: Request, error: BaseException | None) -> None:
         """
@@ -280,3 +291,12 @@ class Observers:
         limit: str | None = getattr(error, "limit", None)
         if limit is not None:
             self.limitReached(limit)
+
+
+def _methods(observers: Sequence[IServerObserver], name: str) -> tuple[Callable[..., None], ...]:
+    """
+    The methods for one kind of event, of those observers that take notice of it.
+    """
+    ignored = getattr(ServerObserver, name)
+    methods = [getattr(observer, name) for observer in observers]
+    return tuple(each for each in methods if getattr(each, "__func__", each) is not ignored)

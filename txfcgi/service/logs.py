@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import MutableMapping
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from twisted.application.service import IService, IServiceCollection, MultiService
 from twisted.logger import FileLogObserver, ILogObserver, Logger, textFileLogObserver
@@ -97,13 +97,24 @@ class LogFile:
         self._file.close()
 
 
+class Reopened(Protocol):
+    """
+    Something that can be opened again.
+    """
+
+    def reopen(self) -> None:
+        """
+        Open it again.
+        """
+
+
 class Logs:
     """
-    The log files of a process, which are opened again at SIGUSR1.
+    The logs of a process, which are opened again at SIGUSR1.
     """
 
     def __init__(self) -> None:
-        self._files: list[LogFile] = []
+        self._logs: list[Reopened] = []
 
     def add(self, path: str) -> LogFile:
         """
@@ -114,10 +125,16 @@ class Logs:
         @raise OSError: It can't be written.
         """
         file = LogFile(path)
-        self._files.append(file)
+        self.adopt(file)
+        return file
+
+    def adopt(self, log: Reopened) -> None:
+        """
+        Open one again from now on, which is open already.
+        """
+        self._logs.append(log)
         if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, self._received)
-        return file
 
     def takeOver(self, options: MutableMapping[str, Any]) -> None:
         """
@@ -162,15 +179,8 @@ class Logs:
         """
         Open all of them again.
         """
-        for file in self._files:
-            file.reopen()
-
-    def close(self) -> None:
-        """
-        Close all of them.
-        """
-        for file in self._files:
-            file.close()
+        for log in self._logs:
+            log.reopen()
 
 
 class Logged(MultiService):

@@ -51,11 +51,13 @@ class WorkerCommand:
     @ivar command: C{fcgi} or C{scgi}.
     @ivar words: The options that it gets, without its sockets.
     @ivar reactor: The module that installs its reactor, where that is not the default one.
+    @ivar logsToOutput: Whether its access log is the master's standard output.
     """
 
     command: str
     words: Sequence[str]
     reactor: str | None = None
+    logsToOutput: bool = False
 
     def line(self, *more: str, flags: Sequence[str] = ()) -> list[str]:
         """
@@ -101,7 +103,7 @@ class Mastering(Service):
         self._notifier = Notifier(reactor)
         self.master = Master(reactor, options, self._spawn, self._changed, self._parted)
         self._past = total([])
-        self._signals = Signals(reactor, self._hurry, reload=self._reload, reopen=self._reopen)
+        self._signals = Signals(reactor, self._hurry, reload=self._reload)
 
     def privilegedStartService(self) -> None:
         """
@@ -185,7 +187,10 @@ class Mastering(Service):
         if not self.master.reloading:
             self._notifier.ready(self.master.describe())
 
-    def _reopen(self) -> None:
+    def reopen(self) -> None:
+        """
+        Let the workers open their logs again.
+        """
         self.log.info("SIGUSR1: opens the logs anew.")
         self.master.tell("reopen")
 
@@ -227,7 +232,12 @@ class Mastering(Service):
             for fd, shared in enumerate(self._sockets, first):
                 descriptors[fd] = shared.listening.fileno()
                 ports += ["--port", shared.forWorker(fd)]
-            line = self._command.line(*ports, flags=["--worker", str(child.number)])
+            flags = ["--worker", str(child.number)]
+            if self._command.logsToOutput:
+                output = first + len(self._sockets)
+                descriptors[output] = 1
+                flags += ["--stdout", str(output)]
+            line = self._command.line(*ports, flags=flags)
             environ = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
             self._reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
             ours.setblocking(False)

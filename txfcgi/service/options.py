@@ -206,6 +206,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             self.checkWorkers()
             if not self.hasMaster:
                 self.installReactor()
+            self.openLogs()
             self["limits"] = self._limits()
             self._checkMount()
             self["allowFrom"] = self._allowFrom()
@@ -269,7 +270,8 @@ class ServerOptions(AppOptions, WorkerOptions):
         """
         if self.isWorker and self.counters is None:
             self.counters = Counters()
-        return [] if self.counters is None else [self.counters]
+        counting: list[IServerObserver] = [] if self.counters is None else [self.counters]
+        return [*counting, *self.logObservers()]
 
     def ownOptions(self) -> dict[str, Any]:
         """
@@ -296,6 +298,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
             "connections": self["limits"].connections,
         }
+        self.attachLogs(reactor)
         services: list[IService] = []
         if self.clientFactory is not None and self["http"]:
             # It brings most of twisted.web with it, which a server does not need.

@@ -50,6 +50,11 @@ _WORKERS = Section(
     {"workers": "N|auto", "worker-requests": "", "worker-timeout": ""},
 )
 
+_LOGS = Section(
+    "Logs",
+    {"access-log": "FILE|-|none", "access-log-format": "FORMAT"},
+)
+
 _DEVELOPMENT = Section(
     "Development",
     {
@@ -104,7 +109,7 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
             f"Serves an app over {protocol}, for a web server in front of it. SIGTERM stops it "
             "when the requests that run have ended."
         ),
-        sections=[_APP, _LISTENING, _WORKERS, _STOPPING, own, _LIMITS, _DEVELOPMENT],
+        sections=[_APP, _LISTENING, _WORKERS, _LOGS, _STOPPING, own, _LIMITS, _DEVELOPMENT],
         examples=[
             f"twistd {command} --port unix:/run/app/app.sock --app mod.fn",
             f"twistd {command} --port unix:/run/app.sock --wsgi site.wsgi:application --mount /",

@@ -49,17 +49,14 @@ class Signals:
         stopsAtHangUp: bool = False,
         *,
         reload: Callable[[], object] | None = None,
-        reopen: Callable[[], object] | None = None,
     ) -> None:
         """
         @param reactor: The reactor to stop.
         @param again: Called, in the reactor, when a signal comes while it is stopping.
         @param stopsAtHangUp: Whether SIGHUP stops it, with a terminal or not.
         @param reload: Called, in the reactor, at SIGHUP, which then stops nothing.
-        @param reopen: Called, in the reactor, at SIGUSR1, which then stops nothing.
         """
         self._reload = reload
-        self._reopen = reopen
         self._reactor = reactor
         self._again = again
         self._stopsAtHangUp = stopsAtHangUp
@@ -132,8 +129,6 @@ class Signals:
         """
         if number == signal.SIGHUP:
             called = self._hangUp if self._reload is None else self._reload
-        elif number == signal.SIGUSR1 and self._reopen is not None:
-            called = self._reopen
         else:
             called = self._stop
         self._reactor.callFromThread(called)

@@ -15,6 +15,9 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from ..adapters.asgi import ASGIApp
 from ..errors import CannotServe
+from ..monitor.accesslog import AccessLog
+from ..monitor.formats import BadFormat
+from ..monitor.lines import LineWriter
 from ..server.admission import Accounts, AllowList, UnixAllowList, peerCheck
 from ..server.fastcgi import FastCGIServerFactory
 from ..server.interfaces import DRAIN_IDLE
@@ -24,6 +27,7 @@ from .errors import CannotStart, NoLoop
 from .inherited import fillStandardDescriptors, inheritedListener
 from .lifetime import Lifetime
 from .listen import InheritedSocketEndpoint
+from .logs import Logs
 from .loops import installLoop
 from .serving import Serving
 
@@ -49,6 +53,8 @@ def serve(
     log: bool = True,
     mount: str | None = None,
     pathFrom: PathSource = "params",
+    accessLog: str | None = None,
+    accessLogFormat: str = "combined",
 ) -> None:
     """
     Serve an app on the socket that this program was started with, until the web server ends it.
@@ -83,9 +89,13 @@ def serve(
 
     @param mount: The path below which the app is; see L{txfcgi.server.paths}.
     @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
+    @param accessLog: A file to write a line to for each request, or C{-} for the standard output.
+        With a file, SIGUSR1 opens it again, and stops nothing.
+    @param accessLogFormat: What stands in a line: see
+        L{compileFormat<txfcgi.monitor.formats.compileFormat>}.
 
-    @raise CannotStart: There is no such socket. Not caught, it ends the program with status 1 and a
-        message.
+    @raise CannotStart: There is no such socket, or the access log can't be written. Not caught, it
+        ends the program with status 1 and a message.
     """
     observers = [] if sys.stderr is None else [textFileLogObserver(sys.stderr)]
     fillStandardDescriptors()
@@ -108,6 +118,7 @@ def serve(
     if log:
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
     limits = limits or Limits()
+    observing = [] if accessLog is None else [_accessLog(reactor, accessLog, accessLogFormat)]
     service = Serving(
         reactor,
         FastCGIServerFactory(
@@ -119,6 +130,7 @@ def serve(
             allowGroups=allowGroups,
             mount=mount,
             pathFrom=pathFrom,
+            observers=observing,
         ),
         [(f"fcgi:fd={fd}", InheritedSocketEndpoint(reactor, fd))],
         drainTimeout=drainTimeout,
@@ -134,3 +146,20 @@ def serve(
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+
+
+def _accessLog(reactor: Any, path: str, format: str) -> AccessLog:
+    """
+    Open an access log.
+
+    @raise CannotStart: It can't be written, or its format means nothing.
+    """
+    try:
+        lines = LineWriter(path, 1 if path == "-" else None)
+        log = AccessLog(lines.write, format)
+    except (OSError, BadFormat) as error:
+        raise CannotStart(f"the access log {path} can't be written: {error}") from error
+    lines.attach(reactor)
+    if path != "-":
+        Logs().adopt(lines)
+    return log

@@ -29,6 +29,7 @@ from ..workers.link import DESCRIPTOR, encode
 from ..workers.worker import IWorks, Worker
 from .errors import CannotStart
 from .inherited import fillStandardDescriptors
+from .logs import Logs
 from .mastering import setTitle
 from .options import ServerOptions
 from .serving import Serving
@@ -46,8 +47,9 @@ class Work:
     What the service of a worker does for its master.
     """
 
-    def __init__(self, service: Serving, counters: Counters) -> None:
+    def __init__(self, service: Serving, counters: Counters, logs: Logs) -> None:
         self._service = service
+        self._logs = logs
         # Until the master says otherwise, others accept on the same sockets.
         service.retiring = True
         self._counters = counters
@@ -75,6 +77,7 @@ class Work:
         """
         Open the logs anew.
         """
+        self._logs.reopen()
 
     def figures(self) -> Mapping[str, Any]:
         """
@@ -95,6 +98,7 @@ def main(words: list[str] | None = None) -> int:
     parser = ArgumentParser(prog="txfcgi worker", allow_abbrev=False)
     parser.add_argument("--check", action="store_true", help="load the app, and end")
     parser.add_argument("--worker", type=int, default=0, help="the number of this worker")
+    parser.add_argument("--stdout", type=int, default=1, help="where the access log - goes")
     parser.add_argument("--reactor", help="the module that installs the reactor")
     parser.add_argument("command", choices=COMMANDS)
     own, rest = parser.parse_known_args(words)
@@ -106,6 +110,8 @@ def main(words: list[str] | None = None) -> int:
             signal.signal(number, signal.SIG_IGN)
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
         os.set_inheritable(DESCRIPTOR, False)
+        if own.stdout > 2:
+            os.set_inheritable(own.stdout, False)
 
         def say(why: str) -> object:
             with suppress(OSError):  # the master is gone, and nobody wants to know
@@ -117,6 +123,8 @@ def main(words: list[str] | None = None) -> int:
             import_module(own.reactor).install()
         options: ServerOptions = import_module(COMMANDS[own.command]).Options()
         options.isWorker = True
+        options.workerName = str(own.worker)
+        options.standardOutput = own.stdout
         options.parseOptions(rest)
     except (UsageError, CannotStart) as error:
         say(str(error))
@@ -132,7 +140,7 @@ def _work(options: ServerOptions, number: int) -> int:
     service = options.makeService()
     assert isinstance(service, Serving)
     assert options.counters is not None
-    work = Work(service, options.counters)
+    work = Work(service, options.counters, options.logs)
     worker = Worker(reactor, work, reactor.stop, options["worker-requests"])
     logging = LinkObserver(worker)
     globalLogBeginner.beginLoggingTo([logging], redirectStandardIO=False)

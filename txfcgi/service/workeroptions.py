@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.python.usage import UsageError
 
 from ..workers.master import MasterOptions
-from .commandline import CommandOptions, numberOption
+from .commandline import numberOption
 from .errors import CannotStart
+from .logoptions import LogOptions
 from .sharing import checkShareable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-class WorkerOptions(CommandOptions):
+class WorkerOptions(LogOptions):
     """
     How many processes there are, and when they are replaced.
 
@@ -145,7 +146,8 @@ class WorkerOptions(CommandOptions):
                 words.append(f"--{full}={value}" if f"{full}=" in self.longOpt else f"--{full}")
         own = type(reactor).__module__
         usual = self.choosesReactor or own == default.install.__module__
-        return WorkerCommand(self.command, words, None if usual else own)
+        logsToOutput = self["access-log"] == "-"
+        return WorkerCommand(self.command, words, None if usual else own, logsToOutput)
 
     @property
     def choosesReactor(self) -> bool:
@@ -185,7 +187,7 @@ class WorkerOptions(CommandOptions):
 
         from .mastering import Mastering
 
-        return Mastering(
+        service = Mastering(
             reactor,
             self.workerCommand(),
             self["endpoints"],
@@ -198,6 +200,8 @@ class WorkerOptions(CommandOptions):
             allowFrom=self["allowFrom"],
             insecure=bool(self["insecure"]),
         )
+        self.logs.adopt(service)
+        return service
 
 
 def _startTimeout(seconds: float | None) -> float:

@@ -149,40 +149,43 @@ class Params(Mapping[str, str]):
         """
         All names.
         """
-        return self._whole().keys()
+        return self.texts().keys()
 
     def values(self) -> ValuesView[str]:
         """
         All values.
         """
-        return self._whole().values()
+        return self.texts().values()
 
     def items(self) -> ItemsView[str, str]:
         """
         All names, each with its value.
         """
-        return self._whole().items()
+        return self.texts().items()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._whole())
+        return iter(self.texts())
 
     def __len__(self) -> int:
-        return len(self._whole())
+        return len(self.texts())
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Params):
             return self.raw == other.raw
-        return isinstance(other, Mapping) and self._whole() == dict(other)
+        return isinstance(other, Mapping) and self.texts() == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def _whole(self) -> dict[str, str]:
+    def texts(self) -> Mapping[str, str]:
+        """
+        All of them, as text, by their names: for whoever looks at many. It is made once.
+        """
         if self._table is None:
             self._table = self.decode()
         return self._table

@@ -1,0 +1,260 @@
+"""
+Tests of L{txfcgi.monitor.formats}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+from twisted.trial.unittest import SynchronousTestCase
+
+from txfcgi.monitor.formats import BadFormat, Entry, compileFormat, escaped, uriOf
+from txfcgi.server.observing import Account
+from txfcgi.wire.records import Role
+
+#: A moment: 2023-11-14 22:13:20 UTC.
+MOMENT = 1_700_000_000.25
+
+PARAMS = {
+    "REQUEST_METHOD": "GET",
+    "REQUEST_URI": "/a/b?page=2&token=abc",
+    "QUERY_STRING": "page=2&token=abc",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": "198.51.100.23",
+    "REMOTE_USER": "mary",
+    "SERVER_NAME": "example.net",
+    "SERVER_ADDR": "192.0.2.80",
+    "SERVER_PORT": "443",
+    "HTTP_HOST": "www.example.net",
+    "HTTP_USER_AGENT": "Mozilla/5.0",
+    "HTTP_REFERER": "https://example.net/?session=1",
+    "HTTP_COOKIE": "session=1",
+    "CONTENT_TYPE": "text/plain",
+    "CONTENT_LENGTH": "5",
+}
+
+
+def account(**values: Any) -> Account:
+    """
+    The account of a request: a 200 with five bytes, unless told otherwise.
+    """
+    made = Account(0.0)
+    made.code, made.bodyBytes, made.seconds = 200, 5, 1.234567
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def line(format: str, params: dict[str, str] | None = None, worker: str = "", **of: Any) -> str:
+    """
+    The line of a request.
+    """
+    entry = Entry(PARAMS if params is None else params, account(**of), MOMENT, Role.RESPONDER)
+    return compileFormat(format, worker)(entry)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """
+    The time zone of all tests.
+    """
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_combined() -> None:
+    """
+    The combined format is Apache's, with what is secret masked.
+    """
+    assert line("combined") == (
+        '198.51.100.23 - mary [14/Nov/2023:22:13:20 +0000] "GET /a/b?page=2&token=*** HTTP/1.1" '
+        '200 5 "https://example.net/?session=***" "Mozilla/5.0"'
+    )
+
+
+def test_common() -> None:
+    """
+    The common format has neither referer nor user agent.
+    """
+    assert line("common", {"REQUEST_URI": "/"}, bodyBytes=0) == (
+        '- - - [14/Nov/2023:22:13:20 +0000] "GET /" 200 -'
+    )
+
+
+DIRECTIVES = {
+    "%a": "198.51.100.23",
+    "%A": "192.0.2.80",
+    "%b": "5",
+    "%B": "5",
+    "%D": "1234567",
+    "%H": "HTTP/1.1",
+    "%l": "-",
+    "%m": "GET",
+    "%P": str(os.getpid()),
+    "%p": "443",
+    "%q": "?page=2&token=***",
+    "%s": "200",
+    "%<s": "200",
+    "%T": "1",
+    "%{ms}T": "1234",
+    "%{us}T": "1234567",
+    "%U": "/a/b",
+    "%V": "www.example.net",
+    "%v": "example.net",
+    "%X": "-",
+    "%%%s": "%200",
+    "%{Cookie}i": "***",
+    "%{Content-Type}i": "text/plain",
+    "%{No-Such}i": "-",
+    "%{SERVER_NAME}e": "example.net",
+    "%{%Y}t": "2023",
+    "%{role}x": "responder",
+    "%{id}x": "-",
+    "%{worker}x": "3",
+    "%{appStatus}x": "0",
+    "%{received}x": "0",
+}
+
+
+@pytest.mark.parametrize("directive", DIRECTIVES, ids=str)
+def test_directive(directive: str) -> None:
+    """
+    What each letter stands for.
+    """
+    assert line(f"<{directive}>", worker="3") == f"<{DIRECTIVES[directive]}>"
+
+
+def test_noAnswer() -> None:
+    """
+    A request that the web server gave up has nginx's number; one that has no code for another
+    reason has none.
+    """
+    assert line("%s %X %b", code=0, bodyBytes=0, brokenOff=True) == "499 X -"
+    assert line("%s %B", code=0, bodyBytes=0) == "- 0"
+
+
+def test_noParams() -> None:
+    """
+    A request that was refused before its params had come.
+    """
+    assert line('%h "%r" %U %s "%{Referer}i"', {}, code=431) == '- "-" - 431 "-"'
+
+
+def test_forgery() -> None:
+    """
+    Nothing that comes from outside ends a line, a field, or the color of a terminal.
+    """
+    params = {
+        "REQUEST_URI": '/" 200 5\n198.51.100.99 - root',
+        "REMOTE_USER": "\x1b[31mroot\r",
+        "HTTP_USER_AGENT": "M\udcff\\ü\x7f\x00\t\x0b\x08\u202e",
+    }
+    made = line('%u "%r" "%{User-Agent}i"', params)
+    assert made == (
+        '\\x1b[31mroot\\r "GET /\\" 200 5\\n198.51.100.99 - root" '
+        '"M\\xff\\\\\\xc3\\xbc\\x7f\\x00\\t\\v\\b\\xe2\\x80\\xae"'
+    )
+
+
+def test_escaped() -> None:
+    """
+    Text that is harmless stays as it is.
+    """
+    assert escaped("/plain?text=1&b=%20") == "/plain?text=1&b=%20"
+    assert escaped('a"b\\') == 'a\\"b\\\\'
+
+
+class URITests(SynchronousTestCase):
+    """
+    Tests of L{uriOf}.
+    """
+
+    def test_withoutURI(self) -> None:
+        """
+        Where there is no REQUEST_URI, the rest says the same.
+        """
+        params = {"SCRIPT_NAME": "/app", "PATH_INFO": "/x", "QUERY_STRING": "a=1&key=2"}
+        self.assertEqual(uriOf(params), "/app/x?a=1&key=***")
+        self.assertEqual(uriOf({"PATH_INFO": "/x", "QUERY_STRING": ""}), "/x")
+
+    def test_password(self) -> None:
+        """
+        A password in a whole URI is masked.
+        """
+        self.assertEqual(uriOf({"REQUEST_URI": "http://a:b@c/"}), "http://a:***@c/")
+
+
+BAD = {
+    "nothing in it": ("combinde", "neither common, combined nor json"),
+    "two lines": ("%h\n%h", "one line"),
+    "unknown letter": ("%h %Z", "no %Z"),
+    "response header": ("%{Location}o", "no %{Location}o"),
+    "unknown name": ("%{speed}x", "there are role"),
+    "unknown unit": ("%{days}T", "the unit is s, ms, us"),
+    "alone": ("%h 100%", "stands for nothing"),
+    "condition": ("%!200{Referer}i", "stands for nothing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD, ids=str)
+def test_badFormat(name: str) -> None:
+    """
+    What means nothing is refused, with what it is.
+    """
+    format, message = BAD[name]
+    with pytest.raises(BadFormat) as caught:
+        compileFormat(format)
+    assert message in str(caught.value)
+
+
+class JSONTests(SynchronousTestCase):
+    """
+    The JSON format.
+    """
+
+    def test_all(self) -> None:
+        """
+        It has all that there is.
+        """
+        made = json.loads(line("json", worker="2", error=ValueError("no"), appStatus=1))
+        self.assertEqual(
+            made,
+            {
+                "time": "2023-11-14T22:13:20.250Z",
+                "remoteAddress": "198.51.100.23",
+                "user": "mary",
+                "method": "GET",
+                "uri": "/a/b?page=2&token=***",
+                "protocol": "HTTP/1.1",
+                "host": "www.example.net",
+                "status": 200,
+                "bytes": 5,
+                "received": 0,
+                "seconds": 1.234567,
+                "referer": "https://example.net/?session=***",
+                "userAgent": "Mozilla/5.0",
+                "role": "responder",
+                "requestID": 0,
+                "appStatus": 1,
+                "aborted": False,
+                "error": "ValueError",
+                "worker": "2",
+            },
+        )
+
+    def test_anyBytes(self) -> None:
+        """
+        It is one line of ASCII, which every reader of JSON takes.
+        """
+        made = line("json", {"HTTP_USER_AGENT": "ü\udcff\n", "REQUEST_URI": "/\U0001f600"})
+        self.assertTrue(made.isascii())
+        self.assertNotIn("\n", made)
+        self.assertEqual(json.loads(made)["userAgent"], "ü\\xff\n")
+        self.assertEqual(json.loads(made)["uri"], "/\U0001f600")

@@ -1,0 +1,82 @@
+"""
+L{AccessLog}: a line for each request that is over, or was refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from ..errors import TxFCGIError
+from ..server.observing import Account, ServerObserver
+from .formats import Entry, compileFormat
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from ..server.request import Request
+    from ..wire.params import Params
+
+_NONE: Final[Mapping[str, str]] = {}
+
+
+class AccessLog(ServerObserver):
+    """
+    Writes the access log of a server.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        format: str = "combined",
+        worker: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param write: Takes each line, as does
+            L{LineWriter.write<txfcgi.monitor.lines.LineWriter.write>}.
+        @param format: See L{compileFormat<txfcgi.monitor.formats.compileFormat>}.
+        @param worker: The name of this worker.
+        @param now: The time of day, in seconds since 1970.
+        @raise BadFormat: The format has something in it which means nothing.
+        """
+        self._write = write
+        self._line = compileFormat(format, worker)
+        self._now = now
+
+    def requestEnded(self, request: Request, account: Account) -> None:
+        """
+        Write the line of a request.
+        """
+        entry = Entry(
+            _readable(request.params),
+            account,
+            self._now() - account.seconds,
+            request.role,
+            request,
+        )
+        self._write(self._line(entry))
+
+    def requestRefused(
+        self, peer: IAddress, role: int, params: Params | None, error: BaseException
+    ) -> None:
+        """
+        Write the line of a request that did not reach the app.
+        """
+        account = Account(0.0)
+        account.code = getattr(error, "code", 500)
+        account.appStatus = 1
+        account.error = error
+        given = _NONE if params is None else _readable(params)
+        self._write(self._line(Entry(given, account, self._now(), role)))
+
+
+def _readable(params: Params) -> Mapping[str, str]:
+    """
+    The params, if they can be read.
+    """
+    try:
+        return params.texts()
+    except TxFCGIError:
+        return _NONE

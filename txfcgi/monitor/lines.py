@@ -1,0 +1,259 @@
+"""
+L{LineWriter}: lines into a file, by a thread of its own, so that a slow disk never holds a request
+up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from threading import Condition, Thread
+from time import monotonic
+from typing import Any, ClassVar, Final
+
+from twisted.logger import Logger
+
+#: The most lines that wait to be written.
+WAITING_LINES: Final = 20_000
+
+#: The permissions of a file that is made.
+MODE: Final = 0o640
+
+# The most lines that are written at once.
+_TOGETHER: Final = 500
+
+# Seconds that lines wait for others, so that many are written at once.
+_PAUSE: Final = 0.1
+
+# Seconds that what waits gets to be written in at the end.
+_LAST: Final = 5.0
+
+
+def openToAppend(path: str) -> int:
+    """
+    Open a file to write at its end, wherever that is by then, and make it if it is not there.
+
+    @return: Its descriptor.
+    @raise OSError: It can't be written.
+    """
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+
+
+class LineWriter:
+    """
+    Appends lines to a file.
+
+    A line that can't be written (a full disk), and one that finds too many before it, is dropped
+    and counted. That is logged when it begins and when it is over; whoever is served goes on being
+    served. Several processes may write to one file: each write is of whole lines.
+
+    @ivar path: The file, or C{"-"} for standard output.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self, path: str, descriptor: int | None = None, waitingLines: int = WAITING_LINES
+    ) -> None:
+        """
+        Open the file.
+
+        @param descriptor: What is open already in its place, as standard output is. It is not
+            opened anew.
+        @param waitingLines: The most lines that wait to be written.
+        @raise OSError: It can't be written.
+        """
+        self.path = path if descriptor is not None or path == "-" else os.path.abspath(path)
+        self._descriptor = openToAppend(path) if descriptor is None else os.dup(descriptor)
+        self._isOurs = descriptor is None
+        self._most = waitingLines
+        self._waiting: deque[str] = deque()
+        self._wakes = Condition()
+        self._reopening = False
+        self._closing = False
+        self._failing = ""
+        self._told = 0  # how many lines are known to be lost
+        self._refused = 0  # lines that found no room, which only the reactor's thread counts
+        self._unwritten = 0  # and those that were not written, which only the other one counts
+        self._inHand = 0  # those that it writes at this moment
+        self._torn = False
+        self._reactor: Any = None
+        self._thread: Thread | None = None
+
+    @property
+    def lost(self) -> int:
+        """
+        How many lines were dropped so far.
+        """
+        return self._refused + self._unwritten
+
+    def attach(self, reactor: Any) -> None:
+        """
+        Write what waits when the reactor stops, and log in its thread alone.
+        """
+        self._reactor = reactor
+        reactor.addSystemEventTrigger("after", "shutdown", self.close)
+
+    # In the reactor's thread
+
+    def write(self, line: str) -> None:
+        """
+        Append a line.
+
+        @param line: Without its end.
+        """
+        waiting = self._waiting
+        if len(waiting) >= self._most:
+            self._refused += 1
+            self._failed(f"{self._most} lines wait already")
+            return
+        waiting.append(line)
+        if len(waiting) == 1:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            # Not before there is something to write: a daemon has forked by then, and a thread
+            # would not have been taken along.
+            self._thread = Thread(target=self._run, name="access log", daemon=True)
+            self._thread.start()
+        with self._wakes:
+            self._wakes.notify()
+
+    def reopen(self) -> None:
+        """
+        Go on in the file that has the name now, as the one before may have been moved away. What
+        was written until now goes into that one.
+        """
+        if not self._isOurs:
+            return
+        if self._thread is None:
+            self._openAnew()
+            return
+        with self._wakes:
+            self._reopening = True
+            self._wakes.notify()
+
+    def close(self) -> None:
+        """
+        Write what waits, and close the file. What a disk that is stuck has not taken after some
+        seconds is lost.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            with self._wakes:
+                self._closing = True
+                self._wakes.notify()
+            thread.join(_LAST)
+            if thread.is_alive():
+                self._refused += len(self._waiting) + self._inHand
+                self._failing = self._failing or f"it took nothing for {_LAST:g} s"
+        if self.lost > self._told:
+            self.log.error(
+                "The access log {path} ends with {lost} lines missing: {reason}",
+                path=self.path,
+                lost=self.lost - self._told,
+                reason=self._failing,
+            )
+        if self._descriptor >= 0 and not (thread is not None and thread.is_alive()):
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _failed(self, reason: str) -> None:
+        """
+        Lines are being lost: say so once.
+        """
+        if not self._failing:
+            self._failing = reason
+            self.log.error(
+                "The access log {path} can't be written, and requests are served without it: "
+                "{reason}",
+                path=self.path,
+                reason=reason,
+            )
+
+    def _recovered(self) -> None:
+        """
+        Lines are written again: say how many were not.
+        """
+        if self._failing:
+            lost, self._told = self.lost - self._told, self.lost
+            self._failing = ""
+            self.log.warn(
+                "The access log {path} is written again; {lost} lines are missing.",
+                path=self.path,
+                lost=lost,
+            )
+
+    # In the thread
+
+    def _tell(self, method: Any, *values: object) -> None:
+        """
+        Call something in the reactor's thread.
+        """
+        if self._reactor is None:
+            method(*values)
+        elif not self._closing:
+            self._reactor.callFromThread(method, *values)
+
+    def _run(self) -> None:
+        while True:
+            with self._wakes:
+                while not (self._waiting or self._reopening or self._closing):
+                    self._wakes.wait()
+                self._gather()
+                reopening, self._reopening = self._reopening, False
+                closing = self._closing
+            while self._waiting:
+                self._append()
+            if reopening:
+                self._openAnew()
+            if closing and not self._waiting:
+                return
+
+    def _gather(self) -> None:
+        """
+        Wait a moment for more lines. To write each by itself would cost more than to make it.
+        """
+        due = monotonic() + _PAUSE
+        while not (self._reopening or self._closing):
+            left = due - monotonic()
+            if left <= 0:
+                break
+            self._wakes.wait(left)
+
+    def _append(self) -> None:
+        count = self._inHand = min(len(self._waiting), _TOGETHER)
+        lines = [self._waiting.popleft() for _ in range(count)]
+        text = "\n".join(lines) + "\n"
+        data = memoryview((f"\n{text}" if self._torn else text).encode("utf-8", "replace"))
+        try:
+            while data:
+                written = os.write(self._descriptor, data)
+                data = data[written:]
+                self._torn = bool(data)
+        except OSError as error:
+            self._unwritten += min(bytes(data).count(b"\n"), count)
+            self._tell(self._failed, error.strerror or str(error))
+        else:
+            if self._failing and len(self._waiting) < self._most:
+                self._tell(self._recovered)
+        self._inHand = 0
+
+    def _openAnew(self) -> None:
+        try:
+            descriptor = openToAppend(self.path)
+        except OSError as error:
+            self._tell(self._notReopened, error.strerror or str(error))
+            return
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._torn = False
+
+    def _notReopened(self, reason: str) -> None:
+        self.log.error(
+            "The access log {path} can't be opened again: {reason}. It goes on in the file that it "
+            "had. The user that this runs as has to have the right to write there.",
+            path=self.path,
+            reason=reason,
+        )

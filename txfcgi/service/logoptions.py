@@ -1,0 +1,123 @@
+"""
+The options of C{twistd fcgi} and C{twistd scgi} that say what is logged of requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from twisted.python.usage import UsageError
+
+from ..monitor.accesslog import AccessLog
+from ..monitor.formats import BadFormat
+from ..monitor.lines import LineWriter, openToAppend
+from ..server.observing import IServerObserver
+from .commandline import CommandOptions
+
+
+class LogOptions(CommandOptions):
+    """
+    What is logged of requests.
+
+    @ivar workerName: What a worker is called in its lines.
+    @ivar standardOutput: The descriptor of the standard output that C{-} means.
+    """
+
+    optParameters: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "access-log",
+            None,
+            None,
+            "Where to write a line for each request: a file, which is opened again at SIGUSR1, - "
+            "for the standard output, or none [default: none]",
+        ],
+        [
+            "access-log-format",
+            None,
+            None,
+            "What stands in it: common, combined, json, or Apache's letters, such as "
+            "'%h %t \"%r\" %>s %b %D' [default: combined]",
+        ],
+    ]
+
+    workerName = ""
+    standardOutput = 1
+    _lines: LineWriter | None = None
+    _accessLog: AccessLog | None = None
+
+    @property
+    def hasMaster(self) -> bool:
+        """
+        Whether this process is to be a master, which leaves the log to its workers.
+        """
+        raise NotImplementedError
+
+    def openLogs(self) -> None:
+        """
+        Open the access log, if one is wanted.
+
+        @raise UsageError: It can't be written, or its format means nothing.
+        """
+        path = self["access-log"]
+        if path in (None, "none"):
+            if self["access-log-format"] is not None:
+                raise UsageError("--access-log-format is of no use without --access-log FILE")
+            return
+        if path == "-" and self.parent is not None and not self.parent.get("nodaemon", True):
+            raise UsageError(
+                "--access-log - is the standard output, which a daemon does not have: name a file, "
+                "or stay in the foreground with twistd -n"
+            )
+        try:
+            self._open(path)
+        except OSError as error:
+            raise UsageError(f"--access-log {path} can't be written: {error.strerror}") from error
+        except BadFormat as error:
+            raise UsageError(f"--access-log-format: {error}") from error
+
+    def _open(self, path: str) -> None:
+        """
+        @raise OSError: It can't be written.
+        @raise BadFormat: Its format means nothing.
+        """
+        writing = AccessLog(self._write, self["access-log-format"] or "combined", self.workerName)
+        if path != "-":
+            self._giveAway(path)
+        if not self.hasMaster:
+            self._accessLog = writing
+            self._lines = LineWriter(path, self.standardOutput if path == "-" else None)
+
+    def _giveAway(self, path: str) -> None:
+        """
+        See that the log can be written. If it is made, give it to the user that C{twistd} is going
+        to be, who may have to open it again.
+        """
+        isNew = not os.path.exists(path)
+        descriptor = openToAppend(path)
+        try:
+            if isNew and self.parent is not None and os.geteuid() == 0:
+                uid, gid = (self.parent.get(name) for name in ("uid", "gid"))
+                os.fchown(descriptor, -1 if uid is None else uid, -1 if gid is None else gid)
+        finally:
+            os.close(descriptor)
+
+    def _write(self, line: str) -> None:
+        assert self._lines is not None
+        self._lines.write(line)
+
+    def logObservers(self) -> list[IServerObserver]:
+        """
+        @return: What writes the logs that are wanted.
+        """
+        return [] if self._accessLog is None else [self._accessLog]
+
+    def attachLogs(self, reactor: Any) -> None:
+        """
+        Let the logs be opened again at SIGUSR1, and ended with the reactor.
+        """
+        if self._lines is not None:
+            self._lines.attach(reactor)
+            if self["access-log"] != "-":
+                self.logs.adopt(self._lines)
