@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from .build import loadGenerator
 from .model import Settings
-from .params import asFile, nginxParams, scgiParams
+from .params import PLAIN, SCRIPT, asFile, scgiParams, variedParams
 from .process import pinned
 
 HELLO = "Hello from the other end, world\n"
@@ -44,11 +45,11 @@ class Load:
     inflight: int = 1
     keep: bool = True
     scgi: bool = False
-    uri: str = "/hello"
+    uri: str = PLAIN
     bodySize: int = 0
     answer: str = HELLO
     times: int = 1
-    script: str = "/srv/www/example.net/app.php"
+    script: str = SCRIPT
 
     def arguments(self) -> list[str]:
         """
@@ -90,11 +91,19 @@ class Result:
     received: int
 
 
+@lru_cache
+def _requests(uri: str, bodySize: int, script: str, scgi: bool) -> bytes:
+    """
+    All requests that differ.
+    """
+    varied = variedParams(uri, bodySize, script)
+    return asFile(scgiParams(params) if scgi else params for params in varied)
+
+
 @contextmanager
 def _command(settings: Settings, address: Path, load: Load) -> Iterator[list[str]]:
-    params = nginxParams(load.uri, load.bodySize, load.script)
     with tempfile.NamedTemporaryFile(dir=settings.folder) as file:
-        file.write(asFile((scgiParams(params) if load.scgi else params).items()))
+        file.write(_requests(load.uri, load.bodySize, load.script, load.scgi))
         file.flush()
         program = [str(loadGenerator()), "--unix", str(address), "--params", file.name]
         yield program + load.arguments()

@@ -133,6 +133,6 @@ def verdicts(outcome: Measured) -> list[Verdict]:
         else:
             found = compared(outcome, target.contestant, target.against)
         right = not errors(outcome, target.contestant)
-        met = right and found is not None and found.middle <= target.limit
+        met = right and found is not None and found.middle <= target.most
         result.append(Verdict(target, found, met))
     return result

@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from txfcgi.wire.framing import COMPILED
+
 
 class NotStarted(Exception):
     """
@@ -104,12 +106,22 @@ class Target:
     """
     What is asked of one contestant: its compared figure is at most C{limit}, as a ratio to that of
     another, or as a difference; as it is, if C{against} is L{None}.
+
+    @ivar compiled: what is asked of it in place of C{limit} where the wire is compiled.
     """
 
     contestant: str
     against: str | None
     limit: float
     what: str
+    compiled: float | None = None
+
+    @property
+    def most(self) -> float:
+        """
+        What is asked of the wire that runs here.
+        """
+        return self.limit if self.compiled is None or not COMPILED else self.compiled
 
 
 @dataclass(frozen=True, kw_only=True)

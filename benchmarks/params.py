@@ -5,7 +5,25 @@ asks for: 33 pairs of 1146 bytes with their lengths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from random import Random
+
+PLAIN = "/hello"
+REQUESTS = 1000
+
+_SECTIONS = ("catalogue", "articles", "help", "people", "download", "about", "search", "news")
+_ORDERS = ("name", "price", "date")
+# What browsers say of themselves, up to their version.
+_BROWSERS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/{0}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/{0}.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.{0} Safari/605.1.15",
+)
 
 SCRIPT = "/srv/www/example.net/app.php"
 
@@ -59,11 +77,42 @@ def nginxParams(uri: str, bodySize: int, script: str = SCRIPT) -> dict[str, str]
     }
 
 
-def asFile(params: Iterable[tuple[str, str]]) -> bytes:
+def asFile(requests: Iterable[Mapping[str, str]]) -> bytes:
     """
-    What the load generator reads: name, NUL, value, NUL.
+    What the load generator reads: name, NUL, value, NUL, and one more NUL behind each request.
     """
-    return "".join(f"{name}\0{value}\0" for name, value in params).encode()
+    parts: list[str] = []
+    for params in requests:
+        parts += (f"{name}\0{value}\0" for name, value in params.items())
+        parts.append("\0")
+    return "".join(parts).encode()
+
+
+def variedParams(uri: str, bodySize: int, script: str = SCRIPT) -> Iterator[dict[str, str]]:
+    """
+    The params of a thousand requests, the same thousand each time. Their users differ by address,
+    browser and cookie, and what they ask for by path and query, as with a real web server: a cache
+    helps as much as it would there.
+
+    @param uri: The path. It stays as it is, with no query, where it says what is to be done.
+    """
+    chosen = Random(1)
+    for number in range(REQUESTS):
+        path = uri
+        if uri == PLAIN:
+            path = f"{uri}/{chosen.choice(_SECTIONS)}/{chosen.randrange(10**4):04}"
+            if number % 2:
+                path += f"?page={chosen.randrange(1, 100)}&order={chosen.choice(_ORDERS)}"
+        params = nginxParams(path, bodySize, script)
+        params["REMOTE_ADDR"] = f"198.51.{chosen.randrange(100, 256)}.{chosen.randrange(1, 255)}"
+        params["HTTP_USER_AGENT"] = chosen.choice(_BROWSERS).format(chosen.randrange(100, 150))
+        params["HTTP_REFERER"] = (
+            f"https://example.net/{chosen.choice(_SECTIONS)}/{chosen.randrange(10**4):04}"
+        )
+        session = f"{chosen.getrandbits(384):096x}"
+        seen = chosen.randrange(1_700_000_000, 1_800_000_000)
+        params["HTTP_COOKIE"] = f"session={session}; language=de; theme=dark; seen={seen}"
+        yield params
 
 
 def scgiParams(params: dict[str, str]) -> dict[str, str]:

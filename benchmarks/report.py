@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from txfcgi.wire.framing import COMPILED
+
 from .measure import Spread, Verdict, compared, errors, figures, verdicts
 from .model import Measured, Settings
 
@@ -29,6 +31,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "twisted": version("Twisted"),
+        "wire": "compiled" if COMPILED else "pure Python",
     }
 
 
@@ -43,7 +46,7 @@ def conditions(settings: Settings) -> str:
 
     return (
         f"Python {here['python']}, Twisted {here['twisted']}, {here['system']}, "
-        f"{here['processor']}\n"
+        f"{here['processor']}; txfcgi's wire is {here['wire']}\n"
         f"{settings.rounds} rounds of {settings.seconds:g} s, in turns; measured process on "
         f"{place(settings.measuredCores)}, the other side on {place(settings.otherCores)}; "
         f"unix sockets\n"
@@ -116,7 +119,7 @@ def check(found: Iterable[Verdict]) -> str:
         rows.append(
             [
                 verdict.target.what,
-                f"{verdict.target.limit:.2f}",
+                f"{verdict.target.most:.2f}",
                 "nothing" if spread is None else f"{spread.middle:.2f}",
                 "" if spread is None else reach(spread, ".2f"),
                 "ok" if verdict.met else "over",

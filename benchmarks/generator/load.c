@@ -50,14 +50,18 @@ static void watch(struct connection *connection, int operation) {
 
 static void send_queued(struct connection *connection) {
     while (connection->queued) {
-        struct bytes *request = &wire[connection->queue[connection->first]];
         struct iovec parts[64];
         int used = 0;
         size_t skip = connection->sent, total = 0;
-        for (long at = 0; at < connection->queued && used < 64; at++, skip = 0) {
-            request = &wire[connection->queue[(connection->first + at) % opt.inflight]];
-            parts[used++] = (struct iovec){request->data + skip, request->size - skip};
-            total += request->size - skip;
+        for (long at = 0; at < connection->queued && used < 63; at++) {
+            long id = connection->queue[(connection->first + at) % opt.inflight];
+            struct bytes *halves[] = {&heads[connection->exchanges[id].request], &tails[id]};
+            for (int half = 0; half < 2; half++) {
+                size_t left = halves[half]->size > skip ? halves[half]->size - skip : 0;
+                if (left) parts[used++] = (struct iovec){halves[half]->data + skip, left};
+                skip = left ? 0 : skip - halves[half]->size;
+                total += left;
+            }
         }
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = used};
         ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
@@ -67,8 +71,11 @@ static void send_queued(struct connection *connection) {
         }
         count.sent += sent;
         connection->sent += sent;
-        while (connection->queued && connection->sent >= wire[connection->queue[connection->first]].size) {
-            connection->sent -= wire[connection->queue[connection->first]].size;
+        while (connection->queued) {
+            long id = connection->queue[connection->first];
+            size_t size = heads[connection->exchanges[id].request].size + tails[id].size;
+            if (connection->sent < size) break;
+            connection->sent -= size;
             connection->first = (connection->first + 1) % opt.inflight;
             connection->queued--;
         }
@@ -91,7 +98,7 @@ static void start_requests(struct connection *connection) {
         exchange->in_body = exchange->wrong = false;
         exchange->head_size = exchange->body_size = 0;
         exchange->started = now();
-        next_port(id);
+        exchange->request = next_request(id);
         connection->queue[(connection->first + connection->queued++) % opt.inflight] = id;
         connection->active++;
         count.started++;

@@ -20,7 +20,7 @@ static void fatal(const char *what) {
 }
 
 static const char usage[] =
-    "load --unix PATH | --tcp PORT (of 127.0.0.1)  --params FILE (name NUL value NUL ...)\n"
+    "load --unix PATH | --tcp PORT (of 127.0.0.1)  --params FILE (name NUL value NUL ... NUL, for each request)\n"
     "  --scgi          SCGI instead of FastCGI\n"
     "  --keep          FCGI_KEEP_CONN: connections are used again\n"
     "  --connections N (1)   --inflight N (1): requests at once on each\n"

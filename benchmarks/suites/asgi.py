@@ -37,13 +37,13 @@ SUITE = Suite(
             name="asgi-kept",
             title="ASGI, 16 kept connections",
             contestants=_contestants(KEPT),
-            targets=(Target(ASGI, FLOOR, 3.0, "ASGI, kept connection"),),
+            targets=(Target(ASGI, FLOOR, 3.0, "ASGI, kept connection", 2.7),),
         ),
         _speed(
             name="asgi-new",
             title="ASGI, a new connection for each request, 16 at a time",
             contestants=_contestants(NEW),
-            targets=(Target(ASGI, FLOOR, 2.3, "ASGI, new connection for each request"),),
+            targets=(Target(ASGI, FLOOR, 2.3, "ASGI, new connection for each request", 2.1),),
         ),
         _speed(
             name="asgi-big",

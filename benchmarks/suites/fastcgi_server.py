@@ -62,16 +62,16 @@ SUITE = Suite(
                 *_peers(KEPT),
             ),
             targets=(
-                Target(ONE, FLOOR, 1.25, "kept connection, one param read"),
-                Target(EVERY, FLOOR, 1.7, "kept connection, every param read"),
-                Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function"),
+                Target(ONE, FLOOR, 1.25, "kept connection, one param read", 0.82),
+                Target(EVERY, FLOOR, 1.7, "kept connection, every param read", 1.2),
+                Target(ASYNC, ONE, 1.1, "async def that awaits nothing, of a plain function", 1.08),
             ),
         ),
         _speed(
             name="new",
             title="a new connection for each request, 16 at a time",
             contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
-            targets=(Target(ONE, FLOOR, 1.5, "new connection for each request"),),
+            targets=(Target(ONE, FLOOR, 1.0, "new connection for each request", 0.82),),
         ),
         _speed(
             name="big",
@@ -82,7 +82,7 @@ SUITE = Suite(
                 _honest(BIG_ANSWERS),
                 *_peers(BIG_ANSWERS),
             ),
-            targets=(Target(BIG, FLOOR, 0.95, "answer of 1 MiB"),),
+            targets=(Target(BIG, FLOOR, 0.9, "answer of 1 MiB", 0.85),),
         ),
         _speed(
             name="upload",
@@ -93,7 +93,7 @@ SUITE = Suite(
                 _honest(UPLOADS),
                 *_peers(UPLOADS),
             ),
-            targets=(Target(UPLOAD, FLOOR, 1.05, "body of 10 MiB, async for"),),
+            targets=(Target(UPLOAD, FLOOR, 1.05, "body of 10 MiB, async for", 0.95),),
         ),
         _speed(
             name="multiplexed",
@@ -105,7 +105,7 @@ SUITE = Suite(
                 *_peers(MULTIPLEXED, peers.MULTIPLEXING),
             ),
             base=HONEST,
-            targets=(Target(ONE, HONEST, 0.85, "multiplexed, of the honest server"),),
+            targets=(Target(ONE, HONEST, 0.65, "multiplexed, of the honest server", 0.4),),
         ),
         Work(
             name="idle",
@@ -124,7 +124,7 @@ SUITE = Suite(
             compared="connection",
             difference=True,
             rounds=3,
-            targets=(Target(ONE, FLOOR, 6.0, "idle kept connection, KiB above Twisted's own"),),
+            targets=(Target(ONE, FLOOR, 3.0, "idle kept connection, KiB above Twisted's own"),),
         ),
     ),
 )

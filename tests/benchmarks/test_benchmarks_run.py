@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from benchmarks.contestants import Server
 from benchmarks.load import Load, Result, held, requested
 from benchmarks.measure import verdicts
 from benchmarks.model import Contestant, Measured, NotStarted, Sample, Settings, Target, Work
-from benchmarks.params import nginxParams, scgiParams
+from benchmarks.params import asFile, nginxParams, scgiParams, variedParams
 from benchmarks.pattern import Pattern, pieces
 from benchmarks.process import CHECKOUT, growth, running
 from benchmarks.report import check, table
@@ -198,6 +199,43 @@ class TestLoadGenerator:
         assert (len(params), sum(size + (4 if size > 127 else 1) for size in sizes)) == (33, 1146)
         assert list(scgiParams(params).items())[:2] == [("CONTENT_LENGTH", "0"), ("SCGI", "1")]
 
+    def test_varied(self) -> None:
+        """
+        A thousand requests differ in what differs in life, and are the same thousand in each run;
+        together they are of the same size.
+        """
+        found = list(variedParams("/hello", 0))
+        assert found == list(variedParams("/hello", 0))
+        for name, least in (
+            ("REQUEST_URI", 900),
+            ("QUERY_STRING", 200),
+            ("HTTP_COOKIE", 1000),
+            ("HTTP_USER_AGENT", 100),
+            ("REMOTE_ADDR", 900),
+        ):
+            assert len({params[name] for params in found}) >= least
+        assert len(found) == 1000
+        assert 1_100_000 < len(asFile(found)) < 1_250_000
+        assert {params["REQUEST_URI"] for params in variedParams("/big", 0)} == {"/big"}
+
+    def test_eachInTurn(self, settings: Settings, tmp_path: Path) -> None:
+        """
+        Each of them is sent, whatever the connection and the id.
+        """
+        seen = tmp_path / "seen"
+        server = Server(
+            name="noting",
+            command=lambda settings: [
+                *(sys.executable, "-m", "tests.benchmarks.noting", "{address}", str(seen)),
+            ],
+        )
+        load = Load(answer="right", connections=2, inflight=4)
+        with running(settings, server.name, server.command(settings), {}) as process:
+            result = requested(settings, process.address, load, 1000)
+            assert (result.firstError, result.errors) == ("", 0)
+        uris = Counter(seen.read_text("ascii").splitlines())
+        assert uris == Counter(params["REQUEST_URI"] for params in variedParams("/hello", 0))
+
 
 class TestStarting:
     """
@@ -287,6 +325,21 @@ class TestReport:
         ]
         assert check([over]).splitlines()[-1].endswith("over")
 
+    def test_compiled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Of the compiled wire more is asked.
+        """
+        target = Target("own", "base", 1.5, "the target", 1.3)
+        outcome = outcomeOf(1.4)
+        outcome = replace(outcome, work=replace(outcome.work, targets=(target,)))
+        found = {}
+        for compiled in (False, True):
+            monkeypatch.setattr("benchmarks.model.COMPILED", compiled)
+            (found[compiled],) = verdicts(outcome)
+            row = check([found[compiled]]).splitlines()[-1].split()
+            assert row[2:4] == ["1.30" if compiled else "1.50", "1.40"]
+        assert (found[False].met, found[True].met) == (True, False)
+
     def test_wrongAnswersMeetNothing(self) -> None:
         """
         Speed does not count when answers are wrong, or when there are none.
@@ -321,7 +374,7 @@ class TestCommand:
         assert set(work["contestants"]) == {"honest", "Twisted floor", "txfcgi, one param"}
         for name in work["contestants"]:
             assert f"\n{name} " in printed
-        assert [target["target"]["limit"] for target in work["targets"]] == [0.85]
+        assert [target["target"]["limit"] for target in work["targets"]] == [0.65]
 
     def test_list(self, capsys: pytest.CaptureFixture[str]) -> None:
         """
