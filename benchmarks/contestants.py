@@ -7,11 +7,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .load import Load, Result, applied, held, requested
 from .model import Column, Contestant, Sample, Sampler, Settings, isHere
-from .process import ServerProcess, cpuSeconds, residentKiB, running
+from .process import ServerProcess, cpuSeconds, residentKiB, running, untilIdle
 
 IDLE_CONNECTIONS = 1000
 
@@ -39,6 +40,8 @@ class Server:
     @ivar atOnce: how many kept connections it serves at once, and so gets at most; None for many.
     @ivar keeps: whether it serves a connection more than once.
     @ivar script: what a request's SCRIPT_FILENAME has to say.
+    @ivar tcp: whether it listens on a port; C{{address}} then stands for address and port.
+    @ivar everywhere: whether it and the load may use all cores, for what has several processes.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Server:
     atOnce: int | None = None
     keeps: bool = True
     script: str | None = None
+    tcp: bool = False
+    everywhere: bool = False
 
 
 def ownProgram(name: str, module: str, load: Load, *arguments: str) -> Server:
@@ -83,10 +88,16 @@ def _begin(
 ) -> AbstractContextManager[Sampler]:
     @contextmanager
     def begun() -> Iterator[Sampler]:
+        here = settings
+        if server.everywhere:
+            here = replace(settings, measuredCores=frozenset(), otherCores=frozenset())
         with running(
-            settings, server.name, server.command(settings), server.environment
+            here, server.name, server.command(here), server.environment, server.tcp
         ) as process:
-            yield lambda: sample(settings, process)
+            if server.everywhere:
+                # Its socket may be there before its processes are.
+                untilIdle(process.pid)
+            yield lambda: sample(here, process)
 
     return begun()
 
@@ -99,7 +110,7 @@ def underLoad(server: Server, load: Load) -> Contestant:
 
     def sample(settings: Settings, process: ServerProcess) -> Sample:
         before = cpuSeconds(process.pid)
-        result = applied(settings, process.address, load)
+        result = applied(settings, process.place, load)
         cpu = cpuSeconds(process.pid) - before
         return _sample(_values(result, cpu), result, process)
 
@@ -112,12 +123,12 @@ def underLoad(server: Server, load: Load) -> Contestant:
 
 
 def _adapted(server: Server, load: Load) -> Load:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if server.script is not None:
         changes["script"] = server.script
     if server.atOnce is not None and load.keep:
         changes["connections"] = min(server.atOnce, load.connections)
-    return Load(**{**vars(load), **changes})
+    return replace(load, **changes)
 
 
 def inMemory(server: Server, load: Load) -> Contestant:
@@ -126,7 +137,7 @@ def inMemory(server: Server, load: Load) -> Contestant:
     connections. It is started afresh for each turn.
     """
     load = _adapted(server, load)
-    many = Load(**{**vars(load), "connections": IDLE_CONNECTIONS})
+    many = replace(load, connections=IDLE_CONNECTIONS)
 
     @contextmanager
     def begin(settings: Settings) -> Iterator[Sampler]:
@@ -134,11 +145,11 @@ def inMemory(server: Server, load: Load) -> Contestant:
 
         def sample() -> Sample:
             with running(settings, server.name, command, server.environment) as process:
-                first = requested(settings, process.address, load, 2000)
+                first = requested(settings, process.place, load, 2000)
                 if first.errors:
                     return _sample({}, first, process)
                 idle = residentKiB(process.pid)
-                with held(settings, process.address, many) as connections:
+                with held(settings, process.place, many) as connections:
                     grown = residentKiB(process.pid) - idle
                 values = {"idle": idle / 1024, "connection": grown / IDLE_CONNECTIONS}
                 if connections.stillOpen != IDLE_CONNECTIONS:

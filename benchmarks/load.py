@@ -22,6 +22,9 @@ HELLO = "Hello from the other end, world\n"
 BIG_SIZE = 1 << 20
 UPLOAD_SIZE = 10 << 20
 
+# Where a server listens: the path of its socket, or a port of 127.0.0.1.
+Place = Path | int
+
 
 class LoadFailed(Exception):
     """
@@ -101,11 +104,12 @@ def _requests(uri: str, bodySize: int, script: str, scgi: bool) -> bytes:
 
 
 @contextmanager
-def _command(settings: Settings, address: Path, load: Load) -> Iterator[list[str]]:
+def _command(settings: Settings, place: Place, load: Load) -> Iterator[list[str]]:
     with tempfile.NamedTemporaryFile(dir=settings.folder) as file:
         file.write(_requests(load.uri, load.bodySize, load.script, load.scgi))
         file.flush()
-        program = [str(loadGenerator()), "--unix", str(address), "--params", file.name]
+        family = "--tcp" if isinstance(place, int) else "--unix"
+        program = [str(loadGenerator()), family, str(place), "--params", file.name]
         yield program + load.arguments()
 
 
@@ -117,20 +121,20 @@ def _run(settings: Settings, command: list[str]) -> Result:
     return Result(**json.loads(done.stdout))
 
 
-def applied(settings: Settings, address: Path, load: Load) -> Result:
+def applied(settings: Settings, place: Place, load: Load) -> Result:
     """
     Put a server under load for the time that the settings say.
     """
-    with _command(settings, address, load) as command:
+    with _command(settings, place, load) as command:
         times = ["--seconds", str(settings.seconds), "--warmup", str(settings.warmup)]
         return _run(settings, command + times)
 
 
-def requested(settings: Settings, address: Path, load: Load, count: int) -> Result:
+def requested(settings: Settings, place: Place, load: Load, count: int) -> Result:
     """
     Make so many requests, however long that takes.
     """
-    with _command(settings, address, load) as command:
+    with _command(settings, place, load) as command:
         return _run(settings, [*command, "--requests", str(count)])
 
 
@@ -149,11 +153,11 @@ class Held:
 
 
 @contextmanager
-def held(settings: Settings, address: Path, load: Load) -> Iterator[Held]:
+def held(settings: Settings, place: Place, load: Load) -> Iterator[Held]:
     """
     Keep connections open for as long as the context lasts.
     """
-    with _command(settings, address, load) as command, pinned(settings.otherCores):
+    with _command(settings, place, load) as command, pinned(settings.otherCores):
         process = subprocess.Popen(
             [*command, "--hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

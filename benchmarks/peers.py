@@ -165,6 +165,7 @@ PHP_CHILDREN = fpmServer("php-fpm, 16 children", 16)
 UWSGI = _uwsgiServer("uWSGI", "fastcgi")
 
 ALL = (PHP, LIBFCGI, GO, UWSGI, FLUP, FLIPFLOP, GEVENT)
+OVER_TCP = (PHP, LIBFCGI, GO, UWSGI)
 MULTIPLEXING = (GO, FLUP_MULTIPLEXED, GEVENT)
 
 SCGI = (

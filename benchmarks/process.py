@@ -22,6 +22,8 @@ CHECKOUT = Path(__file__).parent.parent
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 3.0
+# CPU seconds that a server which waits takes in half a second, at the most.
+_IDLE = 0.01
 
 
 @contextmanager
@@ -69,6 +71,17 @@ def cpuSeconds(pid: int) -> float:
     return total
 
 
+def untilIdle(pid: int) -> None:
+    """
+    Wait until a process and all its descendants have started, and have nothing to do.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    used = -1.0
+    while (now := cpuSeconds(pid)) > used + _IDLE and time.monotonic() < deadline:
+        used = now
+        time.sleep(0.5)
+
+
 def residentKiB(pid: int) -> int:
     """
     The resident memory of a process and its descendants; what they share counts for each.
@@ -110,14 +123,19 @@ def family(pid: int) -> list[int]:
 
 class ServerProcess:
     """
-    A server that listens on a unix socket.
+    A server that listens on a unix socket, or on a port of 127.0.0.1.
 
     @ivar address: the path of its socket.
+    @ivar place: where it listens: that path, or the number of its port.
     """
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, tcp: bool = False) -> None:
+        """
+        @param tcp: Whether it listens on a port.
+        """
         plain = re.sub("[^a-z0-9]+", "-", name.lower())
         self.address = settings.folder / f"{plain}.sock"
+        self.place: Path | int = _freePort() if tcp else self.address
         self._log = settings.folder / f"{plain}.log"
         self._cores = settings.measuredCores
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,13 +153,15 @@ class ServerProcess:
         Start the server and wait until it listens.
 
         @param command: C{{address}} in it, or in the environment, stands for the path of the
-            socket.
+            socket, or for C{127.0.0.1:} and the port.
         @raise NotStarted: with the last of what the server had to say.
         """
         self.address.unlink(missing_ok=True)
 
         def told(part: str) -> str:
-            return part.replace("{address}", str(self.address))
+            place = self.place
+            address = f"127.0.0.1:{place}" if isinstance(place, int) else str(place)
+            return part.replace("{address}", address)
 
         with self._log.open("wb") as log, pinned(self._cores):
             self._process = subprocess.Popen(
@@ -162,8 +182,8 @@ class ServerProcess:
     def _waitUntilItListens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-                probe.connect(str(self.address))
+            with suppress(OSError):
+                _connect(self.place)
                 return
             try:
                 process.wait(0.02)
@@ -195,17 +215,37 @@ class ServerProcess:
         self.address.unlink(missing_ok=True)
 
 
+def _freePort() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _connect(place: Path | int) -> None:
+    """
+    See that a server listens.
+    """
+    if isinstance(place, int):
+        socket.create_connection(("127.0.0.1", place)).close()
+    else:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(place))
+
+
 @contextmanager
 def running(
     settings: Settings,
     name: str,
     command: Sequence[str],
     environment: Mapping[str, str],
+    tcp: bool = False,
 ) -> Iterator[ServerProcess]:
     """
     Run a server for as long as the context lasts.
+
+    @param tcp: Whether it listens on a port in place of a unix socket.
     """
-    server = ServerProcess(settings, name)
+    server = ServerProcess(settings, name, tcp)
     try:
         server.start(command, environment)
         yield server

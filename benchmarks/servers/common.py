@@ -44,13 +44,27 @@ def records(requestID: int, output: bytes) -> bytes:
     return b"".join(parts)
 
 
-def listen(path: str, factory: IProtocolFactory) -> None:
+def described(address: str) -> str:
     """
-    Serve on a unix socket until the process is ended.
+    An endpoint, as Twisted reads it.
+
+    @param address: The path of a unix socket, or an address and a port.
+    """
+    if address.startswith("/"):
+        return f"unix:{address}:backlog=4096"
+    host, _, port = address.partition(":")
+    return f"tcp:{port}:interface={host}:backlog=4096"
+
+
+def listen(address: str, factory: IProtocolFactory) -> None:
+    """
+    Serve until the process is ended.
+
+    @param address: The path of a unix socket, or an address and a port.
     """
     from twisted.internet import endpoints, reactor
 
-    endpoint = endpoints.UNIXServerEndpoint(reactor, path, backlog=4096)
+    endpoint = endpoints.serverFromString(reactor, described(address))
 
     def failed(failure: object) -> None:
         print(failure, flush=True)

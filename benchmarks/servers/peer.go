@@ -1,4 +1,4 @@
-// A server on Go's net/http/fcgi: peer SOCKET
+// A server on Go's net/http/fcgi: peer SOCKET, or peer ADDRESS:PORT
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/fcgi"
 	"os"
+	"strings"
 )
 
 var (
@@ -36,7 +37,11 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 func main() {
-	listener, err := net.Listen("unix", os.Args[1])
+	network := "tcp"
+	if strings.HasPrefix(os.Args[1], "/") {
+		network = "unix"
+	}
+	listener, err := net.Listen(network, os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}

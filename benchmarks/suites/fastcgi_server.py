@@ -21,20 +21,37 @@ BIG = "txfcgi, big answer"
 UPLOAD = "txfcgi, async for"
 
 
-def _own(name: str, application: str, load: Load) -> Contestant:
-    return underLoad(ownProgram(name, "own", load, application), load)
+def _own(name: str, application: str, load: Load, tcp: bool = False) -> Contestant:
+    return underLoad(replace(ownProgram(name, "own", load, application), tcp=tcp), load)
 
 
-def _floor(load: Load) -> Contestant:
-    return underLoad(ownProgram(FLOOR, "floor", load), load)
+def _floor(load: Load, tcp: bool = False) -> Contestant:
+    return underLoad(replace(ownProgram(FLOOR, "floor", load), tcp=tcp), load)
 
 
 def _honest(load: Load) -> Contestant:
     return underLoad(ownProgram(HONEST, "honest", load), load)
 
 
-def _peers(load: Load, servers: tuple[Server, ...] = peers.ALL) -> tuple[Contestant, ...]:
-    return tuple(underLoad(server, load) for server in servers if server.keeps or not load.keep)
+def _peers(
+    load: Load, servers: tuple[Server, ...] = peers.ALL, tcp: bool = False
+) -> tuple[Contestant, ...]:
+    return tuple(
+        underLoad(replace(server, tcp=tcp), load)
+        for server in servers
+        if server.keeps or not load.keep
+    )
+
+
+def _overTCP(load: Load) -> tuple[Contestant, ...]:
+    """
+    Those that listen on a port, too.
+    """
+    return (
+        _floor(load, tcp=True),
+        _own(ONE, "one", load, tcp=True),
+        *_peers(load, peers.OVER_TCP, tcp=True),
+    )
 
 
 KEPT = Load()
@@ -72,6 +89,16 @@ SUITE = Suite(
             title="a new connection for each request, 16 at a time",
             contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
             targets=(Target(ONE, FLOOR, 1.0, "new connection for each request", 0.82),),
+        ),
+        _speed(
+            name="tcp-kept",
+            title="16 kept connections by TCP",
+            contestants=_overTCP(KEPT),
+        ),
+        _speed(
+            name="tcp-new",
+            title="a new connection by TCP for each request, 16 at a time",
+            contestants=_overTCP(NEW),
         ),
         _speed(
             name="big",
