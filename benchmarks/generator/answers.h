@@ -66,7 +66,6 @@ static void build_expected(void) {
 
 struct exchange {
     bool active, in_body, wrong;
-    long request; /* which of all it is */
     uint64_t started;
     size_t head_size, body_size;
     char head[HEAD_LIMIT];

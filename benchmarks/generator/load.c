@@ -24,7 +24,7 @@ struct connection {
     bool connecting, wants_write, waits, broken;
     struct exchange *exchanges; /* [1..inflight] */
     long active, answered, first, queued;
-    long *queue;      /* ids whose request is not sent whole, a ring */
+    long *queue;      /* requests that are not sent whole, a ring; two of an id where the first was answered early */
     size_t sent;      /* of the first of them */
     unsigned char header[8], end[8];
     unsigned header_size, content, padding, end_size;
@@ -54,8 +54,8 @@ static void send_queued(struct connection *connection) {
         int used = 0;
         size_t skip = connection->sent, total = 0;
         for (long at = 0; at < connection->queued && used < 63; at++) {
-            long id = connection->queue[(connection->first + at) % opt.inflight];
-            struct bytes *halves[] = {&heads[connection->exchanges[id].request], &tails[id]};
+            long request = connection->queue[(connection->first + at) % (2 * opt.inflight)];
+            struct bytes *halves[] = {&heads[request], &tails[id_of(request)]};
             for (int half = 0; half < 2; half++) {
                 size_t left = halves[half]->size > skip ? halves[half]->size - skip : 0;
                 if (left) parts[used++] = (struct iovec){halves[half]->data + skip, left};
@@ -72,11 +72,11 @@ static void send_queued(struct connection *connection) {
         count.sent += sent;
         connection->sent += sent;
         while (connection->queued) {
-            long id = connection->queue[connection->first];
-            size_t size = heads[connection->exchanges[id].request].size + tails[id].size;
+            long request = connection->queue[connection->first];
+            size_t size = heads[request].size + tails[id_of(request)].size;
             if (connection->sent < size) break;
             connection->sent -= size;
-            connection->first = (connection->first + 1) % opt.inflight;
+            connection->first = (connection->first + 1) % (2 * opt.inflight);
             connection->queued--;
         }
         if ((size_t)sent < total) break;
@@ -98,8 +98,7 @@ static void start_requests(struct connection *connection) {
         exchange->in_body = exchange->wrong = false;
         exchange->head_size = exchange->body_size = 0;
         exchange->started = now();
-        exchange->request = next_request(id);
-        connection->queue[(connection->first + connection->queued++) % opt.inflight] = id;
+        connection->queue[(connection->first + connection->queued++) % (2 * opt.inflight)] = next_request(id);
         connection->active++;
         count.started++;
     }
@@ -359,7 +358,7 @@ int main(int argc, char **argv) {
     for (long at = 0; at < opt.connections; at++) {
         connections[at].fd = -1;
         connections[at].exchanges = calloc(opt.inflight + 1, sizeof(struct exchange));
-        connections[at].queue = calloc(opt.inflight, sizeof(long));
+        connections[at].queue = calloc(2 * opt.inflight, sizeof(long));
     }
     run();
     print_result();

@@ -18,6 +18,10 @@ static long variants, *upcoming;    /* upcoming: the next head, of each id */
 static size_t *port_at;             /* where REMOTE_PORT stands in each head, 0 for nowhere */
 static unsigned port = 10000;
 
+static long id_of(long request) {
+    return request % opt.inflight + 1;
+}
+
 static void append(struct bytes *to, const void *data, size_t size) {
     if (to->size + size > to->room) {
         to->room = 2 * (to->size + size) + 1024;
@@ -127,7 +131,7 @@ static void build_requests(void) {
             if (!heads || !port_at) fatal("memory");
         }
         heads[variants] = (struct bytes){0};
-        long id = variants % opt.inflight + 1;
+        long id = id_of(variants);
         build_head(&heads[variants], id, from, past);
         if (!opt.body) append(&heads[variants], tails[id].data, tails[id].size); /* all of it in one piece */
         port_at[variants] = find_port(&heads[variants]);
