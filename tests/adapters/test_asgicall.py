@@ -5,6 +5,7 @@ Tests of L{txfcgi.adapters.asgicall}: what an application sends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -109,11 +110,97 @@ class AnswerTests(ASGITests):
             await sending(start(), body(b"a", more_body=True), body(b"b"))(scope, receive, send)
             ended.append((await receive())["type"])
 
+        async def empty(scope: Any, receive: Any, send: Any) -> None:
+            await send(start())
+            while True:
+                await send(body(b"", more_body=True))
+
         self.assertEqual(self.ask(sending(start(), body(b"abc")), "HEAD").body, b"")
         self.assertEqual(self.ask(pieces, "HEAD").body, b"")
         self.assertEqual(self.ask(endless, "HEAD").body, b"")
         self.assertEqual(ended[0], "http.disconnect")
         self.assertIsInstance(ended[1], Disconnected)
+
+        async def main() -> None:
+            frontEnd = self.frontEnd(empty, lifespan="off")
+            answer = await self.answer(frontEnd, frontEnd.request("HEAD"))
+            self.assertEqual(answer.body, b"")
+            await turns(number=1_100)
+
+        self.inLoop(main)  # which sees that nothing is left running
+
+    def test_letsOthersGoOn(self) -> None:
+        """
+        An application that asks on when its request is over, sends on when it is gone, or sends
+        nothing again and again, leaves the loop to others.
+        """
+        stop = asyncio.Event()
+        loops = 0
+
+        async def asks(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal loops
+            await sending(start(), body(b"x"))(scope, receive, send)
+            while not stop.is_set():
+                loops += 1
+                assert (await receive())["type"] == "http.disconnect"
+
+        async def sendsOn(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal loops
+            await sending(start(), body(b"x"))(scope, receive, send)
+            while not stop.is_set():
+                loops += 1
+                with contextlib.suppress(OSError, InvalidResponse):
+                    await send(body(b"y"))
+
+        async def sendsNothing(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal loops
+            await send(start())
+            while not stop.is_set():
+                loops += 1
+                await send(body(b"", more_body=True))
+            await send(body(b"x"))
+
+        async def main() -> None:
+            for application in (asks, sendsOn, sendsNothing):
+                stop.clear()
+                before = loops
+                frontEnd = self.frontEnd(application, lifespan="off")
+                answer = frontEnd.request()
+                await turns(frontEnd)
+                self.assertGreater(loops - before, 5)
+                stop.set()
+                self.assertEqual((await self.answer(frontEnd, answer)).body, b"x")
+
+        self.inLoop(main)
+
+    def test_sendsOnWhenGone(self) -> None:
+        """
+        So does one that sends on although its browser has gone.
+        """
+        stop = asyncio.Event()
+        errors: list[OSError] = []
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            assert (await receive())["type"] == "http.request"
+            assert (await receive())["type"] == "http.disconnect"
+            while not stop.is_set():
+                try:
+                    await send(start())
+                except OSError as error:
+                    errors.append(error)
+
+        async def main() -> None:
+            frontEnd = self.frontEnd(application, lifespan="off")
+            exchange = await self.begin(frontEnd, "GET", length=0)
+            exchange.close()
+            await turns(frontEnd)
+            exchange.leave()
+            exchange.response.addErrback(lambda _: None)
+            await turns(frontEnd)
+            self.assertGreater(len(errors), 5)
+            stop.set()
+
+        self.inLoop(main)
 
     def test_noBody(self) -> None:
         """

@@ -25,9 +25,11 @@ XSENDFILE = LIGHTTPD.replace(
 
 
 @contextmanager
-def site(start: Starter, conf: str) -> Iterator[Browser]:
+def site(start: Starter, conf: str, *arguments: str) -> Iterator[Browser]:
     """
     The app behind a web server, with a file to send.
+
+    @param arguments: What is served in its place, in which C{FOLDER} stands for the file's folder.
     """
     with ExitStack() as stack:
         place = stack.enter_context(folder())
@@ -36,7 +38,8 @@ def site(start: Starter, conf: str) -> Iterator[Browser]:
         stack.callback(os.environ.update, before)
         stack.callback(os.environ.clear)
         os.environ["FILES"] = str(place)
-        app = ["--app", "files_app.app"]
+        app = [word.replace("FOLDER", str(place)) for word in arguments]
+        app = app or ["--app", "files_app.app"]
         yield stack.enter_context(running(start, conf.replace("FOLDER", str(place)), "fcgi", app))
 
 
@@ -65,6 +68,26 @@ def test_file(start: Starter, conf: str, how: str) -> None:
         answer = browser.fetch("GET", target, [("If-Modified-Since", changed)])
         assert (answer.code, answer.body) == (304, b"")
         assert browser.fetch("GET", f"/{how}/nothing").code == 404
+
+
+@pytest.mark.parametrize(
+    ("start", "conf", "style"),
+    [
+        pytest.param(nginx, ACCEL, "X-Accel-Redirect=/internal/=FOLDER", id="nginx"),
+        pytest.param(lighttpd, XSENDFILE, "X-Sendfile", id="lighttpd"),
+    ],
+)
+def test_pathsend(start: Starter, conf: str, style: str) -> None:
+    """
+    The file that an ASGI application names comes from the web server, whole and in part.
+    """
+    served = ["--asgi", "files_app:asgi", "--sendfile", style]
+    with site(start, conf, *served) as browser:
+        answer = browser.fetch("GET", "/any/")
+        assert (answer.code, answer.body) == (200, CONTENT)
+        assert not answer.header("X-Sendfile") and not answer.header("X-Accel-Redirect")
+        answer = browser.fetch("GET", "/any/", [("Range", "bytes=1000-1999")])
+        assert (answer.code, answer.body) == (206, CONTENT[1000:2000])
 
 
 def test_events() -> None:

@@ -4,6 +4,7 @@ Tests of L{txfcgi.service.appoptions}: what is served.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from twisted.python.usage import UsageError
 
 from txfcgi.adapters.threads import sharedPool
 from txfcgi.adapters.wsgi import WSGIApp
+from txfcgi.service.appoptions import readSendFile
 from txfcgi.service.fcgitap import Options
 
 from .test_options import CommandLineTests
@@ -174,5 +176,39 @@ class AppOptionsTests(CommandLineTests):
         options = self.options("--max-body-bytes", "5")
         self.assertEqual(options.bodyLimits(), {"maxBodyBytes": 5})
         self.assertEqual(self.options().bodyLimits()["maxBodyBytes"], 1_073_741_824)
+        options = self.options("--max-body-bytes", "none")
+        self.assertGreater(options.bodyLimits()["maxBodyBytes"], 1 << 60)
         self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "0"))
         self.assertIn("--threads takes", self.mistake("--wsgi", "sites.wsgi", "--threads", "x"))
+
+    def test_sendFile(self) -> None:
+        """
+        C{--sendfile} says which header a file is sent by, and from which folder; what it can't mean
+        is refused.
+        """
+        path = self.path("sites.py")
+        folder = os.path.realpath(self.folder)
+        for text, header in (
+            ("X-Sendfile", b"X-Sendfile"),
+            (f"X-Sendfile={folder}", b"X-Sendfile"),
+            (f"X-Accel-Redirect=/files/={folder}", b"X-Accel-Redirect"),
+        ):
+            made = readSendFile(text).header(path)
+            assert made is not None
+            self.assertEqual(made[0], header)
+        accel = readSendFile(f"X-Accel-Redirect=/files/={folder}")
+        self.assertEqual(accel.header(path), (b"X-Accel-Redirect", b"/files/sites.py"))
+        self.assertIsNone(readSendFile("X-Sendfile=/nowhere").header(path))
+        for text, words in (
+            ("x", "--sendfile takes X-Sendfile, X-Sendfile=/folder or X-Accel-Redirect="),
+            ("X-Accel-Redirect", "--sendfile takes X-Sendfile"),
+            ("X-Accel-Redirect=/files/", "--sendfile takes X-Sendfile"),
+            ("X-Sendfile=/a=/b", "--sendfile takes X-Sendfile"),
+            ("X-Accel-Redirect=files=/srv", "'files', which stands for /srv, does not start with"),
+            ("X-Accel-Redirect=/files=srv", "'srv' is not an absolute path"),
+        ):
+            self.assertIn(words, self.mistake("--asgi", "sites.asgi", "--sendfile", text))
+        self.assertIn(
+            "--sendfile is for an ASGI application, and goes with --asgi",
+            self.mistake("--wsgi", "sites.wsgi", "--sendfile", "X-Sendfile"),
+        )

@@ -185,6 +185,34 @@ class ProgramsTests(ProgramTests):
         self.assertServes(self.socketPath)
         self.assertEnds(program)
 
+    def test_asgi(self) -> None:
+        """
+        So does an ASGI application, with its lifespan, and the routes that a browser asks for.
+        """
+        self.write(
+            "own.py",
+            "async def app(scope, receive, send):\n"
+            "    if scope['type'] == 'lifespan':\n"
+            "        while True:\n"
+            "            kind = (await receive())['type']\n"
+            "            print('heard', kind, flush=True)\n"
+            "            await send({'type': kind + '.complete'})\n"
+            "            if kind == 'lifespan.shutdown':\n"
+            "                return\n"
+            "    said = f\"{scope['path']} {scope['root_path']!r} {scope['query_string']}\"\n"
+            "    await send({'type': 'http.response.start', 'status': 200,\n"
+            "                'headers': [(b'content-type', b'text/plain')]})\n"
+            "    await send({'type': 'http.response.body', 'body': said.encode()})\n",
+        )
+        program, port = self.serve(
+            *("twistd", "-n", "--pidfile=", "fcgi", "--http", LOCAL, "--asgi", "own:app"),
+            *("--app-dir", self.folder),
+        )
+        program.waitFor("heard lifespan.startup")
+        self.assertEqual(self.get(port, "/a%20b/c?d=1"), (200, "text/plain", "/a b/c '' b'd=1'"))
+        self.assertEnds(program)
+        self.assertIn("heard lifespan.shutdown", program.said)
+
     def test_stopTwice(self) -> None:
         """
         The second signal ends what still runs, on whichever way it came.

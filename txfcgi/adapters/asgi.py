@@ -86,7 +86,7 @@ class ASGIApp:
         self._maxBodyBytes = maxBodyBytes
         self._sendFile = sendFile
         self._shutdownTimeout = shutdownTimeout
-        self._scopes = Scopes()
+        self._scopes = Scopes(self.name)
         self._lifespan = Lifespan(application, self.name, lifespan)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None

@@ -22,8 +22,10 @@ from ..server.response import Response
 from .asgistreams import Answer, Bell, Input
 from .lifespan import Message
 
-# Bytes that are dropped of the body of an answer to HEAD before its application is told to stop.
+# What is dropped of the body of an answer to HEAD before its application is told to stop: bytes,
+# and pieces of it, be they empty.
 _DROPPED: Final = 1_048_576
+_DROPPED_PIECES: Final = 1_000
 
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
@@ -58,6 +60,7 @@ class Call:
         "_answer",
         "_bell",
         "_dropped",
+        "_droppedPieces",
         "_head",
         "_input",
         "_limit",
@@ -91,6 +94,7 @@ class Call:
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
         self._answer: Answer | None = None
         self._dropped = 0
+        self._droppedPieces = 0
         self._input: Input | None = None
         self._received = False
         self._outcome: Deferred[Response] | None = None
@@ -195,6 +199,7 @@ class Call:
                 return message
             else:
                 await self._bell.wait()
+        await asyncio.sleep(0)  # who asks again and again lets others go on
         return {"type": _DISCONNECT}
 
     def _read(self) -> Input:
@@ -234,8 +239,10 @@ class Call:
         stage = self._stage
         isMessage = type(message) is dict or isinstance(message, Mapping)
         kind = message.get("type") if isMessage else None
-        if stage is _Stage.GONE:
-            raise Disconnected(_OVER)
+        if stage >= _Stage.DONE:
+            await asyncio.sleep(0)  # who tries again and again lets others go on
+            if stage is _Stage.GONE:
+                raise Disconnected(_OVER)
         if kind == _BODY and _Stage.WAITING < stage < _Stage.DONE:
             body, more = self._readBody(message)
             if stage is _Stage.HEAD:
@@ -246,6 +253,8 @@ class Call:
                 await self._drop(body, more)
             if more and self._answer is not None and self._answer.paused:
                 await self._room(self._answer)
+            elif more and not body and self._stage is _Stage.STREAMING:
+                await asyncio.sleep(0)  # nothing fills up that would hold it back
         elif kind == _START and stage is _Stage.WAITING:
             self._head = self._readHead(message)
             self._stage = _Stage.HEAD
@@ -292,9 +301,10 @@ class Call:
         The rest of a body that is not sent.
         """
         self._dropped += len(body)
+        self._droppedPieces += 1
         if not more:
             self._done()
-        elif self._dropped > _DROPPED:
+        elif self._dropped > _DROPPED or self._droppedPieces > _DROPPED_PIECES:
             self._stage = _Stage.GONE
             raise Disconnected(_OVER)
         else:

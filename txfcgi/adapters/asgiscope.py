@@ -11,6 +11,7 @@ from urllib.parse import quote_from_bytes
 from ..server.request import Request, schemeOf
 from ..wire.variables import ParamNames, readContentLength
 from .lifespan import VERSIONS
+from .mounthint import MountHint
 
 _HTTP_VERSIONS: Final = {
     "HTTP/1.0": "1.0",
@@ -29,8 +30,12 @@ class Scopes:
     Makes the scopes of an application's requests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """
+        @param name: What the application is called in messages.
+        """
         self._names = ParamNames()
+        self._hint = MountHint(name)
 
     def scopeOf(self, request: Request, state: dict[str, Any]) -> dict[str, Any]:
         """
@@ -47,6 +52,7 @@ class Scopes:
         _addContent(headers, others)
         paths = request.paths
         if paths.asSent:
+            self._hint.look(others)
             root = others.get("SCRIPT_NAME", "")
             path = root + others.get("PATH_INFO", "")
         else:

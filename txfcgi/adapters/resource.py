@@ -24,6 +24,7 @@ from ..server.response import Response
 from ..streams.spool import BoundedBody
 from ..wire.records import Role
 from ..wire.variables import ParamNames
+from .mounthint import MountHint
 from .webchannel import WebChannel
 
 MAX_BODY_BYTES: Final = 1_073_741_824
@@ -62,6 +63,7 @@ class ResourceApp:
         self.site: Any = root if self._given else Site(root)
         self._maxBodyBytes = maxBodyBytes
         self._names = ParamNames()
+        self._hint = MountHint(repr(self))
 
     def __repr__(self) -> str:
         return f"ResourceApp({self.site if self._given else self.site.resource!r})"
@@ -86,7 +88,7 @@ class ResourceApp:
         """
         if request.role is not Role.RESPONDER:
             raise UnknownRole("a twisted.web resource is a Responder")
-        channel = WebChannel(request, self.site, self._names)
+        channel = WebChannel(request, self.site, self._names, self._hint)
         length = channel.bodyLength
         if request.bodiless and not length:
             channel.open(0)

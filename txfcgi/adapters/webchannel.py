@@ -26,6 +26,7 @@ from ..server.request import Request
 from ..server.response import Response
 from ..streams import OutputStream
 from ..wire.variables import ParamNames, readContentLength
+from .mounthint import MountHint
 
 # A request of this version does not frame chunks by itself: there are none here. It is what
 # resources are told over HTTP/2.
@@ -73,12 +74,13 @@ class WebChannel:
     @ivar transport: What is written to directly; this.
     """
 
-    def __init__(self, request: Request, site: Any, names: ParamNames) -> None:
+    def __init__(self, request: Request, site: Any, names: ParamNames, hint: MountHint) -> None:
         self.request = request
         self.site = self.factory = site
         self._headers, self._params = request.params.divide(names)
         paths = request.paths
         if paths.asSent:
+            hint.look(self._params)
             script, info = self._bytes("SCRIPT_NAME"), self._bytes("PATH_INFO")
         else:
             script, info = paths.split(request.params.find)

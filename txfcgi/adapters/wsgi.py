@@ -21,6 +21,7 @@ from ..server.request import Request, schemeOf
 from ..server.response import Response
 from ..streams.spool import BodyFile
 from ..wire.records import Role
+from .mounthint import MountHint
 from .pep3333 import FileWrapper
 from .threads import MAX_WAITING, THREADS, ThreadPool
 from .wsgicall import Call
@@ -86,6 +87,7 @@ class WSGIApp:
         self._ownPool = None if pool is not None else ThreadPool(threads, maxWaiting=maxWaiting)
         self._pool = pool or self._ownPool or ThreadPool()
         self._maxBodyBytes = maxBodyBytes
+        self._hint = MountHint(self.name)
         self._fixed = {
             "wsgi.version": (1, 0),
             "wsgi.multithread": self._pool.threads > 1,
@@ -149,6 +151,7 @@ class WSGIApp:
         for name in _LEFT_OUT:
             environ.pop(name, None)
         if request.paths.asSent:
+            self._hint.look(environ)
             environ.setdefault("SCRIPT_NAME", "")
             environ.setdefault("PATH_INFO", "")
         else:

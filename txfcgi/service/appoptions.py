@@ -14,7 +14,9 @@ from twisted.python.usage import UsageError
 
 from ..adapters.threads import THREADS, sharedPool
 from ..adapters.wsgi import MAX_BODY_BYTES, WSGIApp
+from ..errors import InvalidPath
 from ..server.application import App
+from ..server.files import SendFile
 from ..server.kinds import APP, ASGI, KLEIN, WSGI, Kind, kindOf, takes
 from .commandline import CommandOptions, numberOption, oneOf
 from .errors import CannotLoad
@@ -22,6 +24,30 @@ from .loading import callFactory, loadObject
 from .loops import LOOPS, installLoop
 
 _NAMED = "a module and a name in it, as mod.name or mod:name"
+
+
+def readSendFile(text: str) -> SendFile:
+    """
+    @param text: The header by which a web server is asked to send a file; for X-Accel-Redirect,
+        the path of the site that stands for a folder, and the folder.
+
+    @return: The same.
+
+    @raise UsageError: It is something else.
+    """
+    style, *parts = text.split("=", 2)
+    try:
+        if style == "X-Sendfile" and len(parts) < 2:
+            return SendFile("X-Sendfile", dict.fromkeys(parts, ""))
+        if style == "X-Accel-Redirect" and len(parts) == 2:
+            prefix, folder = parts
+            return SendFile("X-Accel-Redirect", {folder: prefix})
+    except InvalidPath as error:
+        raise UsageError(f"--sendfile {text}: {error}") from error
+    raise UsageError(
+        "--sendfile takes X-Sendfile, X-Sendfile=/folder or X-Accel-Redirect=/prefix=/folder, not "
+        f"{text!r}"
+    )
 
 
 class AppOptions(CommandOptions):
@@ -48,6 +74,15 @@ class AppOptions(CommandOptions):
             oneOf("loop", *LOOPS),
         ],
         [
+            "sendfile",
+            None,
+            None,
+            "How the web server sends the files that an ASGI application names (pathsend): "
+            "X-Sendfile, or X-Accel-Redirect=/prefix=/folder, the path of the location that leads "
+            "there and the folder. Without it, they are sent from here",
+            readSendFile,
+        ],
+        [
             "resource",
             None,
             None,
@@ -63,6 +98,8 @@ class AppOptions(CommandOptions):
         ["factory", None, "Call what is named, and serve what it returns"],
     ]
 
+    _bodyGiven = False
+
     def __setitem__(self, name: str, value: object) -> None:
         """
         Set an option.
@@ -74,6 +111,7 @@ class AppOptions(CommandOptions):
                 f"--{name} {value}: there is --{name} {self[name]} already, and one thing is "
                 "served at a time. An app of your own can choose, as by request.path"
             )
+        self._bodyGiven = self._bodyGiven or name == "max-body-bytes"
         super().__setitem__(name, value)
 
     @property
@@ -111,6 +149,11 @@ class AppOptions(CommandOptions):
         """
         if self["lifespan"] is not None and not self["asgi"]:
             raise UsageError("--lifespan is for an ASGI application: it goes with --asgi")
+        if self["sendfile"] is not None and not self["asgi"]:
+            raise UsageError(
+                "--sendfile is for an ASGI application, and goes with --asgi: an app of your own "
+                "says it itself, by Response.file(path, sendFile=...)"
+            )
         if self.choosesReactor:
             served = f" --asgi {self['asgi']}" if self["asgi"] else ""
             remedy = f"Leave --reactor out: {os.path.basename(sys.argv[0])} {self.command}{served}"
@@ -170,6 +213,7 @@ class AppOptions(CommandOptions):
             self.load(option, name, ASGI),
             lifespan=self["lifespan"] or "auto",
             maxBodyBytes=self.bodyLimits()["maxBodyBytes"],
+            sendFile=self["sendfile"],
             name=name,
         )
 
@@ -196,10 +240,13 @@ class AppOptions(CommandOptions):
 
     def bodyLimits(self) -> dict[str, int]:
         """
-        What an adapter is told about the bodies of requests.
+        What an adapter is told about the bodies of requests. It bounds them by itself, unless
+        C{none} was asked for.
         """
         given = self["max-body-bytes"]
-        return {"maxBodyBytes": MAX_BODY_BYTES if given is None else given}
+        if given is None:
+            given = sys.maxsize if self._bodyGiven else MAX_BODY_BYTES
+        return {"maxBodyBytes": given}
 
 
 def _check(name: str, thing: object, wanted: Kind) -> None:

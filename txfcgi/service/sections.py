@@ -40,6 +40,7 @@ _APP = Section(
         "path-from": "params|uri",
         "threads": "N",
         "lifespan": "auto|on|off",
+        "sendfile": "HEADER",
         "loop": "asyncio|uvloop",
         "startup-timeout": "",
     },

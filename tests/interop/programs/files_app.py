@@ -46,3 +46,15 @@ def app(request: Request) -> Any:
         return Response.file(name, root=FOLDER, sendFile=STYLES[how])
     except FileNotFoundError:
         return Response(404)
+
+
+async def asgi(scope, receive, send):
+    """
+    An ASGI application that names the file.
+    """
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])
+    head = {"type": "http.response.start", "status": 200}
+    await send({**head, "headers": [(b"content-type", b"application/octet-stream")]})
+    path = os.path.join(os.environ["FILES"], "a b%.bin")
+    await send({"type": "http.response.pathsend", "path": path})
