@@ -208,6 +208,27 @@ class ClosingTests(SocketTests):
         link.line.settle()
         self.assertEqual(server.factory.connections, 0)
 
+    def test_hungUp(self) -> None:
+        """
+        Behind a request without a body, all of which has come, the connection is closed in the next
+        turn, whole. So it is not where some of the request is still to come, or has just come.
+        """
+        server = self.serve()
+        whole = b"".join(each.encode() for each in (*beginning(1, keep=False), Stdin(1)))
+        body = b"".join(each.encode() for each in (*beginning(1, keep=False), *stdin(1, b"body")))
+        for data, closed in (
+            (whole, True),
+            (whole[:-8], False),
+            (whole + b"\1", False),
+            (body, False),
+        ):
+            link = server.connect()
+            link.sendBytes(data)
+            link.line.read()
+            self.assertEqual(link.answer().code, 200)
+            self.assertEqual(bool(link.line.near.disconnected), closed, data)
+            self.assertTrue(link.line.ended)
+
     def test_unreadBody(self) -> None:
         """
         An answer that is early arrives whole though 20 MiB of body are still on their way: they are

@@ -11,11 +11,13 @@ from typing import ClassVar, TypeVar, cast
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..streams.spool import SpoolBudget
+from ..transport.atonce import Accepted
 from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .admission import Accounts, UnixAllowList
@@ -102,6 +104,7 @@ class ServerFactory(Factory):
         self._allowFrom = allowFrom
         self._unixPeers = UnixAllowList.of(allowUsers, allowGroups)
         self._open: dict[ServerProtocol, None] = {}
+        self._ending: list[Connection] = []
         self._timers = Timers(clock)
         self._received = self._sent = 0
         self.draining = False
@@ -190,13 +193,18 @@ class ServerFactory(Factory):
         self._open[protocol] = None
         if len(self._open) == 1:
             self.now = self.clock.seconds()
-            self._timers.watch(self)
-            self._timers.need(self.now + TICK)
         protocol.watch.heard = self.now
         if self.observers is not None:
             self.observers.opened(protocol.peer)
         if self.draining:
             protocol.retire()
+
+    def watch(self) -> None:
+        """
+        A connection is there that stays for a while: look at them all from time to time.
+        """
+        self._timers.watch(self)
+        self._timers.need(self.now + TICK)
 
     def closed(self, protocol: ServerProtocol) -> None:
         """
@@ -213,7 +221,27 @@ class ServerFactory(Factory):
             self._timers.forget(self)
             if self.draining or not self.numPorts:
                 self.sparing.flush()
-            self._drainedNow()
+            if self._drainWaiters:
+                self._drainedNow()
+
+    def hangUp(self, transport: object) -> None:
+        """
+        Close a connection on which nothing waits to be sent: one that has just been accepted when
+        its protocol returns, any other in the next turn of the reactor. All that end in one turn
+        are closed together: with a connection for each request, that is a large part of the work.
+        """
+        if type(transport) is Accepted:
+            transport.hangUp()
+            return
+        connection = cast(Connection, transport)
+        if not self._ending:
+            cast(IReactorTime, connection.reactor).callLater(0, self._hangUpAll)
+        self._ending.append(connection)
+
+    def _hangUpAll(self) -> None:
+        ending, self._ending = self._ending, []
+        for transport in ending:
+            transport.connectionLost(connectionDone)
 
     def _admits(self, protocol: ServerProtocol, allowed: UnixAllowList) -> bool:
         """

@@ -74,6 +74,7 @@ class FastCGIServerFactory(ServerFactory):
             observers=observers,
         )
         self._multiplex = bool(multiplex)
+        self._collectingBytes = max(self.limits.connectionBytes, self.limits.paramsBytes)
         # The specification has the application's number (section 4.1), and HAProxy puts as many on
         # one connection: the smaller one holds either way.
         requests = min(self.limits.requests, self.limits.requestsPerConnection)
@@ -95,7 +96,7 @@ class FastCGIServerFactory(ServerFactory):
             requests=limits.requestsPerConnection,
             paramsBytes=limits.paramsBytes,
             paramsCount=limits.paramsCount,
-            collectingBytes=max(limits.connectionBytes, limits.paramsBytes),
+            collectingBytes=self._collectingBytes,
             values=self._values,
         )
         return FastCGIServerProtocol(self, wire)

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..errors import (
     BufferTooLarge,
@@ -23,6 +24,8 @@ from ..errors import (
 )
 from ..streams import InputStream
 from ..streams.spool import SpoolBudget
+from ..transport.atonce import Accepted, IAnswersAtOnce
+from ..transport.inlet import Taker
 from ..transport.outlet import Outlet
 from ..transport.polling import hasInput
 from ..transport.sparing import SparingLog
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from .factory import ServerFactory
 
 
+@implementer(IAnswersAtOnce)
 class ServerProtocol(Protocol):
     """
     One connection from a web server.
@@ -127,9 +131,24 @@ class ServerProtocol(Protocol):
         """
         A web server connected.
         """
-        take = self.dataReceived if self.wire.takesViews else None
-        self.outlet = Outlet(self.tcp, self.server.clock, take=take)
-        self.server.opened(self)
+        server = self.server
+        if type(self.transport) is Accepted:
+            self.outlet = Outlet(self.transport, server.clock)
+            server.opened(self)
+        else:
+            self.outlet = Outlet(self.tcp, server.clock, take=self._taker())
+            server.opened(self)
+            server.watch()
+
+    def goOn(self, transport: Connection) -> None:
+        """
+        What was sent with the connection did not end it.
+        """
+        self.outlet.goOn(transport, self._taker())
+        self.server.watch()
+
+    def _taker(self) -> Taker | None:
+        return self.dataReceived if self.wire.takesViews else None
 
     def dataReceived(self, data: Buffer) -> None:
         """
@@ -447,9 +466,17 @@ class ServerProtocol(Protocol):
         """
         Close when all that was written is out: our direction first, then the rest when the web
         server has closed too. What it still sends until then is taken and dropped, within limits,
-        for closing on it would destroy an answer that it has not read.
+        for closing on it would destroy an answer that it has not read. Where it has nothing more
+        to send, the connection is closed at once.
         """
-        self._close(self.wire.inputOpen or not self.server.draining)
+        outlet, wire = self.outlet, self.wire
+        outlet.uncork()
+        if self._closing or not wire.inputOver or outlet.queued or not outlet.direct:
+            self._close(wire.inputOpen or not self.server.draining)
+        else:
+            self._closing = True
+            self.watch.closing = self.server.now
+            self.server.hangUp(self.transport)
 
     def _close(self, linger: bool) -> None:
         if self._closing:

@@ -6,11 +6,9 @@ SCGI's own, a web server that closes its direction and still waits for the answe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
-from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 from ..transport.polling import isGone
@@ -33,21 +31,6 @@ class SCGIServerProtocol(ServerProtocol):
     server: SCGIServerFactory
     wire: scgiserver.ServerConnection
     halfCloses = True
-
-    def close(self) -> None:
-        """
-        Close when all that was written is out; at once, where the web server has nothing more to
-        send that could be in the way.
-        """
-        outlet, wire = self.outlet, self.wire
-        outlet.uncork()
-        over = wire.bodiless and not wire.inputOpen
-        if self._closing or not over or outlet.queued or not outlet.direct:
-            super().close()
-        else:
-            self._closing = True
-            self.watch.closing = self.server.now
-            self.server.hangUp(cast(Connection, self.transport))
 
     def readConnectionLost(self) -> None:
         """
@@ -124,7 +107,6 @@ class SCGIServerFactory(ServerFactory):
             pathFrom=pathFrom,
             observers=observers,
         )
-        self._ending: list[Connection] = []
         self._lenient = bool(lenient)
         self._statusLine = bool(statusLine)
         self._halfCloses = not abortOnEOF
@@ -146,18 +128,3 @@ class SCGIServerFactory(ServerFactory):
         if not self._halfCloses:
             protocol.halfCloses = False
         return protocol
-
-    def hangUp(self, transport: Connection) -> None:
-        """
-        Close a connection, on which nothing waits to be sent, in the next turn of the reactor. All
-        that end in one turn are closed together: with a connection for each request, that is a
-        large part of the work.
-        """
-        if not self._ending:
-            cast(IReactorTime, transport.reactor).callLater(0, self._hangUpAll)
-        self._ending.append(transport)
-
-    def _hangUpAll(self) -> None:
-        ending, self._ending = self._ending, []
-        for transport in ending:
-            transport.connectionLost(connectionDone)

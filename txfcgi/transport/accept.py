@@ -1,5 +1,6 @@
 """
-L{Listener}: accepts connections on a socket that listens already, of whatever family.
+L{Listener}: accepts connections on a socket that listens already, of whatever family. What can be
+answered at once is, as L{txfcgi.transport.atonce} has it.
 
 When it stops it closes its own descriptor and no more: a socket that was inherited lives on in the
 process that made it.
@@ -13,8 +14,6 @@ from collections.abc import Callable
 from errno import EAGAIN, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO
 from typing import Any, Final
 
-from twisted.internet import tcp, unix
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.base import BasePort
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
@@ -29,6 +28,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .atonce import Accepted, addressOf
 from .sparing import SparingLog
 
 # What a connection fails with that is gone before it is accepted, or that a filter forbids.
@@ -42,21 +42,6 @@ PER_TURN: Final = 100
 
 # Seconds without accepting when there is not even a descriptor to refuse a connection with.
 _PAUSE: Final = 0.1
-
-
-class _UNIXConnection(unix.Server):
-    """
-    A connection on a Unix socket. It knows its host as its port does.
-    """
-
-    server: Any
-
-    def getHost(self) -> IAddress:
-        """
-        @return: Where the port listens.
-        """
-        host: IAddress = self.server.getHost()
-        return host
 
 
 @implementer(IListeningPort)
@@ -88,7 +73,8 @@ class Listener(BasePort):
         self._clock: IReactorTime = reactor
         self.perTurn = perTurn
         self._listening = listening
-        self._host = host or _address(listening, listening.getsockname())
+        self._family = listening.family
+        self._host = host or addressOf(self._family, listening.getsockname())
         self._factory = factory
         self._stopped = stopped
         self._sessions = 0
@@ -187,7 +173,6 @@ class Listener(BasePort):
             try:
                 self._take(connection, address)
             except Exception:
-                connection.close()
                 self._sparing.failure(self.log, "{port} lost a connection", port=self)
         return most
 
@@ -195,16 +180,27 @@ class Listener(BasePort):
         """
         Give a connection to a protocol.
         """
-        peer = _address(connection, address)
-        protocol = self._factory.buildProtocol(peer)
+        try:
+            protocol = self._factory.buildProtocol(addressOf(self._family, address))
+        except Exception:
+            connection.close()
+            raise
         if protocol is None:
             connection.close()
             return
-        connection.setblocking(False)
+        accepted = Accepted(self, connection, self._family, address, protocol)
+        try:
+            accepted.begin()
+        except Exception:
+            accepted.cut()
+            raise
+
+    def nextSession(self) -> int:
+        """
+        @return: The number of a connection, as Twisted's transports have one.
+        """
         self._sessions += 1
-        kind: Any = _UNIXConnection if connection.family == socket.AF_UNIX else tcp.Server
-        transport = kind(connection, protocol, address, self, self._sessions, self.reactor)
-        protocol.makeConnection(transport)
+        return self._sessions
 
     def _refuse(self, error: OSError) -> None:
         """
@@ -250,14 +246,3 @@ def _reserved() -> int | None:
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
-
-
-def _address(connection: socket.socket, name: Any) -> IAddress:
-    """
-    What the system calls an end of a connection, as Twisted's.
-    """
-    if connection.family == socket.AF_UNIX:
-        return UNIXAddress(name or None)
-    if connection.family == socket.AF_INET6:
-        return IPv6Address("TCP", *name)
-    return IPv4Address("TCP", *name)

@@ -27,6 +27,7 @@ from twisted.internet.unix import Server as UNIXServer
 from zope.interface import implementer
 
 from ..wire.framing import Buffer
+from .atonce import NOW, Accepted
 from .inlet import Taker, readAsEver, readInto
 
 # The size of a read: just under that from which the C library gives the memory of each one back.
@@ -112,21 +113,40 @@ class Outlet:
         self.progress = 0
         self.taken = 0
         self._handle: socket | None = None
-        if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
+        if type(transport) is Accepted:
             self._handle = transport.getHandle()
-            transport.bufferSize = _READ_BYTES
-            transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
-            if take is not None:
-                readInto(transport, take)
-            elif isinstance(transport, (UNIXServer, UNIXClient)):
-                # What a Unix socket reads costs more there, for the sake of file descriptors that
-                # may come with it. None is wanted here, and a plain read refuses them.
-                transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
-            if self._handle.family in (AF_INET, AF_INET6):
-                transport.setTcpNoDelay(True)  # what is small is to go out at once, too
+        elif isinstance(transport, Connection) and not getattr(transport, "TLS", False):
+            self._handle = transport.getHandle()
+            self._prepare(transport, take)
         else:
             self._registered = True
             self._consumer.registerProducer(self, True)
+
+    def goOn(self, transport: Connection, take: Taker | None) -> None:
+        """
+        A real transport has taken the place of an L{Accepted}. What waits stays in its order.
+
+        @param take: As for a new outlet.
+        """
+        self._transport = transport
+        self._consumer = transport
+        if self._handle is not None:
+            self._prepare(transport, take)
+
+    def _prepare(self, transport: Connection, take: Taker | None) -> None:
+        """
+        Let a plain socket's transport read in our way, and write nothing by itself.
+        """
+        transport.bufferSize = _READ_BYTES
+        transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
+        if take is not None:
+            readInto(transport, take)
+        elif isinstance(transport, (UNIXServer, UNIXClient)):
+            # What a Unix socket reads costs more there, for the sake of file descriptors that
+            # may come with it. None is wanted here, and a plain read refuses them.
+            transport.doRead = partial(Connection.doRead, transport)  # type: ignore[method-assign]
+        if transport.getHandle().family in (AF_INET, AF_INET6):
+            transport.setTcpNoDelay(True)  # what is small is to go out at once, too
 
     @property
     def full(self) -> bool:
@@ -175,7 +195,7 @@ class Outlet:
             self._enqueue((data,))
         else:
             try:
-                sent = self._handle.send(data)
+                sent = self._handle.send(data, NOW)
             except OSError as error:
                 self._blocked(error)
                 sent = 0
@@ -240,7 +260,7 @@ class Outlet:
         while start < len(parts):
             pieces = parts[start : start + _PIECES]
             try:
-                sent = self._handle.sendmsg(pieces)
+                sent = self._handle.sendmsg(pieces, (), NOW)
             except OSError as error:
                 self._blocked(error)
                 break
@@ -419,7 +439,7 @@ class Outlet:
         Forget all that waits: there is nobody to take it.
         """
         self._lost = True
-        if self._handle is not None:
+        if self._handle is not None and type(self._transport) is not Accepted:
             # These would keep the transport alive.
             readAsEver(cast(Connection, self._transport))
             vars(self._transport).pop("writeSomeData", None)

@@ -90,11 +90,13 @@ class Answering(RecordLayer):
     What an application's end of a connection sends. What it receives is
     L{ServerConnection<txfcgi.wire.fastcgiserver.ServerConnection>}'s.
 
+    @ivar bodiless: Whether all of the input of every request that was answered was there, and none
+        of them had a body.
     @ivar inputOpen: Whether a request was answered before all of its input was there: some more
         may come, for nobody.
     """
 
-    __slots__ = ("_closing", "_collecting", "_requests", "inputOpen")
+    __slots__ = ("_closing", "_collecting", "_requests", "bodiless", "inputOpen")
 
     hasStderr: Final = True
     #: Whether the end of a request can tell more than what its output says.
@@ -105,6 +107,7 @@ class Answering(RecordLayer):
         self._requests: dict[int, ActiveRequest] = {}
         self._collecting = 0  # bytes of params that are not complete, of all requests
         self._closing = False
+        self.bodiless = True
         self.inputOpen = False
 
     @property
@@ -121,6 +124,13 @@ class Answering(RecordLayer):
         L{close} was called, and nothing is active.
         """
         return self._closing and not self._requests
+
+    @property
+    def inputOver(self) -> bool:
+        """
+        Whether the peer has nothing more to send, so that the connection can be closed at once.
+        """
+        return self.bodiless and self._error is None and not self.partial
 
     def close(self) -> None:
         """
@@ -161,8 +171,11 @@ class Answering(RecordLayer):
         if size > FULL or not size:
             raise LocalProtocolError(f"{size} bytes are no response for one record")
         padding = -size & 7
-        if self._requests.get(requestID) is KEPT and not appStatus:
+        request = self._requests.get(requestID)
+        if (request is KEPT or request is LAST) and not appStatus:
             del self._requests[requestID]
+            if request is LAST:
+                self._closing = True
             tail = outputEnd(requestID, padding)
         else:
             request = self._pop(requestID)
@@ -227,6 +240,7 @@ class Answering(RecordLayer):
             self._closing = True
         if request.state is not _COMPLETE:
             self._drop(request)
+            self.bodiless = False
             if request.role != Role.AUTHORIZER:
                 self.inputOpen = True
         return request

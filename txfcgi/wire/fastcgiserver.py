@@ -201,6 +201,7 @@ class ServerConnection(Answering):
             if following is None:
                 self._other(request, kind, requestID, content)
             elif content:
+                self.bodiless = False
                 self._events.append(DataReceived(requestID, _INPUT[kind], content))
             else:
                 request.state = following

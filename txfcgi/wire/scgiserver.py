@@ -146,6 +146,13 @@ class ServerConnection(Connection):
         """
         return True if self._held is not None else None
 
+    @property
+    def inputOver(self) -> bool:
+        """
+        Whether the peer has nothing more to send, so that the connection can be closed at once.
+        """
+        return self.bodiless and not self.inputOpen
+
     def close(self) -> None:
         """
         Let the connection end with the request that has begun, if one has.
