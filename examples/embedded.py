@@ -5,7 +5,7 @@ Start it, in the checkout, for a web server that passes requests on to a port or
 
     python examples/embedded.py tcp:9000:interface=127.0.0.1
 
-The argument is any endpoint of Twisted's. It ends at SIGTERM or control-C, when the requests that
+The argument is what C{--port} takes. It ends at SIGTERM or control-C, when the requests that
 run then have ended.
 """
 
@@ -13,12 +13,11 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall, react
 from twisted.python.log import startLogging
 
-from txfcgi import FastCGIServerFactory, Limits, Request, Response
+from txfcgi import FastCGIServerFactory, Limits, Request, Response, listen
 
 
 class Ticker:
@@ -49,7 +48,7 @@ async def main(reactor: Any, endpoint: str) -> None:
     ticker = Ticker()
     LoopingCall(ticker.tick).start(1, now=False)
     factory = FastCGIServerFactory(ticker.app, Limits(requestTimeout=60))
-    port: IListeningPort = await serverFromString(reactor, endpoint).listen(factory)
+    port: IListeningPort = await listen(factory, endpoint, reactor)
     print(f"Listens on {port.getHost()}.", flush=True)
 
     async def stop() -> None:

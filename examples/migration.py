@@ -21,7 +21,7 @@ from twisted.python.log import startLogging
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from txfcgi import FastCGIServerFactory
+from txfcgi import FastCGIServerFactory, listen
 from txfcgi.adapters.resource import ResourceApp
 
 
@@ -47,7 +47,7 @@ async def main(reactor: Any, http: str, fastcgi: str) -> None:
     factory = FastCGIServerFactory(ResourceApp(site))
     ports = [
         await serverFromString(reactor, http).listen(site),
-        await serverFromString(reactor, fastcgi).listen(factory),
+        await listen(factory, fastcgi, reactor),
     ]
     print(f"Listens on {http} and {fastcgi}.", flush=True)
 

@@ -9,10 +9,9 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import react
 
-from txfcgi import Request, Response, SCGIServerFactory
+from txfcgi import Request, Response, SCGIServerFactory, listen
 
 
 async def count(request: Request) -> Response:
@@ -25,7 +24,7 @@ async def count(request: Request) -> Response:
 
 async def main(reactor: Any, endpoint: str) -> None:
     factory = SCGIServerFactory(count)
-    await serverFromString(reactor, endpoint).listen(factory)
+    await listen(factory, endpoint, reactor)
     print("listening on", endpoint, flush=True)
     await Deferred()
 

@@ -24,6 +24,7 @@ from .server.response import Allow, Deny, Response
 from .server.roles import AuthorizerRequest, FilterRequest, ResponderRequest
 from .server.scgi import SCGIServerFactory, SCGIServerProtocol
 from .server.tasks import asFuture
+from .service.listen import listen
 from .service.spawned import serve
 from .streams import InputStream, OutputStream
 from .wire.params import Params
@@ -72,6 +73,7 @@ __all__ = [
     "__version__",
     "asFuture",
     "cgiParams",
+    "listen",
     "roles",
     "serve",
     "threaded",

@@ -28,9 +28,11 @@ from txfcgi.service.description import Description
 from txfcgi.service.errors import BadEndpoint, CannotListen
 from txfcgi.service.listen import (
     InheritedSocketEndpoint,
+    TCPSocketEndpoint,
     UNIXSocketEndpoint,
     endpointFromText,
     explainListenFailure,
+    listen,
 )
 from txfcgi.service.sockets import BACKLOG
 from txfcgi.transport.accept import Listener
@@ -57,10 +59,24 @@ class EndpointFromTextTests(SynchronousTestCase):
         """
         What is not ours is Twisted's.
         """
-        self.assertIsInstance(
-            self.endpoint("tcp:9000:interface=127.0.0.1"), endpoints.TCP4ServerEndpoint
-        )
-        self.assertIsInstance(self.endpoint("tcp6:9000"), endpoints.TCP6ServerEndpoint)
+        self.assertIsInstance(self.endpoint("haproxy:tcp:9000"), endpoints._WrapperServerEndpoint)
+
+    def test_tcp(self) -> None:
+        """
+        TCP's arguments have the order that they have for Twisted.
+        """
+        for text, host, port in (
+            ("tcp:9000:interface=127.0.0.1", "127.0.0.1", 9000),
+            ("tcp:9000:127.0.0.1:7", "127.0.0.1", 9000),
+            ("tcp:port=9000", "", 9000),
+            ("tcp:9000:interface=\\:\\:1", "::1", 9000),
+            ("tcp6:9000", "::", 9000),
+            ("tcp6:9000:7:\\:\\:1", "::1", 9000),
+            ("tcp6:9000:interface=", "::", 9000),
+        ):
+            endpoint = self.endpoint(text)
+            self.assertIsInstance(endpoint, TCPSocketEndpoint)
+            self.assertEqual((endpoint.host, endpoint.port), (host, port), text)
 
     def test_backlog(self) -> None:
         """
@@ -77,7 +93,7 @@ class EndpointFromTextTests(SynchronousTestCase):
             ("unix:/a:backlog=7", 7),
         ):
             endpoint = self.endpoint(text)
-            found = endpoint.options.backlog if "unix" in text else endpoint._backlog
+            found = endpoint.options.backlog if "unix" in text else endpoint.backlog
             self.assertEqual(found, backlog, text)
 
     def test_backlogOfOthers(self) -> None:
@@ -220,8 +236,10 @@ class EndpointFromTextTests(SynchronousTestCase):
             ("unix:/a:group=no one", "there is no group 'no one'"),
             ("unix:/a:color=red", "it has no argument color="),
             ("fcgi:fd=zero", "fd=zero: a number belongs here"),
-            ("tcp:http", "'tcp:http' is not a valid endpoint: 'http' is not a number"),
-            ("tcp:1:backlog=many", "'many' is not a number"),
+            ("tcp:http", "tcp:http: 'http' is not a number; it takes one such as unix:"),
+            ("tcp6:http", "tcp6:http: 'http' is not a number"),
+            ("tcp:localhost:9000", "did you mean tcp:9000:interface=localhost?"),
+            ("tcp:1:backlog=many", "backlog=many: a number belongs here"),
             ("tcp", "it needs 'port'"),
             ("tcp:1:color=red", "it has no argument color="),
             ("carrier:pigeon", "Unknown endpoint type: 'carrier'; it takes one such as"),
@@ -289,6 +307,44 @@ class ListenTests(SynchronousTestCase):
         """
         endpoint = endpointFromText(MemoryReactor(), f"unix:{self.path}/app.sock")
         self.failureResultOf(endpoint.listen(self.factory), CannotListen)
+
+    def test_tcp(self) -> None:
+        """
+        TCP is listened on by a port of ours.
+        """
+        for text, host in (("tcp:0:interface=127.0.0.1", "127.0.0.1"), ("tcp6:0", "::")):
+            port = self.listen(endpointFromText(MemoryReactor(), text))
+            self.assertIsInstance(port, Listener)
+            self.assertEqual(port.getHost().host, host)
+            self.assertFalse(os.get_blocking(port.fileno()))
+
+    def test_tcpFails(self) -> None:
+        """
+        A port that can't be had says why.
+        """
+        taken = self.listen(endpointFromText(MemoryReactor(), "tcp:0:interface=127.0.0.1"))
+        for text, said in (
+            (f"tcp:{taken.getHost().port}:interface=127.0.0.1", "Address already in use"),
+            ("tcp:0:interface=192.0.2.1", "Cannot assign requested address"),
+            ("tcp:0:interface=no.such.name.invalid", "not known"),
+        ):
+            endpoint = endpointFromText(MemoryReactor(), text)
+            error = self.failureResultOf(endpoint.listen(self.factory), CannotListen).value
+            self.assertIn("can't listen there: ", str(error))
+            self.assertIn(said, str(error))
+
+    def test_listen(self) -> None:
+        """
+        A Twisted program listens by a description, or by an endpoint of whatever kind.
+        """
+        reactor = MemoryReactor()
+        for endpoint in (f"unix:{self.path}", TCPSocketEndpoint(reactor, "127.0.0.1", 0)):
+            port: Any = self.successResultOf(listen(self.factory, endpoint, reactor))
+            self.addCleanup(port.connectionLost, None)
+            self.assertIsInstance(port, Listener)
+        listen(self.factory, endpoints.TCP4ServerEndpoint(reactor, 9000))
+        self.assertEqual([server[0] for server in reactor.tcpServers], [9000])
+        self.assertRaises(BadEndpoint, listen, self.factory, "9000", reactor)
 
     def test_inheritedUNIX(self) -> None:
         """

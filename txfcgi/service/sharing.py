@@ -4,7 +4,6 @@ Sockets that a master opens and its workers accept on.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from ..server.admission import isPublic
 from .description import Description, localEndpoint
 from .errors import BadEndpoint, CannotListen
 from .inherited import inheritedListener, releaseDescriptor
-from .listen import InheritedSocketEndpoint, UNIXSocketEndpoint
+from .listen import InheritedSocketEndpoint, TCPSocketEndpoint, UNIXSocketEndpoint
 from .listener import SocketFile
 from .serving import PUBLIC_PORT
-from .sockets import BACKLOG, listenUNIX
+from .sockets import listenTCP, listenUNIX
 
 #: What can be shared, for messages.
 KINDS = "unix:, tcp:, tcp6:, systemd: and fcgi:"
@@ -103,8 +102,10 @@ def openShared(
         listening = inheritedListener(endpoint.fd)
         listening.setblocking(False)
         releaseDescriptor(endpoint.fd)
+    elif isinstance(endpoint, TCPSocketEndpoint):
+        listening = listenTCP(endpoint.host, endpoint.port, endpoint.backlog)
     else:
-        listening = _bound(Description.fromText(text))
+        raise CannotListen(f"{text} can't be shared: workers share {KINDS}")
     shared = SharedSocket(text, listening, own=not inherited)
     if listening.family != socket.AF_UNIX and allowFrom is None and not insecure:
         host, port = listening.getsockname()[:2]
@@ -113,24 +114,3 @@ def openShared(
             local = localEndpoint("tcp6" if ":" in host else "tcp", port)
             raise CannotListen(PUBLIC_PORT.format(address=text, local=local))
     return shared
-
-
-def _bound(description: Description) -> socket.socket:
-    """
-    A TCP socket of our own.
-    """
-    six = description.kind == "tcp6"
-    host = description.argument("interface") or ("::" if six else "")
-    port = int(description.argument("port") or 0)
-    backlog = int(description.argument("backlog") or BACKLOG)
-    listening = socket.socket(socket.AF_INET6 if six or ":" in host else socket.AF_INET)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setblocking(False)
-        listening.bind((host, port))
-        listening.listen(backlog)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
-        raise CannotListen(f"can't listen there: {reason}") from error
-    return listening

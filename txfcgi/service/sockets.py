@@ -1,8 +1,8 @@
 """
-Making a Unix socket as a server behind a web server needs it.
+Making sockets as a server behind a web server needs them.
 
-Twisted's own is open to everyone for a moment, or for good. This one has its owner and its mode
-before anybody can connect, and takes the place of a dead one alone.
+A Unix socket of Twisted's own is open to everyone for a moment, or for good. This one has its owner
+and its mode before anybody can connect, and takes the place of a dead one alone.
 """
 
 from __future__ import annotations
@@ -95,6 +95,32 @@ def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, So
             with closedOnError(listening):
                 file = _listenThere(listening, path, directory, options)
     return listening, file
+
+
+def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
+    """
+    Make a TCP socket that listens.
+
+    @param host: The address to listen on; an empty one is every IPv4 address of the machine, and
+        C{"::"} every address.
+    @param port: The number, 0 for one that is free.
+    @param backlog: How many connections may wait to be accepted.
+
+    @return: The socket, non-blocking.
+
+    @raise CannotListen: It can't be had.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    with closedOnError(listening):
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setblocking(False)
+            listening.bind((host, port))
+            listening.listen(backlog)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CannotListen(f"can't listen there: {reason}") from error
+    return listening
 
 
 def _listenThere(

@@ -30,7 +30,7 @@ from zope.interface import Interface, implementer
 _READ_BYTES: Final = 65_536
 
 # Does not wait, whatever the socket does otherwise.
-NOW: Final = getattr(socket, 'MSG_DONTWAIT', 0)
+NOW: Final = getattr(socket, "MSG_DONTWAIT", 0)
 
 _NOBODY: Final = UNIXAddress(None)
 
