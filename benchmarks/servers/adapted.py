@@ -5,12 +5,12 @@ peers have, too.
 
 from __future__ import annotations
 
-from txfcgi import FastCGIServerFactory
+from txfcgi import FastCGIServerFactory, listen
 from txfcgi.adapters.asgi import ASGIApp
 from txfcgi.service.loops import installLoop
 
 from . import asgi
-from .common import listen, serverArguments
+from .common import described, serve, serverArguments
 
 
 def main() -> None:
@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("loop", choices=["asyncio", "uvloop"])
     options = parser.parse_args()
     installLoop(options.loop, "No reactor is imported before.")
-    listen(options.socket, FastCGIServerFactory(ASGIApp(asgi.application)))
+    served = FastCGIServerFactory(ASGIApp(asgi.application))
+    serve(listen(served, described(options.socket)))
 
 
 if __name__ == "__main__":

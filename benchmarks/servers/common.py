@@ -7,7 +7,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from struct import Struct
 
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 HEADER = Struct(">BBHHBx")
 
@@ -64,11 +65,20 @@ def listen(address: str, factory: IProtocolFactory) -> None:
     """
     from twisted.internet import endpoints, reactor
 
-    endpoint = endpoints.serverFromString(reactor, described(address))
+    serve(endpoints.serverFromString(reactor, described(address)).listen(factory))
+
+
+def serve(listening: Deferred[IListeningPort]) -> None:
+    """
+    Run until the process is ended.
+
+    @param listening: fails when it can't be listened where that was wanted.
+    """
+    from twisted.internet import reactor
 
     def failed(failure: object) -> None:
         print(failure, flush=True)
-        reactor.stop()
+        reactor.callWhenRunning(reactor.stop)
 
-    endpoint.listen(factory).addErrback(failed)
+    listening.addErrback(failed)
     reactor.run()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory
+from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory, listen
 from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.monitor.accesslog import AccessLog
 from txfcgi.monitor.counters import Counters
@@ -16,7 +16,7 @@ from txfcgi.server.application import App
 from txfcgi.server.observing import IServerObserver
 
 from . import wsgi
-from .common import listen, serverArguments
+from .common import described, serve, serverArguments
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -109,7 +109,8 @@ def main() -> None:
     applications = Applications(options.answer.encode() * options.times)
     factory = SCGIServerFactory if options.scgi else FastCGIServerFactory
     application = getattr(applications, options.application)
-    listen(options.socket, factory(application, observers=_observers(options)))
+    served = factory(application, observers=_observers(options))
+    serve(listen(served, described(options.socket)))
 
 
 if __name__ == "__main__":

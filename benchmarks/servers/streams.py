@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 
-from txfcgi import FastCGIServerFactory, Request, Response
+from txfcgi import FastCGIServerFactory, Request, Response, listen
 
 from ..pattern import Pattern, stream
-from .common import listen
+from .common import described, serve
 
 
 async def app(request: Request) -> Response:
@@ -33,7 +33,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description="An app that streams.")
     parser.add_argument("socket")
-    listen(parser.parse_args().socket, FastCGIServerFactory(app))
+    serve(listen(FastCGIServerFactory(app), described(parser.parse_args().socket)))
 
 
 if __name__ == "__main__":
