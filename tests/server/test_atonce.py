@@ -5,6 +5,7 @@ either way, and costs the same in limits and counts.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..accepting import Accepting, Peer
 from ..lines import Hands
 from ..loop import LoopTests, turns
 from .sent import BIG, FASTCGI, PLAIN, SCGI, App, get, post, scgi
+from .test_observing import Watcher
 
 
 def serving(app: Any, clock: Hands) -> FastCGIServerFactory:
@@ -41,9 +43,10 @@ class AtOnceTests(SynchronousTestCase):
         Serve an app.
         """
         self.app = App()
+        self.watcher = Watcher()
 
         def make(clock: Hands) -> Any:
-            return kind(self.app, clock=clock, **options)
+            return kind(self.app, clock=clock, observers=[self.watcher], **options)
 
         return Accepting(self, make, tcp)
 
@@ -67,7 +70,13 @@ class AtOnceTests(SynchronousTestCase):
         factory = server.factory
         logged = [type(failure.value).__name__ for failure in self.flushLoggedErrors()]
         counts = factory.connections, factory.requests, factory.total
-        return peer.got, peer.ended, peer.reset, counts, len(self.app.requests), logged
+        watcher = self.watcher
+        told = watcher.told, watcher.refused, watcher.limits, factory.traffic[1]
+        accounts = [
+            (each.code, each.bodyBytes, each.appStatus, each.brokenOff) for each in watcher.ended
+        ]
+        calls = len(self.app.requests)
+        return peer.got, peer.ended, peer.reset, counts, calls, logged, told, accounts
 
     def apart(self, kind: type[Any], data: bytes, size: int, **options: Any) -> tuple[Any, ...]:
         """
@@ -259,6 +268,21 @@ class LimitsTests(AtOnceTests):
         peer.move()
         self.assertEqual((peer.got, peer.ended, self.app.requests), (b"", True, []))
         self.assertEqual(len(asked), 1)
+
+    def test_userNotAllowed(self) -> None:
+        """
+        A user who may not connect is cut off, and nothing of what he sent is read. One who may is
+        answered at once.
+        """
+        for user, answered in ((os.geteuid() + 1, False), (os.geteuid(), True)):
+            server = self.serve(allowUsers=[str(user)])
+            peer = server.connect(get("/plain"))
+            server.accept()
+            server.settle()
+            self.assertEqual((bool(peer.got), peer.ended), (answered, True))
+            self.assertEqual(len(self.app.requests), int(answered))
+            self.assertEqual(server.factory.connections, 0)
+            self.assertEqual(server.reactor.getDelayedCalls(), [])
 
     def test_overload(self) -> None:
         """

@@ -199,12 +199,13 @@ class ServerFactory(Factory):
         if self.draining:
             protocol.retire()
 
-    def watch(self) -> None:
+    def watch(self, protocol: ServerProtocol) -> None:
         """
-        A connection is there that stays for a while: look at them all from time to time.
+        A connection stays for a while: look at them all from time to time.
         """
-        self._timers.watch(self)
-        self._timers.need(self.now + TICK)
+        if protocol in self._open:
+            self._timers.watch(self)
+            self._timers.need(self.now + TICK)
 
     def closed(self, protocol: ServerProtocol) -> None:
         """

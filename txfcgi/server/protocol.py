@@ -131,21 +131,18 @@ class ServerProtocol(Protocol):
         """
         A web server connected.
         """
-        server = self.server
-        if type(self.transport) is Accepted:
-            self.outlet = Outlet(self.transport, server.clock)
-            server.opened(self)
-        else:
-            self.outlet = Outlet(self.tcp, server.clock, take=self._taker())
-            server.opened(self)
-            server.watch()
+        first = type(self.transport) is Accepted
+        self.outlet = Outlet(self.tcp, self.server.clock, take=None if first else self._taker())
+        self.server.opened(self)
+        if not first:
+            self.server.watch(self)
 
     def goOn(self, transport: Connection) -> None:
         """
         What was sent with the connection did not end it.
         """
         self.outlet.goOn(transport, self._taker())
-        self.server.watch()
+        self.server.watch(self)
 
     def _taker(self) -> Taker | None:
         return self.dataReceived if self.wire.takesViews else None
@@ -157,7 +154,9 @@ class ServerProtocol(Protocol):
         self.watch.heard = self.server.now
         self.received += len(data)
         if self._closing:
-            self._drop(len(data))
+            self._dropped += len(data)
+            if self._dropped > self.limits.lingerBytes:
+                self.finishClosing()
             return
         try:
             arrived = self.wire.receive(data)
@@ -489,11 +488,6 @@ class ServerProtocol(Protocol):
         )
         self.watch.lingering = linger
         self.outlet.close(half=linger)
-
-    def _drop(self, size: int) -> None:
-        self._dropped += size
-        if self._dropped > self.limits.lingerBytes:
-            self.finishClosing()
 
     def finishClosing(self) -> None:
         """
