@@ -56,6 +56,14 @@ class Way:
         self.rests += 1
         self.full = True
 
+    def flush(self) -> bool:
+        """
+        Whether something waits.
+        """
+        return self.full
+
+    whenTaken = whenDrained
+
     def drained(self) -> None:
         """
         Have room again.
@@ -204,6 +212,42 @@ class OutputTests(SynchronousTestCase):
         self.way.full = True
         self.stream.close()
         self.successResultOf(self.stream.drain())
+
+    def test_flush(self) -> None:
+        """
+        C{flush} waits until nothing of what was written waits any more.
+        """
+        self.successResultOf(self.stream.flush())
+        self.way.full = True
+        first, second = self.stream.flush(), self.stream.flush()
+        self.assertNoResult(first)
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.way.drained()
+        self.successResultOf(first)
+        self.assertEqual(self.way.waiting, [])
+
+    def test_flushOfTheClosed(self) -> None:
+        """
+        What was written before a stream was closed is waited for, too.
+        """
+        self.way.full = True
+        self.stream.close()
+        flushed = self.stream.flush()
+        self.assertNoResult(flushed)
+        self.way.drained()
+        self.successResultOf(flushed)
+
+    def test_flushOfTheLost(self) -> None:
+        """
+        It fails when the request ends before, and at once after that.
+        """
+        self.way.full = True
+        flushed = self.stream.flush()
+        self.stream.fail(RequestAborted("gone"))
+        self.failureResultOf(flushed, RequestAborted)
+        self.failureResultOf(self.stream.flush(), RequestAborted)
+        self.assertEqual(self.way.waiting, [])
 
     def test_close(self) -> None:
         """

@@ -354,3 +354,78 @@ class RoomTests(SocketTests):
         self.outlet.lost()
         self.outlet.giveTurn()
         self.assertEqual(self.line.reactor.getDelayedCalls(), [])
+
+
+class FlushTests(SocketTests):
+    """
+    Knowing what is out of our hands.
+    """
+
+    def test_atOnce(self) -> None:
+        """
+        Where the socket takes all, nothing waits.
+        """
+        self.outlet.write(b"abc")
+        self.assertFalse(self.outlet.flush())
+
+    def test_corked(self) -> None:
+        """
+        What is kept together leaves, and what follows is kept again.
+        """
+        self.outlet.cork()
+        self.assertFalse(self.outlet.flush())
+        self.outlet.write(b"abc")
+        self.assertFalse(self.outlet.flush())
+        self.assertEqual(self.line.take(), b"abc")
+        self.outlet.write(b"def")
+        self.assertEqual(self.outlet.queued, 3)
+        self.outlet.uncork()
+
+    def test_waits(self) -> None:
+        """
+        Each caller is told when what was written before is gone, whatever was written behind it.
+        """
+        calls: list[str] = []
+        self.fill()
+        self.assertTrue(self.outlet.flush())
+        self.outlet.whenTaken(lambda: calls.append("first"))
+        forgotten: Any = lambda: calls.append("forgotten")  # noqa: E731
+        self.outlet.whenTaken(forgotten)
+        self.outlet.forget(forgotten)
+        self.outlet.write(bytes(500_000))
+        self.outlet.whenTaken(lambda: calls.append("second"))
+        while "first" not in calls:
+            self.assertTrue(self.line.take(100_000))
+            self.line.write()
+        self.assertEqual(calls, ["first"])
+        self.line.takeAll()
+        self.assertEqual(calls, ["first", "second"])
+
+    def test_lost(self) -> None:
+        """
+        Nobody is told when the connection is gone: the requests hear of that.
+        """
+        calls: list[int] = []
+        self.fill()
+        self.outlet.whenTaken(lambda: calls.append(1))
+        self.outlet.lost()
+        self.assertEqual(calls, [])
+
+    def test_forgottenMeanwhile(self) -> None:
+        """
+        One that another one forgets while both are told is not told.
+        """
+        calls: list[str] = []
+
+        def second() -> None:
+            calls.append("second")
+
+        def first() -> None:
+            calls.append("first")
+            self.outlet.forget(second)
+
+        self.fill()
+        self.outlet.whenTaken(first)
+        self.outlet.whenTaken(second)
+        self.line.takeAll()
+        self.assertEqual(calls, ["first"])

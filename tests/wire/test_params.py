@@ -19,6 +19,8 @@ from .conversations import pair
 LOOKS: dict[str, Callable[[Params], object]] = {
     "raw": lambda params: params.raw,
     "getBytes": lambda params: params.getBytes("A"),
+    "text": lambda params: params.text("A"),
+    "texts": lambda params: params.texts(),
     "find": lambda params: params.find(b"A"),
     "get": lambda params: params.get("A"),
     "item": lambda params: params["A"],
@@ -358,3 +360,36 @@ class TestValues:
         ):
             with pytest.raises(NotImplementedError):
                 look()
+
+
+def test_text() -> None:
+    """
+    A value as text, or nothing where it is none, by any encoding and any way with errors.
+    """
+    params = block((b"A", "ä".encode()), (b"B", b"a\xff"), (b"A\xff", b""))
+    assert (params.text("A"), params.text(b"A")) == ("ä", "ä")
+    assert params.text("B") is None
+    assert params.text("C") is None
+    assert params.text("B", errors="replace") == "a\ufffd"
+    assert params.text("B", "latin-1") == "a\xff"
+    assert params.text("A\udcff") == ""
+
+
+def test_texts() -> None:
+    """
+    All of them, as they came, and nothing in the place of what is no text.
+    """
+    params = block((b"A", b"1"), (b"B", b"a\xff"), (b"A", b"2"), (b"C\xff", b""))
+    assert params.texts() == [("A", "1"), ("B", None), ("A", "2"), ("C\udcff", "")]
+    assert params.texts("latin-1")[1] == ("B", "a\xff")
+    assert params.texts(errors="ignore")[1] == ("B", "a")
+
+
+@pytest.mark.parametrize("given", [{"encoding": "utf-9"}, {"errors": "stricter"}])
+def test_wrongText(given: dict[str, str]) -> None:
+    """
+    An encoding or a way with errors that there is not is told, also where it would not be needed.
+    """
+    for look in (lambda: block().text("A", **given), lambda: block().texts(**given)):
+        with pytest.raises(LookupError):
+            look()

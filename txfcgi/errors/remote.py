@@ -192,6 +192,22 @@ class BodyTooShort(RemoteProtocolError):
     """
 
 
+class IncompleteRead(RemoteProtocolError, EOFError):
+    """
+    A stream ended before the bytes that were to be read were all there.
+
+    @ivar partial: What came.
+    @ivar expected: How many bytes were to be read.
+    """
+
+    def __init__(self, partial: bytes, expected: int) -> None:
+        super().__init__(
+            f"the stream ended after {len(partial)} of the {expected} bytes that were to be read"
+        )
+        self.partial = partial
+        self.expected = expected
+
+
 class BodyTooLong(RemoteProtocolError):
     """
     A stream brought more than its declared length. What is beyond it is dropped.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
-# Bytes of the files of one form that are kept in memory.
-_MEMORY: Final = 524_288
+#: Bytes of a body, or of the files of one form, that are kept in memory.
+MEMORY: Final = 524_288
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class UploadedFile:
     contentType: str | None
     size: int = 0
     file: SpooledTemporaryFile[bytes] = field(
-        default_factory=lambda: SpooledTemporaryFile(_MEMORY), repr=False
+        default_factory=lambda: SpooledTemporaryFile(MEMORY), repr=False
     )
 
 
@@ -186,7 +186,7 @@ class _Multipart:
         self._value: list[bytes] | None = None
         self._name = ""
         self._left = limits.fieldBytes
-        self._memory = _MEMORY
+        self._memory = MEMORY
         _, options = multipart.parse_options_header(contentType)
         boundary = options.get("boundary")
         if not boundary:

@@ -5,16 +5,18 @@ What an app receives: a L{Request}, of one of the three L{roles<txfcgi.server.ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.web.http_headers import Headers
 
+from ..errors import StreamClosed
 from ..streams import InputStream, OutputStream
+from ..streams.spool import BodyFile
 from ..wire.variables import headerOfParam
-from .body import Form, FormLimits, readForm, readJSON
+from .body import MEMORY, Form, FormLimits, readForm, readJSON
 from .fields import Fields, parseCookies, parseFields
 from .paths import Paths
 from .served import ServedRequest
@@ -30,9 +32,10 @@ class Request(ServedRequest):
     @ivar params: The variables that the web server sent.
     """
 
-    __slots__ = ("_form", "_headers")
+    __slots__ = ("_form", "_headers", "_spooled")
 
     _headers: Headers
+    _spooled: BodyFile
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.requestID} from {self.channel.peer}>"
@@ -139,6 +142,14 @@ class Request(ServedRequest):
         return parseCookies(self.params.get("HTTP_COOKIE", ""))
 
     @property
+    def protocol(self) -> str:
+        """
+        SERVER_PROTOCOL: what the browser spoke to the web server, such as C{HTTP/1.1} or
+        C{HTTP/2.0}; empty if it is not said.
+        """
+        return self.params.get("SERVER_PROTOCOL", "")
+
+    @property
     def scheme(self) -> str:
         """
         C{http} or C{https}, as the browser spoke to the web server; see L{schemeOf}.
@@ -188,6 +199,50 @@ class Request(ServedRequest):
             if self._inputEnded:
                 self._stdin.finish()
         return self._stdin
+
+    def limitBody(self, most: int) -> None:
+        """
+        Take a smaller body than the server does (C{Limits.bodyBytes}). The request fails with a 413
+        when it turns out to have more.
+
+        @param most: How many bytes the body may have.
+        @raise BodyTooLarge: If it is known to have more, which is a 413 where nothing catches it.
+        @raise ValueError: If that is no number of bytes.
+        """
+        self.stdin.limitTo(most)
+
+    @property
+    def bodyLimit(self) -> int | None:
+        """
+        How many bytes the body may have, or L{None} if there is no limit.
+        """
+        return self.stdin.limit
+
+    def spooled(self) -> Deferred[IO[bytes]]:
+        """
+        Read the whole body, and keep it while the request lasts: in memory up to 512 KiB, and in a
+        temporary file beyond that, within C{Limits.spoolBytes} for all requests together. Asked
+        again, it is the same file.
+
+        @return: Fires with a file, at its beginning. It fails with
+            L{BodyTooLarge<txfcgi.errors.BodyTooLarge>} (413) or
+            L{Overloaded<txfcgi.errors.Overloaded>} (503).
+        """
+        return Deferred.fromCoroutine(self._spool())
+
+    async def _spool(self) -> IO[bytes]:
+        body: BodyFile | None = getattr(self, "_spooled", None)
+        if body is None:
+            limits = self.channel.limits
+            most = limits.spoolBytes if limits.bodyBytes is None else limits.bodyBytes
+            body = BodyFile(self.channel.spool, memoryBytes=MEMORY, maxBytes=most)
+            await body.fill(self.stdin)
+            if self.stdin.received and not body.length:
+                body.release()
+                raise StreamClosed("the body was read before")
+            self._spooled = kept = body
+            self.notifyFinish().addBoth(lambda _: kept.release())
+        return body.file
 
     def json(self) -> Deferred[Any]:
         """

@@ -6,7 +6,8 @@ by asking its source to pause, the second by asking its writer to wait, and by f
 of a writer that does not.
 """
 
-from .input import COLLECT_BYTES, STREAM_BYTES, InputStream, Source
+from .incoming import COLLECT_BYTES, STREAM_BYTES, Source
+from .input import InputStream
 from .output import TURN, OutputStream, asBuffer
 
 __all__ = [

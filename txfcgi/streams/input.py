@@ -4,51 +4,25 @@ L{InputStream}: bytes that arrive, and are read.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator
-from typing import Final, Protocol
+from typing import Final
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer, IPushProducer
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..errors import (
-    AlreadyReading,
-    BodyTooLarge,
-    BodyTooLong,
-    BodyTooShort,
-    ReadTooLarge,
-    RequestAborted,
-)
-
-COLLECT_BYTES: Final = 16 * 1024 * 1024
-STREAM_BYTES: Final = 65_536
+from ..errors import AlreadyReading, IncompleteRead, ReadTooLarge, RequestAborted
+from .incoming import Delivery, Incoming
+from .text import decoded, decodedLines
 
 _ONE_READER: Final = "the stream is being read, and it has one reader at a time"
 
 
-class Source(Protocol):
-    """
-    What an L{InputStream} gets its bytes from.
-    """
-
-    def inputFull(self, stream: InputStream) -> None:
-        """
-        More than the high-water mark waits to be read.
-        """
-
-    def inputDrained(self, stream: InputStream) -> None:
-        """
-        What waited was read, or is not wanted any more.
-        """
-
-
 @implementer(IPushProducer)
-class InputStream:
+class InputStream(Incoming):
     """
-    Bytes that arrive, read in one of several ways: L{read}, L{readline}, C{async for} or
-    L{deliverTo}. One reader at a time.
+    Bytes that arrive, read in one of several ways: L{read}, L{readExactly},
+    L{readline}, C{async for}, L{lines}, L{text} or L{deliverTo}. One reader at a time.
 
     A reader gets an error in place of the end when the stream is cut off: the request was
     aborted, the body is shorter or longer than declared, or a limit was reached.
@@ -59,156 +33,7 @@ class InputStream:
     @ivar error: What the stream ends with, if not with its end.
     """
 
-    __slots__ = (
-        "_chunks",
-        "_collectBytes",
-        "_delivery",
-        "_discarding",
-        "_ended",
-        "_full",
-        "_limit",
-        "_mark",
-        "_offset",
-        "_source",
-        "_waiter",
-        "buffered",
-        "error",
-        "length",
-        "received",
-    )
-
-    def __init__(
-        self,
-        source: Source,
-        length: int | None = None,
-        *,
-        streamBytes: int = STREAM_BYTES,
-        collectBytes: int = COLLECT_BYTES,
-        limit: int | None = None,
-    ) -> None:
-        """
-        @param length: The declared length in bytes.
-        @param streamBytes: How many bytes may wait to be read before the source is asked to pause.
-        @param collectBytes: How many bytes a read that collects takes at the most.
-        @param limit: How many bytes the whole stream may have.
-        """
-        self._source = source
-        self.length = length
-        self._mark = streamBytes
-        self._collectBytes = collectBytes
-        self._limit = limit
-        self._chunks: deque[bytes] = deque()
-        self._offset = 0  # how much of the first chunk was read
-        self._waiter: Deferred[None] | None = None
-        self._delivery: _Delivery | None = None
-        self._ended = length == 0
-        self._full = False
-        self._discarding = False
-        self.error: Exception | None = None
-        self.buffered = 0
-        self.received = 0
-        if length is not None and limit is not None and length > limit:
-            self.fail(BodyTooLarge(f"the body has {length} bytes, and at most {limit} are taken"))
-
-    # The side that fills it; only C{flush} runs the reader's code
-
-    @property
-    def complete(self) -> bool:
-        """
-        Whether nothing more is to come: the end, or an error.
-        """
-        return self._ended or self.error is not None
-
-    def receive(self, data: bytes) -> None:
-        """
-        Take the next bytes. What is beyond the declared length is dropped.
-        """
-        received = self.received + len(data)
-        self.received = received
-        if self.length is not None and received >= self.length:
-            data = self._last(data)
-        elif self._limit is not None and received > self._limit:
-            self.fail(BodyTooLarge(f"the body has more than {self._limit} bytes"))
-        if data and not self._discarding and self.error is None:
-            self._chunks.append(data)
-            self.buffered += len(data)
-
-    def _last(self, data: bytes) -> bytes:
-        """
-        The declared length is reached.
-
-        @return: What belongs to the body.
-        """
-        assert self.length is not None
-        if self.error is not None:
-            return b""
-        excess = self.received - self.length
-        self._ended = True
-        if not excess:
-            return data
-        data = data[: max(0, len(data) - excess)]
-        self._chunks.append(data)
-        self.buffered += len(data)
-        self.error = BodyTooLong(
-            f"the body has {self.received} bytes or more, and {self.length} were declared"
-        )
-        return b""
-
-    def finish(self) -> None:
-        """
-        The stream is complete.
-        """
-        if self.length is not None and self.received < self.length:
-            self.fail(
-                BodyTooShort(
-                    f"the body ended after {self.received} bytes, and {self.length} were declared"
-                )
-            )
-        self._ended = True
-
-    def fail(self, error: Exception) -> None:
-        """
-        The stream is cut off. What was not read yet is dropped; the reader gets the error. A
-        stream that was complete, or failed, stays as it is.
-        """
-        if not self.complete:
-            self.error = error
-            self._drop()
-
-    def close(self, error: Exception) -> None:
-        """
-        Nothing is to be read any more. A reader that has not come to the end gets the error.
-        """
-        if self._chunks or not self.complete:
-            self.error = error
-        self.discard()
-        self.flush()
-
-    def flush(self) -> None:
-        """
-        Let the reader go on if it waits; ask the source to pause if too much still waits then.
-        """
-        if self._waiter is not None and (self._chunks or self.complete):
-            waiter, self._waiter = self._waiter, None
-            waiter.callback(None)
-        elif self._delivery is not None:
-            self._delivery.push()
-        if self.buffered > self._mark and not self._full:
-            self._full = True
-            self._source.inputFull(self)
-
-    def _drop(self) -> None:
-        self._chunks.clear()
-        self._offset = 0
-        self._take(self.buffered)
-
-    def _take(self, size: int) -> None:
-        self.buffered -= size
-        if self._full and self.buffered <= self._mark // 2:
-            self._full = False
-            self._source.inputDrained(self)
-
-    # The side that reads
+    __slots__ = ()
 
     def read(self, size: int = -1) -> Deferred[bytes]:
         """
@@ -234,6 +59,50 @@ class InputStream:
             self._readLine(self._collectBytes if limit is None else limit)
         )
 
+    def readExactly(self, size: int) -> Deferred[bytes]:
+        """
+        Read so many bytes, and wait for all of them.
+
+        @param size: How many; no more than a collecting read may take.
+        @return: The bytes. It fails with L{IncompleteRead<txfcgi.errors.IncompleteRead>}, which has
+            what came, if the stream ends before; with
+            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if C{size} is more than may be collected,
+            and nothing was read then; and with what cut the stream off.
+        @raise ValueError: If C{size} is no number of bytes.
+        """
+        if type(size) is not int or size < 0:
+            raise ValueError(f"what is read is a whole number of bytes, not {size!r:.80}")
+        return Deferred.fromCoroutine(self._readExactly(size))
+
+    def text(self, encoding: str = "utf-8", errors: str = "strict") -> AsyncGenerator[str, None]:
+        """
+        Go through the stream as text: C{async for piece in stream.text()}. A character whose bytes
+        come apart is put together.
+
+        @param errors: What becomes of bytes that are no text, as C{bytes.decode} has it:
+            C{"strict"}, C{"replace"}, C{"surrogateescape"} ...
+        @return: The pieces, as they come. With C{"strict"} it raises
+            L{MalformedBody<txfcgi.errors.MalformedBody>}, which is a 400 and says where the wrong
+            byte is.
+        @raise LookupError: If there is no such encoding, or no such way with errors.
+        """
+        return decoded(self, encoding, errors)
+
+    def lines(
+        self, encoding: str = "utf-8", errors: str = "strict", limit: int | None = None
+    ) -> AsyncGenerator[str, None]:
+        """
+        Go through the lines of the stream as text: C{async for line in stream.lines()}. Each has
+        the line feed that ends it, but for the last one of a stream that ends without. The encoding
+        is one whose line feed is the byte 10, as it is in UTF-8.
+
+        @param errors: As with L{text}.
+        @param limit: How many bytes a line may have; without it, what a collecting read may take.
+        @return: The lines. It raises what L{text} and L{readline} do.
+        @raise LookupError: If there is no such encoding, or no such way with errors.
+        """
+        return decodedLines(self, encoding, errors, limit)
+
     def deliverTo(self, consumer: IConsumer) -> Deferred[int]:
         """
         Write everything that comes to a consumer, which may pause and resume the stream.
@@ -243,16 +112,9 @@ class InputStream:
         """
         if self._waiter is not None or self._delivery is not None:
             return fail(AlreadyReading(_ONE_READER))
-        delivery = self._delivery = _Delivery(self, consumer)
+        delivery = self._delivery = Delivery(self, consumer)
         delivery.start()
         return delivery.done
-
-    def discard(self) -> None:
-        """
-        Drop what is there and all that still comes.
-        """
-        self._discarding = True
-        self._drop()
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         chunks = self._chunks
@@ -264,19 +126,6 @@ class InputStream:
             if self._ended:
                 return
             await self._more()
-
-    def _next(self) -> bytes:
-        """
-        Take the next chunk.
-        """
-        chunk = self._chunks.popleft()
-        if self._offset:
-            chunk = chunk[self._offset :]
-            self._offset = 0
-        self.buffered -= len(chunk)
-        if self._full:
-            self._take(0)
-        return chunk
 
     def _more(self) -> Deferred[None]:
         if self._waiter is not None or self._delivery is not None:
@@ -304,6 +153,17 @@ class InputStream:
                 )
             collected.append(chunk)
         return b"".join(collected)
+
+    async def _readExactly(self, size: int) -> bytes:
+        if size > self._collectBytes:
+            raise ReadTooLarge(f"a read that collects takes {self._collectBytes} bytes at most")
+        read = bytearray()
+        while len(read) < size:
+            chunk = await self._first()
+            if not chunk:
+                raise IncompleteRead(bytes(read), size)
+            read += self._cut(chunk, self._offset + size - len(read))
+        return bytes(read)
 
     async def _readLine(self, limit: int) -> bytes:
         line = bytearray()
@@ -374,68 +234,3 @@ class InputStream:
         self.fail(RequestAborted("the consumer of the stream stopped it"))
         self.resumeProducing()
         self.flush()
-
-
-class _Delivery:
-    """
-    A stream on its way to a consumer.
-
-    @ivar done: Fires at the end.
-    @ivar paused: Whether the consumer takes nothing for now.
-    """
-
-    __slots__ = ("_consumer", "_pushing", "_size", "_stream", "done", "paused")
-
-    def __init__(self, stream: InputStream, consumer: IConsumer) -> None:
-        self._stream = stream
-        self._consumer = consumer
-        self._size = 0
-        self._pushing = False
-        self.paused = False
-        self.done: Deferred[int] = Deferred(self._cancelled)
-
-    def start(self) -> None:
-        """
-        Begin.
-        """
-        self._consumer.registerProducer(self._stream, True)
-        self.push()
-
-    def push(self) -> None:
-        """
-        Write what is there.
-        """
-        if self._pushing:
-            return
-        self._pushing = True
-        stream = self._stream
-        try:
-            while not self.paused and stream._delivery is self:
-                if stream._chunks:
-                    chunk = stream._next()
-                    self._size += len(chunk)
-                    self._consumer.write(chunk)
-                elif stream.error is not None:
-                    raise stream.error
-                elif stream._ended:
-                    self._end(self._size)
-                else:
-                    break
-        except Exception:
-            self._end(Failure())
-        self._pushing = False
-
-    def _end(self, result: int | Failure) -> None:
-        self._stream._delivery = None
-        try:
-            self._consumer.unregisterProducer()
-        except Exception:
-            result = Failure()
-        self.done.callback(result)
-
-    def _cancelled(self, _: Deferred[int]) -> None:
-        """
-        Nobody waits for the end any more.
-        """
-        self._stream._delivery = None
-        self._consumer.unregisterProducer()

@@ -34,6 +34,7 @@ class OutputStream:
     __slots__ = (
         "_closed",
         "_failed",
+        "_flushes",
         "_limit",
         "_outlet",
         "_producer",
@@ -78,6 +79,7 @@ class OutputStream:
         self._wrote = 0
         self._turn = 0  # what was written when others had their turn last
         self._waiters: list[Deferred[None]] = []
+        self._flushes: dict[Callable[[], None], Deferred[None]] | None = None
         self.enough = False
 
     @property
@@ -149,6 +151,34 @@ class OutputStream:
         self._outlet.whenDrained(self._resume)
         return waiter
 
+    def flush(self) -> Deferred[None]:
+        """
+        Wait until all that was written so far is out of our hands: with the operating system, or,
+        over TLS, with what encrypts it. What the web server makes of it is not known then. The
+        lines of a response head wait for the rest of it, and are not waited for.
+
+        @return: Fires at once if nothing waits; fails with
+            L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
+        """
+        if isinstance(self._closed, RequestAborted):
+            return fail(self._closed)
+        if not self._outlet.flush():
+            return succeed(None)
+        flushes = self._flushes
+        if flushes is None:
+            flushes = self._flushes = {}
+
+        def flushed() -> None:
+            flushes.pop(flushed).callback(None)
+
+        def cancelled(_: Deferred[None]) -> None:
+            del flushes[flushed]
+            self._outlet.forget(flushed)
+
+        waiter = flushes[flushed] = Deferred(cancelled)
+        self._outlet.whenTaken(flushed)
+        return waiter
+
     def close(self) -> None:
         """
         Say that nothing more is written.
@@ -164,6 +194,10 @@ class OutputStream:
         self._outlet.forget(self._resume)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
+            waiter.errback(error)
+        while self._flushes:
+            flushed, waiter = self._flushes.popitem()
+            self._outlet.forget(flushed)
             waiter.errback(error)
         if producer is not None:
             try:

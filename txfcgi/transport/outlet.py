@@ -68,6 +68,7 @@ class Outlet:
         "_closing",
         "_consumer",
         "_corked",
+        "_flushes",
         "_handle",
         "_lost",
         "_paused",
@@ -104,6 +105,7 @@ class Outlet:
         self._queue: list[Buffer] | None = None
         self._waiting: dict[Callable[[], None], None] | None = None
         self._corked: list[Buffer] | None = None
+        self._flushes: dict[Callable[[], None], int] | None = None
         self._registered = False
         self._registering = False
         self._paused = False
@@ -326,6 +328,8 @@ class Outlet:
             self.progress += 1
             self._paused = False
             self.queued = 0
+            if self._flushes:
+                self._tellTaken()
             self._drained()
             return
         assert self._queue is not None
@@ -335,6 +339,8 @@ class Outlet:
             return
         self._queue = rest or None
         self.queued = sum(map(len, self._queue or ()))
+        if self._flushes:
+            self._tellTaken()
         if self.queued < before:
             self.progress += 1
         if self._queue is None:
@@ -397,10 +403,39 @@ class Outlet:
             self._waiting = {}
         self._waiting[callback] = None
 
+    def flush(self) -> bool:
+        """
+        Write what is kept together.
+
+        @return: Whether something waits that the socket, or another transport, did not take.
+        """
+        if self._corked:
+            self._push()
+        return self._paused or self._queue is not None
+
+    def whenTaken(self, callback: Callable[[], None]) -> None:
+        """
+        Call this once when all that was written so far is out of our hands.
+        """
+        if self._flushes is None:
+            self._flushes = {}
+        self._flushes[callback] = self.position()
+
+    def _tellTaken(self) -> None:
+        """
+        Tell those who wait for what is out of our hands by now.
+        """
+        flushes = self._flushes or {}
+        for callback in [each for each, position in flushes.items() if position <= self.taken]:
+            if flushes.pop(callback, None) is not None:
+                callback()
+
     def forget(self, callback: Callable[[], None]) -> None:
         """
         Do not call this any more.
         """
+        if self._flushes is not None:
+            self._flushes.pop(callback, None)
         if self._waiting is not None:
             self._waiting.pop(callback, None)
 
@@ -450,6 +485,7 @@ class Outlet:
         self._queue = None
         self._waiting = None
         self._corked = None
+        self._flushes = None
         self._closing = None
         self._paused = False
         self.queued = 0

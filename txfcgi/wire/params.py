@@ -7,6 +7,7 @@ what they find; the third makes the whole mapping.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Final, TypeVar, overload
 
@@ -110,6 +111,35 @@ class Params(Mapping[str, str]):
                 return None
         return self.find(name)
 
+    def text(
+        self, name: str | bytes, encoding: str = "utf-8", errors: str = "strict"
+    ) -> str | None:
+        """
+        A value as text.
+
+        @param encoding: What it is decoded from.
+        @param errors: What becomes of bytes that are no text, as C{bytes.decode} has it.
+        @return: The text; L{None} if there is no such param, or if it can't be decoded.
+        @raise LookupError: If there is no such encoding, or no such way with errors.
+        """
+        codecs.lookup_error(errors)
+        codecs.lookup(encoding)
+        return _decoded(self.getBytes(name), encoding, errors)
+
+    def texts(
+        self, encoding: str = "utf-8", errors: str = "strict"
+    ) -> list[tuple[str, str | None]]:
+        """
+        Every pair as it came, in its order, duplicates kept: the name as L{keys} has it, and the
+        value as L{text} has it.
+        """
+        codecs.lookup_error(errors)
+        codecs.lookup(encoding)
+        return [
+            (name.decode("utf-8", "surrogateescape"), _decoded(value, encoding, errors))
+            for name, value in self.raw
+        ]
+
     @overload
     def get(self, name: str, /) -> str | None: ...
 
@@ -189,6 +219,16 @@ class Params(Mapping[str, str]):
         if self._table is None:
             self._table = self.decode()
         return self._table
+
+
+def _decoded(value: bytes | None, encoding: str, errors: str) -> str | None:
+    """
+    A value as text, if it is there and can be decoded.
+    """
+    try:
+        return None if value is None else value.decode(encoding, errors)
+    except UnicodeDecodeError:
+        return None
 
 
 class NameValueParams(Params):
