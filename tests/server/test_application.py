@@ -27,6 +27,7 @@ from txfcgi import (
     UnknownRole,
     roles,
 )
+from txfcgi.errors import CantMultiplex
 from txfcgi.server.application import IStartsAndStops
 from txfcgi.wire.records import EndRequest, Stdout
 
@@ -383,6 +384,19 @@ class RefusalTests(ServerTests):
         server = self.serve(app)
         self.assertEqual(server.get().records, [EndRequest(1, 0, 3)])
         self.assertSaid("app did not take", "not here")
+        self.assertServes(server)
+
+    def test_cantMultiplex(self) -> None:
+        """
+        C{CantMultiplex} is FCGI_CANT_MPX_CONN, without output.
+        """
+
+        def app(request: Request) -> Response:
+            raise CantMultiplex("one at a time")
+
+        server = self.serve(app)
+        self.assertEqual(server.get().records, [EndRequest(1, 0, 1)])
+        self.assertSaid("app did not take", "one at a time")
         self.assertServes(server)
 
     def test_roles(self) -> None:

@@ -14,7 +14,7 @@ from txfcgi.errors import (
     UnexpectedRecord,
 )
 from txfcgi.wire.events import RequestAborted, ValuesRequested
-from txfcgi.wire.fastcgiserver import ServerConnection
+from txfcgi.wire.fastcgiserver import RULES, ServerConnection
 
 from .conversations import (
     A1,
@@ -196,7 +196,9 @@ class TestLengths:
         """
         A BEGIN_REQUEST that is too short has no meaning.
         """
-        events = deliver(ServerConnection(strict=strict), record(1, 1, bytes(length)))
+        events = deliver(
+            ServerConnection(lenient=() if strict else RULES), record(1, 1, bytes(length))
+        )
         assert split(events) == ([], MalformedRecord)
 
     def test_longBegin(self, deliver: Deliver) -> None:
@@ -205,7 +207,7 @@ class TestLengths:
         """
         data = record(1, 1, b"\0\1\1\0\0\0\0\0more") + params(1, A1) + record(STDIN, 1)
         assert split(deliver(ServerConnection(), data)) == ([], MalformedRecord)
-        lenient = deliver(ServerConnection(strict=False), data)
+        lenient = deliver(ServerConnection(lenient=RULES), data)
         assert lenient == [received(1, A1), STDIN_ENDED]
 
     def test_longAbort(self, deliver: Deliver) -> None:
@@ -217,7 +219,7 @@ class TestLengths:
             [received(1), STDIN_ENDED],
             MalformedRecord,
         )
-        assert deliver(ServerConnection(strict=False), data) == [
+        assert deliver(ServerConnection(lenient=RULES), data) == [
             received(1),
             STDIN_ENDED,
             RequestAborted(1),

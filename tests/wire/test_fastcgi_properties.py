@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txfcgi.errors import RemoteProtocolError
+from txfcgi.wire.duplicates import DUPLICATES
 from txfcgi.wire.events import (
     ConnectionFailed,
     DataReceived,
@@ -21,7 +22,7 @@ from txfcgi.wire.events import (
     StreamEnded,
     ValuesRequested,
 )
-from txfcgi.wire.fastcgiserver import ServerConnection
+from txfcgi.wire.fastcgiserver import RULES, ServerConnection
 from txfcgi.wire.records import Stream
 
 from .conversations import (
@@ -211,7 +212,8 @@ options = st.fixed_dictionaries(
         "requests": st.integers(1, 3),
         "paramsBytes": st.sampled_from([0, 10, 150, 1000]),
         "collectingBytes": st.sampled_from([0, 10, 150, 300]),
-        "strict": st.booleans(),
+        "lenient": st.sets(st.sampled_from(RULES)),
+        "duplicates": st.sampled_from(sorted(DUPLICATES)),
     }
 )
 

@@ -20,7 +20,7 @@ from txfcgi.wire.events import (
     DataReceived,
     StreamEnded,
 )
-from txfcgi.wire.fastcgiserver import ServerConnection
+from txfcgi.wire.fastcgiserver import RULES, ServerConnection
 from txfcgi.wire.records import Stream
 
 from .conversations import (
@@ -356,7 +356,7 @@ class TestStreams:
         """
         If one is not strict about it, it is dropped.
         """
-        connection = ServerConnection(strict=False)
+        connection = ServerConnection(lenient=RULES)
         data = get(1, A1) + record(late, 1, b"more") + record(late, 1)
         assert deliver(connection, data) == [received(1, A1), STDIN_ENDED]
 
@@ -366,7 +366,7 @@ class TestStreams:
         """
         A second empty record does no harm.
         """
-        connection = ServerConnection(strict=strict)
+        connection = ServerConnection(lenient=() if strict else RULES)
         data = get(1, A1) + record(late, 1) + get(2)
         assert deliver(connection, data) == [
             received(1, A1),
@@ -384,7 +384,7 @@ class TestStreams:
         A body does not come before the end of PARAMS.
         """
         data = begin(1) + record(PARAMS, 1, pair(*A1)) + record(kind, 1, content)
-        events, error = split(deliver(ServerConnection(strict=strict), data))
+        events, error = split(deliver(ServerConnection(lenient=() if strict else RULES), data))
         assert (events, error) == ([], UnexpectedRecord)
 
     @pytest.mark.parametrize("strict", [True, False])
@@ -395,7 +395,7 @@ class TestStreams:
         app would wait for it.
         """
         data = begin(1, FILTER) + params(1) + record(STDIN, 1, b"x") + record(DATA, 1, content)
-        events, error = split(deliver(ServerConnection(strict=strict), data))
+        events, error = split(deliver(ServerConnection(lenient=() if strict else RULES), data))
         assert events == [received(1, role=FILTER), body(b"x")]
         assert error is UnexpectedRecord
 

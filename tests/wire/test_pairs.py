@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from txfcgi.errors import MalformedParams, ParamTooLarge
 from txfcgi.wire.pairs import (
     MAX_CONTENT,
+    MAX_LENGTH,
+    decodeLength,
     decodePairs,
     decodeTexts,
     dividePairs,
+    encodedLength,
     encodeLength,
     encodePair,
     findValue,
@@ -318,3 +321,39 @@ class TestPacking:
         contents = pack(pairs)
         assert all(0 < len(content) <= MAX_CONTENT for content in contents)
         assert [each for content in contents for each in decodePairs(content)] == pairs
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 65_535, MAX_LENGTH])
+def test_lengths(length: int) -> None:
+    """
+    A length is read back as it was written, wherever it stands.
+    """
+    encoded = encodeLength(length)
+    assert decodeLength(encoded) == (length, len(encoded))
+    assert decodeLength(b"xyz" + encoded + b"more", 3) == (length, 3 + len(encoded))
+
+
+def test_longShortLength() -> None:
+    """
+    The long form of a short length is read, too.
+    """
+    assert decodeLength(b"\x80\0\0\5") == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("block", "position"), [(b"", 0), (b"\5", 1), (b"\x80\0\0", 0), (b"abc", -1)]
+)
+def test_noLength(block: bytes, position: int) -> None:
+    """
+    A length that is cut off is told with its place.
+    """
+    with pytest.raises(MalformedParams, match=f"at byte {position} of {len(block)}"):
+        decodeLength(block, position)
+
+
+@pytest.mark.parametrize(("name", "value"), [(0, 0), (3, 127), (3, 128), (128, 70_000)])
+def test_encodedLength(name: int, value: int) -> None:
+    """
+    The bytes of a pair are known before it is written.
+    """
+    assert encodedLength(bytes(name), bytes(value)) == len(encodePair(bytes(name), bytes(value)))

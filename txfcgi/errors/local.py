@@ -234,7 +234,7 @@ class UnknownRole(TxFCGIError):
 class CantMultiplex(TxFCGIError):
     """
     The application serves one request at a time on a connection (FCGI_CANT_MPX_CONN, section
-    5.5).
+    5.5). An app may raise it.
     """
 
 

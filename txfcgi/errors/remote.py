@@ -151,7 +151,8 @@ class EmptyName(MalformedParams):
 
 class DuplicateName(MalformedParams):
     """
-    Two headers of an SCGI request have the same name (SCGI, section 3).
+    Two headers of an SCGI request have the same name (SCGI, section 3); or two params of a FastCGI
+    request, where the server was told to reject that.
     """
 
 

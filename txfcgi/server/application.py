@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import (
+    CantMultiplex,
     InvalidResponse,
     LimitExceeded,
     LocalProtocolError,
@@ -51,6 +52,9 @@ _AUTHORIZER: Final = Role.AUTHORIZER
 # What an app ends with when it is told that its request is over. asyncio has a CancelledError of
 # its own, which is no Exception. What was too much output was said already, when it was written.
 _QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
+
+# How an app says that it does not take a request.
+_NOT_TAKEN: Final = (CantMultiplex, Overloaded, UnknownRole)
 
 
 class Application:
@@ -367,7 +371,7 @@ class Application:
                 )
             return
         self.report(failure, request)
-        if not request.headSent and not isinstance(error, (Overloaded, UnknownRole)):
+        if not request.headSent and not isinstance(error, _NOT_TAKEN):
             mistake = request.mistake()
             if mistake is not None and mistake is not error:
                 self.report(Failure(mistake), request)
@@ -430,7 +434,7 @@ class Application:
         error = failure.value
         target = request.target
         sparing = request.channel.sparing
-        if isinstance(error, (Overloaded, UnknownRole)):
+        if isinstance(error, _NOT_TAKEN):
             sparing.info(
                 self.log,
                 "{app} did not take {request} ({target}): {error}",

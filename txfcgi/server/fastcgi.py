@@ -4,7 +4,8 @@ FastCGI for an app: the factory, and what its connections tell a web server that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 
@@ -16,6 +17,9 @@ from .limits import Limits
 from .observing import IServerObserver
 from .paths import PathSource
 from .protocol import ServerProtocol
+
+# Which param counts where a name comes several times.
+Duplicates = Literal["last", "first", "reject"]
 
 
 class FastCGIServerProtocol(ServerProtocol):
@@ -41,6 +45,8 @@ class FastCGIServerFactory(ServerFactory):
         overload: Overload = "http",
         multiplex: bool = True,
         values: Mapping[str, str] | None = None,
+        lenient: Collection[str] = (),
+        duplicates: Duplicates = "last",
         mount: str | None = None,
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
@@ -57,6 +63,10 @@ class FastCGIServerFactory(ServerFactory):
             Authorizer both.
         @param multiplex: Whether a web server may send several requests at once on a connection.
         @param values: More variables to answer GET_VALUES with.
+        @param lenient: The rules of the protocol that a web server may break, of
+            L{RULES<txfcgi.wire.fastcgiserver.RULES>}.
+        @param duplicates: Which param counts where a name comes several times, C{"last"} or
+            C{"first"}; with C{"reject"} such a request is a 400. C{params.raw} has all of them.
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
@@ -73,6 +83,10 @@ class FastCGIServerFactory(ServerFactory):
             pathFrom=pathFrom,
             observers=observers,
         )
+        # A mistake in these is told now, and not when the first connection comes.
+        fastcgiserver.ServerConnection(lenient=lenient, duplicates=duplicates)
+        self._lenient = frozenset(lenient)
+        self._duplicates = duplicates
         self._multiplex = bool(multiplex)
         self._collectingBytes = max(self.limits.connectionBytes, self.limits.paramsBytes)
         # The specification has the application's number (section 4.1), and HAProxy puts as many on
@@ -98,5 +112,7 @@ class FastCGIServerFactory(ServerFactory):
             paramsCount=limits.paramsCount,
             collectingBytes=self._collectingBytes,
             values=self._values,
+            lenient=self._lenient,
+            duplicates=self._duplicates,
         )
         return FastCGIServerProtocol(self, wire)

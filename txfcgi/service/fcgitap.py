@@ -7,11 +7,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from twisted.python.usage import UsageError
+
 from ..client.client import FastCGIClient
 from ..server.fastcgi import FastCGIServerFactory
+from ..wire.duplicates import DUPLICATES
+from ..wire.fastcgiserver import checkRules
+from .commandline import oneOf
 from .options import ServerOptions, makeService
 
 __all__ = ["Options", "makeService"]
+
+
+def _rules(text: str) -> frozenset[str]:
+    """
+    @param text: The value of C{--lenient}.
+
+    @return: The rules in it.
+
+    @raise UsageError: One of them is none.
+    """
+    rules = frozenset(word.strip() for word in text.split(","))
+    try:
+        checkRules(rules)
+    except ValueError as error:
+        raise UsageError(f"--lenient: {error}") from error
+    return rules
 
 
 class Options(ServerOptions):
@@ -21,6 +42,27 @@ class Options(ServerOptions):
 
     command = "fcgi"
     protocol = "FastCGI"
+
+    optParameters: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "lenient",
+            None,
+            frozenset(),
+            "Rules of the protocol that the web server may break, separated by commas: lengths "
+            "(BEGIN_REQUEST of more than 8 bytes, ABORT_REQUEST with content), streams (content "
+            "behind the end of a stream), ids (request id 0 for a record of a request, another "
+            "for GET_VALUES). What is too much is dropped [default: none]",
+            _rules,
+        ],
+        [
+            "duplicate-params",
+            None,
+            "last",
+            "Which param counts where a name comes several times: last or first; with reject, "
+            "such a request is a 400",
+            oneOf("duplicate-params", *DUPLICATES),
+        ],
+    ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
         [
@@ -37,4 +79,8 @@ class Options(ServerOptions):
         """
         @return: What the factory is told beside what all are told.
         """
-        return {"multiplex": not self["no-multiplex"]}
+        return {
+            "multiplex": not self["no-multiplex"],
+            "lenient": self["lenient"],
+            "duplicates": self["duplicate-params"],
+        }

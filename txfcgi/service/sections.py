@@ -120,7 +120,13 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
     )
 
 
-_FCGI = _serving("fcgi", "FastCGI", Section("FastCGI", {"no-multiplex": ""}))
+_FCGI = _serving(
+    "fcgi",
+    "FastCGI",
+    Section(
+        "FastCGI", {"no-multiplex": "", "lenient": "RULES", "duplicate-params": "last|first|reject"}
+    ),
+)
 _SCGI = _serving(
     "scgi", "SCGI", Section("SCGI", {"lenient": "", "status-line": "", "abort-on-eof": ""})
 )

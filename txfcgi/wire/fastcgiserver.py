@@ -9,7 +9,7 @@ may never see a STDIN record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from struct import Struct
 from typing import Final
 
@@ -25,6 +25,7 @@ from ..errors import (
     UnknownRole,
 )
 from .answering import KEPT, LAST, NEXT, ActiveRequest, Answering, State, inputEnd
+from .duplicates import DUPLICATES
 from .events import (
     DataReceived,
     RequestAborted,
@@ -61,6 +62,26 @@ _PARAMS: Final = 0x0104
 _BODILESS: Final = {1: Role.RESPONDER, 2: Role.AUTHORIZER}
 
 
+#: The rules that a web server may be allowed to break, and what is done then: C{lengths},
+#: a BEGIN_REQUEST of more than 8 bytes, or an ABORT_REQUEST with content, of which what is too much
+#: is dropped; C{streams}, content behind the end of a stream, which is dropped; C{ids}, records of
+#: a request with id 0, which are dropped, and GET_VALUES with another id, which is answered. A
+#: BEGIN_REQUEST for id 0 is an error in any case.
+RULES: Final = ("lengths", "streams", "ids")
+
+
+def checkRules(lenient: object) -> None:
+    """
+    @param lenient: Rules that a web server may break.
+    @raise ValueError: If one of them is none of L{RULES}.
+    """
+    if not isinstance(lenient, (list, tuple, set, frozenset)):
+        raise ValueError(f"lenient is a list of rules, not {lenient!r:.80}")
+    for rule in lenient:
+        if rule not in RULES:
+            raise ValueError(f"the rules are {', '.join(RULES)}, and none of them is {rule!r:.80}")
+
+
 class ServerConnection(Answering):
     """
     An application's end of a connection.
@@ -76,11 +97,14 @@ class ServerConnection(Answering):
 
     __slots__ = (
         "_activeLimit",
+        "_anyIDs",
         "_collectingBytes",
+        "_lateStreams",
+        "_longLengths",
+        "_makeParams",
         "_multiplex",
         "_paramsBytes",
         "_paramsCount",
-        "_strict",
         "_values",
         "ignored",
         "replies",
@@ -95,7 +119,8 @@ class ServerConnection(Answering):
         paramsCount: int = 1_000,
         collectingBytes: int = 1_048_576,
         values: Mapping[bytes, bytes] | None = None,
-        strict: bool = True,
+        lenient: Collection[str] = (),
+        duplicates: object = "last",
     ) -> None:
         """
         @param multiplex: Whether several requests may be active at once; if not, the second one
@@ -105,10 +130,15 @@ class ServerConnection(Answering):
         @param paramsCount: Most pairs in a request.
         @param collectingBytes: Most bytes of params that are not complete yet, of all requests.
         @param values: What GET_VALUES is answered with, by name.
-        @param strict: Whether a BEGIN_REQUEST or an ABORT_REQUEST with too much content, and
-            content behind the end of a stream, end the connection; otherwise what is too much is
-            dropped.
+        @param lenient: Which of L{RULES} a web server may break. What is broken otherwise ends the
+            connection.
+        @param duplicates: Which param counts where a name comes several times: C{"last"} or
+            C{"first"}; or C{"reject"}, and then the params can't be read.
+        @raise ValueError: If there is no such rule, or no such way with duplicates.
         """
+        checkRules(lenient)
+        if not isinstance(duplicates, str) or duplicates not in DUPLICATES:
+            raise ValueError(f"duplicates are last, first or reject, not {duplicates!r:.80}")
         super().__init__()
         self._multiplex = multiplex
         self._activeLimit = requests
@@ -116,7 +146,10 @@ class ServerConnection(Answering):
         self._paramsCount = paramsCount
         self._collectingBytes = collectingBytes
         self._values: Mapping[bytes, bytes] = {} if values is None else values
-        self._strict = strict
+        self._longLengths = "lengths" in lenient
+        self._lateStreams = "streams" in lenient
+        self._anyIDs = "ids" in lenient
+        self._makeParams = DUPLICATES[duplicates] if duplicates != "last" else None
         self.replies = bytearray()
         self.ignored = 0
 
@@ -183,7 +216,7 @@ class ServerConnection(Answering):
             return 0
         keepConnection = flags & KEEP_CONN == KEEP_CONN
         requests[requestID] = KEPT if keepConnection else LAST
-        received = NameValueParams(data[start:stop], self._paramsCount)
+        received = self._params(data[start:stop])
         events = self._events
         events.append(RequestReceived(requestID, role, keepConnection, received))
         events.append(StreamEnded(requestID, _STDIN))
@@ -193,7 +226,7 @@ class ServerConnection(Answering):
         if kind == 5 or kind == 8 or kind == 4 or kind == 2:
             request = self._requests.get(requestID)
             if request is None:
-                if not requestID:
+                if not requestID and not self._anyIDs:
                     raise InvalidRequestID(f"{nameOfType(kind)} with request id 0 (section 3.3)")
                 self.ignored += 1
                 return
@@ -212,7 +245,7 @@ class ServerConnection(Answering):
             raise UnexpectedRecord(
                 f"{nameOfType(kind)}, which only an application sends (appendix A)"
             )
-        elif requestID and kind == 9:
+        elif requestID and kind == 9 and not self._anyIDs:
             raise InvalidRequestID(f"GET_VALUES with request id {requestID} (section 3.3)")
         elif kind == 9:
             self._getValues(content)
@@ -232,14 +265,14 @@ class ServerConnection(Answering):
                 reason, request.refusal = request.refusal, None
                 self._events.append(RequestRefused(requestID, request.role, reason))
         elif kind == 4:
-            self._params(request, requestID, content)
+            self._takeParams(request, requestID, content)
         else:
             self._late(request, requestID, Stream(kind), content)
 
     def _begin(self, requestID: int, content: bytes) -> None:
         if not requestID:
             raise InvalidRequestID("BEGIN_REQUEST with request id 0 (section 3.3)")
-        if len(content) != 8 and (self._strict or len(content) < 8):
+        if len(content) != 8 and (len(content) < 8 or not self._longLengths):
             raise wrongLength(1, len(content))
         if requestID in self._requests:
             raise RequestAlreadyActive(
@@ -276,11 +309,17 @@ class ServerConnection(Answering):
         self._drop(request)
 
     def _abort(self, requestID: int, content: bytes) -> None:
-        if content and self._strict:
+        if content and not self._longLengths:
             raise wrongLength(2, len(content))
         self._events.append(RequestAborted(requestID))
 
-    def _params(self, request: ActiveRequest, requestID: int, content: bytes) -> None:
+    def _params(self, block: bytes) -> NameValueParams:
+        make = self._makeParams
+        if make is None:
+            return NameValueParams(block, self._paramsCount)
+        return make(block, self._paramsCount)
+
+    def _takeParams(self, request: ActiveRequest, requestID: int, content: bytes) -> None:
         if request.state is not State.PARAMS:
             self._late(request, requestID, Stream.PARAMS, content)
         elif content:
@@ -312,7 +351,7 @@ class ServerConnection(Answering):
                     requestID,
                     _ROLES[request.role],
                     request.keepConnection,
-                    NameValueParams(block, self._paramsCount),
+                    self._params(block),
                 )
             )
 
@@ -324,7 +363,7 @@ class ServerConnection(Answering):
         """
         state = request.state
         early = state is State.PARAMS or (state is State.FILTER_STDIN and stream is Stream.DATA)
-        if early or (content and self._strict):
+        if early or (content and not self._lateStreams):
             raise UnexpectedRecord(
                 f"{stream.name} for request {requestID} in state {state.name} (sections 3.3 and 6)"
             )

@@ -205,6 +205,33 @@ def encodeLength(length: int) -> bytes:
     return (length | 0x80000000).to_bytes(4, "big")
 
 
+def decodeLength(block: bytes, position: int = 0) -> tuple[int, int]:
+    """
+    Read a length, in either of its forms.
+
+    @return: The length, and where what follows it starts.
+    @raise MalformedParams: If the block ends within it.
+    """
+    size = len(block) - position
+    if position < 0 or size < 1 or (block[position] > 127 and size < 4):
+        raise MalformedParams(
+            f"there is no whole length at byte {position} of {len(block)} (section 3.4)"
+        )
+    if block[position] < 128:
+        return block[position], position + 1
+    return _longLength(block, position), position + 4
+
+
+def encodedLength(name: bytes, value: bytes) -> int:
+    """
+    How many bytes a pair takes in a stream, its lengths included.
+
+    @raise ParamTooLarge: If the name or the value is longer than a length can say.
+    """
+    lengths = len(encodeLength(len(name))) + len(encodeLength(len(value)))
+    return lengths + len(name) + len(value)
+
+
 def encodePair(name: bytes, value: bytes) -> bytes:
     """
     One pair as it goes into a stream.

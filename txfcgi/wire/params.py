@@ -7,7 +7,6 @@ what they find; the third makes the whole mapping.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Final, TypeVar, overload
 
@@ -122,8 +121,7 @@ class Params(Mapping[str, str]):
         @return: The text; L{None} if there is no such param, or if it can't be decoded.
         @raise LookupError: If there is no such encoding, or no such way with errors.
         """
-        codecs.lookup_error(errors)
-        codecs.lookup(encoding)
+        _checkCodec(encoding, errors)
         return _decoded(self.getBytes(name), encoding, errors)
 
     def texts(
@@ -133,8 +131,7 @@ class Params(Mapping[str, str]):
         Every pair as it came, in its order, duplicates kept: the name as L{keys} has it, and the
         value as L{text} has it.
         """
-        codecs.lookup_error(errors)
-        codecs.lookup(encoding)
+        _checkCodec(encoding, errors)
         return [
             (name.decode("utf-8", "surrogateescape"), _decoded(value, encoding, errors))
             for name, value in self.raw
@@ -219,6 +216,17 @@ class Params(Mapping[str, str]):
         if self._table is None:
             self._table = self.decode()
         return self._table
+
+
+def _checkCodec(encoding: str, errors: str) -> None:
+    """
+    @raise LookupError: If there is no such encoding, or no such way with errors.
+    """
+    for codec, way in ((encoding, "replace"), ("utf-8", errors)):
+        try:
+            b"\xff".decode(codec, way)
+        except UnicodeDecodeError:
+            continue
 
 
 def _decoded(value: bytes | None, encoding: str, errors: str) -> str | None:
