@@ -20,7 +20,7 @@ LOOKS: dict[str, Callable[[Params], object]] = {
     "raw": lambda params: params.raw,
     "getBytes": lambda params: params.getBytes("A"),
     "text": lambda params: params.text("A"),
-    "texts": lambda params: params.texts(),
+    "textPairs": lambda params: params.textPairs(),
     "find": lambda params: params.find(b"A"),
     "get": lambda params: params.get("A"),
     "item": lambda params: params["A"],
@@ -375,14 +375,14 @@ def test_text() -> None:
     assert params.text("A\udcff") == ""
 
 
-def test_texts() -> None:
+def test_textPairs() -> None:
     """
     All of them, as they came, and nothing in the place of what is no text.
     """
     params = block((b"A", b"1"), (b"B", b"a\xff"), (b"A", b"2"), (b"C\xff", b""))
-    assert params.texts() == [("A", "1"), ("B", None), ("A", "2"), ("C\udcff", "")]
-    assert params.texts("latin-1")[1] == ("B", "a\xff")
-    assert params.texts(errors="ignore")[1] == ("B", "a")
+    assert params.textPairs() == [("A", "1"), ("B", None), ("A", "2"), ("C\udcff", "")]
+    assert params.textPairs("latin-1")[1] == ("B", "a\xff")
+    assert params.textPairs(errors="ignore")[1] == ("B", "a")
 
 
 @pytest.mark.parametrize("given", [{"encoding": "utf-9"}, {"errors": "stricter"}])
@@ -390,6 +390,6 @@ def test_wrongText(given: dict[str, str]) -> None:
     """
     An encoding or a way with errors that there is not is told, also where it would not be needed.
     """
-    for look in (lambda: block().text("A", **given), lambda: block().texts(**given)):
+    for look in (lambda: block().text("A", **given), lambda: block().textPairs(**given)):
         with pytest.raises(LookupError):
             look()

@@ -124,7 +124,7 @@ class Params(Mapping[str, str]):
         _checkCodec(encoding, errors)
         return _decoded(self.getBytes(name), encoding, errors)
 
-    def texts(
+    def textPairs(
         self, encoding: str = "utf-8", errors: str = "strict"
     ) -> list[tuple[str, str | None]]:
         """
