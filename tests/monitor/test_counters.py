@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from zope.interface.verify import verifyObject
 
-from txfcgi import Limits, Request, Response
+from txfcgi import FastCGIClient, Limits, Request, Response
 from txfcgi.monitor.counters import BUCKETS, Counters, remains, total
 from txfcgi.server.observing import IServerObserver
 from txfcgi.wire.records import Role
@@ -177,8 +178,11 @@ class CountersTests(ServerTests):
         """
         What there is to say of a client's pool stands among them.
         """
-        self.counters.addClient("php", lambda: {"open": 3, "retries": 1})
-        self.assertEqual(self.counters.figures()["clients"], {"php": {"open": 3, "retries": 1}})
+        client = FastCGIClient(self.clock, "unix:/nowhere")
+        self.counters.addClient("php", client)
+        figures = self.counters.figures()["clients"]["php"]
+        self.assertEqual(figures, asdict(client.figures()))
+        self.assertEqual((figures["open"], figures["retries"]), (0, 0))
 
     def test_json(self) -> None:
         """

@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from txfcgi import Allow, Limits, Overloaded, Request, Response, SCGIServerFactory
 from txfcgi.errors import InvalidHeader, RequestAborted, TimedOut, UnknownRole
+from txfcgi.server.factory import ServerFactory
 from txfcgi.server.observing import Account, IServerObserver, ServerObserver, reasonOf
 from txfcgi.testing.frontend import MemoryFrontEnd
 from txfcgi.wire.params import Params
@@ -40,6 +41,14 @@ class Watcher:
         self.ended: list[Account] = []
         self.refused: list[tuple[int, str, str | None]] = []
         self.limits: list[str] = []
+
+    tracksRequests = False
+
+    def ticked(self, server: ServerFactory) -> None:
+        """
+        Write it down.
+        """
+        self.told.append("ticked")
 
     def connectionOpened(self, peer: IAddress) -> None:
         """

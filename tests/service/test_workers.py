@@ -241,18 +241,31 @@ class WorkersTests(ProgramTests):
 
     def test_hangs(self) -> None:
         """
-        A worker whose reactor hangs is killed and replaced; where it hung is in the log.
+        A worker whose reactor hangs is killed and replaced; where it hung is in the log, and which
+        requests it had.
         """
         program = self.master("--worker-timeout", "2", workers=1)
         [pid] = self.workers(program)
         os.mkfifo(self.path("fifo"))
         connection = self.connect(self.socketPath)
-        connection.sendall(beginning({"WHAT": "hang", "FIFO": self.path("fifo")}) + record(5, b""))
+        params = {"WHAT": "hang", "FIFO": self.path("fifo"), "REQUEST_URI": "/hang?key=1"}
+        connection.sendall(beginning(params) + record(5, b""))
         program.waitFor("hangs: its reactor did not turn")
         program.waitFor("read_text")
+        program.waitFor("It has request 1 (GET /hang?key=***), for ")
         program.waitFor("it hung, and was killed")
         program.waitFor("1 of 1 workers ready", 2)
         self.assertNotEqual(int(self.ask("pid")), pid)
+
+    def test_slow(self) -> None:
+        """
+        A request that takes long is told, with what it waits for.
+        """
+        program = self.master("--slow-after", "1", workers=1)
+        connection = self.connect(self.socketPath)
+        connection.sendall(beginning({"WHAT": "wait", "REQUEST_URI": "/wait"}) + record(5, b""))
+        program.waitFor("(GET /wait) has been running for ")
+        program.waitFor("it waits for <Deferred")
 
     def test_termination(self) -> None:
         """

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
-from threading import Lock, Thread, current_thread
+from threading import Lock, Thread, current_thread, get_ident
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from ..errors import Overloaded
 from ..server.application import IStartsAndStops
+from ..server.observing import currentRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,15 +152,21 @@ class ThreadPool:
         @raise Overloaded: If too many wait already.
         """
         context = copy_context()
+        request = currentRequest.get()
 
         def cancelled(_: Deferred[T]) -> None:
             self.forget(job)
 
         def job() -> None:
+            account = None if request is None else request.account
+            if account is not None:
+                account.thread = get_ident()
             try:
                 result: T | Failure = context.run(function)
             except BaseException:  # sys.exit() too ends the request, not the thread
                 result = Failure()
+            if account is not None:
+                account.thread = None
             self.tell(answer, result)
 
         def answer(result: T | Failure) -> None:

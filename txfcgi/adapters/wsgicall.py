@@ -5,7 +5,7 @@ L{Call}: one call of a WSGI application, in a thread, and its answer's way back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from threading import Condition
+from threading import Condition, get_ident
 from types import TracebackType
 from typing import Any, ClassVar, Final
 
@@ -17,6 +17,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..errors import InvalidResponse, RequestAborted
+from ..server.observing import currentRequest
 from ..server.request import Request
 from ..server.response import Response
 from ..streams.spool import BodyFile
@@ -263,6 +264,10 @@ class Call:
         """
         Call the application, iterate over what it returns, and close that.
         """
+        account = self._request.account
+        if account is not None:
+            account.thread = get_ident()
+            currentRequest.set(self._request)
         try:
             if not self._gone:
                 self._run()
@@ -271,6 +276,9 @@ class Call:
         except BaseException:  # sys.exit() too ends the request, not the thread
             self._failed(Failure())
         finally:
+            if account is not None:
+                account.thread = None
+                currentRequest.set(None)
             self._errors.flush()
             del self._errors  # it refers to this call
             if self._requestBody is not None:

@@ -6,10 +6,9 @@ those of a worker that is gone stay in the sum.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
-
-from zope.interface import implementer
 
 from ..errors import (
     LimitExceeded,
@@ -18,12 +17,13 @@ from ..errors import (
     RequestAborted,
     UnknownRole,
 )
-from ..server.observing import IServerObserver, reasonOf
+from ..server.observing import ServerObserver, reasonOf
 from ..wire.records import Role
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from ..client.client import Client
     from ..server.factory import ServerFactory
     from ..server.observing import Account
     from ..server.request import Request
@@ -35,14 +35,13 @@ BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 #: The figures that tell how many there are now, not how many there were: nothing of them is left
 #: when a worker is gone.
-GAUGES: Final = frozenset(("connections", "running", "open", "idle", "busy", "waiting"))
+GAUGES: Final = frozenset(("connections", "running", "open", "connecting", "idle", "waiting"))
 
 # What an app has no fault in.
 _NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 
-@implementer(IServerObserver)
-class Counters:
+class Counters(ServerObserver):
     """
     Counts what one or more servers do, and what the clients beside them do.
 
@@ -58,7 +57,6 @@ class Counters:
     @ivar brokenConnections: How many connections ended with a breach of the protocol.
     @ivar seconds: How long the requests took, all together.
     @ivar durations: How many took how long, by L{BUCKETS}.
-    @ivar slow: How many took longer than C{--slow-after}, or have so far.
     """
 
     __slots__ = (
@@ -77,7 +75,6 @@ class Counters:
         "refused",
         "running",
         "seconds",
-        "slow",
     )
 
     def __init__(self) -> None:
@@ -87,11 +84,11 @@ class Counters:
         self.answers = [0] * 6
         self.refused: dict[str, int] = {}
         self.limits: dict[str, int] = {}
-        self.aborted = self.errors = self.brokenConnections = self.slow = 0
+        self.aborted = self.errors = self.brokenConnections = 0
         self.seconds = 0.0
         self.durations = [0] * (len(BUCKETS) + 1)
         self._factories: list[ServerFactory] = []
-        self._clients: dict[str, Callable[[], Mapping[str, Any]]] = {}
+        self._clients: dict[str, Client] = {}
 
     def addServer(self, factory: ServerFactory) -> None:
         """
@@ -99,14 +96,13 @@ class Counters:
         """
         self._factories.append(factory)
 
-    def addClient(self, name: str, figures: Callable[[], Mapping[str, Any]]) -> None:
+    def addClient(self, name: str, client: Client) -> None:
         """
-        Have the figures of a client among these.
+        Have the L{figures<txfcgi.client.figures.ClientFigures>} of a client's pool among these.
 
         @param name: What it is called in them.
-        @param figures: What there is to say of its pool: numbers by name, as JSON has them.
         """
-        self._clients[name] = figures
+        self._clients[name] = client
 
     # As an observer
 
@@ -188,7 +184,9 @@ class Counters:
         counted["roles"] = {role.name.lower(): self._roles[role] for role in Role}
         counted["received"] = sum(received for received, _ in traffic)
         counted["sent"] = sum(sent for _, sent in traffic)
-        counted["clients"] = {name: dict(figures()) for name, figures in self._clients.items()}
+        counted["clients"] = {
+            name: asdict(client.figures()) for name, client in self._clients.items()
+        }
         return counted
 
 

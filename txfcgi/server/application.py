@@ -91,6 +91,12 @@ class Application:
         """
         if self.observers is not None:
             self.observers.began(request)
+            if self.observers.track:
+                self.observers.inContext(request, self._run)
+                return
+        self._run(request)
+
+    def _run(self, request: Request) -> None:
         try:
             result = self.app(request)
             if type(result) is Response:
@@ -153,6 +159,8 @@ class Application:
         """
         if self._inLoop is None:
             self._inLoop = runningLoop() is not None
+        if request.account is not None:
+            request.account.coroutine = coroutine
         if self._inLoop:
             self._wait(request, self._tasks.run(coroutine), self._outcome)
             return

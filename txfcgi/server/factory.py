@@ -271,6 +271,8 @@ class ServerFactory(Factory):
         @return: When to look the next time.
         """
         self.now = now
+        if self.observers is not None:
+            self.observers.ticked(self)
         for protocol in list(self._open):
             try:
                 protocol.watch.check(protocol, self.now)

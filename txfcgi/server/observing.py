@@ -7,12 +7,13 @@ that fails costs a line in the log, and never a request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from ..errors import CantMultiplex, LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole
 from ..transport.sparing import SparingLog
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from ..wire.params import Params
+    from .factory import ServerFactory
     from .request import Request
 
 
@@ -37,9 +39,21 @@ class Account:
     @ivar error: What it failed with, or was aborted with; L{None} after an answer of the app.
     @ivar brokenOff: Whether it ended without a complete answer: the web server gave it up, or the
         app failed in the middle of its body.
+    @ivar coroutine: The app's coroutine, if it did not end with its first step.
+    @ivar thread: The number of the thread that works for it at this moment, if one does.
     """
 
-    __slots__ = ("appStatus", "began", "bodyBytes", "brokenOff", "code", "error", "seconds")
+    __slots__ = (
+        "appStatus",
+        "began",
+        "bodyBytes",
+        "brokenOff",
+        "code",
+        "coroutine",
+        "error",
+        "seconds",
+        "thread",
+    )
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -49,6 +63,13 @@ class Account:
         self.appStatus = 0
         self.error: BaseException | None = None
         self.brokenOff = False
+        self.coroutine: Coroutine[Any, Any, object] | None = None
+        self.thread: int | None = None
+
+
+#: The request that the code which runs belongs to, where an observer wants to know it: see
+#: L{IServerObserver.tracksRequests}.
+currentRequest: ContextVar[Request | None] = ContextVar("currentRequest", default=None)
 
 
 def reasonOf(error: BaseException) -> str:
@@ -81,6 +102,11 @@ class IServerObserver(Interface):
 
     L{ServerObserver} does nothing at all of it, and is a base for those who care for a part.
     """
+
+    tracksRequests: bool = Attribute(
+        "Whether L{currentRequest} is to tell which request the app's code runs for, in coroutines "
+        "and in threads too."
+    )
 
     def connectionOpened(peer: IAddress) -> None:
         """
@@ -131,12 +157,19 @@ class IServerObserver(Interface):
         @param name: The limit, as L{Limits<txfcgi.server.limits.Limits>} has it.
         """
 
+    def ticked(server: ServerFactory) -> None:
+        """
+        About a second has gone, with connections open.
+        """
+
 
 @implementer(IServerObserver)
 class ServerObserver:
     """
     An observer that takes no notice.
     """
+
+    tracksRequests = False
 
     def connectionOpened(self, peer: IAddress) -> None:
         """
@@ -180,10 +213,17 @@ class ServerObserver:
         Take no notice.
         """
 
+    def ticked(self, server: ServerFactory) -> None:
+        """
+        Take no notice.
+        """
+
 
 class Observers:
     """
     All observers of one server, none of which can do it any harm.
+
+    @ivar track: Whether L{currentRequest} is to be known.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -196,11 +236,13 @@ class Observers:
         """
         self._seconds = clock.seconds
         self._sparing = sparing
+        self.track = any(observer.tracksRequests for observer in observers)
         self.opened = self._teller(observers, "connectionOpened")
         self.closed = self._teller(observers, "connectionClosed")
         self.connectionRefused = self._teller(observers, "connectionRefused")
         self.connectionFailed = self._teller(observers, "connectionFailed")
         self.limitReached = self._teller(observers, "limitReached")
+        self.ticked = self._teller(observers, "ticked")
         self._refused = self._teller(observers, "requestRefused")
         # These are on the path of each request.
         self._began = _methods(observers, "requestBegan")
@@ -235,6 +277,15 @@ class Observers:
             except Exception:
                 self._harmed(method)
         return account
+
+    @staticmethod
+    def inContext(request: Request, run: Callable[[Request], object]) -> None:
+        """
+        Run an app with its request as the L{currentRequest}, there and in all that it starts.
+        """
+        context = copy_context()
+        context.run(currentRequest.set, request)
+        context.run(run, request)
 
     def ended(self, request: Request) -> None:
         """

@@ -13,8 +13,9 @@ from twisted.python.usage import UsageError
 from ..monitor.accesslog import AccessLog
 from ..monitor.formats import BadFormat
 from ..monitor.lines import LineWriter, openToAppend
+from ..monitor.slow import SlowRequests
 from ..server.observing import IServerObserver
-from .commandline import CommandOptions
+from .commandline import CommandOptions, numberOption
 
 
 class LogOptions(CommandOptions):
@@ -40,6 +41,14 @@ class LogOptions(CommandOptions):
             "What stands in it: common, combined, json, or Apache's letters, such as "
             "'%h %t \"%r\" %>s %b %D' [default: combined]",
         ],
+        numberOption(
+            "slow-after",
+            None,
+            "Log each request that takes longer than so many seconds, once, with what its "
+            "coroutine awaits or its thread runs",
+            float,
+            none=True,
+        ),
     ]
 
     workerName = ""
@@ -111,7 +120,12 @@ class LogOptions(CommandOptions):
         """
         @return: What writes the logs that are wanted.
         """
-        return [] if self._accessLog is None else [self._accessLog]
+        wanted: list[IServerObserver] = []
+        if self._accessLog is not None:
+            wanted.append(self._accessLog)
+        if self["slow-after"] is not None:
+            wanted.append(SlowRequests(self["slow-after"]))
+        return wanted
 
     def attachLogs(self, reactor: Any) -> None:
         """

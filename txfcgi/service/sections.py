@@ -53,7 +53,7 @@ _WORKERS = Section(
 
 _LOGS = Section(
     "Logs",
-    {"access-log": "FILE|-|none", "access-log-format": "FORMAT"},
+    {"access-log": "FILE|-|none", "access-log-format": "FORMAT", "slow-after": ""},
 )
 
 _DEVELOPMENT = Section(

@@ -7,7 +7,6 @@ own, and ends when the master says so, or is gone.
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import signal
 import socket
@@ -25,10 +24,12 @@ from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from ..monitor.counters import Counters
+from ..server.factory import ServerFactory
 from ..workers.link import DESCRIPTOR, encode
 from ..workers.worker import IWorks, Worker
 from .errors import CannotStart
 from .inherited import fillStandardDescriptors
+from .lastwords import nameRequests, sayStack
 from .logs import Logs
 from .mastering import setTitle
 from .options import ServerOptions
@@ -108,7 +109,7 @@ def main(words: list[str] | None = None) -> int:
         # Who ends this worker is its master: a terminal's Ctrl-C goes to both.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
-        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+        sayStack()
         os.set_inheritable(DESCRIPTOR, False)
         if own.stdout > 2:
             os.set_inheritable(own.stdout, False)
@@ -139,7 +140,9 @@ def _work(options: ServerOptions, number: int) -> int:
     setTitle(f"txfcgi {options.command} worker {number}")
     service = options.makeService()
     assert isinstance(service, Serving)
+    assert isinstance(service.factory, ServerFactory)
     assert options.counters is not None
+    nameRequests(service.factory)
     work = Work(service, options.counters, options.logs)
     worker = Worker(reactor, work, reactor.stop, options["worker-requests"])
     logging = LinkObserver(worker)
