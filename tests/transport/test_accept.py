@@ -141,6 +141,20 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(transport.getHost(), UNIXAddress("/run/app.sock"))
         self.assertEqual(transport.getPeer(), UNIXAddress(None))
 
+    def test_sockets(self) -> None:
+        """
+        What is accepted is an ordinary socket, whose family and type are what they should be.
+        """
+        for unix, family in ((True, socket.AF_UNIX), (False, socket.AF_INET)):
+            port = self.port(unix=unix)
+            self.connect()
+            port.doRead()
+            transport: Any = self.factory.built[-1].transport
+            accepted = transport.getHandle()
+            self.assertIs(type(accepted), socket.socket)
+            self.assertIs(accepted.family, family)
+            self.assertIs(accepted.type, socket.SOCK_STREAM)
+
     def test_turns(self) -> None:
         """
         No more are accepted in a turn than is said; the others come with the next.

@@ -44,6 +44,27 @@ PER_TURN: Final = 100
 _PAUSE: Final = 0.1
 
 
+class _Listening(socket.socket):
+    """
+    A listening socket whose C{accept} does without two enums for each connection, which are a
+    fifth of its time: the family and the type that it asks for are plain numbers here.
+    """
+
+    __slots__ = ("family", "type")
+
+    family: int  # type: ignore[assignment]
+    type: int  # type: ignore[assignment]
+
+    def __init__(self, listening: socket.socket) -> None:
+        """
+        @param listening: The socket, which is let go of.
+        """
+        family, type = int(listening.family), int(listening.type)
+        super().__init__(family, type, listening.proto, fileno=listening.detach())
+        self.family = family
+        self.type = type
+
+
 @implementer(IListeningPort)
 class Listener(BasePort):
     """
@@ -72,9 +93,9 @@ class Listener(BasePort):
         super().__init__(reactor)
         self._clock: IReactorTime = reactor
         self.perTurn = perTurn
-        self._listening = listening
         self._family = listening.family
         self._host = host or addressOf(self._family, listening.getsockname())
+        self._listening = _Listening(listening) if type(listening) is socket.socket else listening
         self._factory = factory
         self._stopped = stopped
         self._sessions = 0
