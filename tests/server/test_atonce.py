@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from socket import SHUT_WR
 from typing import Any
 
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -154,6 +155,26 @@ class SameTests(AtOnceTests):
         """
         limits = Limits(requestsPerConnectionTotal=1)
         self.check(FastCGIServerFactory, FASTCGI, limits=limits)
+
+    def test_halfClosed(self) -> None:
+        """
+        Over SCGI, where a web server may close its direction behind its request. One that is not
+        whole fails.
+        """
+        short = [data for data in SCGI.values() if len(data) < 10_000]
+        for data in (*short, scgi("/echo", b"some body", b"POST")[:-2], b"70:CONTENT_L"):
+            outcomes = []
+            for before in (True, False):
+                server = self.serve(SCGIServerFactory)
+                peer = server.connect(data if before else b"")
+                if before:
+                    peer.socket.shutdown(SHUT_WR)
+                server.accept()
+                if not before:
+                    peer.send(data)
+                    peer.socket.shutdown(SHUT_WR)
+                outcomes.append(self.outcome(server, peer))
+            self.assertEqual(outcomes[0], outcomes[1], data[:80])
 
     def test_smallLimits(self) -> None:
         """
