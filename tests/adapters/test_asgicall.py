@@ -386,16 +386,20 @@ class MistakesTests(ASGITests):
         """
         Headers that are not pairs of bytes, or can't be sent.
         """
-        for headers in (
-            [("a", "b")],
-            [(b"a", 1)],
-            [(b"a",)],
-            [b"ab"],
-            5,
-            [(b"a b", b"c")],
-            [(b"a", b"b\nc: d")],
+        pairs = "they are an iterable of pairs of bytes, a name and a value (ASGI, HTTP 2.4)"
+        for headers, words in (
+            ([("a", "b")], pairs),
+            ([(b"a", 1)], pairs),
+            ([(b"a",)], pairs),
+            ([b"ab"], pairs),
+            (5, pairs),
+            ([(b"a b", b"c")], "a b"),
+            ([(b"a", b"b\nc: d")], "control character"),
         ):
-            self.mistake(sending(start(headers=headers), body()), InvalidHeader)
+            said = self.mistake(sending(start(headers=headers), body()), InvalidHeader)
+            self.assertIn(words, said)
+            if words is pairs:
+                self.assertIn("application sent 'http.response.start' with the headers", said)
 
     def test_raises(self) -> None:
         """

@@ -17,7 +17,7 @@ from .client import Answer, Browser
 from .frontends import CHECKOUT, backend
 from .processes import Workspace, folder, freePort
 from .test_programs import DJANGO, FLASK, STARLETTE, Program
-from .webservers import Starter, apache, lighttpd, nginx
+from .webservers import FCGID, Starter, apache, lighttpd, nginx
 
 PLACE = CHECKOUT / "tests" / "interop" / "programs"
 SHOWS = ["--app", "paths_app.app"]
@@ -168,23 +168,6 @@ def test_guarded(options: Sequence[str]) -> None:
         assert found["path"] == ("/old/x" if options else "/new/x")
 
 
-FCGID = """
-# a2enmod fcgid rewrite;
-Listen HOST:PORT
-<VirtualHost *:PORT>
-    DocumentRoot "PLACE"
-    <Directory "PLACE">
-        <Files "*.fcgi">
-            SetHandler fcgid-script
-        </Files>
-        Options ExecCGI FollowSymLinks
-        Require all granted
-        RewriteEngine On
-        RewriteCond %{REQUEST_FILENAME} !-f
-        RewriteRule ^(.*)$ app.fcgi/$1 [L]
-    </Directory>
-</VirtualHost>
-"""
 SCRIPT = """#!{python}
 import sys
 sys.path.insert(0, {place!r})

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ import pytest
 
 from .client import Answer, Browser
 from .frontends import CHECKOUT, RESPONDERS, FrontEnd, Site, backend
-from .processes import Child, Workspace, folder
+from .processes import Child, Workspace, folder, freePort
+from .webservers import FCGID, apache
 
 MEBI = 1024 * 1024
 PLACE = CHECKOUT / "tests" / "interop" / "programs"
@@ -48,7 +50,8 @@ WEB = Program("web", "--resource=web_site.site")
 STARLETTE = Program("starlette", "--asgi=starlette_site:application")
 FASTAPI = Program("fastapi", "--asgi=fastapi_site:application")
 QUART = Program("quart", "--asgi=quart_site:application")
-PROGRAMS = (DJANGO, FLASK, BOTTLE, KLEIN, WEB, STARLETTE, FASTAPI, QUART)
+LITESTAR = Program("litestar", "--asgi=litestar_site:application")
+PROGRAMS = (DJANGO, FLASK, BOTTLE, KLEIN, WEB, STARLETTE, FASTAPI, QUART, LITESTAR)
 FRONT_ENDS = {frontEnd.name: frontEnd for frontEnd in RESPONDERS}
 MOUNTS = ("/", "/shop")
 #: Each program once, and each way to serve at least once.
@@ -61,9 +64,17 @@ ONCE = (
     (STARLETTE, "nginx-scgi", "/shop"),
     (FASTAPI, "nginx-tcp", "/shop"),
     (QUART, "nginx", "/"),
+    (LITESTAR, "caddy", "/shop"),
 )
-MATRIX = tuple(
-    product(PROGRAMS, ("nginx-tcp", "nginx-scgi", "apache", "apache-scgi", "lighttpd"), MOUNTS)
+SERVERS = (
+    *("nginx-tcp", "nginx-scgi", "apache", "apache-scgi", "lighttpd", "lighttpd-scgi"),
+    *("haproxy-tcp", "caddy"),
+)
+# mod_fcgid starts the program by itself, a script that calls serve().
+SPAWNED = (DJANGO, FLASK, BOTTLE, KLEIN, WEB)
+MATRIX = (
+    *product(PROGRAMS, SERVERS, MOUNTS),
+    *product(SPAWNED, ("apache-fcgid",), MOUNTS),
 )
 
 
@@ -134,6 +145,48 @@ def served(program: Program, frontEnd: FrontEnd, mount: str) -> Iterator[Served]
         yield Served(program, site, mount.rstrip("/"), running.server)
 
 
+SCRIPT = """#!{python}
+import sys
+sys.path.insert(0, {place!r})
+from {module} import {name} as program
+from txfcgi import serve
+from txfcgi.adapters.{adapter} import {kind}
+serve({kind}({given}), mount={mount!r}, pathFrom="uri")
+"""
+
+
+@contextmanager
+def spawned(program: Program, frontEnd: FrontEnd, mount: str) -> Iterator[Served]:
+    """
+    Run a web server that starts a program by itself. Its error log is the program's.
+    """
+    module, name = re.split("[:.]", program.option.partition("=")[2], maxsplit=1)
+    isWSGI = program.option.startswith("--wsgi")
+    with folder() as root:
+        workspace = Workspace(root)
+        port = freePort()
+        place = root / "srv"
+        place.mkdir()
+        script = place / "app.fcgi"
+        text = SCRIPT.format(
+            python=sys.executable,
+            place=str(PLACE),
+            module=module,
+            name=name.partition(".")[0],
+            adapter="wsgi" if isWSGI else "resource",
+            kind="WSGIApp" if isWSGI else "ResourceApp",
+            given="program.resource" if name.endswith(".resource") else "program",
+            mount=mount,
+        )
+        script.write_text(text, "utf-8")
+        script.chmod(0o755)
+        conf = FCGID.replace("PLACE", str(place)).replace("HOST", workspace.host)
+        with apache(workspace, conf.replace("PORT", str(port)), port) as server:
+            server.waitUntilAccepting((workspace.host, port))
+            site = Site(frontEnd, workspace.host, port, server)
+            yield Served(program, site, mount.rstrip("/"), server)
+
+
 def parameters() -> list[Any]:
     """
     What is run.
@@ -154,7 +207,8 @@ def program(request: pytest.FixtureRequest) -> Iterator[Served]:
     """
     A program behind a web server.
     """
-    with served(*request.param) as running:
+    frontEnd = request.param[1]
+    with (spawned if frontEnd.spawns else served)(*request.param) as running:
         yield running
 
 

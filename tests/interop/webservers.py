@@ -16,6 +16,26 @@ Starter = Callable[[Workspace, str, int], AbstractContextManager[Child]]
 Starts a web server with a file that was adapted, on a port.
 """
 
+#: A site of Apache's where mod_fcgid runs the script that lies in a folder, whatever the path.
+FCGID = """
+# a2enmod fcgid rewrite;
+Listen HOST:PORT
+<VirtualHost *:PORT>
+    DocumentRoot "PLACE"
+    FcgidMaxRequestLen 104857600
+    <Directory "PLACE">
+        <Files "*.fcgi">
+            SetHandler fcgid-script
+        </Files>
+        Options ExecCGI FollowSymLinks
+        Require all granted
+        RewriteEngine On
+        RewriteCond %{REQUEST_FILENAME} !-f
+        RewriteRule ^(.*)$ app.fcgi/$1 [L]
+    </Directory>
+</VirtualHost>
+"""
+
 
 def asUser(name: str) -> list[str]:
     """
