@@ -4,12 +4,13 @@ Tests of L{txfcgi.service.room}.
 
 from __future__ import annotations
 
+import os
 import resource
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from txfcgi.service.room import SPARE, makeRoom
+from txfcgi.service.room import SPARE, checkRoom, makeRoom, makeRoomForWorkers
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -69,3 +70,35 @@ class MakeRoomTests(SynchronousTestCase):
                 (2 * 1024 + SPARE, given, (given - SPARE) // 2),
             )
             self.assertEqual(self.now[0], 500 if fixed else 1000)
+
+    def test_workers(self) -> None:
+        """
+        A master has three for each worker, and as many again while they are replaced.
+        """
+        self.limits(32, 4096)
+        with capturedLogs() as events:
+            makeRoomForWorkers(10)
+        self.assertEqual((self.now, list(events)), ((60 + SPARE, 4096), []))
+
+    def test_tooManyWorkers(self) -> None:
+        """
+        Where there can't be enough for them, that is told.
+        """
+        self.limits(32, 64)
+        with capturedLogs() as events:
+            makeRoomForWorkers(10)
+        [event] = events
+        self.assertEqual((self.now, event["wanted"], event["given"]), ((64, 64), 60 + SPARE, 64))
+        self.assertIn("a reload may fail", event["log_format"])
+
+    def test_check(self) -> None:
+        """
+        Whether there is room is found out by trying, and nothing is left of that.
+        """
+        before = os.listdir("/proc/self/fd")
+        checkRoom(10)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, before)) + 5, limit[1]))
+        self.assertRaises(OSError, checkRoom, 1000)
+        self.assertEqual(os.listdir("/proc/self/fd"), before)

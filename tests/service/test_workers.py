@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -23,6 +24,9 @@ VERSION = Path(__file__).with_name("version").read_text()
 if VERSION == "broken":
     raise RuntimeError("this version can't be loaded")
 
+async def slow(request):
+    return Response(200, {"Content-Type": "text/plain"}, await request.stdin.read())
+
 def app(request):
     what = request.params.get("WHAT", "pid")
     if what == "pid":
@@ -32,6 +36,9 @@ def app(request):
     elif what == "wait":
         print("waits", flush=True)
         return Deferred()
+    elif what == "slow":
+        print("reads", flush=True)
+        return slow(request)
     elif what == "die":
         os.kill(os.getpid(), 9)
     elif what == "hang":
@@ -64,9 +71,9 @@ def runs(pid: int) -> bool:
         return False
 
 
-class WorkersTests(ProgramTests):
+class MasterTests(ProgramTests):
     """
-    A master and its workers.
+    Tests that have a master and its workers.
     """
 
     def setUp(self) -> None:
@@ -74,14 +81,28 @@ class WorkersTests(ProgramTests):
         self.write("many.py", APP)
         self.write("version", "one")
 
-    def master(self, *words: str, workers: int = 2, ports: tuple[str, ...] = ()) -> Program:
+    def master(
+        self,
+        *words: str,
+        workers: int = 2,
+        ports: tuple[str, ...] = (),
+        limit: int | None = None,
+    ) -> Program:
         """
         Start a master, and wait until its workers are ready.
+
+        @param limit: How many descriptors each of the processes may have.
         """
+
+        def limited() -> None:
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
         listening = ports or ("--port", f"unix:{self.socketPath}")
         program = self.start(
             *("twistd", "-n", "--pidfile=", "fcgi", "--app", "many.app", "--workers"),
             *(str(workers), *listening, *words),
+            preexec_fn=limited,
         )
         program.waitFor(f"{workers} of {workers} workers ready")
         return program
@@ -100,6 +121,20 @@ class WorkersTests(ProgramTests):
         with open(f"/proc/{program.pid}/task/{program.pid}/children") as file:
             return [int(pid) for pid in file.read().split()]
 
+    def assertEndsAll(self, program: Program, workers: list[int]) -> None:
+        """
+        End the master: nobody is left.
+        """
+        self.assertEnds(program)
+        for pid in workers:
+            self.assertRaises(ProcessLookupError, os.kill, pid, 0)
+
+
+class WorkersTests(MasterTests):
+    """
+    A master and its workers.
+    """
+
     def test_serves(self) -> None:
         """
         The workers serve; the master is not one of them, and never loads the app. All end at
@@ -113,14 +148,6 @@ class WorkersTests(ProgramTests):
             self.assertNotIn("many", file.read())
         self.assertEndsAll(program, workers)
         self.assertFalse(os.path.exists(self.socketPath))
-
-    def assertEndsAll(self, program: Program, workers: list[int]) -> None:
-        """
-        End the master: nobody is left.
-        """
-        self.assertEnds(program)
-        for pid in workers:
-            self.assertRaises(ProcessLookupError, os.kill, pid, 0)
 
     def test_host(self) -> None:
         """

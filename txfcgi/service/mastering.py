@@ -5,10 +5,11 @@ The service of a master: it opens the sockets, and keeps workers that serve on t
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -28,6 +29,7 @@ from ..workers.master import Master, MasterOptions
 from .errors import CannotStart
 from .lifetime import endWithFailure
 from .notify import Notifier
+from .room import checkRoom, makeRoomForWorkers
 from .sharing import SharedSocket, openShared
 from .signals import Signals
 
@@ -41,6 +43,15 @@ _NOT_INHERITED = (
     "WATCHDOG_USEC",
     "TXFCGI_ARGS",
 )
+
+
+#: Signals that a terminal or a person sends to all processes of a service, and that a worker leaves
+#: to its master: it would end by one that comes before it can ignore it.
+NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+# The descriptors that are open at a time while a worker is started: two pipes, a pair of sockets, a
+# copy of one, standard input, and two that Twisted and the system take for a moment.
+_TO_SPAWN = 10
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,7 @@ class Mastering(Service):
         """
         self._begun = True
         self._signals.install()
+        makeRoomForWorkers(self.master.options.workers)
         for text, endpoint in self._endpoints:
             try:
                 shared = openShared(text, endpoint, self._allowFrom, self._insecure)
@@ -221,7 +233,11 @@ class Mastering(Service):
     def _spawn(self, child: Child) -> None:
         """
         Start the process of a worker.
+
+        @raise OSError: The system has no room for it.
         """
+        # Twisted would not give back what it got before it failed.
+        checkRoom(_TO_SPAWN)
         ours, theirs = socket.socketpair()
         descriptors: dict[int, Any] = {}
         try:
@@ -239,7 +255,8 @@ class Mastering(Service):
                 flags += ["--stdout", str(output)]
             line = self._command.line(*ports, flags=flags)
             environ = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-            self._reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
+            with _heldBack(NOT_FOR_WORKERS):
+                self._reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
             ours.setblocking(False)
             linking = Factory.forProtocol(lambda: child.link)
             linking.noisy = False
@@ -249,6 +266,19 @@ class Mastering(Service):
                 os.close(descriptors[0])
             ours.close()
             theirs.close()
+
+
+@contextmanager
+def _heldBack(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """
+    Hold signals back, in this process until the end of the context, and in those that it starts
+    meanwhile until they let them through.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def setTitle(title: str) -> None:

@@ -31,7 +31,7 @@ from .errors import CannotStart
 from .inherited import fillStandardDescriptors
 from .lastwords import nameRequests, sayStack
 from .logs import Logs
-from .mastering import setTitle
+from .mastering import NOT_FOR_WORKERS, setTitle
 from .options import ServerOptions
 from .serving import Serving
 
@@ -103,20 +103,25 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--reactor", help="the module that installs the reactor")
     parser.add_argument("command", choices=COMMANDS)
     own, rest = parser.parse_known_args(words)
+    link = -1
     if own.check:
         say: Callable[[str], object] = lambda why: print(why, file=sys.stderr)  # noqa: E731
     else:
         # Who ends this worker is its master: a terminal's Ctrl-C goes to both.
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        for number in NOT_FOR_WORKERS:
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NOT_FOR_WORKERS)
         sayStack()
-        os.set_inheritable(DESCRIPTOR, False)
         if own.stdout > 2:
             os.set_inheritable(own.stdout, False)
+        link = os.dup(DESCRIPTOR)
+        # What the app writes there by number reaches nobody.
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), DESCRIPTOR, inheritable=False)
 
         def say(why: str) -> object:
             with suppress(OSError):  # the master is gone, and nobody wants to know
-                os.write(DESCRIPTOR, encode("failed", {"why": why[:_LOGGED]}))
+                os.write(link, encode("failed", {"why": why[:_LOGGED]}))
             return None
 
     try:
@@ -130,10 +135,10 @@ def main(words: list[str] | None = None) -> int:
     except (UsageError, CannotStart) as error:
         say(str(error))
         return 1
-    return 0 if own.check else _work(options, own.worker)
+    return 0 if own.check else _work(options, own.worker, link)
 
 
-def _work(options: ServerOptions, number: int) -> int:
+def _work(options: ServerOptions, number: int, link: int) -> int:
     from twisted.internet import reactor as _reactor
 
     reactor: Any = _reactor
@@ -149,10 +154,8 @@ def _work(options: ServerOptions, number: int) -> int:
     globalLogBeginner.beginLoggingTo([logging], redirectStandardIO=False)
     linking = Factory.forProtocol(lambda: worker.link)
     linking.noisy = False
-    reactor.adoptStreamConnection(DESCRIPTOR, socket.AF_UNIX, linking)
-    # What writes there by number reaches nobody.
-    with open(os.devnull, "wb") as null:
-        os.dup2(null.fileno(), DESCRIPTOR, inheritable=False)
+    reactor.adoptStreamConnection(link, socket.AF_UNIX, linking)
+    os.close(link)
     status = 0
 
     def failed(failure: Any) -> None:

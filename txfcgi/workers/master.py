@@ -281,6 +281,8 @@ class Master:
         generation.workers.add(child)
         try:
             self._spawn(child)
+        except OSError as error:
+            child.gone(f"could not be started: {error.strerror or error}")
         except Exception as error:
             self.log.failure("{child} could not be started", child=child)
             child.gone(f"could not be started: {error}")
