@@ -56,8 +56,8 @@ class StartTests(SynchronousTestCase):
         house = Household(workers=2)
         house.fails.append(OSError("Resource temporarily unavailable"))
         house.master.start()
-        self.failureResultOf(house.master.started, StartFailed)
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        failure = self.failureResultOf(house.master.started, StartFailed)
+        self.assertIn("Resource temporarily unavailable", failure.getErrorMessage())
 
     def test_neverReady(self) -> None:
         """

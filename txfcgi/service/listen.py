@@ -333,21 +333,23 @@ def _inheritedEndpoint(
 
     @return: The endpoint.
     """
-    perTurn = _natural("accept", accept)
-    if not perTurn:
-        raise ValueError("accept=0: a number above 0 belongs here")
     owned = bool(_natural("own", own))
-    return InheritedSocketEndpoint(reactor, _natural("fd", fd), path, perTurn, owned)
+    return InheritedSocketEndpoint(reactor, _natural("fd", fd), path, _perTurn(accept), owned)
 
 
 def _systemdEndpoint(
-    reactor: Any, domain: str = "", index: str | None = None, name: str | None = None
+    reactor: Any,
+    domain: str = "",
+    index: str | None = None,
+    name: str | None = None,
+    accept: str = str(PER_TURN),
 ) -> IStreamServerEndpoint:
     """
     @param reactor: The reactor to listen with.
     @param domain: The family of the socket. It has one already, whatever is said here.
     @param index: Which of the sockets that systemd passes, from 0.
     @param name: Its FileDescriptorName=, in place of C{index}.
+    @param accept: How many connections are accepted in one turn of the reactor.
 
     @return: The endpoint.
     """
@@ -357,10 +359,22 @@ def _systemdEndpoint(
     number = None if index is None else _natural("index", index)
     for position, (fd, its) in enumerate(passed):
         if position == number or (number is None and its == name):
-            return InheritedSocketEndpoint(reactor, fd)
+            return InheritedSocketEndpoint(reactor, fd, None, _perTurn(accept))
     names = ", ".join(its or f"index {position}" for position, (_, its) in enumerate(passed))
     there = f"it passed {names}" if passed else "it passed none, so start it by its .socket unit"
     raise ValueError(f"systemd passed no such socket to this process: {there}")
+
+
+def _perTurn(text: str) -> int:
+    """
+    @param text: What C{accept=} says.
+
+    @return: How many connections to accept at once.
+    """
+    perTurn = _natural("accept", text)
+    if not perTurn:
+        raise ValueError("accept=0: a number above 0 belongs here")
+    return perTurn
 
 
 def _natural(name: str, text: str) -> int:
