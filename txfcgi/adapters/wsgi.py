@@ -19,7 +19,7 @@ from ..errors import UnknownRole
 from ..server.application import IStartsAndStops
 from ..server.request import Request, schemeOf
 from ..server.response import Response
-from ..streams.spool import BodyFile
+from ..streams.bodyfile import BodyFile
 from ..wire.records import Role
 from .mounthint import MountHint
 from .pep3333 import FileWrapper

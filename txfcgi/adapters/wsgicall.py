@@ -20,7 +20,7 @@ from ..errors import InvalidResponse, RequestAborted
 from ..server.observing import currentRequest
 from ..server.request import Request
 from ..server.response import Response
-from ..streams.spool import BodyFile
+from ..streams.bodyfile import BodyFile
 from ..wire.framing import Buffer
 from .pep3333 import ErrorStream, Pairs, readHeaders, readStatus
 from .threads import ThreadPool

@@ -14,7 +14,7 @@ from twisted.web.http_headers import Headers
 
 from ..errors import StreamClosed
 from ..streams import InputStream, OutputStream
-from ..streams.spool import BodyFile
+from ..streams.bodyfile import BodyFile
 from ..wire.variables import headerOfParam
 from .body import MEMORY, Form, FormLimits, readForm, readJSON
 from .fields import Fields, parseCookies, parseFields

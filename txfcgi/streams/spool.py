@@ -284,37 +284,3 @@ class BoundedBody:
         It is not kept any more. To be called once, in the reactor's thread.
         """
         self._budget.release(self.length)
-
-
-class BodyFile(BoundedBody):
-    """
-    The body of a request as a file, for programs that read one.
-
-    @ivar file: The file; in memory, as long as it is short.
-    """
-
-    def __init__(self, budget: SpoolBudget, *, memoryBytes: int, maxBytes: int) -> None:
-        """
-        @param memoryBytes: How many bytes are kept in memory.
-        """
-        self.file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(memoryBytes)
-        super().__init__(self.file.write, budget, maxBytes=maxBytes)
-
-    async def fill(self, stream: InputStream) -> None:
-        """
-        Read a stream to its end, and go back to the beginning of the file. If that fails, the file
-        is closed.
-        """
-        try:
-            await super().fill(stream)
-        except BaseException:
-            self.release()
-            raise
-        self.file.seek(0)
-
-    def release(self) -> None:
-        """
-        Close the file. To be called once, in the reactor's thread.
-        """
-        super().release()
-        self.file.close()
