@@ -30,7 +30,7 @@ from txfcgi import (
     SCGIServerFactory,
 )
 from txfcgi.cgiparams import PHPFPM, cgiParams
-from txfcgi.masking import MASK, REMEMBERED, masked, maskedURI
+from txfcgi.masking import MASK, REMEMBERED, masked, maskedURI, visible
 from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, serve
 from txfcgi.web import GatewayResource
 from txfcgi.xmlrpc import SCGIProxy
@@ -428,3 +428,10 @@ class TestMasked:
         """
         for part in ("key", "://a:", "&", "a=", "%61", "pass"):
             assert maskedURI(part * 100_000 + "&key=hidden").endswith("hidden") is False
+
+
+def test_visible() -> None:
+    """
+    Control characters are written out; tabs and letters of any kind stay.
+    """
+    assert visible("a\tü\x1b[1m\r\n\x00\x7f\x9b") == "a\tü\\x1b[1m\\x0d\\x0a\\x00\\x7f\\x9b"

@@ -41,6 +41,7 @@ _hasURI: Final = re.compile(
     r"(?:URI|URL|QUERY_STRING|PATH_INFO|REFERR?ER|LOCATION|REFRESH|LINK|SENDFILE|REDIRECT)$"
 ).search
 _separators: Final = re.compile(r"([?&;#])").split
+_controls: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]").sub
 _userinfo: Final = re.compile(r"(://[^/?#@:\s]*:)[^/?#@\s]*@").sub
 
 
@@ -78,6 +79,14 @@ def maskedURI(uri: str) -> str:
         secret = bool(equals) and _isSecret(name)
         shown.append(f"{name}={MASK}" if secret else part)
     return "".join(shown)
+
+
+def visible(text: str) -> str:
+    """
+    Text in which control characters are written out, so that it forges no line of a log, and does
+    nothing to the terminal that shows it. Tabs stay.
+    """
+    return _controls(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _isSecret(name: str) -> bool:

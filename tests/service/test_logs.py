@@ -108,7 +108,7 @@ class LogsTests(FolderTests):
         """
         add = self.logs.add
         self.patch(self.logs, "add", lambda path: self.closed(add(path)))
-        service = Logged(Service(), self.logs, self.path("a.log"))
+        service = Logged(Service(), lambda: self.logs.observer(self.path("a.log")))
         application: Any = Application("test")
         service.setServiceParent(application)
         observer = ILogObserver(application)

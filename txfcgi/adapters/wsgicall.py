@@ -17,6 +17,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..errors import InvalidResponse, RequestAborted
+from ..masking import visible
 from ..server.observing import currentRequest
 from ..server.request import Request
 from ..server.response import Response
@@ -245,6 +246,7 @@ class Call:
         )
 
     def _complain(self, line: str) -> None:
+        line = visible(line)
         self.log.error("{app}: {line}", app=self._name, line=line, request=self._request)
         stderr = self._request.stderr
         # Over SCGI it goes to the log, where it is by now.

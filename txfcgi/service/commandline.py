@@ -9,7 +9,8 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from math import inf
 from types import NoneType
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -22,6 +23,7 @@ from ..server.limits import HTTPLimits
 from .errors import CannotStart
 from .files import checkFiles
 from .helppage import helpPage
+from .journal import JournalObserver, leadsToJournal
 from .logs import Logged, Logs
 from .sections import PAGES, commandsWith
 from .version import versionLine
@@ -209,9 +211,31 @@ class CommandOptions(Options):
         """
         @param service: What this command runs.
 
-        @return: The same, with the log file of C{twistd}, if it has one: see L{Logged}.
+        @return: The same, with the log file of C{twistd}, if it has one, or with the journal of
+            systemd, if the standard output leads there: see L{Logged}.
         """
-        return service if self._logFile is None else Logged(service, self.logs, self._logFile)
+        if self._logFile is not None:
+            return Logged(service, partial(self.logs.observer, self._logFile))
+        if self.parent is not None and self._toJournal(self.parent):
+            return Logged(service, partial(JournalObserver, sys.stdout))
+        return service
+
+    def _toJournal(self, options: MutableMapping[str, Any]) -> bool:
+        """
+        @param options: Those of C{twistd} or C{twist}, which log to the standard output unless they
+            are told otherwise.
+
+        @return: Whether C{twistd} logs to the journal. C{twist} asks nobody, and is told here.
+        """
+        if not leadsToJournal(sys.stdout, os.environ):
+            return False
+        if "nodaemon" in options:
+            elsewhere = options["syslog"] or options["logger"]
+            return bool(options["nodaemon"]) and not elsewhere
+        chosen = any(word.startswith("--log-format") for word in sys.argv)
+        if options.get("logFile") is sys.stdout and not chosen:
+            options["fileLogObserverFactory"] = JournalObserver
+        return False
 
     def _meant(self, said: str) -> str:
         """

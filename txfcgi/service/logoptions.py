@@ -8,12 +8,14 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from twisted.logger import globalLogPublisher
 from twisted.python.usage import UsageError
 
 from ..monitor.accesslog import AccessLog
 from ..monitor.formats import BadFormat
 from ..monitor.lines import LineWriter, openToAppend
 from ..monitor.slow import SlowRequests
+from ..monitor.stderr import StderrLog
 from ..server.observing import IServerObserver
 from .commandline import CommandOptions, numberOption
 
@@ -51,10 +53,19 @@ class LogOptions(CommandOptions):
         ),
     ]
 
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "log-to-stderr",
+            None,
+            "Send what is logged during a request to the web server's error log, too (FCGI_STDERR)",
+        ],
+    ]
+
     workerName = ""
     standardOutput = 1
     _lines: LineWriter | None = None
     _accessLog: AccessLog | None = None
+    _stderrLog: StderrLog | None = None
 
     @property
     def hasMaster(self) -> bool:
@@ -125,12 +136,17 @@ class LogOptions(CommandOptions):
             wanted.append(self._accessLog)
         if self["slow-after"] is not None:
             wanted.append(SlowRequests(self["slow-after"]))
+        if self._stderrLog is not None:
+            wanted.append(self._stderrLog)
         return wanted
 
     def attachLogs(self, reactor: Any) -> None:
         """
         Let the logs be opened again at SIGUSR1, and ended with the reactor.
         """
+        if self["log-to-stderr"]:
+            self._stderrLog = StderrLog(reactor)
+            globalLogPublisher.addObserver(self._stderrLog)
         if self._lines is not None:
             self._lines.attach(reactor)
             if self["access-log"] != "-":

@@ -8,7 +8,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from types import FrameType
 from typing import Any, Protocol, TextIO
 
@@ -185,21 +185,19 @@ class Logs:
 
 class Logged(MultiService):
     """
-    A service whose process writes its log by L{Logs}, in the place of C{twistd}'s own log file:
-    that can be read by everyone, and C{twistd} renames it by itself whenever it has a megabyte, and
-    at SIGUSR1.
+    A service whose process writes its log by an observer of its own, in the place of C{twistd}'s:
+    a log file of that can be read by everyone, and C{twistd} renames it by itself whenever it has a
+    megabyte, and at SIGUSR1.
     """
 
-    def __init__(self, service: IService, logs: Logs, path: str) -> None:
+    def __init__(self, service: IService, makeObserver: Callable[[], Any]) -> None:
         """
         @param service: The service.
-        @param logs: Has the log.
-        @param path: Where it is.
+        @param makeObserver: Makes what writes the log, such as L{Logs.observer}.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         service.setServiceParent(self)
-        self._logs = logs
-        self._path = path
+        self._makeObserver = makeObserver
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """
@@ -209,6 +207,6 @@ class Logged(MultiService):
         @param parent: The application.
         """
         if isinstance(parent, Componentized):
-            observer = self._logs.observer(self._path)
+            observer = self._makeObserver()
             parent.setComponent(ILogObserver, observer)  # type: ignore[no-untyped-call]
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]

@@ -53,7 +53,12 @@ _WORKERS = Section(
 
 _LOGS = Section(
     "Logs",
-    {"access-log": "FILE|-|none", "access-log-format": "FORMAT", "slow-after": ""},
+    {
+        "access-log": "FILE|-|none",
+        "access-log-format": "FORMAT",
+        "slow-after": "",
+        "log-to-stderr": "",
+    },
 )
 
 _DEVELOPMENT = Section(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import ILogObserver, globalLogBeginner, textFileLogObserver
 
 from ..adapters.asgi import ASGIApp
 from ..errors import CannotServe
@@ -25,6 +25,7 @@ from ..server.limits import Limits
 from ..server.paths import PathSource
 from .errors import CannotStart, NoLoop
 from .inherited import fillStandardDescriptors, inheritedListener
+from .journal import JournalObserver, leadsToJournal
 from .lifetime import Lifetime
 from .listen import InheritedSocketEndpoint
 from .logs import Logs
@@ -97,7 +98,10 @@ def serve(
     @raise CannotStart: There is no such socket, or the access log can't be written. Not caught, it
         ends the program with status 1 and a message.
     """
-    observers = [] if sys.stderr is None else [textFileLogObserver(sys.stderr)]
+    observers: list[ILogObserver] = []
+    if sys.stderr is not None:
+        journal = leadsToJournal(sys.stderr, os.environ)
+        observers.append((JournalObserver if journal else textFileLogObserver)(sys.stderr))
     fillStandardDescriptors()
     try:
         inheritedListener(fd).close()

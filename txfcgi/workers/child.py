@@ -15,6 +15,7 @@ from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..masking import visible
 from .link import ILinkEnd, Link
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Child(ProcessProtocol):
             self._print(line)
 
     def _print(self, line: bytes) -> None:
-        self._say(LogLevel.info, line.decode("utf-8", "backslashreplace"))
+        self._say(LogLevel.info, visible(line.decode("utf-8", "backslashreplace")))
 
     def _say(self, level: Any, text: str) -> None:
         self.log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
