@@ -38,7 +38,7 @@ def startTask(
     rest = _rest(coroutine, first)
     rest.send(None)  # to where it waits for its turn, so that what is thrown gets there, too
     context = copy_context()
-    task: asyncio.Task[T] = loop.create_task(rest, context=context)  # type: ignore[arg-type,call-arg,unused-ignore]
+    task: asyncio.Task[T] = asyncio.Task(rest, loop=loop, context=context)  # type: ignore[call-arg,unused-ignore]
     outer = asyncio.current_task(loop)
     if outer is not None:
         _leave_task(loop, outer)

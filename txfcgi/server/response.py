@@ -143,6 +143,8 @@ class Response:
         The headers, each as a name and a value.
         """
         headers = self.headers
+        if type(headers) is list:
+            return [_checkedPair(pair) for pair in headers]
         if isinstance(headers, HTTPHeaders):
             raw = headers.getAllRawHeaders()
             return [(name, value) for name, values in raw for value in values]
