@@ -211,7 +211,7 @@ class TestNothingIsKept:
             response.content()
         del answered[:], response
         memory = client.pool.memory
-        assert len(memory.lines) > 0
+        assert len(memory.heads.lines) > 0
         client.close()
         backEnd.close()
         assert holders(secret, memory) == []
@@ -289,11 +289,11 @@ class TestRemembered:
         params = cgiParams("GET", "/x", headers={"Host": "example.com", "Cookie": "a"})
         client.request(params).addCallback(lambda response: response.content())
         memory = client.pool.memory
-        assert ("REQUEST_METHOD", "GET") in memory.pairs
-        assert ("HTTP_HOST", "example.com") in memory.pairs
-        assert not {"REQUEST_URI", "HTTP_COOKIE"} & {name for name, _ in memory.pairs}
-        assert b"Content-Type: text/plain" in memory.lines
-        assert b"X: y" not in memory.lines
+        assert list(memory.shapes) == [tuple(params)]
+        assert not set(params.values()) & set(memory.shapes[tuple(params)]) - {""}
+        assert b"Content-Type: text/plain" in memory.heads.lines
+        assert b"X: y" not in memory.heads.lines
+        assert not memory.heads
         client.close()
         backEnd.close()
 

@@ -4,9 +4,14 @@ The params of a caller, encoded.
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
-from txfcgi.wire.encoding import EncodedPairs, encodeParams
+import pytest
+from hypothesis import given
+from hypothesis.strategies import characters, dictionaries, integers, text
+
+from txfcgi.wire.encoding import Shapes, encodeParams
 
 from .conversations import (
     A1,
@@ -45,27 +50,88 @@ class TestParams:
         expected = [pair(b"N" * size, b"v"), pair(b"n", b"V" * size)]
         assert encodeParams([(b"N" * size, b"v"), (b"n", b"V" * size)]) == expected
 
+
+class TestShapes:
+    """
+    Params of which the names are remembered, and all are encoded at once.
+    """
+
+    @given(
+        dictionaries(
+            text(characters(codec="ascii", exclude_characters="=\0"), max_size=200),
+            text(characters(codec="ascii"), max_size=300)
+            | integers(1, 70_000).map(lambda size: "x" * size),
+            max_size=8,
+        )
+    )
+    def test_same(self, params: dict[str, str]) -> None:
+        """
+        The block is what encoding pair by pair gives, the first time and the second, as a mapping
+        and as pairs.
+        """
+        shapes = Shapes()
+        expected = b"".join(encodeParams(params))
+        for _ in range(2):
+            assert shapes.block(params) == expected
+            assert shapes.block(list(params.items())) == (expected or None)
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"A": "\xfc"},
+            {"A": "\udcff"},
+            {"\xfc": "1"},
+            {b"A": b"1"},
+            {"A": 1},
+            {"A=B": "1"},
+            {"A\0": "1"},
+            [("A", b"1")],
+            [("A",)],
+            [("A", "1"), ("B", "2", "3")],
+            iter([("A", "1")]),
+            ("A", "1"),
+            7,
+        ],
+        ids=[
+            "value-not-ascii",
+            "value-of-any-bytes",
+            "name-not-ascii",
+            "bytes",
+            "number",
+            "equals-sign",
+            "nul",
+            "mixed",
+            "name-alone",
+            "triple",
+            "iterator",
+            "tuple",
+            "no-params",
+        ],
+    )
+    def test_pairByPair(self, params: Any) -> None:
+        """
+        What is not plain text, or not valid, is left to encoding pair by pair. Nothing is taken of
+        an iterator.
+        """
+        shapes = Shapes()
+        for _ in range(2):
+            assert shapes.block(params) is None
+        if isinstance(params, Iterator):
+            assert list(params) == [("A", "1")]
+
     def test_remembered(self) -> None:
         """
-        Only values of the names that were given are remembered, and of no class but text and bytes.
+        Names are remembered, values are not; and no names of a class of somebody else's.
         """
-        pairs = EncodedPairs({b"A", b"B"})
-        text = type("Text", (str,), {})("x")
-        for _ in range(2):
-            encoded = encodeParams([("A", "x"), (b"B", b"y"), ("C", "z"), ("A", text)], pairs)
-        assert list(pairs) == [("A", "x"), (b"B", b"y")]
-        assert encoded == [pair(b"A", b"x"), pair(b"B", b"y"), pair(b"C", b"z"), pair(b"A", b"x")]
-        pairs = EncodedPairs({b"x"})
-        assert encodeParams([(text, "1")], pairs) == [pair(b"x", b"1")]
-        assert not pairs
+        shapes = Shapes()
+        shapes.block({"A": "secret", "B": "x" * 2_000})
+        shapes.block({type("Text", (str,), {})("C"): "1"})
+        assert shapes == {("A", "B"): ["\1", "", "A", "", "\1", "", "B", ""]}
 
-    def test_empty(self) -> None:
+    def test_duplicates(self) -> None:
         """
-        That a param has no value is remembered of every name that is text or bytes.
+        Order and duplicates are kept.
         """
-        pairs = EncodedPairs({b"A"})
-        text = type("Text", (str,), {})("D")
-        given: list[tuple[str | bytes, str | bytes]] = [("B", ""), (b"C", b""), (text, "")]
-        for _ in range(2):
-            assert encodeParams(given, pairs) == [pair(b"B", b""), pair(b"C", b""), pair(b"D", b"")]
-        assert list(pairs) == given[:2]
+        assert Shapes().block([("A", "1"), ("B", "2"), ("A", "3")]) == b"".join(
+            (pair(b"A", b"1"), pair(b"B", b"2"), pair(b"A", b"3"))
+        )

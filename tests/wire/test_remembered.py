@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from txfcgi.wire.cgi import HeaderLines, ReadLines, formatHead, parseHead
-from txfcgi.wire.encoding import EncodedPairs, encodeParams
+from txfcgi.wire.cgi import HeaderLines, ReadHeads, ReadLines, formatHead, parseHead
+from txfcgi.wire.encoding import Shapes
 from txfcgi.wire.remembered import Remembered
 
 
@@ -27,9 +27,9 @@ def heldBytes(table: object) -> int:
         seen[id(value)] = value
         if isinstance(value, dict):
             left += [*value.keys(), *value.values()]
-        if isinstance(value, EncodedPairs):
-            left.append(value._named)
-        if isinstance(value, tuple):
+        if isinstance(value, ReadHeads):
+            left.append(value.lines)
+        if isinstance(value, (tuple, list)):
             left += value
     return sum(sys.getsizeof(value) for value in seen.values())
 
@@ -48,18 +48,18 @@ def readHead(table: ReadLines, text: str) -> None:
     parseHead(b"Vary: %s\n" % text.encode(), table)
 
 
-def sendValue(table: EncodedPairs, text: str) -> None:
+def readWhole(table: ReadHeads, text: str) -> None:
     """
-    Encode a param of any value.
+    Read a whole output with a header of any value.
     """
-    encodeParams({"A": text}, table)
+    table.read(b"Vary: %s\r\n\r\nbody" % text.encode(), 65_535)
 
 
-def sendName(table: EncodedPairs, text: str) -> None:
+def sendName(table: Shapes, text: str) -> None:
     """
-    Encode a param of any name.
+    Encode params of any name.
     """
-    encodeParams({text: "x"}, table)
+    table.block({text: "x", "A": "y"})
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def sendName(table: EncodedPairs, text: str) -> None:
     [
         (HeaderLines, writeHead),
         (ReadLines, readHead),
-        (EncodedPairs, sendValue),
-        (EncodedPairs, sendName),
+        (ReadHeads, readWhole),
+        (Shapes, sendName),
     ],
-    ids=["headers-written", "headers-read", "param-values", "param-names"],
+    ids=["headers-written", "headers-read", "heads-read", "param-names"],
 )
 @pytest.mark.parametrize("length", [5, 200, 5_000])
 def test_limit(

@@ -60,10 +60,15 @@ _REFUSALS: Final[dict[int, Exception]] = {
 }
 
 
+def _incomplete() -> IncompleteHead:
+    return IncompleteHead("the response ended within its head")
+
+
 class Call(Deadlines):
     """
     One request.
 
+    @ivar began: When it was asked for.
     @ivar pool: Looks after it between attempts; without one there is one attempt.
     @ivar connection: The connection that it is on.
     @ivar deferred: What the caller waits for.
@@ -85,6 +90,7 @@ class Call(Deadlines):
         "_stream",
         "appStatus",
         "attempts",
+        "began",
         "bodyLength",
         "chosenID",
         "connection",
@@ -110,16 +116,22 @@ class Call(Deadlines):
         prepared: Prepared,
         options: ClientOptions,
         timeouts: Timeouts,
+        began: float,
         context: Context | None = None,
         raw: bool = False,
         chosenID: int | None = None,
     ) -> None:
         """
+        @param began: When it was asked for.
         @param raw: Whether the caller wants a L{Result} in place of a response.
         """
         super().__init__(timeouts)
         self.prepared = prepared
         self.options = options
+        self.began = began
+        total = timeouts.total
+        if total is not None:
+            self.expires = began + total
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
         self.pool: Pool | None = None
         self.connection: ClientProtocol | None = None
@@ -207,7 +219,21 @@ class Call(Deadlines):
         """
         Take all of the output at once: the application has ended the request, and all went well.
         """
-        self.receive(_STDOUT, output)
+        if self.seen or self._raw or self.connection is None:
+            self.receive(_STDOUT, output)
+        else:
+            self.seen = True
+            try:
+                found = self.connection.memory.heads.read(output, self.options.headBytes)
+            except (MalformedHead, HeadTooLarge) as error:
+                self.fail(BadResponse, error)
+            else:
+                if found is None:
+                    self.fail(BadResponse, _incomplete())
+                else:
+                    head, body = found
+                    self._setHead(head)
+                    self._receiveBody(body)
         self.end(0, 0)
 
     def _readHead(self, data: bytes) -> None:
@@ -216,7 +242,7 @@ class Call(Deadlines):
         """
         reader = self._reader
         if reader is None:
-            lines = None if self.connection is None else self.connection.memory.lines
+            lines = None if self.connection is None else self.connection.memory.heads.lines
             reader = self._reader = HeadReader(self.options.headBytes, lines, interim=True)
         try:
             head = reader.receive(data)
@@ -230,7 +256,7 @@ class Call(Deadlines):
 
     def _setHead(self, head: ResponseHead) -> None:
         self.head = head
-        if self.prepared.isHead or not bodyAllowed(head.code):
+        if (head.code != 200 and not bodyAllowed(head.code)) or self.prepared.isHead:
             self.bodyLength = 0
         else:
             self.bodyLength = head.contentLength
@@ -277,7 +303,7 @@ class Call(Deadlines):
                 BadResponse,
                 EmptyResponse("the request ended without a response")
                 if self._reader is None
-                else IncompleteHead("the response ended within its head"),
+                else _incomplete(),
             )
         elif self.bodyLength is not None and self._received < self.bodyLength:
             self.fail(

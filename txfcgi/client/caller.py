@@ -105,7 +105,16 @@ class Caller:
             and role == 1
             and requestID is None
         ):
-            return self._callWithoutBody(params, timeouts, context)
+            # The shortest way, for the most common request.
+            try:
+                prepared = prepareWithoutBody(params, 1)
+                timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
+            except TxFCGIError:
+                return fail()
+            call = Call(prepared, self.options, timeouts, self._clock.seconds(), context)
+            deferred = call.deferred
+            self.submit(call)
+            return deferred
         kind = Call if requestID is None else partial(Call, chosenID=requestID)
         return Deferred.fromCoroutine(
             self._call(kind, params, body, role, data, dataLastModified, timeouts, context)
@@ -197,24 +206,6 @@ class Caller:
             raise
         return Authorization(True, response.variables, response)
 
-    def _callWithoutBody(
-        self, params: AnyParams, timeouts: Timeouts | None, context: Context | None
-    ) -> Deferred[Any]:
-        """
-        The shortest way, for the most common request.
-        """
-        try:
-            prepared = prepareWithoutBody(params, 1)
-            timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
-        except TxFCGIError:
-            return fail()
-        call = Call(prepared, self.options, timeouts, context)
-        if timeouts.total is not None:
-            call.expires = self._clock.seconds() + timeouts.total
-        deferred = call.deferred
-        self.submit(call)
-        return deferred
-
     async def _call(
         self,
         kind: Callable[..., Call],
@@ -228,8 +219,9 @@ class Caller:
     ) -> Any:
         timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
         # The body may take a while to prepare, and that counts.
+        began = self._clock.seconds()
         total = timeouts.total
-        expires = NEVER if total is None else self._clock.seconds() + total
+        expires = NEVER if total is None else began + total
         prepared: Prepared = await prepare(
             params,
             role,
@@ -237,10 +229,9 @@ class Caller:
             data,
             dataLastModified,
             self.options.unknownLength,
-            partial(self._spools.spool, total=timeouts.total, expires=expires),
+            partial(self._spools.spool, total=total, expires=expires),
         )
-        call = kind(prepared, self.options, timeouts, context)
-        call.expires = expires
+        call = kind(prepared, self.options, timeouts, began, context)
         deferred = call.deferred
         self.submit(call)
         return await deferred

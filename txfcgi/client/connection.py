@@ -111,7 +111,7 @@ class ClientProtocol(Protocol):
         """
         This end of the wire.
         """
-        return ClientConnection(self.memory.pairs, self.options.allowSplit)
+        return ClientConnection(self.memory.shapes, self.options.allowSplit)
 
     # What it can be asked
 
@@ -231,14 +231,17 @@ class ClientProtocol(Protocol):
             self._settle()
             call.deliver()
             return
+        outlet = self._outlet
         call.connection = self
         call.requestID = requestID
-        call.mark = self._outlet.position()
+        call.mark = outlet.position()
         self._calls.byID[requestID] = call
         if whole:
             call.phase = SENT
-            self._outlet.write(data)
-            self._setDue(call)
+            outlet.write(data)
+            due = call.setDue(self._seconds(), outlet)
+            if due < self._timers.next:
+                self._timers.need(due)
         else:
             call.phase = SENDING
             self._setDue(call)

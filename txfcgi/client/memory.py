@@ -5,20 +5,20 @@ L{Memory}: what a client remembers from one request to the next.
 from __future__ import annotations
 
 from ..masking import REMEMBERED
-from ..wire.cgi import ReadLines
-from ..wire.encoding import EncodedPairs
+from ..wire.cgi import ReadHeads
+from ..wire.encoding import Shapes
 
 
 class Memory:
     """
     What need not be worked out again, of values that can't be secrets; limited in bytes.
 
-    @ivar pairs: Params as they are sent.
-    @ivar lines: Lines of response heads, as they are read.
+    @ivar shapes: The names of params, as they are sent.
+    @ivar heads: Response heads, and lines of them, as they are read.
     """
 
-    __slots__ = ("lines", "pairs")
+    __slots__ = ("heads", "shapes")
 
     def __init__(self) -> None:
-        self.pairs = EncodedPairs(REMEMBERED)
-        self.lines = ReadLines(REMEMBERED)
+        self.shapes = Shapes()
+        self.heads = ReadHeads(REMEMBERED)

@@ -105,9 +105,10 @@ class OutputCall(Call):
         prepared: Prepared,
         options: ClientOptions,
         timeouts: Timeouts,
+        began: float,
         context: Context | None = None,
     ) -> None:
-        super().__init__(prepared, options, timeouts, context)
+        super().__init__(prepared, options, timeouts, began, context)
         self.output = Output(self)
 
     def receive(self, stream: Stream, data: bytes) -> None:
@@ -121,6 +122,13 @@ class OutputCall(Call):
                 self.held = True
                 if self.connection is not None:
                     self.connection.hold(self)
+
+    def receiveWhole(self, output: bytes) -> None:
+        """
+        Take all of the output at once.
+        """
+        self.receive(Stream.STDOUT, output)
+        self.end(0, 0)
 
     def end(self, appStatus: int, protocolStatus: int) -> None:
         """

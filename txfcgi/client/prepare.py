@@ -77,7 +77,7 @@ class Prepared:
         """
         Whether it is a HEAD request, whose answer has no body.
         """
-        return self.method in _HEAD
+        return valueOf(self.params, _METHOD) in _HEAD
 
     @property
     def isIdempotent(self) -> bool:
@@ -100,7 +100,7 @@ def valueOf(params: AnyParams, names: tuple[str, bytes]) -> Text | None:
     The value of a param, whichever way its name is written; of the last if there are several.
     """
     text, encoded = names
-    if isinstance(params, (dict, Mapping)):
+    if type(params) is dict or isinstance(params, Mapping):
         value = params.get(text)  # type: ignore[call-overload]
         return params.get(encoded) if value is None else value  # type: ignore[call-overload]
     found = None
@@ -159,7 +159,7 @@ def prepareWithoutBody(params: AnyParams, role: int) -> Prepared:
     """
     The most common request: no body, and not for an Authorizer.
     """
-    if not isinstance(params, (dict, Mapping)):
+    if type(params) is not dict and not isinstance(params, Mapping):
         params = asPairs(params)
     length = valueOf(params, _LENGTH)
     if length not in _NONE:

@@ -9,9 +9,9 @@ it; and every head that comes in is read here, by one set of rules on both ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import (
     ContentLengthMismatch,
@@ -221,9 +221,9 @@ def _encoded(text: object, name: object, what: str) -> bytes:
     )
 
 
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """
-    A response head that was read.
+    A response head that was read. It can't be changed: several responses may have the same.
 
     @ivar code: The HTTP status: as said, else 302 if there is a Location, else 200.
     @ivar reason: The words behind the status, or nothing.
@@ -232,22 +232,11 @@ class ResponseHead:
     @ivar contentLength: The declared length of the body, or L{None}.
     """
 
-    __slots__ = ("code", "contentLength", "explicit", "headers", "reason")
-
-    def __init__(
-        self,
-        code: int | None,
-        reason: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
-        contentLength: int | None,
-    ) -> None:
-        self.explicit = code is not None
-        self.reason = reason
-        self.headers = tuple(headers)
-        self.contentLength = contentLength
-        if code is None:
-            code = 302 if self.get(b"location") is not None else 200
-        self.code = code
+    code: int
+    reason: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    explicit: bool
+    contentLength: int | None
 
     def get(self, name: bytes) -> bytes | None:
         """
@@ -340,7 +329,10 @@ def parseHead(block: bytes, lines: ReadLines | None = None) -> ResponseHead:
             first = None
     if code is None and not headers:
         raise MalformedHead("the response head is empty (RFC 3875, section 6.2)")
-    return ResponseHead(code, reason, headers, length)
+    if code is not None:
+        return ResponseHead(code, reason, tuple(headers), True, length)
+    moved = any(name.lower() == b"location" for name, _ in headers)
+    return ResponseHead(302 if moved else 200, reason, tuple(headers), False, length)
 
 
 def _readStatus(value: bytes) -> tuple[int, bytes]:
@@ -348,6 +340,48 @@ def _readStatus(value: bytes) -> tuple[int, bytes]:
     if not match or _control(value):
         raise MalformedHead(f"{value[:64]!r} is no status (RFC 3875, section 6.3.3)")
     return int(match[1]), match[2] or b""
+
+
+class ReadHeads(Remembered[bytes, ResponseHead]):
+    """
+    Whole heads that were read, of which each line is remembered. Whoever reads many heads has one
+    of these.
+
+    @ivar lines: The lines.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, names: Container[bytes] = frozenset(), limit: int = 262_144) -> None:
+        """
+        @param limit: Most bytes that the entries take; half of it is for the lines.
+        """
+        super().__init__(names, limit // 2)
+        self.lines = ReadLines(names, limit // 2)
+
+    def read(self, output: bytes, limit: int) -> tuple[ResponseHead, bytes] | None:
+        """
+        Read the output of a program from its beginning.
+
+        @param limit: Most bytes that the head may have.
+        @return: The head, and what lies behind it; L{None} if the head is not complete.
+        @raise MalformedHead: If there is none.
+        @raise HeadTooLarge: If it is longer than that.
+        """
+        end = output.find(b"\r\n\r\n") + 4
+        # What is here was read once, as the head of an output that began so.
+        known = self.get(output[:end])
+        if known is not None and end <= limit:
+            return known, output[end:]
+        reader = HeadReader(limit, self.lines, interim=True)
+        head = reader.receive(output)
+        if head is None:
+            return None
+        block = output[: len(output) - len(reader.rest)]
+        lines = block[:-4].split(b"\r\n")
+        if len(block) == end and all(line in self.lines for line in lines):
+            self.keep(block, head, 4 * len(block))
+        return head, reader.rest
 
 
 class HeadReader:

@@ -22,7 +22,7 @@ from ..errors import (
     UnexpectedRecord,
 )
 from .answering import outputEnd
-from .encoding import AnyParams, EncodedPairs, encodeParams
+from .encoding import AnyParams, Shapes, encodeParams
 from .events import (
     DataReceived,
     Event,
@@ -106,20 +106,20 @@ class ClientConnection(RecordLayer):
     L{endStream}. It is active until it is reported as ended.
     """
 
-    __slots__ = ("_allowSplit", "_asked", "_closing", "_highest", "_lowest", "_pairs", "_requests")
+    __slots__ = ("_allowSplit", "_asked", "_closing", "_highest", "_lowest", "_requests", "_shapes")
 
     #: Whether several requests may be active at once, and one follow another.
     multiplexes: Final = True
     hasStderr: Final = True
 
-    def __init__(self, pairs: EncodedPairs | None = None, allowSplit: bool = False) -> None:
+    def __init__(self, shapes: Shapes | None = None, allowSplit: bool = False) -> None:
         """
-        @param pairs: What the caller remembers of the params that it has sent, on any connection.
+        @param shapes: What the caller remembers of the params that it has sent, on any connection.
         @param allowSplit: Whether a param that fits into no record goes into several.
         """
         super().__init__()
         self._allowSplit = allowSplit
-        self._pairs = EncodedPairs() if pairs is None else pairs
+        self._shapes = Shapes() if shapes is None else shapes
         self._requests: dict[int, _Request] = {}
         self._lowest = 1  # each id below is active
         self._highest = 0  # each id up to here was used
@@ -166,16 +166,15 @@ class ClientConnection(RecordLayer):
         @raise ParamTooLarge: If one of them fits into no record.
         @raise LocalProtocolError: If the chosen id is active, or none.
         """
-        encoded = encodeParams(params, self._pairs)
-        block = b"".join(encoded)
-        size = len(block)
-        if 0 < size <= FULL:
+        block = self._shapes.block(params)
+        size = 0 if block is None else len(block)
+        if block is not None and 0 < size <= FULL:
             requestID = self._take(role, keepConnection, _COMPLETE, requestID)
             begin, end = _aroundParams(requestID, role, keepConnection)
             padding = -size & 7
             header = HEADER.pack(1, 4, requestID, size, padding)
             return requestID, b"".join((begin, header, block, _PADDING[padding], end))
-        contents = list(packPairs(encoded, self._allowSplit))
+        contents = list(packPairs(encodeParams(params), self._allowSplit))
         requestID = self._take(role, keepConnection, _COMPLETE, requestID)
         begin, end = _aroundParams(requestID, role, keepConnection)
         records = [encodeRecord(4, requestID, content) for content in contents]
@@ -199,7 +198,11 @@ class ClientConnection(RecordLayer):
         @raise ParamTooLarge: If one of them fits into no record.
         @raise LocalProtocolError: If the chosen id is active, or none.
         """
-        contents = list(packPairs(encodeParams(params, self._pairs), self._allowSplit))
+        block = self._shapes.block(params)
+        if block is not None and 0 < len(block) <= FULL:
+            contents = [block]
+        else:
+            contents = list(packPairs(encodeParams(params), self._allowSplit))
         requestID = self._take(role, keepConnection, _STDIN, requestID)
         parts = [encodeRecord(4, requestID, content) for content in contents]
         parts.insert(0, beginRequest(requestID, role, keepConnection))
