@@ -6,14 +6,42 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from twisted.internet.endpoints import clientFromString
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.endpoints import UNIXClientEndpoint, clientFromString
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IReactorFDSet,
+    IStreamClientEndpoint,
+)
 
 from ..errors import InvalidEndpoint
+from ..transport.direct import connectUNIX
 
 Endpoint = IStreamClientEndpoint | str
+
+# The path of a Unix socket, and nothing else.
+_plainUNIX: Final = re.compile(r"unix:(?:path=)?((?:[^\\:=]|\\.)+)").fullmatch
+
+
+class DirectEndpoint(UNIXClientEndpoint):  # type: ignore[misc]
+    """
+    A Unix socket, which can be connected to at once.
+    """
+
+    def __init__(self, reactor: Any, path: str) -> None:
+        super().__init__(reactor, path)
+        self._direct = IReactorFDSet.providedBy(reactor)
+        self._where = reactor, path
+
+    def connectAtOnce(self, factory: IProtocolFactory) -> IProtocol | None:
+        """
+        Connect, without waiting for anything.
+
+        @return: The protocol, or L{None} if it has to be done with C{connect}.
+        """
+        return connectUNIX(*self._where, factory) if self._direct else None
 
 
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
@@ -41,6 +69,9 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
             f"{text!r} is not a valid endpoint: {said}; it takes one such as unix:/run/app.sock or "
             "tcp:127.0.0.1:9000"
         ) from error
+    plain = _plainUNIX(description)
+    if plain is not None and type(endpoint) is UNIXClientEndpoint:
+        return DirectEndpoint(reactor, re.sub(r"\\(.)", r"\1", plain[1]))
     return endpoint
 
 

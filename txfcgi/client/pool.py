@@ -72,6 +72,7 @@ class Pool:
         self._overdue: dict[Call, BackendTimedOut] = {}
         self._closing: list[Deferred[None]] | None = None
         self._serving = False
+        self._placing = False
         self._choosy = options.reuseFor != "all" and not options.retry.anyMethod
 
     # What there is
@@ -270,6 +271,10 @@ class Pool:
     # Connections
 
     def _connect(self, call: Call, target: Target) -> None:
+        protocol = target.connectAtOnce()
+        if protocol is not None:
+            self._connected(protocol, call, target)
+            return
         wait = call.timeouts.connect
         call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
         self._watch(call)
@@ -288,11 +293,11 @@ class Pool:
         if protocol.lifetime.life is Life.LOST:
             self._notConnected(Failure(ConnectionLost()), call, target)
             return
-        target.connecting.pop(call, None)
         target.failedUntil = 0.0
         target.open.add(protocol)
-        self._overdue.pop(call, None)
-        self._unwatch()
+        if target.connecting.pop(call, None) is not None:
+            self._overdue.pop(call, None)
+            self._unwatch()
         if self._closing is not None:
             protocol.abort()
             if not call.ended:
@@ -381,11 +386,18 @@ class Pool:
         """
         Give the calls that wait what there is: new connections, and shared ones.
         """
-        while self._waiting and self._closing is None and not self._serving:
-            call = self._waiting.popleft()
-            if not self._place(call):
-                self._waiting.appendleft(call)
-                return
+        if self._placing:
+            # From within the loop below: a connection that was made at once.
+            return
+        self._placing = True
+        try:
+            while self._waiting and self._closing is None and not self._serving:
+                call = self._waiting.popleft()
+                if not self._place(call):
+                    self._waiting.appendleft(call)
+                    return
+        finally:
+            self._placing = False
         self._unwatch()
 
     def gone(self) -> None:

@@ -17,6 +17,7 @@ from .call import Call
 from .claims import Claims
 from .connecting import connectAgain, queueFull
 from .connection import ClientProtocol
+from .endpoints import DirectEndpoint
 from .options import Timeouts
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Target(ClientFactory):
         multiplex: bool | None,
     ) -> None:
         self.endpoint = endpoint
+        self._direct = endpoint if isinstance(endpoint, DirectEndpoint) else None
         self.idle: list[ClientProtocol] = []
         self.open: set[ClientProtocol] = set()
         self.connecting: dict[Call, Deferred[ClientProtocol]] = {}
@@ -63,6 +65,14 @@ class Target(ClientFactory):
         A protocol for a new connection.
         """
         return self._make(self._pool.timers, self._pool.options, self)
+
+    def connectAtOnce(self) -> ClientProtocol | None:
+        """
+        Connect, if that takes no waiting.
+        """
+        if self._direct is None:
+            return None
+        return cast("ClientProtocol | None", self._direct.connectAtOnce(self))
 
     def closeIdle(self) -> bool:
         """

@@ -16,6 +16,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
 
+from .direct import DirectConnection
+
 #: Takes what was read, before it returns: the bytes are others afterwards.
 Taker = Callable[[memoryview], None]
 
@@ -35,7 +37,8 @@ def readInto(transport: Connection, take: Taker) -> None:
 
     @param take: Is called with each long read, in the place of the protocol's C{dataReceived}.
     """
-    transport.doRead = partial(_readShort, transport, take)  # type: ignore[method-assign]
+    read = _readDirectly if isinstance(transport, DirectConnection) else _readShort
+    transport.doRead = partial(read, transport, take)  # type: ignore[method-assign]
 
 
 def readAsEver(transport: Connection) -> None:
@@ -53,6 +56,18 @@ def _readShort(transport: Connection, take: Taker) -> Reason:
     if len(data) > _LITTLE:
         transport.doRead = partial(_readLong, transport, take)  # type: ignore[method-assign]
     return _give(transport, data)
+
+
+def _readDirectly(transport: DirectConnection, take: Taker) -> Reason:
+    """
+    Read as L{_readShort} does, and close the connection behind that if its protocol wants it.
+    """
+    transport.inRead = True
+    try:
+        reason = _readShort(transport, take)
+    finally:
+        transport.inRead = False
+    return CONNECTION_DONE if reason is None and transport.disconnecting else reason
 
 
 def _readLong(transport: Connection, take: Taker) -> Reason:

@@ -1,0 +1,215 @@
+"""
+Connections to Unix sockets that are made at once.
+"""
+
+from __future__ import annotations
+
+import socket
+from errno import EAGAIN
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from tests.folders import folderFor
+from txfcgi import ClientOptions, FastCGIClient, FastCGIServerFactory, Response, SCGIClient
+from txfcgi.client.endpoints import DirectEndpoint, clientEndpoint
+from txfcgi.errors import RequestNotSent
+from txfcgi.server.scgi import SCGIServerFactory
+from txfcgi.transport import direct
+from txfcgi.transport.direct import DirectConnection, connectUNIX
+from txfcgi.transport.inlet import readInto
+
+GET = {"REQUEST_METHOD": "GET"}
+
+
+class Closing(Protocol):
+    """
+    Closes its connection when it is given something.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+        self.lost: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Close.
+        """
+        assert self.transport is not None
+        self.told.append(data)
+        self.transport.loseConnection()
+        self.told.append("closed")
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """
+        Take note.
+        """
+        self.told.append(reason.type)
+        self.lost.callback(None)
+
+
+class DirectTests(TestCase):
+    """
+    Tests of L{connectUNIX}.
+    """
+
+    def setUp(self) -> None:
+        self.path = str(folderFor(self) / "app.sock")
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.listening.close)
+        self.listening.bind(self.path)
+        self.listening.listen(5)
+
+    def connect(self) -> tuple[Closing, socket.socket]:
+        """
+        Connect, and accept that.
+        """
+        protocol = connectUNIX(reactor, self.path, Factory.forProtocol(Closing))
+        assert isinstance(protocol, Closing)
+        accepted, _ = self.listening.accept()
+        self.addCleanup(accepted.close)
+        return protocol, accepted
+
+    async def test_addresses(self) -> None:
+        """
+        The connection is there when the function returns, and knows where it leads.
+        """
+        protocol, accepted = self.connect()
+        transport: Any = protocol.transport
+        assert isinstance(transport, DirectConnection)
+        self.assertEqual(transport.getPeer(), UNIXAddress(self.path))
+        self.assertEqual(transport.getHost(), UNIXAddress(None))
+        self.assertFalse(transport.getHandle().getblocking())
+        accepted.close()
+        await protocol.lost
+        self.assertEqual(protocol.told, [ConnectionDone])
+
+    async def test_closedInARead(self) -> None:
+        """
+        What is closed while a read is delivered ends behind it, once, and cleanly.
+        """
+        protocol, accepted = self.connect()
+        transport: Any = protocol.transport
+        readInto(transport, lambda view: None)
+        accepted.send(b"answer")
+        await protocol.lost
+        self.assertEqual(protocol.told, [b"answer", "closed", ConnectionDone])
+        self.assertEqual(accepted.recv(1), b"")
+
+    async def test_closedByTheWay(self) -> None:
+        """
+        It can be closed at any time.
+        """
+        protocol, accepted = self.connect()
+        assert protocol.transport is not None
+        protocol.transport.loseConnection()
+        self.assertEqual(protocol.told, [])
+        await protocol.lost
+        self.assertEqual(protocol.told, [ConnectionDone])
+        self.assertEqual(accepted.recv(1), b"")
+
+    def test_notAtOnce(self) -> None:
+        """
+        Where it can't be done, nothing is left: nobody listens, the queue is full, the path is too
+        long or none, there are no descriptors, or the factory has no protocol.
+        """
+        factory = Factory.forProtocol(Closing)
+        for path in (f"{self.path}.none", "x" * 200, "nul\0byte"):
+            self.assertIsNone(connectUNIX(reactor, path, factory))
+        self.listening.listen(0)
+        full = False
+        while not full:
+            waiting = socket.socket(socket.AF_UNIX)
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            full = waiting.connect_ex(self.path) == EAGAIN
+        self.assertIsNone(connectUNIX(reactor, self.path, factory))
+        self.listening.listen(100)
+        nothing = Factory()
+        nothing.buildProtocol = lambda addr: None  # type: ignore[method-assign]
+        self.assertIsNone(connectUNIX(reactor, self.path, nothing))
+
+        def none(*args: object) -> socket.socket:
+            raise OSError(24, "Too many open files")
+
+        self.patch(direct.socket, "socket", none)
+        self.assertIsNone(connectUNIX(reactor, self.path, factory))
+
+
+class ClientTests(TestCase):
+    """
+    A client whose endpoint is the path of a socket.
+    """
+
+    async def test_requests(self) -> None:
+        """
+        Many requests at once, on kept connections and on new ones, by both protocols.
+        """
+        for kind, serving in (
+            (FastCGIClient, FastCGIServerFactory),
+            (SCGIClient, SCGIServerFactory),
+        ):
+            path = str(folderFor(self) / "app.sock")
+            served: Any = reactor.listenUNIX(path, serving(lambda request: Response(200, {}, b"x")))  # type: ignore[attr-defined]
+            for keep in (True, False):
+                options = ClientOptions(keepConnections=keep, maxConnections=3)
+                client = kind(reactor, path, options)
+                for _ in range(3):
+                    asked = [client.request(GET) for _ in range(20)]
+                    self.assertLessEqual(client.figures().open, 3)
+                    self.assertEqual(client.figures().connecting, 0)
+                    for response in await gatherResults(asked):
+                        self.assertEqual(await response.content(), b"x")
+                await client.close()
+                self.assertEqual((client.figures().open, client.figures().failures), (0, 0))
+            await served.stopListening()
+
+    async def test_nobodyListens(self) -> None:
+        """
+        The error is the usual one.
+        """
+        client = FastCGIClient(reactor, str(folderFor(self) / "none.sock"))
+        with self.assertRaises(RequestNotSent) as caught:
+            await client.request(GET)
+        self.assertIn("No such file or directory", str(caught.exception))
+        await client.close()
+
+    def test_manyThatWait(self) -> None:
+        """
+        When a back end goes for good that many wait for, all are told, however many they are.
+        """
+        folder = folderFor(self)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(folder / "app.sock"))
+        listening.listen(5)
+        client = FastCGIClient(reactor, str(folder / "app.sock"), ClientOptions(maxConnections=1))
+        asked = [client.request(GET) for _ in range(1_000)]
+        accepted, _ = listening.accept()
+        listening.close()
+        (folder / "app.sock").unlink()
+        accepted.close()
+        for each in asked:
+            each.addErrback(lambda failure: failure.type)
+        done = gatherResults(asked)
+        done.addCallback(lambda kinds: self.assertEqual(len(kinds), 1_000))
+        return done.addCallback(lambda _: client.close())  # type: ignore[return-value]
+
+    def test_endpoints(self) -> None:
+        """
+        Only a path without anything more is connected to so.
+        """
+        for text, isDirect in (
+            ("/run/app.sock", True),
+            (r"unix:/run/a\:b.sock", True),
+            ("unix:path=/run/app.sock", True),
+            ("unix:/run/app.sock:timeout=5", False),
+            ("tcp:127.0.0.1:9000", False),
+        ):
+            endpoint = clientEndpoint(reactor, text)
+            self.assertEqual(isinstance(endpoint, DirectEndpoint), isDirect, text)
