@@ -21,7 +21,6 @@ from txfcgi import ClientOptions, FastCGIClient, FastCGIServerFactory, Response,
 from txfcgi.client.endpoints import DirectEndpoint, clientEndpoint
 from txfcgi.errors import RequestNotSent
 from txfcgi.server.scgi import SCGIServerFactory
-from txfcgi.transport import direct
 from txfcgi.transport.direct import DirectConnection, connectUNIX
 from txfcgi.transport.inlet import readInto
 
@@ -138,7 +137,7 @@ class DirectTests(TestCase):
         def none(*args: object) -> socket.socket:
             raise OSError(24, "Too many open files")
 
-        self.patch(direct.socket, "socket", none)
+        self.patch(socket, "socket", none)
         self.assertIsNone(connectUNIX(reactor, self.path, factory))
 
 

@@ -3,29 +3,24 @@ L{Call}: one request from the moment it is asked for to the last byte of its ans
 attempts as that takes.
 
 It knows nothing of transports: a connection sends it and feeds it what comes back, and a pool
-decides what becomes of it when an attempt fails.
+decides what becomes of it when an attempt fails. What its caller gets is for its subclasses to say.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import (
     BadResponse,
-    BodyTooLong,
-    BodyTooShort,
     CantMultiplex,
-    EmptyResponse,
     HeadTooLarge,
-    IncompleteHead,
-    MalformedHead,
     NoResponse,
     Overloaded,
-    ReadTooLarge,
     RemoteProtocolError,
     RequestAborted,
     RequestFailed,
@@ -35,15 +30,13 @@ from ..errors import (
     ResponseCutOff,
     UnknownRole,
 )
-from ..streams import InputStream
 from ..transport.timers import NEVER
-from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from ..wire.records import ProtocolStatus, Stream
 from .deadlines import SENDING, WAITING, Deadlines
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
-from .response import ClientResponse, Result
 from .stderr import Stderr
+from .timing import CallTrace
 
 if TYPE_CHECKING:
     from .connection import ClientProtocol
@@ -60,10 +53,6 @@ _REFUSALS: Final[dict[int, Exception]] = {
 }
 
 
-def _incomplete() -> IncompleteHead:
-    return IncompleteHead("the response ended within its head")
-
-
 class Call(Deadlines):
     """
     One request.
@@ -77,39 +66,35 @@ class Call(Deadlines):
     @ivar attempts: How many attempts were made and failed.
     @ivar full: Whether it found the queue of a socket full.
     @ivar fresh: Whether it has to go over a new connection.
+    @ivar trace: Notes when each step happens, if anybody wants to know.
     @ivar chosenID: The request id that the caller wants it to have, or L{None}.
     """
 
     __slots__ = (
-        "_chunks",
         "_context",
-        "_raw",
-        "_reader",
-        "_received",
         "_stderr",
-        "_stream",
         "appStatus",
         "attempts",
         "began",
-        "bodyLength",
         "chosenID",
         "connection",
         "deferred",
-        "delivering",
         "ended",
         "error",
         "fired",
         "fresh",
         "full",
-        "head",
         "held",
         "options",
         "pool",
         "prepared",
         "protocolStatus",
         "requestID",
+        "trace",
         "tried",
     )
+
+    _log: ClassVar[Logger] = Logger()
 
     def __init__(
         self,
@@ -118,12 +103,11 @@ class Call(Deadlines):
         timeouts: Timeouts,
         began: float,
         context: Context | None = None,
-        raw: bool = False,
         chosenID: int | None = None,
+        trace: CallTrace | None = None,
     ) -> None:
         """
         @param began: When it was asked for.
-        @param raw: Whether the caller wants a L{Result} in place of a response.
         """
         super().__init__(timeouts)
         self.prepared = prepared
@@ -137,21 +121,15 @@ class Call(Deadlines):
         self.connection: ClientProtocol | None = None
         self.requestID = 0
         self.chosenID = chosenID
+        self.trace = trace
         self.attempts = 0
         self.tried: frozenset[object] = _NONE
-        self.full = self.fresh = self.fired = self.ended = self.held = self.delivering = False
+        self.full = self.fresh = self.fired = self.ended = self.held = False
         self.error: Exception | None = None
-        self.head: ResponseHead | None = None
         self.appStatus: int | None = None
         self.protocolStatus: int | None = None
-        self.bodyLength: int | None = None
-        self._raw = raw
         self._context = context
-        self._received = 0
-        self._chunks: list[bytes] = []
-        self._reader: HeadReader | None = None
         self._stderr: Stderr | None = None
-        self._stream: InputStream | None = None
 
     def reset(self) -> None:
         """
@@ -164,6 +142,8 @@ class Call(Deadlines):
         self.due = NEVER
         self.error = None
         self.appStatus = self.protocolStatus = None
+        if self.trace is not None:
+            self.trace.again()
 
     @property
     def context(self) -> Context:
@@ -184,6 +164,13 @@ class Call(Deadlines):
         """
         return b"" if self._stderr is None else self._stderr.kept
 
+    @property
+    def stderrDropped(self) -> int:
+        """
+        How many bytes of them are not.
+        """
+        return 0 if self._stderr is None else self._stderr.dropped
+
     # What comes back; nothing here runs the caller's code
 
     def receive(self, stream: Stream, data: bytes) -> None:
@@ -191,95 +178,28 @@ class Call(Deadlines):
         Take a piece of the output.
         """
         self.seen = True
+        if self.trace is not None:
+            self.trace.note("firstByte")
         if stream is _STDERR:
             if self._stderr is None:
                 assert self.connection is not None
                 self._stderr = Stderr(self.options, self.connection.sparing)
             self._stderr.receive(data, self.context)
-        elif self.error is not None:
-            return
-        elif self._raw:
-            self._received += len(data)
-            self._chunks.append(data)
-            if self._received > self.options.collectBytes:
-                self._chunks.clear()
-                self.fail(
-                    ResponseCutOff,
-                    ReadTooLarge(
-                        f"more than {self.options.collectBytes} bytes of output; "
-                        "ClientOptions(collectBytes=...) takes more"
-                    ),
-                )
-        elif self.head is not None:
-            self._receiveBody(data)
-        else:
-            self._readHead(data)
+        elif self.error is None:
+            self.receiveOutput(data)
+
+    def receiveOutput(self, data: bytes) -> None:
+        """
+        Take a piece of STDOUT.
+        """
+        raise NotImplementedError
 
     def receiveWhole(self, output: bytes) -> None:
         """
         Take all of the output at once: the application has ended the request, and all went well.
         """
-        if self.seen or self._raw or self.connection is None:
-            self.receive(_STDOUT, output)
-        else:
-            self.seen = True
-            try:
-                found = self.connection.memory.heads.read(output, self.options.headBytes)
-            except (MalformedHead, HeadTooLarge) as error:
-                self.fail(BadResponse, error)
-            else:
-                if found is None:
-                    self.fail(BadResponse, _incomplete())
-                else:
-                    head, body = found
-                    self._setHead(head)
-                    self._receiveBody(body)
+        self.receive(_STDOUT, output)
         self.end(0, 0)
-
-    def _readHead(self, data: bytes) -> None:
-        """
-        Take more of the head, and what lies behind it.
-        """
-        reader = self._reader
-        if reader is None:
-            lines = None if self.connection is None else self.connection.memory.heads.lines
-            reader = self._reader = HeadReader(self.options.headBytes, lines, interim=True)
-        try:
-            head = reader.receive(data)
-        except (MalformedHead, HeadTooLarge) as error:
-            self.fail(BadResponse, error)
-            return
-        if head is not None:
-            self._reader = None
-            self._setHead(head)
-            self._receiveBody(reader.rest)
-
-    def _setHead(self, head: ResponseHead) -> None:
-        self.head = head
-        if (head.code != 200 and not bodyAllowed(head.code)) or self.prepared.isHead:
-            self.bodyLength = 0
-        else:
-            self.bodyLength = head.contentLength
-
-    def _receiveBody(self, data: bytes) -> None:
-        if not data:
-            return
-        length = self.bodyLength
-        if length is not None:
-            self._received += len(data)
-            if self._received > length:
-                assert self.head is not None
-                if self.prepared.isHead or not bodyAllowed(self.head.code):
-                    return
-                self.fail(
-                    BadResponse,
-                    BodyTooLong(f"the body is longer than the {length} bytes that it declared"),
-                )
-                return
-        if self._stream is None:
-            self._chunks.append(data)
-        else:
-            self._stream.receive(data)
 
     def end(self, appStatus: int, protocolStatus: int) -> None:
         """
@@ -289,32 +209,25 @@ class Call(Deadlines):
         self.appStatus = appStatus
         self.protocolStatus = protocolStatus
         if self._stderr is not None:
-            failed = self.head is not None and self.head.code >= 400
-            failed = failed or bool(appStatus or protocolStatus)
+            failed = bool(appStatus or protocolStatus or self.wentWrong)
             self._stderr.log(self.requestID, self.connection, failed)
-        if self.error is not None:
-            return
-        if protocolStatus:
-            self.refused(protocolStatus)
-        elif self._raw:
-            return
-        elif self.head is None:
-            self.fail(
-                BadResponse,
-                EmptyResponse("the request ended without a response")
-                if self._reader is None
-                else _incomplete(),
-            )
-        elif self.bodyLength is not None and self._received < self.bodyLength:
-            self.fail(
-                ResponseCutOff,
-                BodyTooShort(
-                    f"the body ended after {self._received} bytes, and {self.bodyLength} were "
-                    "declared"
-                ),
-            )
-        elif self._stream is not None:
-            self._stream.finish()
+        if self.error is None:
+            if protocolStatus:
+                self.refused(protocolStatus)
+            else:
+                self.checkEnd()
+
+    def checkEnd(self) -> None:
+        """
+        See whether what came is whole.
+        """
+
+    @property
+    def wentWrong(self) -> bool:
+        """
+        Whether the answer speaks of an error.
+        """
+        return False
 
     def interrupt(self, reason: Exception) -> None:
         """
@@ -369,11 +282,14 @@ class Call(Deadlines):
             protocolStatus=self.protocolStatus,
             stderr=self.stderr,
         )
-        self._chunks.clear()
         if self.fired and self.pool is not None and not isinstance(reason, RequestAborted):
             self.pool.failures += 1
-        if self._stream is not None:
-            self._stream.fail(self.error)
+        self.drop(self.error)
+
+    def drop(self, error: Exception) -> None:
+        """
+        Let go of what came, for the rest does not come.
+        """
 
     # The caller's side
 
@@ -382,38 +298,48 @@ class Call(Deadlines):
         Give the caller what there is. This runs the caller's code.
         """
         if self.fired:
-            if self._stream is not None:
-                self._stream.flush()
+            self.flush()
         elif self.error is not None:
             if self.pool is not None and isinstance(self.error, RequestFailed):
                 if not self.seen and self.pool.retries(self, self.error):
                     return
                 self.pool.failures += 1
-            self._fire().errback(Failure(self.error))
-        elif self._raw:
-            if self.ended:
-                assert self.appStatus is not None and self.protocolStatus is not None
-                self._fire().callback(
-                    Result(
-                        b"".join(self._chunks),
-                        self.stderr,
-                        self.appStatus,
-                        self.protocolStatus,
-                        0 if self._stderr is None else self._stderr.dropped,
-                    )
-                )
-        elif self.head is not None:
-            if not self.ended:
-                # What comes from now on is counted, and held back when nobody reads it.
-                self.bodyStream()
-            self.fired = True
-            deferred = self.deferred
-            del self.deferred
-            deferred.callback(ClientResponse(self, self.head))
-            if not self.ended and self._stream is not None:
-                self._stream.flush()
+            self.fire().errback(Failure(self.error))
+        else:
+            self.give()
+        if self.trace is not None and self.ended:
+            self._traced(self.trace)
 
-    def _fire(self) -> Deferred[Any]:
+    def give(self) -> None:
+        """
+        Give the caller what it waits for, if that is here, with L{fire}.
+        """
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """
+        Let whoever reads go on. This runs the caller's code.
+        """
+
+    def _traced(self, trace: CallTrace) -> None:
+        """
+        Say when everything happened, if somebody wants to know of all requests.
+        """
+        trace.note("ended")
+        trace.error = self.error
+        self.trace = None
+        if self.options.onTrace is not None:
+            try:
+                self.options.onTrace(trace, self.context)
+            except Exception:
+                said = "onTrace of the client failed"
+                known = self.connection or self.pool
+                if known is None:
+                    self._log.failure(said)
+                else:
+                    known.sparing.failure(self._log, said)
+
+    def fire(self) -> Deferred[Any]:
         """
         Let go of the Deferred, which knows this call too: what is no circle needs no collector.
         """
@@ -421,71 +347,6 @@ class Call(Deadlines):
         deferred = self.deferred
         del self.deferred
         return deferred
-
-    # The body
-
-    def bodyStream(self) -> InputStream:
-        """
-        The body of the response.
-        """
-        stream = self._stream
-        if stream is None:
-            stream = self._stream = InputStream(
-                self,
-                streamBytes=self.options.streamBytes,
-                collectBytes=self.options.collectBytes,
-            )
-            for chunk in self._chunks:
-                stream.receive(chunk)
-            self._chunks.clear()
-            if self.error is not None:
-                stream.fail(self.error)
-            elif self.ended:
-                stream.finish()
-        return stream
-
-    def whole(self) -> bytes | None:
-        """
-        Take the body at once, if all of it is here, nobody has begun to read it, and it is not more
-        than may be collected.
-        """
-        if not self.ended or self.error is not None or self._stream is not None:
-            return None
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        if len(body) > self.options.collectBytes:
-            return None
-        self._chunks = []
-        return body
-
-    def inputFull(self, stream: InputStream) -> None:
-        """
-        Too much of the response waits to be read.
-        """
-        if not self.ended and self.connection is not None:
-            self.held = True
-            self.connection.hold(self)
-
-    def inputDrained(self, stream: InputStream) -> None:
-        """
-        The response is being read again.
-        """
-        if self.held and self.connection is not None:
-            self.held = False
-            self.connection.resume(self)
-
-    @property
-    def buffered(self) -> int:
-        """
-        How many bytes of the response wait to be read.
-        """
-        return 0 if self._stream is None else self._stream.buffered
-
-    @property
-    def satisfied(self) -> bool:
-        """
-        Whether all of the response is here that its head has declared.
-        """
-        return self.bodyLength is not None and self._received >= self.bodyLength
 
     @property
     def brokeRule(self) -> bool:
@@ -496,11 +357,25 @@ class Call(Deadlines):
         return self.error is not None and type(self.error) is not RequestRefused
 
     @property
+    def buffered(self) -> int:
+        """
+        How many bytes of the answer wait to be read.
+        """
+        return 0
+
+    @property
+    def satisfied(self) -> bool:
+        """
+        Whether all of the answer is here that it has declared.
+        """
+        return False
+
+    @property
     def unwanted(self) -> bool:
         """
-        Whether whoever read the response has stopped.
+        Whether whoever read the answer has stopped.
         """
-        return self._stream is not None and self._stream.error is not None
+        return False
 
     def abandon(self, reason: Exception | None = None) -> None:
         """
@@ -514,8 +389,9 @@ class Call(Deadlines):
             self.connection.abandon(self)
         elif self.pool is not None:
             self.pool.withdraw(self)
-        if self._stream is not None:
-            self._stream.flush()
+        self.flush()
+        if self.trace is not None:
+            self._traced(self.trace)
 
     def _cancelled(self, deferred: Deferred[Any]) -> None:
         """

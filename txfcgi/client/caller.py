@@ -12,17 +12,20 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
-from ..errors import TxFCGIError
+from ..errors import InvalidRequest, TxFCGIError
 from ..streams.bodies import Body
 from ..streams.spool import SpoolBudget, Spools
 from ..transport.timers import NEVER
 from ..wire.encoding import AnyParams
 from ..wire.records import Role, Stream
 from .call import Call
+from .collected import CollectedCall
 from .options import ClientOptions, Context, Timeouts, checkedTimeouts
 from .output import Output, OutputCall
 from .prepare import Prepared, prepare, prepareWithoutBody
+from .reading import ResponseCall
 from .response import ClientResponse, Result
+from .timing import CallTrace
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Caller:
         timeouts: Timeouts | None = None,
         context: Context | None = None,
         requestID: int | None = None,
+        trace: CallTrace | None = None,
     ) -> Deferred[ClientResponse]:
         """
         Make a request.
@@ -93,6 +97,7 @@ class Caller:
         @param context: Anything that belongs to the request; it is on the response as well.
         @param requestID: The id that it is to have on its connection, 1 to 65535 (section 3.3);
             the lowest one that is free without it.
+        @param trace: Notes when each step of the request happens.
         @return: Fires as soon as the head of the response is there. It fails with a
             L{RequestFailed<txfcgi.errors.RequestFailed>} that tells how far the request came, or
             with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it gives the
@@ -104,6 +109,8 @@ class Caller:
             and dataLastModified is None
             and role == 1
             and requestID is None
+            and trace is None
+            and self.options.onTrace is None
         ):
             # The shortest way, for the most common request.
             try:
@@ -111,13 +118,13 @@ class Caller:
                 timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
             except TxFCGIError:
                 return fail()
-            call = Call(prepared, self.options, timeouts, self._clock.seconds(), context)
+            call = ResponseCall(prepared, self.options, timeouts, self._clock.seconds(), context)
             deferred = call.deferred
             self.submit(call)
             return deferred
-        kind = Call if requestID is None else partial(Call, chosenID=requestID)
+        kind = ResponseCall if requestID is None else partial(ResponseCall, chosenID=requestID)
         return Deferred.fromCoroutine(
-            self._call(kind, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(kind, params, body, role, data, dataLastModified, timeouts, context, trace)
         )
 
     def execute(
@@ -131,14 +138,15 @@ class Caller:
         timeouts: Timeouts | None = None,
         context: Context | None = None,
         requestID: int | None = None,
+        trace: CallTrace | None = None,
     ) -> Deferred[Result]:
         """
         Make a request as with L{request}, and collect all that comes as it comes; nothing of it
         is read as a response.
         """
-        kind = partial(Call, raw=True, chosenID=requestID)
+        kind = partial(CollectedCall, chosenID=requestID)
         return Deferred.fromCoroutine(
-            self._call(kind, params, body, role, data, dataLastModified, timeouts, context)
+            self._call(kind, params, body, role, data, dataLastModified, timeouts, context, trace)
         )
 
     async def stream(
@@ -151,6 +159,7 @@ class Caller:
         dataLastModified: int | None = None,
         timeouts: Timeouts | None = None,
         context: Context | None = None,
+        trace: CallTrace | None = None,
     ) -> AsyncGenerator[tuple[Stream, bytes], None]:
         """
         Make a request as with L{request}, and get what the back end writes to its stdout and its
@@ -166,7 +175,7 @@ class Caller:
             bytes.
         """
         output: Output = await self._call(
-            OutputCall, params, body, role, data, dataLastModified, timeouts, context
+            OutputCall, params, body, role, data, dataLastModified, timeouts, context, trace
         )
         try:
             async for piece in output:
@@ -216,7 +225,14 @@ class Caller:
         dataLastModified: int | None,
         timeouts: Timeouts | None,
         context: Context | None,
+        trace: CallTrace | None,
     ) -> Any:
+        if trace is None and self.options.onTrace is not None:
+            trace = CallTrace()
+        if trace is not None:
+            if not isinstance(trace, CallTrace):
+                raise InvalidRequest(f"a trace is CallTrace(), not {trace!r:.80}")
+            trace.begin(self._clock.seconds)
         timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
         # The body may take a while to prepare, and that counts.
         began = self._clock.seconds()
@@ -231,7 +247,7 @@ class Caller:
             self.options.unknownLength,
             partial(self._spools.spool, total=total, expires=expires),
         )
-        call = kind(prepared, self.options, timeouts, began, context)
+        call = kind(prepared, self.options, timeouts, began, context, trace=trace)
         deferred = call.deferred
         self.submit(call)
         return await deferred

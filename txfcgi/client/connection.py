@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    ISSLTransport,
-    ITCPTransport,
-    ITransport,
-)
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITCPTransport, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -220,6 +215,8 @@ class ClientProtocol(Protocol):
         """
         prepared = call.prepared
         wire = self._wire
+        if call.trace is not None:
+            call.trace.attempt()
         whole = prepared.body is None and prepared.data is None
         try:
             requestID, data = (wire.request if whole else wire.begin)(

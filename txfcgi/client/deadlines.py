@@ -79,3 +79,19 @@ class Deadlines:
                 return BackendTimedOut("betweenBytes", timeouts.betweenBytes)
         self.setDue(now, outlet)
         return None
+
+
+def timedOut(
+    call: Deadlines, now: float, timer: str, seconds: float | None
+) -> BackendTimedOut | None:
+    """
+    Which timeout a call has met that waits for its connection, if any.
+
+    @param timer: What it waits for, and C{seconds} for how long it may.
+    """
+    total = call.timeouts.total
+    if now >= call.expires and total is not None:
+        return BackendTimedOut("total", total)
+    if now >= call.due and seconds is not None:
+        return BackendTimedOut(timer, seconds)
+    return None

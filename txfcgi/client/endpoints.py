@@ -25,13 +25,13 @@ Endpoint = IStreamClientEndpoint | str
 _plainUNIX: Final = re.compile(r"unix:(?:path=)?((?:[^\\:=]|\\.)+)").fullmatch
 
 
-class DirectEndpoint(UNIXClientEndpoint):  # type: ignore[misc]
+class DirectEndpoint(UNIXClientEndpoint):
     """
     A Unix socket, which can be connected to at once.
     """
 
     def __init__(self, reactor: Any, path: str) -> None:
-        super().__init__(reactor, path)
+        super().__init__(reactor, path)  # type: ignore[no-untyped-call]
         self._direct = IReactorFDSet.providedBy(reactor)
         self._where = reactor, path
 

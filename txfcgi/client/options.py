@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 from ..errors import InvalidRequest, RequestFailed
 from .checks import checkChoice, checkKind, checkNumbers
+from .timing import CallTrace
 
 UnknownLength = Literal["spool", "stream", "refuse"]
 ReuseFor = Literal["all", "idempotent"]
@@ -154,6 +155,8 @@ class ClientOptions:
     @ivar logStderr: Whether what a back end writes to its stderr is logged: as an error if the
         response has a status of 400 or more, else as information.
     @ivar onStderr: Called with each piece of stderr as it comes, and the context of the request.
+    @ivar onTrace: Called at the end of each request with when each of its steps happened, and the
+        context of the request.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -190,6 +193,7 @@ class ClientOptions:
     closeTimeout: float = 5.0
     logStderr: bool = True
     onStderr: Callable[[bytes, Context], None] | None = None
+    onTrace: Callable[[CallTrace, Context], None] | None = None
 
     def __post_init__(self) -> None:
         """

@@ -12,6 +12,7 @@ from ..wire.records import Stream
 from .call import Call
 from .options import ClientOptions, Context, Timeouts
 from .prepare import Prepared
+from .timing import CallTrace
 
 
 class Output:
@@ -107,8 +108,9 @@ class OutputCall(Call):
         timeouts: Timeouts,
         began: float,
         context: Context | None = None,
+        trace: CallTrace | None = None,
     ) -> None:
-        super().__init__(prepared, options, timeouts, began, context)
+        super().__init__(prepared, options, timeouts, began, context, trace=trace)
         self.output = Output(self)
 
     def receive(self, stream: Stream, data: bytes) -> None:
@@ -116,6 +118,8 @@ class OutputCall(Call):
         Take a piece of the output.
         """
         self.seen = True
+        if self.trace is not None:
+            self.trace.note("firstByte")
         if self.error is None and data:
             self.output.put(stream, data)
             if self.output.buffered > self.options.streamBytes and not self.ended:
@@ -123,33 +127,18 @@ class OutputCall(Call):
                 if self.connection is not None:
                     self.connection.hold(self)
 
-    def receiveWhole(self, output: bytes) -> None:
+    def flush(self) -> None:
         """
-        Take all of the output at once.
+        Let whoever reads go on. This runs the caller's code.
         """
-        self.receive(Stream.STDOUT, output)
-        self.end(0, 0)
+        self.output.flush()
 
-    def end(self, appStatus: int, protocolStatus: int) -> None:
+    def give(self) -> None:
         """
-        The application ended the request.
+        Give the caller the iterator, as soon as it has something to give, or its end.
         """
-        self.ended = True
-        self.appStatus, self.protocolStatus = appStatus, protocolStatus
-        if protocolStatus and self.error is None:
-            self.refused(protocolStatus)
-
-    def deliver(self) -> None:
-        """
-        Give the caller the output, as soon as there is any. This runs the caller's code.
-        """
-        if self.fired:
-            self.output.flush()
-        elif self.error is not None:
-            super().deliver()
-        elif self.seen or self.ended:
-            self.fired = True
-            self.deferred.callback(self.output)
+        if self.seen or self.ended:
+            self.fire().callback(self.output)
 
     def drained(self) -> None:
         """
@@ -172,10 +161,3 @@ class OutputCall(Call):
         Whether whoever read the output has stopped.
         """
         return self.output.aborted
-
-    @property
-    def satisfied(self) -> bool:
-        """
-        Only the end of the request is its end: of what its head declares nothing is known.
-        """
-        return False

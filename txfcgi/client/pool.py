@@ -29,7 +29,7 @@ from ..transport.timers import NEVER, Timers
 from .call import Call
 from .connecting import QUEUE_FULL, connectAgain, queueFull
 from .connection import ClientProtocol
-from .deadlines import WAITING
+from .deadlines import WAITING, timedOut
 from .figures import ClientFigures
 from .lifetime import Life
 from .memory import Memory
@@ -71,8 +71,7 @@ class Pool:
         self._delayed: dict[Call, float] = {}
         self._overdue: dict[Call, BackendTimedOut] = {}
         self._closing: list[Deferred[None]] | None = None
-        self._serving = False
-        self._placing = False
+        self._serving = self._placing = False
         self._choosy = options.reuseFor != "all" and not options.retry.anyMethod
 
     # What there is
@@ -119,8 +118,7 @@ class Pool:
         Give a call the next connection that there is for it.
         """
         call.pool = self
-        if not call.attempts:
-            self._requests += 1
+        self._requests += not call.attempts
         if self._choosy and not call.prepared.isIdempotent:
             call.fresh = True
         target = self._only
@@ -226,12 +224,10 @@ class Pool:
         policy = self.options.retry
         if error.mayHaveRun and not (policy.anyMethod or call.prepared.isIdempotent):
             return False
-        if isinstance(error.reason, CantMultiplex):
+        refused = isinstance(error.reason, CantMultiplex)
+        if refused:
             if call.attempts or not self._unshare(call):
                 return False
-            call.reset()
-            call.attempts += 1
-            self._retries += 1
         else:
             if call.attempts >= policy.attempts:
                 return False
@@ -241,11 +237,12 @@ class Pool:
             except Exception:
                 self.sparing.failure(self._log, "the client's retry policy failed")
                 return False
-            call.reset()
-            call.attempts += 1
+        call.reset()
+        call.attempts += 1
+        self._retries += 1
+        if not refused:
             call.tried = frozenset()
             call.fresh = True
-            self._retries += 1
             if policy.delay:
                 self._delayed[call] = call.due = self.timers.clock.seconds() + policy.delay
                 self._watch(call)
@@ -271,6 +268,8 @@ class Pool:
     # Connections
 
     def _connect(self, call: Call, target: Target) -> None:
+        if call.trace is not None:
+            call.trace.note("connecting")
         protocol = target.connectAtOnce()
         if protocol is not None:
             self._connected(protocol, call, target)
@@ -337,10 +336,9 @@ class Pool:
                 endpoint=target.endpoint,
                 error=reason,
             )
-            final = overdue is not None and overdue.timer == "total"
             if self._closing is not None:
                 self._fail(call, ClientClosed("the client is closed"))
-            elif final or not self._choices(call):
+            elif (overdue and overdue.timer == "total") or not self._choices(call):
                 self._fail(call, reason)
             elif not self._place(call):
                 self._wait(call)
@@ -361,7 +359,8 @@ class Pool:
             self._serving = True
             try:
                 while self._waiting and self._takes(protocol, target):
-                    call = self._next()
+                    call = self._waiting.popleft()
+                    self._unwatch()
                     if not call.fresh:
                         protocol.start(call)
                     else:
@@ -377,21 +376,15 @@ class Pool:
         if not protocol.active:
             target.idle.append(protocol)
 
-    def _next(self) -> Call:
-        call = self._waiting.popleft()
-        self._unwatch()
-        return call
-
     def _serve(self) -> None:
         """
         Give the calls that wait what there is: new connections, and shared ones.
         """
-        if self._placing:
-            # From within the loop below: a connection that was made at once.
-            return
+        if self._placing or self._serving:
+            return  # from within the loop below, or the one above, which goes on
         self._placing = True
         try:
-            while self._waiting and self._closing is None and not self._serving:
+            while self._waiting and self._closing is None:
                 call = self._waiting.popleft()
                 if not self._place(call):
                     self._waiting.appendleft(call)
@@ -417,9 +410,9 @@ class Pool:
         """
         Want no look at the clock when nothing waits.
         """
-        if not self._waiting and not self._delayed:
-            if not any(target.connecting for target in self._targets):
-                self.timers.forget(self)
+        connecting = any(target.connecting for target in self._targets)
+        if not (connecting or self._waiting or self._delayed):
+            self.timers.forget(self)
 
     def check(self, now: float) -> float:
         """
@@ -429,7 +422,7 @@ class Pool:
         """
         soon = NEVER
         for call in list(self._waiting):
-            overdue = self._timedOut(call, now, "poolWait", call.timeouts.poolWait)
+            overdue = timedOut(call, now, "poolWait", call.timeouts.poolWait)
             if overdue is None:
                 soon = min(soon, call.due, call.expires)
             elif call in self._waiting:
@@ -437,7 +430,7 @@ class Pool:
                 self._fail(call, overdue)
         for target in self._targets:
             for call, connecting in list(target.connecting.items()):
-                overdue = self._timedOut(call, now, "connect", call.timeouts.connect)
+                overdue = timedOut(call, now, "connect", call.timeouts.connect)
                 if overdue is None:
                     soon = min(soon, call.due, call.expires)
                 else:
@@ -451,17 +444,6 @@ class Pool:
                 soon = min(soon, due)
         self._unwatch()
         return soon
-
-    @staticmethod
-    def _timedOut(
-        call: Call, now: float, timer: str, seconds: float | None
-    ) -> BackendTimedOut | None:
-        total = call.timeouts.total
-        if now >= call.expires and total is not None:
-            return BackendTimedOut("total", total)
-        if now >= call.due and seconds is not None:
-            return BackendTimedOut(timer, seconds)
-        return None
 
     # What the application says of itself
 

@@ -23,7 +23,7 @@ from ..wire.cgi import HeadReader, ResponseHead, Text, formatHead
 from .options import Context
 
 if TYPE_CHECKING:
-    from .call import Call
+    from .reading import ResponseCall
 
 _PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
@@ -106,7 +106,7 @@ class ClientResponse:
     previousResponse: IResponse | None = None
     _length: Any = None
 
-    def __init__(self, call: Call, head: ResponseHead) -> None:
+    def __init__(self, call: ResponseCall, head: ResponseHead) -> None:
         self._call = call
         self.head = head
         self.code = head.code

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from twisted.python.failure import Failure
 
 from ..client.call import Call
+from ..client.reading import ResponseCall
 from ..errors import (
     LimitExceeded,
     Overloaded,
@@ -268,7 +269,9 @@ def leftOf(call: Call) -> str:
     name = describedCall(call)
     if not call.fired:
         return "" if call.ended else f"{name}: the Deferred for the response never fired"
-    if call.head is None or call.error is not None or call.unwanted or call.head.code >= 400:
+    if not isinstance(call, ResponseCall) or call.head is None:
+        return ""
+    if call.error is not None or call.unwanted or call.head.code >= 400:
         return ""
     if not call.ended:
         return f"{name}: the stream of the response is not closed: read it to its end, or abort it"

@@ -56,7 +56,7 @@ class DirectConnection(Connection):
         if self.inRead:
             self.disconnecting = True
         else:
-            super().loseConnection()
+            super().loseConnection()  # type: ignore[no-untyped-call]
 
 
 def connectUNIX(reactor: Any, path: str, factory: IProtocolFactory) -> IProtocol | None:
@@ -83,6 +83,6 @@ def connectUNIX(reactor: Any, path: str, factory: IProtocolFactory) -> IProtocol
         connecting.close()
         return None
     transport = DirectConnection(reactor, connecting, protocol, address)
-    transport.startReading()
+    transport.startReading()  # type: ignore[no-untyped-call]
     protocol.makeConnection(transport)
     return protocol

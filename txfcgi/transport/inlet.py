@@ -37,8 +37,10 @@ def readInto(transport: Connection, take: Taker) -> None:
 
     @param take: Is called with each long read, in the place of the protocol's C{dataReceived}.
     """
-    read = _readDirectly if isinstance(transport, DirectConnection) else _readShort
-    transport.doRead = partial(read, transport, take)  # type: ignore[method-assign]
+    if isinstance(transport, DirectConnection):
+        transport.doRead = partial(_readDirectly, transport, take)  # type: ignore[method-assign]
+    else:
+        transport.doRead = partial(_readShort, transport, take)  # type: ignore[method-assign]
 
 
 def readAsEver(transport: Connection) -> None:
