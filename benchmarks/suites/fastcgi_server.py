@@ -76,7 +76,7 @@ SUITE = Suite(
                 _own(EVERY, "every", KEPT),
                 _own(ASYNC, "waiting", KEPT),
                 _honest(KEPT),
-                *_peers(KEPT),
+                *_peers(KEPT, (*peers.ALL, peers.FCGISGI)),
             ),
             targets=(
                 Target(ONE, FLOOR, 1.25, "kept connection, one param read", 0.82),
@@ -87,7 +87,12 @@ SUITE = Suite(
         _speed(
             name="new",
             title="a new connection for each request, 16 at a time",
-            contestants=(_floor(NEW), _own(ONE, "one", NEW), _honest(NEW), *_peers(NEW)),
+            contestants=(
+                _floor(NEW),
+                _own(ONE, "one", NEW),
+                _honest(NEW),
+                *_peers(NEW, (*peers.ALL, peers.FCGISGI)),
+            ),
             targets=(Target(ONE, FLOOR, 1.0, "new connection for each request", 0.82),),
         ),
         _speed(
