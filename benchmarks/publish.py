@@ -18,6 +18,12 @@ from pathlib import Path
 
 from .chart import drawn
 from .process import CHECKOUT
+from .suites import suites
+
+# Options of python -m benchmarks.
+_PASSED = ("rounds", "seconds", "python", "cores")
+# The suite whose tables stand on their own.
+_BEHIND = "behind-nginx"
 
 # What the package is built of.
 _FOLDERS = ("txfcgi", "twisted")
@@ -56,6 +62,19 @@ def staged(folder: Path) -> Path:
     return stage
 
 
+def works(named: Sequence[str]) -> tuple[list[str], list[str]]:
+    """
+    What is measured with each wire, and what with pure Python alone, for a page of its own.
+
+    @param named: Some works or suites; none means all.
+    """
+    every = [suite.name for suite in suites()]
+    (behind,) = (suite for suite in suites() if suite.name == _BEHIND)
+    own = {_BEHIND, *(work.name for work in behind.works)}
+    chosen = named or every
+    return [name for name in chosen if name not in own], [name for name in chosen if name in own]
+
+
 def _measured(where: Path, file: Path, arguments: Sequence[str]) -> tuple[int, str]:
     """
     Run the benchmarks, and show what they print as it comes.
@@ -84,28 +103,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.publish",
         description="Measure with the wire as pure Python and compiled (which takes mypy), and "
-        "write the tables and the chart that the documentation shows. What is not named here goes "
-        "to python -m benchmarks.",
+        "write the tables and the chart that the documentation shows. Works and options are those "
+        "of python -m benchmarks.",
     )
     into = CHECKOUT / "docs"
+    parser.add_argument("works", nargs="*", metavar="WORK", help="all, when none is named")
     parser.add_argument("--into", type=Path, default=into, metavar="FOLDER", help="docs")
-    options, passed = parser.parse_known_args(arguments)
+    for name in _PASSED:
+        parser.add_argument(f"--{name}")
+    options = parser.parse_args(arguments)
+    given = {name: getattr(options, name) for name in _PASSED}
+    passed = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    both, once = works(options.works)
     with tempfile.TemporaryDirectory(prefix="txfcgi-compiled-") as name:
         folder = Path(name)
         stage = staged(folder)
-        files = [folder / "pure.json", folder / "compiled.json"]
-        runs = [
-            _measured(CHECKOUT, files[0], passed),
-            # The peers are the same as before.
-            _measured(stage, files[1], [*passed, "--no-peers"]),
-        ]
-        if any(status not in (0, 1) for status, _ in runs):
-            return 2
-        found = [json.loads(file.read_text("utf-8")) for file in files]
-    for (_, said), title in zip(runs, ("performance", "performance-compiled"), strict=True):
-        (options.into / f"{title}.txt").write_text(said, "utf-8")
-    (options.into / "performance.svg").write_text(drawn(*found), "utf-8")
-    return max(status for status, _ in runs)
+        # With the compiled wire the peers would be the same as before.
+        asked = {
+            "performance": (CHECKOUT, [*both, *passed], both),
+            "performance-compiled": (stage, [*both, *passed, "--no-peers"], both),
+            "performance-behind-nginx": (CHECKOUT, [*once, *passed], once),
+        }
+        worst = 0
+        found = {}
+        for title, (where, words, wanted) in asked.items():
+            if not wanted:
+                continue
+            file = folder / f"{title}.json"
+            status, said = _measured(where, file, words)
+            if status not in (0, 1):
+                return 2
+            worst = max(worst, status)
+            (options.into / f"{title}.txt").write_text(said, "utf-8")
+            found[title] = json.loads(file.read_text("utf-8"))
+    if both:
+        picture = drawn(found["performance"], found["performance-compiled"])
+        (options.into / "performance.svg").write_text(picture, "utf-8")
+    return worst
 
 
 if __name__ == "__main__":

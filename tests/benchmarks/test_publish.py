@@ -14,6 +14,7 @@ import pytest
 from benchmarks import publish
 from benchmarks.chart import bars, drawn
 from benchmarks.process import CHECKOUT
+from benchmarks.suites import suites
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -103,15 +104,20 @@ class TestPublish:
 
     def test_files(self, ran: list[tuple[Path, list[str]]], tmp_path: Path) -> None:
         """
-        Both tables and the chart are written, of the same two runs; the second one needs no peers.
+        The tables of each wire and the chart are written, of the same two runs; the second one
+        needs no peers. What people have behind nginx has a table of its own.
         """
-        assert publish.main(["kept", "--rounds", "1", "--into", str(tmp_path)]) == 0
+        named = ["kept", "nginx-wsgi"]
+        assert publish.main([*named, "--rounds", "1", "--into", str(tmp_path)]) == 0
         assert [arguments for _, arguments in ran] == [
-            ["kept", "--rounds", "1"],
-            ["kept", "--rounds", "1", "--no-peers"],
+            ["kept", "--rounds=1"],
+            ["kept", "--rounds=1", "--no-peers"],
+            ["nginx-wsgi", "--rounds=1"],
         ]
         assert (tmp_path / "performance.txt").read_text() == f"of {CHECKOUT.name}\n"
         assert (tmp_path / "performance-compiled.txt").read_text() == "of stage\n"
+        behind = tmp_path / "performance-behind-nginx.txt"
+        assert behind.read_text() == f"of {CHECKOUT.name}\n"
         assert (tmp_path / "performance.svg").read_text() == drawn(PURE, COMPILED)
 
     def test_targets(self, ran: list[tuple[Path, list[str]]], tmp_path: Path) -> None:
@@ -120,3 +126,11 @@ class TestPublish:
         """
         assert publish.main(["over", "--into", str(tmp_path)]) == 1
         assert len(ran) == 2
+
+    def test_everything(self) -> None:
+        """
+        Where nothing is named, each suite is measured.
+        """
+        both, once = publish.works([])
+        assert sorted([*both, *once]) == sorted(suite.name for suite in suites())
+        assert once == ["behind-nginx"]
