@@ -17,6 +17,8 @@ COMBINED = "txfcgi, access log"
 JSON = "txfcgi, access log, json"
 ONE = "txfcgi, one param"
 ONE_COMBINED = "txfcgi, one param, access log"
+WSGI = "txfcgi, WSGI"
+WSGI_COMBINED = "txfcgi, WSGI, access log"
 
 KEPT = Load()
 NEW = replace(KEPT, keep=False)
@@ -37,6 +39,8 @@ def _contestants(load: Load) -> tuple[Contestant, ...]:
         _own(JSON, "every", load, "--access-log", "json"),
         _own(ONE, "one", load),
         _own(ONE_COMBINED, "one", load, "--access-log", "combined"),
+        _own(WSGI, "wsgi", load),
+        _own(WSGI_COMBINED, "wsgi", load, "--access-log", "combined"),
     )
 
 
@@ -48,15 +52,19 @@ SUITE = Suite(
             title="watched, 16 kept connections",
             contestants=_contestants(KEPT),
             targets=(
-                Target(COUNTED, PLAIN, 1.05, "counters, of a request whose params are read"),
-                Target(COMBINED, PLAIN, 1.25, "access log, of a request whose params are read"),
+                Target(COUNTED, PLAIN, 1.1, "counters, of a request whose params are read"),
+                Target(COMBINED, PLAIN, 1.35, "access log, of a request whose params are read"),
+                Target(WSGI_COMBINED, WSGI, 1.25, "access log, WSGI"),
             ),
         ),
         _speed(
             name="watched-new",
             title="watched, a new connection for each request",
             contestants=_contestants(NEW),
-            targets=(Target(COMBINED, PLAIN, 1.1, "access log, new connection for each request"),),
+            targets=(
+                Target(COMBINED, PLAIN, 1.3, "access log, new connection for each request"),
+                Target(WSGI_COMBINED, WSGI, 1.15, "access log, WSGI, new connection"),
+            ),
         ),
     ),
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from txfcgi.monitor.formats import BadFormat, Entry, compileFormat, escaped, uriOf
+from txfcgi.monitor.formats import BadFormat, compileFormat, escaped, uriOf
 from txfcgi.server.observing import Account
 from txfcgi.wire.records import Role
 
@@ -53,8 +53,8 @@ def line(format: str, params: dict[str, str] | None = None, worker: str = "", **
     """
     The line of a request.
     """
-    entry = Entry(PARAMS if params is None else params, account(**of), MOMENT, Role.RESPONDER)
-    return compileFormat(format, worker)(entry)
+    made = compileFormat(format, worker)
+    return made(PARAMS if params is None else params, account(**of), MOMENT, Role.RESPONDER, None)
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,7 @@ DIRECTIVES = {
     "%{No-Such}i": "-",
     "%{SERVER_NAME}e": "example.net",
     "%{%Y}t": "2023",
+    "%{it's a 'quote\"}e": "-",
     "%{role}x": "responder",
     "%{id}x": "-",
     "%{worker}x": "3",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import TxFCGIError
 from ..server.observing import Account, ServerObserver
-from .formats import Entry, compileFormat
+from .formats import compileFormat
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -49,14 +49,9 @@ class AccessLog(ServerObserver):
         """
         Write the line of a request.
         """
-        entry = Entry(
-            _readable(request.params),
-            account,
-            self._now() - account.seconds,
-            request.role,
-            request,
-        )
-        self._write(self._line(entry))
+        params = _readable(request.params)
+        began = self._now() - account.seconds
+        self._write(self._line(params, account, began, request.role, request))
 
     def requestRefused(
         self, peer: IAddress, role: int, params: Params | None, error: BaseException
@@ -69,7 +64,7 @@ class AccessLog(ServerObserver):
         account.appStatus = 1
         account.error = error
         given = _NONE if params is None else _readable(params)
-        self._write(self._line(Entry(given, account, self._now(), role)))
+        self._write(self._line(given, account, self._now(), role, None))
 
 
 def _readable(params: Params) -> Mapping[str, str]:

@@ -8,11 +8,11 @@ Who asked, from where, and for what is shown; what is a secret by its name is no
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from os import getpid as getpid
 from typing import TYPE_CHECKING, Any, Final
 
 from ..masking import MASK, masked, maskedURI
@@ -41,57 +41,10 @@ class BadFormat(ValueError):
     """
 
 
-class Entry:
-    """
-    What a line is made of.
-
-    @ivar params: The params of the request; empty, if it was refused before they had come.
-    @ivar account: How it went.
-    @ivar time: When it began, in seconds since 1970.
-    @ivar role: The number of its role.
-    @ivar request: The request, unless it was refused.
-    """
-
-    __slots__ = ("account", "params", "request", "role", "time")
-
-    def __init__(
-        self,
-        params: Mapping[str, str],
-        account: Account,
-        time: float,
-        role: int,
-        request: Request | None = None,
-    ) -> None:
-        self.params = params
-        self.account = account
-        self.time = time
-        self.role = role
-        self.request = request
-
-    @property
-    def requestID(self) -> int:
-        """
-        Its id on the connection; 0 if it was refused.
-        """
-        return 0 if self.request is None else self.request.requestID
-
-    @property
-    def kept(self) -> bool:
-        """
-        Whether the connection stays open behind it.
-        """
-        return self.request is not None and self.request.keepConnection
-
-    @property
-    def received(self) -> int:
-        """
-        The bytes of its body that came for the app.
-        """
-        streams = () if self.request is None else self.request.inputStreams()
-        return sum(stream.received for stream in streams)
-
-
-Piece = Callable[[Entry], Any]
+#: Makes a line, of the params of a request (none, if it was refused before they had come), how it
+#: went, when it began in seconds since 1970, the number of its role, and the request itself unless
+#: it was refused.
+Line = Callable[[Mapping[str, str], "Account", float, int, "Request | None"], str]
 
 
 def escaped(text: str) -> str:
@@ -121,17 +74,21 @@ def uriOf(params: Mapping[str, str]) -> str:
     return maskedURI(uri) if "=" in uri or "@" in uri else uri
 
 
-def _requestLine(entry: Entry) -> str:
-    params = entry.params
+def _requestLine(params: Mapping[str, str]) -> str:
     if not params:
         return "-"
     method = params.get("REQUEST_METHOD", "GET")
     return f"{method} {uriOf(params)} {params.get('SERVER_PROTOCOL', '')}".rstrip()
 
 
-def _query(entry: Entry) -> str:
-    query = entry.params.get("QUERY_STRING")
-    return "?" + maskedURI(query) if query else ""
+def _shownURI(uri: str | None) -> str:
+    if not uri:
+        return "-"
+    return maskedURI(uri) if "=" in uri or "@" in uri else uri
+
+
+def _query(query: str | None) -> str:
+    return f"?{_shownURI(query)}" if query else ""
 
 
 @lru_cache(maxsize=64)
@@ -141,110 +98,116 @@ def _apacheTime(second: int) -> str:
     return time.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", there)
 
 
-def _status(entry: Entry) -> str:
-    account = entry.account
-    # nginx has a number for those that got no answer, as they did not wait for it.
-    return str(account.code) if account.code else "499" if account.brokenOff else "-"
+def _connection(account: Account, request: Request | None) -> str:
+    if account.brokenOff:
+        return "X"
+    return "+" if request is not None and request.keepConnection else "-"
 
 
-def _connection(entry: Entry) -> str:
-    return "X" if entry.account.brokenOff else "+" if entry.kept else "-"
-
-
-def _param(name: str) -> Piece:
+def _received(request: Request | None) -> int:
     """
-    A param, as it may be shown.
+    The bytes of its body that came for the app.
     """
-    if masked(name, _SECRET) == _SECRET:
-        # Nothing is ever hidden in a param of this name.
-        return lambda entry: entry.params.get(name) or "-"
-    if masked(name, "a") == "a":
-        return lambda entry: maskedURI(entry.params.get(name, "")) or "-"
-    return lambda entry: MASK if entry.params.get(name) else "-"
-
-
-_SIMPLE: Final[dict[str, Piece]] = {
-    "A": _param("SERVER_ADDR"),
-    "a": _param("REMOTE_ADDR"),
-    "B": lambda entry: entry.account.bodyBytes,
-    "b": lambda entry: entry.account.bodyBytes or "-",
-    "D": lambda entry: int(entry.account.seconds * 1e6),
-    "H": _param("SERVER_PROTOCOL"),
-    "h": _param("REMOTE_ADDR"),
-    "l": lambda entry: "-",
-    "m": _param("REQUEST_METHOD"),
-    "P": lambda entry: os.getpid(),
-    "p": _param("SERVER_PORT"),
-    "q": _query,
-    "r": _requestLine,
-    "s": _status,
-    "T": lambda entry: int(entry.account.seconds),
-    "t": lambda entry: _apacheTime(int(entry.time)),
-    "U": lambda entry: uriOf(entry.params).partition("?")[0] or "-",
-    "u": _param("REMOTE_USER"),
-    "V": _param("HTTP_HOST"),
-    "v": _param("SERVER_NAME"),
-    "X": _connection,
-}
-
-_UNITS: Final = {"s": 1, "ms": 1e3, "us": 1e6}
+    streams = () if request is None else request.inputStreams()
+    return sum(stream.received for stream in streams)
 
 
 def _roleName(role: int) -> str:
     return Role(role).name.lower() if role in Role.__members__.values() else str(role)
 
 
-def _own(worker: str) -> dict[str, Piece]:
-    """
-    What Apache has no letter for, by its name.
-    """
-    return {
-        "role": lambda entry: _roleName(entry.role),
-        "id": lambda entry: entry.requestID or "-",
-        "worker": lambda entry: worker or "-",
-        "appStatus": lambda entry: entry.account.appStatus,
-        "received": lambda entry: entry.received,
-    }
+# What each directive stands for, as an expression. All of a format are compiled into one function,
+# for to call one for each would take twice the time.
+
+_SIMPLE: Final = {
+    "B": "account.bodyBytes",
+    "b": "account.bodyBytes or '-'",
+    "D": "int(account.seconds * 1e6)",
+    "l": "'-'",
+    "P": "getpid()",
+    "q": "_query(get('QUERY_STRING'))",
+    "r": "_requestLine(params)",
+    # nginx has a number for those that got no answer, as they did not wait for it.
+    "s": "account.code or ('499' if account.brokenOff else '-')",
+    "T": "int(account.seconds)",
+    "t": "_apacheTime(int(began))",
+    "U": "uriOf(params).partition('?')[0] or '-'",
+    "X": "_connection(account, request)",
+}
+
+_PARAMS: Final = {
+    "A": "SERVER_ADDR",
+    "a": "REMOTE_ADDR",
+    "H": "SERVER_PROTOCOL",
+    "h": "REMOTE_ADDR",
+    "m": "REQUEST_METHOD",
+    "p": "SERVER_PORT",
+    "u": "REMOTE_USER",
+    "V": "HTTP_HOST",
+    "v": "SERVER_NAME",
+}
+
+# What Apache has no letter for.
+_OWN: Final = {
+    "role": "_roleName(role)",
+    "id": "'-' if request is None else request.requestID",
+    "worker": "worker or '-'",
+    "appStatus": "account.appStatus",
+    "received": "_received(request)",
+}
+
+_UNITS: Final = {"s": "1", "ms": "1e3", "us": "1e6"}
 
 
-def _piece(letter: str, argument: str | None, worker: str) -> Piece:
+def _param(name: str) -> str:
+    """
+    A param, as it may be shown.
+    """
+    if masked(name, _SECRET) == _SECRET:
+        # Nothing is ever hidden in a param of this name.
+        return f"get({name!r}) or '-'"
+    if masked(name, "a") == "a":
+        return f"_shownURI(get({name!r}))"
+    return f"{MASK!r} if get({name!r}) else '-'"
+
+
+def _expression(letter: str, argument: str | None) -> str:
     """
     What one directive of a format stands for.
 
     @raise BadFormat: It stands for nothing.
     """
     if argument is None:
-        if letter not in _SIMPLE:
-            raise BadFormat(f"there is no %{letter}")
-        return _SIMPLE[letter]
+        if letter in _PARAMS:
+            return _param(_PARAMS[letter])
+        if letter in _SIMPLE:
+            return _SIMPLE[letter]
+        raise BadFormat(f"there is no %{letter}")
     if letter == "i":
         name = argument.upper().replace("-", "_")
         return _param(name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}")
     if letter == "e":
         return _param(argument)
     if letter == "t":
-        return lambda entry: time.strftime(argument, time.localtime(entry.time))
+        return f"time.strftime({argument!r}, time.localtime(began))"
     if letter == "T":
-        factor = _UNITS.get(argument)
-        if factor is None:
+        if argument not in _UNITS:
             raise BadFormat(f"%{{{argument}}}T: the unit is {', '.join(_UNITS)}")
-        return lambda entry: int(entry.account.seconds * factor)
+        return f"int(account.seconds * {_UNITS[argument]})"
     if letter == "x":
-        own = _own(worker)
-        if argument not in own:
-            raise BadFormat(f"there is no %{{{argument}}}x: there are {', '.join(own)}")
-        return own[argument]
+        if argument not in _OWN:
+            raise BadFormat(f"there is no %{{{argument}}}x: there are {', '.join(_OWN)}")
+        return _OWN[argument]
     raise BadFormat(f"there is no %{{{argument}}}{letter}")
 
 
-def compileFormat(text: str, worker: str = "") -> Callable[[Entry], str]:
+def compileFormat(text: str, worker: str = "") -> Line:
     """
     Read a format.
 
     @param text: C{"common"}, C{"combined"}, C{"json"}, or directives as Apache's LogFormat has
         them, such as C{%h %u %t "%r" %>s %b %D "%{Referer}i"}.
     @param worker: The name of this worker, for C{%{worker}x}.
-    @return: Makes a line.
     @raise BadFormat: Something in it means nothing.
     """
     if text == "json":
@@ -254,7 +217,7 @@ def compileFormat(text: str, worker: str = "") -> Callable[[Entry], str]:
         raise BadFormat(
             f"{text!r} is neither common, combined nor json, nor one line with directives as %h"
         )
-    pieces: list[Piece] = []
+    expressions: list[str] = []
     template = ""
     position = 0
     for found in _DIRECTIVE.finditer(directives):
@@ -265,28 +228,51 @@ def compileFormat(text: str, worker: str = "") -> Callable[[Entry], str]:
             continue
         if found[2] is None:
             raise BadFormat(f"the % in {directives[found.start() :][:10]!r} stands for nothing")
-        pieces.append(_piece(found[2], found[1], worker))
+        expressions.append(_expression(found[2], found[1]))
         template += "%s"
     template += directives[position:]
+    return _compiled(template, expressions, worker)
 
-    def line(entry: Entry) -> str:
-        values = tuple([piece(entry) for piece in pieces])
-        whole = template % values
-        if whole.isascii() and whole.isprintable() and "\\" not in whole:
-            if whole.count('"') == quotes:
-                return whole
-        return template % tuple([escaped(str(value)) for value in values])
 
-    quotes = template.count('"')
+_SOURCE: Final = """
+def line(params, account, began, role, request):
+    get = params.get
+    values = ({values})
+    whole = template % values
+    if whole.isascii() and whole.isprintable() and slash not in whole:
+        if whole.count(quote) == quotes:
+            return whole
+    return template % tuple([escaped(str(value)) for value in values])
+"""
+
+
+def _compiled(template: str, expressions: Sequence[str], worker: str) -> Line:
+    """
+    A function that fills in a template. What came from outside is escaped where it has to be.
+    """
+    names: dict[str, Any] = {
+        **globals(),
+        "template": template,
+        "worker": worker,
+        "slash": "\\",
+        "quote": '"',
+        "quotes": template.count('"'),
+    }
+    exec(_SOURCE.format(values="".join(f"{each}, " for each in expressions)), names)
+    line: Line = names["line"]
     return line
 
 
-def _jsonLine(worker: str) -> Callable[[Entry], str]:
+def _jsonLine(worker: str) -> Line:
     own = {"worker": worker} if worker else {}
 
-    def line(entry: Entry) -> str:
-        params, account = entry.params, entry.account
-        began = entry.time
+    def line(
+        params: Mapping[str, str],
+        account: Account,
+        began: float,
+        role: int,
+        request: Request | None,
+    ) -> str:
         values = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
             + f".{int(began % 1 * 1000):03d}Z",
@@ -298,12 +284,12 @@ def _jsonLine(worker: str) -> Callable[[Entry], str]:
             "host": params.get("HTTP_HOST"),
             "status": account.code or None,
             "bytes": account.bodyBytes,
-            "received": entry.received,
+            "received": _received(request),
             "seconds": round(account.seconds, 6),
             "referer": maskedURI(params.get("HTTP_REFERER", "")),
             "userAgent": params.get("HTTP_USER_AGENT"),
-            "role": _roleName(entry.role),
-            "requestID": entry.requestID,
+            "role": _roleName(role),
+            "requestID": 0 if request is None else request.requestID,
             "appStatus": account.appStatus,
             "aborted": account.brokenOff,
             "error": None if account.error is None else type(account.error).__name__,
