@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txfcgi import FastCGIServerFactory, Limits, Request, Response, SCGIServerFactory
+from txfcgi.service.queue import acceptAll
 from txfcgi.transport.atonce import IAnswersAtOnce
 
 from ..accepting import Accepting, Peer
@@ -219,6 +220,32 @@ class WaysTests(AtOnceTests):
             self.assertTrue(peer.got and peer.ended)
             self.assertFalse(peer.reset)
         self.flushLoggedErrors(ValueError)
+
+    def test_notAtOnce(self) -> None:
+        """
+        A server that ends accepts all who wait, and answers none of them meanwhile: those who come
+        again as soon as they have an answer would keep it from ending.
+        """
+        server = self.serve()
+        again: list[Peer] = []
+
+        def plain(request: Request) -> Response:
+            if server.port.connected:
+                again.append(server.connect(get("/plain")))
+            return Response(200, PLAIN, b"plain")
+
+        self.app.plain = plain  # type: ignore[method-assign]
+        peers = [server.connect(get("/plain")) for _ in range(3)]
+        acceptAll(server.port)
+        self.assertEqual((again, len(server.transports)), ([], 3))
+        server.port.stopListening()
+        server.reactor.advance(0)
+        for transport in server.transports:
+            transport.doRead()
+        server.reactor.advance(0)
+        for peer in peers:
+            peer.move()
+            self.assertTrue(peer.got and peer.ended)
 
     def test_goesOn(self) -> None:
         """

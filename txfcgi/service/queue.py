@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IReadDescriptor
 from twisted.internet.task import deferLater
 
+from ..transport.accept import Listener
 from .listener import UNIXListener
 
 # How often a port is told to accept at the most; it takes one connection or more each time.
@@ -44,12 +45,15 @@ _NO_SYN: Final = (
 
 def acceptAll(port: IListeningPort) -> None:
     """
-    Accept until nothing waits any more.
+    Accept until nothing waits any more. Nothing is answered meanwhile: who has an answer comes
+    again, and where nobody is turned away that would have no end.
 
     @param port: A port that listens.
     """
     if not (IReadDescriptor.providedBy(port) and hasattr(select, "poll")):
         return
+    if isinstance(port, Listener):
+        port.answersAtOnce = False
     poll = select.poll()
     poll.register(port.fileno(), select.POLLIN)
     for _ in range(_ROUNDS):

@@ -71,6 +71,7 @@ class Listener(BasePort):
     A port.
 
     @ivar perTurn: The most connections that are accepted in one turn of the reactor.
+    @ivar answersAtOnce: Whether what comes with a connection may be answered as it is accepted.
     """
 
     log = Logger()
@@ -93,6 +94,7 @@ class Listener(BasePort):
         super().__init__(reactor)
         self._clock: IReactorTime = reactor
         self.perTurn = perTurn
+        self.answersAtOnce = True
         self._family = listening.family
         self._host = host or addressOf(self._family, listening.getsockname())
         self._listening = _Listening(listening) if type(listening) is socket.socket else listening
@@ -211,7 +213,7 @@ class Listener(BasePort):
             return
         accepted = Accepted(self, connection, self._family, address, protocol)
         try:
-            accepted.begin()
+            accepted.begin(self.answersAtOnce)
         except Exception:
             accepted.cut()
             raise

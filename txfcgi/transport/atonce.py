@@ -91,12 +91,14 @@ class Accepted:
         self._real: tcp.Server | None = None
         self._over = False
 
-    def begin(self) -> None:
+    def begin(self, atOnce: bool = True) -> None:
         """
         Connect the protocol, and give it what the peer has sent by now.
+
+        @param atOnce: Whether the protocol may answer at once.
         """
         protocol = self._protocol
-        if not IAnswersAtOnce.providedBy(protocol):
+        if not atOnce or not IAnswersAtOnce.providedBy(protocol):
             protocol.makeConnection(self._make(protocol))
             return
         connection = self._socket
