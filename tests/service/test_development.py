@@ -118,9 +118,9 @@ class OptionTests(ProgramTests):
         self.assertEqual(os.listdir(self.path("d" * 100)), [])
 
 
-class ProgramsTests(ProgramTests):
+class HTTPTests(ProgramTests):
     """
-    The programs as they are run.
+    Programs that answer HTTP.
     """
 
     def serve(self, *words: str) -> tuple[Program, int]:
@@ -145,6 +145,12 @@ class ProgramsTests(ProgramTests):
         response = connection.getresponse()
         kind = response.getheader("Content-Type") or ""
         return response.status, kind, response.read().decode()
+
+
+class ProgramsTests(HTTPTests):
+    """
+    The programs as they are run.
+    """
 
     def test_builtIn(self) -> None:
         """

@@ -149,6 +149,19 @@ class WorkersTests(MasterTests):
         self.assertEndsAll(program, workers)
         self.assertFalse(os.path.exists(self.socketPath))
 
+    def test_titles(self) -> None:
+        """
+        The list of processes tells master and workers apart.
+        """
+        program = self.master()
+        titles = []
+        for pid in [program.pid, *self.workers(program)]:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                titles.append(file.read().rstrip(b"\0").decode())
+        self.assertEqual(
+            titles, ["txfcgi fcgi master", "txfcgi fcgi worker 1", "txfcgi fcgi worker 2"]
+        )
+
     def test_host(self) -> None:
         """
         A worker knows where it listens.

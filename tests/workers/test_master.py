@@ -49,6 +49,34 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(house.started[1].signals, [signal.SIGKILL])
         self.assertEqual(len(self.flushLoggedErrors()), 0)
 
+    def test_againAfterFailure(self) -> None:
+        """
+        A start that failed can be tried again. What was wrong is known until it has gone well, and
+        so are the files on which it failed.
+        """
+        house = Household(workers=1)
+        house.master.start()
+        house.started[0].says("files", paths=["/a.py"])
+        house.started[0].says("failed", why="a mistake")
+        house.started[0].dies(1)
+        self.failureResultOf(house.master.started, StartFailed)
+        for _ in range(2):
+            self.assertEqual(house.master.trouble, "a mistake")
+            self.assertEqual(house.master.files(), {"/a.py"})
+            house.master.reload()
+            house.started[-1].says("files", paths=["/a.py"])
+            house.started[-1].says("failed", why="a mistake")
+            house.started[-1].dies(1)
+        house.master.reload()
+        house.started[-1].says("files", paths=["/b.py"])
+        house.started[-1].says("ready")
+        self.assertEqual((house.master.trouble, house.master.ready), ("", 1))
+        self.assertEqual(house.master.files(), {"/b.py"})
+        house.master.reload()
+        house.started[-1].says("failed", why="another")
+        house.started[-1].dies(1)
+        self.assertEqual((house.master.trouble, house.master.ready), ("another", 1))
+
     def test_noProcessToBeHad(self) -> None:
         """
         A process that the system does not give fails the start.

@@ -64,7 +64,10 @@ class Application:
     @ivar name: What the app is called in messages.
     @ivar lines: The headers that are remembered from one response to the next.
     @ivar observers: Who is told how requests go, if anyone is.
+    @ivar failurePage: Makes the answer to a request that failed, or L{None} for the usual one.
     """
+
+    failurePage: Callable[[BaseException | None, Request], bytes | None] | None = None
 
     log = Logger()
 
@@ -367,10 +370,10 @@ class Application:
         An app failed, or something failed it: the browser is told as much as can be told, and the
         log the rest.
         """
-        error = failure.value
+        error, channel = failure.value, request.channel
         if request.ended:
             if not isinstance(error, _QUIET):
-                request.channel.sparing.failure(
+                channel.sparing.failure(
                     self.log,
                     "{app} failed after {request} was over",
                     failure,
@@ -386,13 +389,19 @@ class Application:
                 error = mistake
         pending = request.giveUp()
         headSent = request.headSent
-        channel = request.channel
         if self.observers is not None:
             self.observers.failed(request, error)
         if not headSent and not request.mayWrite():
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         elif not headSent:
-            self.refuse(channel, request.requestID, request.role, error, request.isHead)
+            page = None if self.failurePage is None else self.failurePage(error, request)
+            if page is None:
+                self.refuse(channel, request.requestID, request.role, error, request.isHead)
+            else:
+                channel.outlet.writeSequence(
+                    channel.wire.send(request.requestID, Stream.STDOUT, page)
+                )
+                channel.outlet.write(channel.wire.end(request.requestID, 1))
         elif channel.wire.active > 1:
             channel.outlet.write(channel.wire.end(request.requestID, 1))
         else:

@@ -7,6 +7,7 @@ Each request takes the way that it takes behind a web server: over a socket, as 
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,16 +22,79 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
 
 from ..client.client import Client
 from ..server.interfaces import IDrains
 from ..server.limits import HTTPLimits
-from ..web import GatewayOptions, GatewayResource, StreamingSite
+from ..web import GatewayOptions, GatewayResource
+from ..web.local import isLocalRequest
+from ..web.request import IStreamsBody
 from .errors import CannotListen, CannotStart
-from .listener import UNIXListener
+from .failurepage import HEADERS, loadPage
+from .listener import SocketFile, UNIXListener
+from .requestlines import DevelopmentSite, Lines
 from .serving import PUBLIC_HTTP, Serving
 from .sockets import UNIXSocketOptions, listenUNIX
+
+
+@implementer(IStreamsBody)
+class Front(Resource):
+    """
+    What a browser gets: what the app answers; or why it can't be loaded, as long as that is so.
+    """
+
+    isLeaf = True
+
+    _log = Logger()
+
+    def __init__(self, answers: IResource, app: Development) -> None:
+        """
+        @param answers: Asks the app.
+        @param app: Knows how the app is.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._answers = answers
+        self._app = app
+
+    def render(self, request: Request) -> bytes | int:
+        """
+        Answer a request, when it is known whether the app can.
+        """
+        waiting = self._app.loading()
+        if waiting is None:
+            return self._answer(request)
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def loaded(_: object) -> None:
+            if gone:
+                return
+            page = self._answer(request)
+            if isinstance(page, bytes):
+                request.write(page)
+                request.finish()
+
+        waiting.addCallback(loaded).addErrback(
+            lambda failure: self._log.failure("A request failed", failure)
+        )
+        return NOT_DONE_YET
+
+    def _answer(self, request: Request) -> bytes | int:
+        why = self._app.trouble()
+        if not why:
+            answer: bytes | int = self._answers.render(request)
+            return answer
+        request.setResponseCode(500)
+        for name, value in HEADERS:
+            request.setHeader(name.encode(), value.encode())
+        if isLocalRequest(request):
+            request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
+            return loadPage(why)
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        return b"The app can't be loaded. Its log says why.\n"
 
 
 class Development(Serving):
@@ -43,21 +107,25 @@ class Development(Serving):
     def __init__(
         self,
         reactor: Any,
-        factory: IDrains,
+        factory: IDrains | None,
         makeClient: Callable[[Any, IStreamClientEndpoint], Client],
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         limits: HTTPLimits,
         **options: Any,
     ) -> None:
         """
-        @param factory: Serves the app.
+        @param factory: Serves the app; L{None}, if another process does.
         @param makeClient: Makes a client for what C{factory} speaks.
         @param endpoints: Where to answer HTTP, each with the text that describes it.
         @param limits: What browsers may do.
         @param options: As for L{Serving}.
         """
-        self._site = StreamingSite(
-            Resource(), reactor=reactor, allowFrom=options.get("allowFrom"), limits=limits
+        self._site = DevelopmentSite(
+            Resource(),
+            lines=Lines.ofTerminal(),
+            reactor=reactor,
+            allowFrom=options.get("allowFrom"),
+            limits=limits,
         )
         super().__init__(
             reactor, self._site, endpoints, refusal=PUBLIC_HTTP, stopsAtHangUp=True, **options
@@ -82,13 +150,45 @@ class Development(Serving):
         except CannotListen as error:
             shutil.rmtree(folder)
             raise CannotStart(f"{path}: {error}") from error
-        self._port = UNIXListener(listening, self._app, self._reactor, file)
-        self._port.startListening()
+        self.startApp(listening, file)
         self._client = self._makeClient(self._reactor, UNIXClientEndpoint(self._reactor, path))
         # An app behind a web server usually gets to see who wants what.
-        self._site.resource = GatewayResource(self._client, GatewayOptions(passAuthorization=True))
+        gateway = GatewayResource(self._client, GatewayOptions(passAuthorization=True))
+        self._site.resource = Front(gateway, self)
         self._log.info("HTTP goes through {path}. This is meant for development.", path=path)
         super().startService()
+
+    def trouble(self) -> str:
+        """
+        @return: Why the app can't be loaded: nothing here, as there would be no service.
+        """
+        return ""
+
+    def loading(self) -> Deferred[None] | None:
+        """
+        @return: Fires when it is known whether the app can be loaded; L{None}, if it is.
+        """
+        return None
+
+    def startApp(self, listening: socket.socket, file: SocketFile | None) -> None:
+        """
+        Serve the app.
+
+        @param listening: The socket to serve it on.
+        @param file: What that has in the filesystem.
+        """
+        assert self._app is not None
+        self._port = UNIXListener(listening, self._app, self._reactor, file)
+        self._port.startListening()
+
+    async def stopApp(self) -> None:
+        """
+        Serve the app no more; nobody asks it anything by now.
+        """
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+        assert self._app is not None
+        await self._app.drain(0.0)
 
     async def _stop(self) -> None:
         """
@@ -97,9 +197,8 @@ class Development(Serving):
         await super().stopService()
         if self._client is not None:
             await self._client.close()
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
-        await self._app.drain(0.0)
+        if self._folder is not None:
+            await self.stopApp()
         if self._folder is not None:
             shutil.rmtree(self._folder)
         self._client = self._port = self._folder = None

@@ -231,41 +231,54 @@ class Mastering(Service):
     # Workers
 
     def _spawn(self, child: Child) -> None:
-        """
-        Start the process of a worker.
+        spawnWorker(self._reactor, child, self._command, self._sockets)
 
-        @raise OSError: The system has no room for it.
-        """
-        # Twisted would not give back what it got before it failed.
-        checkRoom(_TO_SPAWN)
-        ours, theirs = socket.socketpair()
-        descriptors: dict[int, Any] = {}
-        try:
-            descriptors[0] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            first = DESCRIPTOR + 1
-            descriptors |= {1: "r", 2: "r", DESCRIPTOR: theirs.fileno()}
-            ports = []
-            for fd, shared in enumerate(self._sockets, first):
-                descriptors[fd] = shared.listening.fileno()
-                ports += ["--port", shared.forWorker(fd)]
-            flags = ["--worker", str(child.number)]
-            if self._command.logsToOutput:
-                output = first + len(self._sockets)
-                descriptors[output] = 1
-                flags += ["--stdout", str(output)]
-            line = self._command.line(*ports, flags=flags)
-            environ = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-            with _heldBack(NOT_FOR_WORKERS):
-                self._reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
-            ours.setblocking(False)
-            linking = Factory.forProtocol(lambda: child.link)
-            linking.noisy = False
-            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, linking)
-        finally:
-            if descriptors:
-                os.close(descriptors[0])
-            ours.close()
-            theirs.close()
+
+def spawnWorker(
+    reactor: Any,
+    child: Child,
+    command: WorkerCommand,
+    sockets: Sequence[SharedSocket],
+    flags: Sequence[str] = (),
+) -> None:
+    """
+    Start the process of a worker.
+
+    @param sockets: What it serves on.
+    @param flags: Options of the worker program itself.
+
+    @raise OSError: The system has no room for it.
+    """
+    # Twisted would not give back what it got before it failed.
+    checkRoom(_TO_SPAWN)
+    ours, theirs = socket.socketpair()
+    descriptors: dict[int, Any] = {}
+    try:
+        descriptors[0] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        first = DESCRIPTOR + 1
+        descriptors |= {1: "r", 2: "r", DESCRIPTOR: theirs.fileno()}
+        ports = []
+        for fd, shared in enumerate(sockets, first):
+            descriptors[fd] = shared.listening.fileno()
+            ports += ["--port", shared.forWorker(fd)]
+        flags = ["--worker", str(child.number), *flags]
+        if command.logsToOutput:
+            output = first + len(sockets)
+            descriptors[output] = 1
+            flags += ["--stdout", str(output)]
+        line = command.line(*ports, flags=flags)
+        environ = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+        with _heldBack(NOT_FOR_WORKERS):
+            reactor.spawnProcess(child, line[0], line, environ, childFDs=descriptors)
+        ours.setblocking(False)
+        linking = Factory.forProtocol(lambda: child.link)
+        linking.noisy = False
+        reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, linking)
+    finally:
+        if descriptors:
+            os.close(descriptors[0])
+        ours.close()
+        theirs.close()
 
 
 @contextmanager

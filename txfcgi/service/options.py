@@ -202,9 +202,11 @@ class ServerOptions(AppOptions, WorkerOptions):
                 "say where to listen and what to serve, "
                 "such as --port unix:/run/app/app.sock --app mod.fn"
             )
+        if builtIn and self["reload"]:
+            raise UsageError("--reload needs an app, such as --app mod.fn")
         try:
             self.checkWorkers()
-            if not self.hasMaster:
+            if not (self.hasMaster or self.reloads):
                 self.installReactor()
             self.openLogs()
             self["limits"] = self._limits()
@@ -221,7 +223,7 @@ class ServerOptions(AppOptions, WorkerOptions):
             ]
             if self.hasMaster:
                 self.checkApp()
-            else:
+            elif not self.reloads or self["check"]:
                 self["application"] = Welcome(self.protocol) if builtIn else self.application()
         except CannotServe as error:
             raise UsageError(str(error)) from error
@@ -250,7 +252,7 @@ class ServerOptions(AppOptions, WorkerOptions):
         @return: A factory that serves the app.
         """
         own = self.ownOptions()
-        if limited:
+        if limited and not self.develops:
             own |= {"allowFrom": self["allowFrom"], **self._accounts()}
         factory = self.serverFactory(
             self["application"],
@@ -262,6 +264,10 @@ class ServerOptions(AppOptions, WorkerOptions):
         )
         if self.counters is not None:
             self.counters.addServer(factory)
+        if self.develops or not limited:
+            from .failurepage import failurePage
+
+            factory.application.failurePage = failurePage
         return factory
 
     def observers(self) -> list[IServerObserver]:
@@ -295,11 +301,22 @@ class ServerOptions(AppOptions, WorkerOptions):
             "limitsUsers": bool(self._accounts()),
             "insecure": bool(self["insecure"]),
             "notifier": None if self.isWorker else Notifier(reactor),
-            "lifetime": Lifetime(reactor, self["application"], self["startup-timeout"]),
+            "lifetime": Lifetime(reactor, self.get("application"), self["startup-timeout"]),
             "connections": self["limits"].connections,
         }
         self.attachLogs(reactor)
         services: list[IService] = []
+        if self.reloads and self.clientFactory is not None:
+            from .reloading import Reloading
+
+            return Reloading(
+                reactor,
+                self.reloadable(),
+                self.clientFactory,
+                self["httpEndpoints"],
+                self.httpLimits(),
+                **common,
+            )
         if self.clientFactory is not None and self["http"]:
             # It brings most of twisted.web with it, which a server does not need.
             from .development import Development

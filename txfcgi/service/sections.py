@@ -65,6 +65,7 @@ _DEVELOPMENT = Section(
     "Development",
     {
         "http": "ENDPOINT",
+        "reload": "",
         "check": "",
         "http-head-bytes": "",
         "http-header-count": "",

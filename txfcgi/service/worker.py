@@ -34,6 +34,7 @@ from .logs import Logs
 from .mastering import NOT_FOR_WORKERS, setTitle
 from .options import ServerOptions
 from .serving import Serving
+from .watching import ownFiles
 
 #: The modules that have the options of each command.
 COMMANDS: Final = {"fcgi": "txfcgi.service.fcgitap", "scgi": "txfcgi.service.scgitap"}
@@ -100,6 +101,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="load the app, and end")
     parser.add_argument("--worker", type=int, default=0, help="the number of this worker")
     parser.add_argument("--stdout", type=int, default=1, help="where the access log - goes")
+    parser.add_argument("--develop", action="store_true", help="show failures; name files")
     parser.add_argument("--reactor", help="the module that installs the reactor")
     parser.add_argument("command", choices=COMMANDS)
     own, rest = parser.parse_known_args(words)
@@ -131,8 +133,12 @@ def main(words: list[str] | None = None) -> int:
         options.isWorker = True
         options.workerName = str(own.worker)
         options.standardOutput = own.stdout
+        options.develops = own.develop
         options.parseOptions(rest)
     except (UsageError, CannotStart) as error:
+        if own.develop:
+            with suppress(OSError):
+                os.write(link, encode("files", {"paths": ownFiles(error)}))
         say(str(error))
         return 1
     return 0 if own.check else _work(options, own.worker, link)
@@ -149,7 +155,8 @@ def _work(options: ServerOptions, number: int, link: int) -> int:
     assert options.counters is not None
     nameRequests(service.factory)
     work = Work(service, options.counters, options.logs)
-    worker = Worker(reactor, work, reactor.stop, options["worker-requests"])
+    files = ownFiles if options.develops else None
+    worker = Worker(reactor, work, reactor.stop, options["worker-requests"], files=files)
     logging = LinkObserver(worker)
     globalLogBeginner.beginLoggingTo([logging], redirectStandardIO=False)
     linking = Factory.forProtocol(lambda: worker.link)

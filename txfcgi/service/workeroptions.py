@@ -9,6 +9,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.python.usage import UsageError
@@ -21,9 +22,13 @@ from .sharing import checkShareable
 
 if TYPE_CHECKING:
     from .mastering import Mastering, WorkerCommand
+    from .reloading import Reloadable
 
 #: The variable that holds options which come before those of the command line.
 ARGUMENTS = "TXFCGI_ARGS"
+
+# The options that a worker doesn't get.
+_MASTERS = ("port", "http", "reload")
 
 #: Seconds that a worker may take to load an app, when the start is checked.
 CHECK_TIMEOUT = 300.0
@@ -63,9 +68,11 @@ class WorkerOptions(LogOptions):
     How many processes there are, and when they are replaced.
 
     @ivar isWorker: Whether this command line is a worker's: it has no workers of its own.
+    @ivar develops: Whether it is that of a worker whose failures a developer sees.
     """
 
     isWorker = False
+    develops = False
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         [
@@ -93,6 +100,14 @@ class WorkerOptions(LogOptions):
         ),
     ]
 
+    optFlags: ClassVar[Sequence[Sequence[Any]]] = [
+        [
+            "reload",
+            None,
+            "With --http: load the app anew when one of its files changes. For development",
+        ],
+    ]
+
     words: Sequence[str] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -105,6 +120,13 @@ class WorkerOptions(LogOptions):
         super().parseOptions(self.words)
 
     @property
+    def reloads(self) -> bool:
+        """
+        Whether the app runs in a process of its own, which is replaced when its files change.
+        """
+        return bool(self["reload"]) and not self.isWorker
+
+    @property
     def hasMaster(self) -> bool:
         """
         Whether this process is to be a master.
@@ -115,6 +137,8 @@ class WorkerOptions(LogOptions):
         """
         @raise UsageError: An option is for workers, and there are none; or one is not for them.
         """
+        if self.reloads:
+            self._checkReload()
         if self["workers"] is None:
             for name in ("worker-requests", "worker-timeout"):
                 if self[name] is not None:
@@ -130,6 +154,20 @@ class WorkerOptions(LogOptions):
         for text in self["ports"]:
             checkShareable("--port", text)
 
+    def _checkReload(self) -> None:
+        """
+        @raise UsageError: There is nothing to reload, or not by watching files.
+        """
+        if self["ports"]:
+            raise UsageError(
+                "--reload is for development, and goes with --http only: behind a web server, "
+                "--workers N reloads at SIGHUP without losing a request"
+            )
+        if not self["http"]:
+            raise UsageError("--reload goes with --http")
+        if self["workers"] is not None:
+            raise UsageError("--reload starts a process of its own, and goes without --workers")
+
     def workerCommand(self) -> WorkerCommand:
         """
         @return: How a worker is started: with this command line, but for its sockets.
@@ -142,7 +180,7 @@ class WorkerOptions(LogOptions):
         words = []
         for name, value in given:
             full = self.synonyms[name.lstrip("-")].replace("_", "-")
-            if full != "port":
+            if full not in _MASTERS:
                 words.append(f"--{full}={value}" if f"{full}=" in self.longOpt else f"--{full}")
         own = type(reactor).__module__
         usual = self.choosesReactor or own == default.install.__module__
@@ -155,6 +193,27 @@ class WorkerOptions(LogOptions):
         Whether these options themselves say which reactor a worker has.
         """
         raise NotImplementedError
+
+    def reloadable(self) -> Reloadable:
+        """
+        @return: The app, as L{Reloading<txfcgi.service.reloading.Reloading>} loads it.
+        """
+        from .reloading import DRAIN, Reloadable
+
+        command = self.workerCommand()
+        # The last one wins.
+        words = [*command.words, f"--drain-timeout={DRAIN}", "--drain-idle=0"]
+        return Reloadable(
+            replace(command, words=words), self["app-dir"], self._masterOptions(workers=1)
+        )
+
+    def _masterOptions(self, workers: int) -> MasterOptions:
+        return MasterOptions(
+            workers=workers,
+            drainTimeout=self["drain-timeout"],
+            hangTimeout=self["worker-timeout"],
+            startTimeout=_startTimeout(self["startup-timeout"]),
+        )
 
     def checkApp(self) -> None:
         """
@@ -191,12 +250,7 @@ class WorkerOptions(LogOptions):
             reactor,
             self.workerCommand(),
             self["endpoints"],
-            MasterOptions(
-                workers=self["workers"],
-                drainTimeout=self["drain-timeout"],
-                hangTimeout=self["worker-timeout"],
-                startTimeout=_startTimeout(self["startup-timeout"]),
-            ),
+            self._masterOptions(self["workers"]),
             allowFrom=self["allowFrom"],
             insecure=bool(self["insecure"]),
         )

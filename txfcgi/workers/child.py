@@ -52,6 +52,7 @@ class Child(ProcessProtocol):
     @ivar heardAt: When it said something last, in seconds of the master's clock.
     @ivar startedAt: When it was started.
     @ivar figures: What it told of itself last.
+    @ivar files: The files of the app that it has loaded, or failed to load, if it was asked to say.
     """
 
     log = Logger()
@@ -70,6 +71,7 @@ class Child(ProcessProtocol):
         self.endBy: float | None = None
         self.why = ""
         self.figures: Mapping[str, Any] = {}
+        self.files: list[str] = []
         self._pid: int | None = None
         self._lines: dict[int, bytes] = {}
         self._overdue: IDelayedCall | None = None
@@ -152,6 +154,9 @@ class Child(ProcessProtocol):
             self._master.childSpent(self)
         elif kind == "failed":
             self.why = str(values.get("why", ""))
+        elif kind == "files":
+            self.files = [str(path) for path in values.get("paths", ())]
+            self._master.childLoaded(self)
         elif kind == "log":
             self._logged(values)
 

@@ -75,7 +75,8 @@ class Master:
 
     @ivar clock: Where the time comes from.
     @ivar started: Fires when the first generation is ready; fails with L{StartFailed} if it can't
-        be.
+        be. L{reload} tries again then.
+    @ivar trouble: Why the last generation that was started can't serve; empty if it does.
     """
 
     log = Logger()
@@ -97,6 +98,8 @@ class Master:
         self.clock = clock
         self.options = options
         self.started: Deferred[None] = Deferred()
+        self.trouble = ""
+        self._failedFiles: list[str] = []
         self._spawn = spawn
         self._changed = changed
         self._parted = parted
@@ -149,6 +152,14 @@ class Master:
         if self._going is not None:
             return f"{text}, generation {self._going.number} draining"
         return text
+
+    def files(self) -> set[str]:
+        """
+        The files that the app consists of, as far as its workers have said: those that serve, and
+        the one that could not.
+        """
+        found = {path for worker in self.workers for path in worker.files}
+        return found.union(self._failedFiles if self.trouble else ())
 
     # What it can be told
 
@@ -219,15 +230,23 @@ class Master:
         coming = self._coming
         if coming is not None and coming.ready() == self.options.workers:
             self._coming = None
+            self.trouble = ""
             before, self._serving = self._serving, coming
             if before.number:
                 self.log.info("Generation {number} serves.", number=coming.number)
                 self._letGo(before)
             else:
-                self.started.callback(None)
+                if not self.started.called:
+                    self.started.callback(None)
                 self._letGo(before)
         elif child.generation == self._serving.number:
             self.log.info("{child} serves: {text}.", child=child, text=self.describe())
+        self._changed()
+
+    def childLoaded(self, child: Child) -> None:
+        """
+        A worker said what files it has loaded.
+        """
         self._changed()
 
     def childSpent(self, child: Child) -> None:
@@ -304,8 +323,9 @@ class Master:
         A new generation can't start.
         """
         self._coming = None
-        why = child.why or how
-        if generation.number == 1:
+        why = self.trouble = child.why or how
+        self._failedFiles = child.files
+        if not self.started.called:
             self._letGo(generation)
             self.started.errback(StartFailed(f"{child} can't start: {why}"))
         else:

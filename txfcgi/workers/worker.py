@@ -68,6 +68,7 @@ class Worker:
         over: Callable[[], object],
         requests: int | None = None,
         chance: Callable[[], float] = random.random,
+        files: Callable[[], list[str]] | None = None,
     ) -> None:
         """
         @param works: What it does; see L{IWorks}.
@@ -75,12 +76,15 @@ class Worker:
         @param requests: After how many requests it asks to be replaced, with up to a tenth more by
             chance, so that not all do so at once; L{None} for never.
         @param chance: A number from 0 to 1.
+        @param files: Says which files the app consists of, if the master wants to know.
         """
         self.link = Link(self)
         self._works = works
         self._over = over
         self._requests = None if requests is None else requests + int(requests * chance() / 10)
         self._ending = False
+        self._files = files
+        self._told: list[str] = []
         self._leaving = False
         self._reports = LoopingCall(self.report)
         self._reports.clock = clock
@@ -108,6 +112,10 @@ class Worker:
         """
         figures = self._works.figures()
         self.link.tell("figures", **figures)
+        if self._files is not None:
+            files = self._files()
+            if files != self._told and self.link.tell("files", paths=files):
+                self._told = files
         if self._requests is not None and figures.get("requests", 0) >= self._requests:
             self._leaving = True
         if self._leaving:

@@ -1,0 +1,137 @@
+"""
+Tests of C{--http --reload}: an app that is loaded again when its files change.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txfcgi.service.fcgitap import Options
+
+from .processes import PATIENCE, Program
+from .test_development import LOCAL, HTTPTests
+
+APP = """
+from txfcgi import Response
+from wording import WORD
+
+def app(request):
+    if request.path == "/fail":
+        raise ValueError("a mistake")
+    return Response(200, {"Content-Type": "text/plain"}, WORD)
+"""
+
+
+class OptionTests(SynchronousTestCase):
+    """
+    What C{--reload} goes with.
+    """
+
+    def test_mistakes(self) -> None:
+        """
+        It is for C{--http}, and an app of one's own. Each mistake is told with its reason.
+        """
+        http, app = ["--http", LOCAL], ["--app", "hello.app"]
+        unix = ["--port", "unix:/tmp/never.sock"]
+        for words, said in (
+            ([*unix, *app], "--reload is for development, and goes with --http only"),
+            ([*unix, *http, *app], "--workers N reloads at SIGHUP"),
+            ([*http, *app, "--workers", "2"], "goes without --workers"),
+            (http, "--reload needs an app"),
+        ):
+            error = self.assertRaises(UsageError, Options().parseOptions, ["--reload", *words])
+            self.assertIn(said, str(error))
+
+    def test_appIsNotLoaded(self) -> None:
+        """
+        This process does not load the app; the other one gets neither C{--http} nor C{--reload}.
+        """
+        options = Options()
+        options.parseOptions(["--reload", "--http", LOCAL, "--app", "no.such.app", "--mount", "/"])
+        self.assertNotIn("application", options)
+        words = options.reloadable().command.words
+        self.assertEqual(words[:2], ["--app=no.such.app", "--mount=/"])
+        self.assertIn("--drain-idle=0", words)
+        self.assertFalse([word for word in words if "http" in word or "reload" in word])
+
+
+class ReloadTests(HTTPTests):
+    """
+    The program as it is run.
+    """
+
+    def serveAgain(self, command: str = "fcgi") -> tuple[Program, int]:
+        """
+        Serve an app that consists of two files.
+        """
+        self.write("own.py", APP)
+        self.write("wording.py", "WORD = b'one'\n")
+        return self.serve(
+            *("twistd", "-n", "--pidfile=", command, "--http", LOCAL, "--reload"),
+            *("--app", "own.app", "--app-dir", self.folder),
+        )
+
+    def replace(self, name: str, text: str) -> None:
+        """
+        Save a file as an editor does.
+        """
+        self.write(f"{name}.new", text)
+        os.replace(self.path(f"{name}.new"), self.path(name))
+
+    def until(self, port: int, said: str, path: str = "/") -> tuple[int, str, str]:
+        """
+        Ask until the answer says something.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            answer = self.get(port, path, Accept="text/html")
+            if said in answer[2]:
+                return answer
+        raise AssertionError(f"{said!r} did not come; the last answer was {answer}")
+
+    def test_reload(self) -> None:
+        """
+        When one of its files changes, the app is loaded again. When it can't be loaded, the browser
+        sees why, until it can; a traceback is seen of what fails later. Nothing is left behind.
+        """
+        program, port = self.serveAgain()
+        self.until(port, "one")
+        self.replace("wording.py", "WORD = b'two'\n")
+        self.until(port, "two")
+        self.replace("wording.py", "WORD = b'three\n")
+        status, kind, page = self.until(port, "The app can&#x27;t be loaded")
+        self.assertEqual((status, kind), (500, "text/html; charset=utf-8"))
+        self.assertIn("SyntaxError", page)
+        self.assertIn("wording.py", page)
+        _, _, hidden = self.get(port, "/", Via="1.1 proxy")
+        self.assertEqual(hidden, "The app can't be loaded. Its log says why.\n")
+        self.replace("wording.py", "WORD = b'mended'\n")
+        self.until(port, "mended")
+        status, _, page = self.get(port, "/fail?token=12345", Accept="text/html")
+        self.assertEqual(status, 500)
+        self.assertIn("ValueError: a mistake", page)
+        self.assertNotIn("12345", page)
+        self.assertEqual(self.get(port, "/fail", Via="1")[2], "500 Internal Server Error\n")
+        program.waitFor("GET /fail?token=*** 500 ")
+        self.assertEnds(program)
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+
+    def test_wrongFromTheStart(self) -> None:
+        """
+        An app that can't be loaded at the start is waited for; over SCGI, too.
+        """
+        self.write("own.py", "import nothing_of_this_name\n")
+        program, port = self.serve(
+            *("twistd", "-n", "--pidfile=", "scgi", "--http", LOCAL, "--reload"),
+            *("--app", "own.app", "--app-dir", self.folder),
+        )
+        self.until(port, "nothing_of_this_name")
+        self.write("nothing_of_this_name.py", "")
+        self.replace("own.py", APP.replace("from wording import WORD", "WORD = b'mended'"))
+        self.until(port, "mended")
+        self.assertEnds(program)
+        self.assertEqual(os.listdir(self.path("tmp")), [])

@@ -1,0 +1,149 @@
+"""
+The pages that a developer sees in place of an answer: the traceback of an app that failed, and why
+one could not be loaded. Both are for a browser on this machine only (L{txfcgi.web.local}). All that
+they show is escaped, secrets are masked, and nothing on them can be run.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from secrets import token_hex
+from traceback import TracebackException
+from typing import Final
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import LimitExceeded, Overloaded, RemoteProtocolError, TxFCGIError, UnknownRole
+from ..masking import masked, maskedURI
+from ..server.request import Request
+from ..web.local import areLocalParams
+from ..wire.cgi import formatHead
+from ..wire.records import Role
+
+#: The headers of such a page. It has no script, and loads nothing.
+HEADERS: Final = (
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
+
+STYLE: Final = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 60em; padding: 0 1em; }
+h1 { font-size: 1.4em; overflow-wrap: anywhere; } h2 { font-size: 1.1em; margin-top: 1.5em; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; }
+td, th { text-align: left; vertical-align: top; padding: .2em .6em .2em 0;
+border-bottom: 1px solid #8885; overflow-wrap: anywhere; }
+th { font-weight: normal; width: 38%; }
+code, td, th, pre { font-family: ui-monospace, monospace; font-size: 13px; }
+pre { background: #8882; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere; }
+p.last { font-weight: bold; overflow-wrap: anywhere; }
+"""
+
+_log: Final = Logger()
+
+# What an app has no fault in.
+_NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
+
+# A page that gets better by itself looks again after so many seconds.
+_AGAIN: Final = 2
+
+# The most characters of a traceback, and of the value of a param, that are shown.
+_TRACEBACK: Final = 100_000
+_VALUE: Final = 2_000
+
+
+def failurePage(error: BaseException | None, request: Request) -> bytes | None:
+    """
+    The answer to a request on which an app failed, head and all.
+
+    @param error: What it failed with.
+    @param request: The request.
+
+    @return: The answer, or L{None} if this is not for the one who asks.
+    """
+    try:
+        return None if error is None else _failurePage(error, request)
+    except Exception:
+        _log.failure("The page for {request} failed", request=request)
+        return None
+
+
+def _failurePage(error: BaseException, request: Request) -> bytes | None:
+    if request.role != Role.RESPONDER or isinstance(error, _NO_FAULT):
+        return None
+    try:
+        params = request.params
+        isHTML = "text/html" in params.get("HTTP_ACCEPT", "")
+    except TxFCGIError:
+        return None  # the params can't be read
+    if not areLocalParams(params):
+        return None
+    target = f"{request.method} {maskedURI(request.uri)}"
+    last, trace = _described(error)
+    shown = [(name, _cut(masked(name, value), _VALUE)) for name, value in sorted(params.items())]
+    errorID = token_hex(4)
+    _log.info("Error {errorID} is {last} ({target})", errorID=errorID, last=last, target=target)
+    title = f"{last} ({target})"
+    if isHTML:
+        rows = "\n".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in shown
+        )
+        text = _page(
+            title,
+            f"<h1>The app failed on <code>{escape(target)}</code></h1>\n"
+            f'<p class="last">{escape(last)}</p>\n<pre id="traceback">{escape(trace)}</pre>\n'
+            f"<p>Error <code>{errorID}</code> in the log.</p>\n"
+            f'<h2>Params</h2>\n<table id="params">\n{rows}\n</table>',
+        )
+    else:
+        lines = [f"The app failed on {target}", "", trace, "", f"Error {errorID} in the log.", ""]
+        text = "\n".join([*lines, *(f"{name}={value}" for name, value in shown), ""])
+    body = text.encode("utf-8", "backslashreplace")
+    kind = "text/html" if isHTML else "text/plain"
+    headers = [("Content-Type", f"{kind}; charset=utf-8"), *HEADERS]
+    head, _ = formatHead(500, headers, len(body))
+    return head if request.isHead() else head + body
+
+
+def loadPage(why: str) -> bytes:
+    """
+    The page that says that an app can't be loaded. It looks again every few seconds.
+
+    @param why: Why, in words, with a traceback.
+    """
+    last = why.rstrip().rpartition("\n")[2]
+    body = (
+        "<h1>The app can't be loaded</h1>\n"
+        f'<p class="last">{escape(last)}</p>\n<pre id="traceback">{escape(_cut(why, _TRACEBACK))}'
+        "</pre>\n<p>It is loaded again when one of its files changes; this page looks again by "
+        "itself.</p>"
+    )
+    page = _page("The app can't be loaded", body, _AGAIN)
+    return page.encode("utf-8", "backslashreplace")
+
+
+def _page(title: str, body: str, again: int | None = None) -> str:
+    refresh = "" if again is None else f'<meta http-equiv="refresh" content="{again}">\n'
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"{refresh}<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _described(error: BaseException) -> tuple[str, str]:
+    """
+    What an error says, on one line, and its traceback.
+    """
+    trace = "".join(TracebackException.from_exception(error).format()).rstrip("\n")
+    if len(trace) > _TRACEBACK:
+        trace = f"...\n{trace[-_TRACEBACK:]}"
+    message = Failure(error).getErrorMessage().partition("\n")[0]
+    return _cut(f"{type(error).__name__}: {message}".rstrip(": "), _VALUE), trace
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"

@@ -1,0 +1,216 @@
+"""
+L{Watch}: notices that one of some files changes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from threading import Event
+from types import ModuleType
+from typing import Any, Final, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+#: Seconds between two looks at the files.
+EVERY: Final = 0.5
+
+#: The most files that are watched.
+MOST: Final = 5_000
+
+# What comes with Python, or is installed, does not change while somebody writes an app.
+_INSTALLED: Final = tuple(
+    os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+def filesOf(modules: Mapping[str, ModuleType], error: BaseException | None = None) -> list[str]:
+    """
+    The files that an app consists of.
+
+    @param modules: The modules that are loaded, as C{sys.modules} has them.
+    @param error: What the app failed to load with: of the modules that failed, no other trace is
+        left.
+
+    @return: Their paths, without those of Python itself and of what is installed.
+    """
+    found = {getattr(module, "__file__", None) for module in list(modules.values())}
+    while error is not None:
+        if isinstance(error, SyntaxError):
+            found.add(error.filename)
+        trace = error.__traceback__
+        while trace is not None:
+            found.add(trace.tb_frame.f_code.co_filename)
+            trace = trace.tb_next
+        error = error.__cause__ or error.__context__
+    paths = {os.path.realpath(path) for path in found if isinstance(path, str) and path[:1] != "<"}
+    return sorted(path for path in paths if not path.startswith(_INSTALLED))[:MOST]
+
+
+class IsWatch(Protocol):
+    """
+    What a watch can be told.
+    """
+
+    def watch(self, paths: Iterable[str]) -> None:
+        """
+        Watch these files, and no others.
+        """
+
+    def look(self) -> None:
+        """
+        Look now, if anything is to be seen so.
+        """
+
+    def stop(self) -> None:
+        """
+        Watch nothing any more.
+        """
+
+
+class Watch:
+    """
+    Looks at files now and then.
+    """
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, changed: Callable[[str], object]) -> None:
+        """
+        @param changed: Called with the path of a file that has changed, appeared or gone.
+        """
+        self._changed = changed
+        self._seen: dict[str, object] = {}
+        self._looking = LoopingCall(self.look)
+        self._looking.clock = clock
+
+    def watch(self, paths: Iterable[str]) -> None:
+        """
+        Watch these files, and no others. Those that are watched already are compared with what they
+        were.
+        """
+        seen = self._seen
+        self._seen = {path: seen[path] if path in seen else _stamp(path) for path in paths}
+        if not self._looking.running:
+            self._looking.start(EVERY, now=False).addErrback(
+                lambda failure: self.log.failure("The app's files are not watched", failure)
+            )
+
+    def stop(self) -> None:
+        """
+        Watch nothing any more.
+        """
+        self._seen = {}
+        if self._looking.running:
+            self._looking.stop()
+
+    def look(self) -> None:
+        """
+        Look whether one of them has changed.
+        """
+        changed = []
+        for path, before in self._seen.items():
+            now = _stamp(path)
+            if now != before:
+                self._seen[path] = now
+                changed.append(path)
+        if changed:
+            self._changed(changed[0])
+
+
+class NotifiedWatch:
+    """
+    Is told by the system, through C{watchfiles}.
+    """
+
+    def __init__(self, reactor: Any, changed: Callable[[str], object]) -> None:
+        """
+        @param changed: As for L{Watch}.
+        """
+        self._reactor = reactor
+        self._changed = changed
+        self._paths: frozenset[str] = frozenset()
+        self._over = Event()
+
+    def watch(self, paths: Iterable[str]) -> None:
+        """
+        Watch these files, and no others.
+        """
+        new = frozenset(paths)
+        if new == self._paths:
+            return
+        self.stop()
+        self._paths = new
+        over = self._over = Event()
+        # Of folders, as editors replace files.
+        folders = sorted({os.path.dirname(path) for path in new if path} or set())
+        folders = [folder for folder in folders if os.path.isdir(folder)]
+        if folders:
+            self._reactor.callInThread(self._wait, folders, new, over)
+
+    def look(self) -> None:
+        """
+        The system says what there is to see.
+        """
+
+    def stop(self) -> None:
+        """
+        Watch nothing any more.
+        """
+        self._over.set()
+        self._paths = frozenset()
+
+    def _wait(self, folders: list[str], paths: frozenset[str], over: Event) -> None:
+        """
+        In a thread: wait for changes.
+        """
+        watch = import_module("watchfiles").watch
+        for changes in watch(
+            *folders,
+            watch_filter=lambda _, path: os.path.realpath(path) in paths,
+            stop_event=over,
+            recursive=False,
+            rust_timeout=200,
+            raise_interrupt=False,
+        ):
+            path = next(iter(changes))[1]
+            if not over.is_set():
+                self._reactor.callFromThread(self._tell, path, over)
+
+    def _tell(self, path: str, over: Event) -> None:
+        if not over.is_set():
+            self._changed(path)
+
+
+def makeWatch(reactor: Any, changed: Callable[[str], object]) -> IsWatch:
+    """
+    @param changed: Called, in the reactor, with the path of a file that has changed.
+
+    @return: What watches files: C{watchfiles}, if that is installed.
+    """
+    try:
+        import_module("watchfiles")
+    except ImportError:
+        return Watch(reactor, changed)
+    return NotifiedWatch(reactor, changed)
+
+
+def ownFiles(error: BaseException | None = None) -> list[str]:
+    """
+    The files of the app that this process has loaded, or has failed to load.
+    """
+    return filesOf(sys.modules, error)
+
+
+def _stamp(path: str) -> object:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size, info.st_ino
