@@ -5,14 +5,13 @@ Tests of C{--http --reload}: an app that is loaded again when its files change.
 from __future__ import annotations
 
 import os
-import time
 
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.service.fcgitap import Options
 
-from .processes import PATIENCE, Program
+from .processes import Program
 from .test_development import LOCAL, HTTPTests
 
 APP = """
@@ -64,6 +63,9 @@ class ReloadTests(HTTPTests):
     The program as it is run.
     """
 
+    #: How often the app is known to have been loaded again.
+    loads = 0
+
     def serveAgain(self, command: str = "fcgi") -> tuple[Program, int]:
         """
         Serve an app that consists of two files.
@@ -82,16 +84,16 @@ class ReloadTests(HTTPTests):
         self.write(f"{name}.new", text)
         os.replace(self.path(f"{name}.new"), self.path(name))
 
-    def until(self, port: int, said: str, path: str = "/") -> tuple[int, str, str]:
+    def until(self, program: Program, port: int, said: str) -> tuple[int, str, str]:
         """
-        Ask until the answer says something.
+        Ask, each time that the app is loaded again, until the answer says something.
         """
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            answer = self.get(port, path, Accept="text/html")
+        while True:
+            self.loads += 1
+            program.waitFor("the app is loaded again", self.loads)
+            answer = self.get(port, "/", Accept="text/html")
             if said in answer[2]:
                 return answer
-        raise AssertionError(f"{said!r} did not come; the last answer was {answer}")
 
     def test_reload(self) -> None:
         """
@@ -99,18 +101,18 @@ class ReloadTests(HTTPTests):
         sees why, until it can; a traceback is seen of what fails later. Nothing is left behind.
         """
         program, port = self.serveAgain()
-        self.until(port, "one")
+        self.assertEqual(self.get(port, "/")[2], "one")
         self.replace("wording.py", "WORD = b'two'\n")
-        self.until(port, "two")
+        self.until(program, port, "two")
         self.replace("wording.py", "WORD = b'three\n")
-        status, kind, page = self.until(port, "The app can&#x27;t be loaded")
+        status, kind, page = self.until(program, port, "The app can&#x27;t be loaded")
         self.assertEqual((status, kind), (500, "text/html; charset=utf-8"))
         self.assertIn("SyntaxError", page)
         self.assertIn("wording.py", page)
         _, _, hidden = self.get(port, "/", Via="1.1 proxy")
         self.assertEqual(hidden, "The app can't be loaded. Its log says why.\n")
         self.replace("wording.py", "WORD = b'mended'\n")
-        self.until(port, "mended")
+        self.until(program, port, "mended")
         status, _, page = self.get(port, "/fail?token=12345", Accept="text/html")
         self.assertEqual(status, 500)
         self.assertIn("ValueError: a mistake", page)
@@ -129,9 +131,9 @@ class ReloadTests(HTTPTests):
             *("twistd", "-n", "--pidfile=", "scgi", "--http", LOCAL, "--reload"),
             *("--app", "own.app", "--app-dir", self.folder),
         )
-        self.until(port, "nothing_of_this_name")
+        self.assertIn("nothing_of_this_name", self.get(port, "/")[2])
         self.write("nothing_of_this_name.py", "")
         self.replace("own.py", APP.replace("from wording import WORD", "WORD = b'mended'"))
-        self.until(port, "mended")
+        self.until(program, port, "mended")
         self.assertEnds(program)
         self.assertEqual(os.listdir(self.path("tmp")), [])

@@ -136,9 +136,9 @@ class Master:
     @property
     def reloading(self) -> bool:
         """
-        Whether a new generation comes.
+        Whether a new generation comes, or is to come when another one is gone.
         """
-        return self._coming is not None
+        return self._coming is not None or self._again
 
     def describe(self) -> str:
         """
