@@ -86,7 +86,8 @@ class ReloadTests(HTTPTests):
 
     def until(self, program: Program, port: int, said: str) -> tuple[int, str, str]:
         """
-        Ask, each time that the app is loaded again, until the answer says something.
+        Ask, each time that the app is loaded again, until the answer says something: the system may
+        tell of one change more than once.
         """
         while True:
             self.loads += 1

@@ -7,7 +7,6 @@ Each request takes the way that it takes behind a web server: over a socket, as 
 from __future__ import annotations
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +33,7 @@ from ..web.local import isLocalRequest
 from ..web.request import IStreamsBody
 from .errors import CannotListen, CannotStart
 from .failurepage import HEADERS, loadPage
-from .listener import SocketFile, UNIXListener
+from .listener import UNIXListener
 from .requestlines import DevelopmentSite, Lines
 from .serving import PUBLIC_HTTP, Serving
 from .sockets import UNIXSocketOptions, listenUNIX
@@ -144,18 +143,16 @@ class Development(Serving):
         @raise CannotStart: That can't be had.
         """
         folder = self._folder = tempfile.mkdtemp(prefix="txfcgi-")
-        path = str(Path(folder, "app.sock"))
         try:
-            listening, file = listenUNIX(path, UNIXSocketOptions(mode=0o600, lock=False))
+            endpoint = self.startApp(folder)
         except CannotListen as error:
             shutil.rmtree(folder)
-            raise CannotStart(f"{path}: {error}") from error
-        self.startApp(listening, file)
-        self._client = self._makeClient(self._reactor, UNIXClientEndpoint(self._reactor, path))
+            raise CannotStart(f"{folder}: {error}") from error
+        self._client = self._makeClient(self._reactor, endpoint)
         # An app behind a web server usually gets to see who wants what.
         gateway = GatewayResource(self._client, GatewayOptions(passAuthorization=True))
         self._site.resource = Front(gateway, self)
-        self._log.info("HTTP goes through {path}. This is meant for development.", path=path)
+        self._log.info("HTTP goes through {folder}. This is meant for development.", folder=folder)
         super().startService()
 
     def trouble(self) -> str:
@@ -170,16 +167,22 @@ class Development(Serving):
         """
         return None
 
-    def startApp(self, listening: socket.socket, file: SocketFile | None) -> None:
+    def startApp(self, folder: str) -> IStreamClientEndpoint:
         """
         Serve the app.
 
-        @param listening: The socket to serve it on.
-        @param file: What that has in the filesystem.
+        @param folder: Where its socket may be. Nobody else can go there.
+
+        @return: Where it is asked.
+
+        @raise CannotListen: No socket can be had.
         """
         assert self._app is not None
+        path = str(Path(folder, "app.sock"))
+        listening, file = listenUNIX(path, UNIXSocketOptions(mode=0o600, lock=False))
         self._port = UNIXListener(listening, self._app, self._reactor, file)
         self._port.startListening()
+        return UNIXClientEndpoint(self._reactor, path)
 
     async def stopApp(self) -> None:
         """

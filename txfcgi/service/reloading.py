@@ -6,24 +6,30 @@ files changes.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from ..client.client import Client
 from ..client.options import ClientOptions
 from ..server.limits import HTTPLimits
-from ..workers.child import Child
+from ..workers.child import Child, ChildState
 from ..workers.master import Master, MasterOptions
 from .development import Development
-from .listener import SocketFile
 from .mastering import WorkerCommand, spawnWorker
 from .sharing import SharedSocket
+from .sockets import UNIXSocketOptions, listenUNIX
 from .watching import makeWatch
 
 #: Seconds that requests get to end in when their app is replaced: a stream of events would keep the
@@ -44,6 +50,40 @@ class Reloadable:
     command: WorkerCommand
     directory: str
     options: MasterOptions
+
+
+@implementer(IStreamClientEndpoint)
+class LastReady:
+    """
+    Leads to the process that loaded the app last.
+
+    @ivar paths: The socket of each process that is not gone.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._path = ""
+        self.paths: dict[Child, str] = {}
+
+    def choose(self) -> None:
+        """
+        See which one that is by now.
+        """
+        for child, path in list(self.paths.items()):
+            if child.state is ChildState.READY:
+                self._path = path
+            elif child.state is ChildState.GONE:
+                del self.paths[child]
+                with suppress(FileNotFoundError):
+                    os.remove(path)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """
+        Connect to it.
+        """
+        endpoint = UNIXClientEndpoint(self._reactor, self._path)
+        connected: Deferred[Any] = endpoint.connect(protocolFactory)
+        return connected
 
 
 class Reloading(Development):
@@ -73,7 +113,8 @@ class Reloading(Development):
 
         super().__init__(reactor, None, notKeeping, endpoints, limits, **options)
         self._reloadable = app
-        self._shared: SharedSocket | None = None
+        self._loads: str | None = None
+        self._endpoint = LastReady(reactor)
         self._waiting: list[Deferred[None]] = []
         self._master = Master(
             reactor,
@@ -102,40 +143,47 @@ class Reloading(Development):
 
     def _isLoading(self) -> bool:
         master = self._master
-        return self._shared is not None and (
+        return self._loads is not None and (
             master.reloading or not (master.ready or master.trouble)
         )
 
-    def startApp(self, listening: socket.socket, file: SocketFile | None) -> None:
+    def startApp(self, folder: str) -> IStreamClientEndpoint:
         """
         Have the app loaded.
         """
-        listening.setblocking(False)
-        self._shared = SharedSocket("unix:", listening, file)
+        self._loads = folder
         # What it fails with is shown by the page, and logged by the master.
         self._master.started.addErrback(
             lambda failure: self._log.error("{error}", error=failure.getErrorMessage())
         )
         self._master.start()
         self._changedState()
+        return self._endpoint
 
     async def stopApp(self) -> None:
         """
         End the process of the app.
         """
         self._watch.stop()
-        shared, self._shared = self._shared, None
-        if shared is not None:
-            shared.withdraw()
-            shared.close()
+        self._loads = None
         self._changedState()
         await self._master.stop()
 
     def _spawn(self, child: Child) -> None:
-        if self._shared is not None:
-            spawnWorker(
-                self._reactor, child, self._reloadable.command, [self._shared], ["--develop"]
-            )
+        """
+        Start the process that is to load the app, on a socket of its own: what comes there never
+        meets the app as it was.
+        """
+        assert self._loads is not None
+        path = os.path.join(self._loads, f"{child.number}.sock")
+        listening, file = listenUNIX(path, UNIXSocketOptions(mode=0o600, lock=False))
+        self._endpoint.paths[child] = path
+        shared = SharedSocket("unix:", listening, file)
+        try:
+            command = self._reloadable.command
+            spawnWorker(self._reactor, child, command, [shared], ["--develop"])
+        finally:
+            shared.close()
 
     def _changed(self, path: str) -> None:
         self._log.info("{path} has changed: the app is loaded again.", path=path)
@@ -146,11 +194,12 @@ class Reloading(Development):
         Let go on what waited, and watch what the app consists of by now: its own files, those on
         which it failed to load, and what is beside them, where a missing module may appear.
         """
+        self._endpoint.choose()
         if not self._isLoading():
             waiting, self._waiting = self._waiting, []
             for each in waiting:
                 each.callback(None)
-        if self._shared is None:
+        if self._loads is None:
             return
         files = set(self._master.files())
         directory = os.path.realpath(self._reloadable.directory)
