@@ -140,11 +140,12 @@ class NotifiedWatchTests(TestCase):
 
     async def test_changes(self) -> None:
         """
-        The system says when one of the files changes; of others in the same folder nothing is
-        heard.
+        The system says when one of the files changes, before anybody looks; of others in the same
+        folder nothing is heard.
         """
         from twisted.internet import reactor
 
+        self.patch(watching, "EVERY", 3_600.0)
         folder = Folder(self)
         one = folder.write("one.py", "1")
         told: Deferred[str] = Deferred()

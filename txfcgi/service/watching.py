@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from threading import Event
 from types import ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -51,27 +51,6 @@ def filesOf(modules: Mapping[str, ModuleType], error: BaseException | None = Non
         error = error.__cause__ or error.__context__
     paths = {os.path.realpath(path) for path in found if isinstance(path, str) and path[:1] != "<"}
     return sorted(path for path in paths if not path.startswith(_INSTALLED))[:MOST]
-
-
-class IsWatch(Protocol):
-    """
-    What a watch can be told.
-    """
-
-    def watch(self, paths: Iterable[str]) -> None:
-        """
-        Watch these files, and no others.
-        """
-
-    def look(self) -> None:
-        """
-        Look now, if anything is to be seen so.
-        """
-
-    def stop(self) -> None:
-        """
-        Watch nothing any more.
-        """
 
 
 class Watch:
@@ -124,71 +103,61 @@ class Watch:
             self._changed(changed[0])
 
 
-class NotifiedWatch:
+class NotifiedWatch(Watch):
     """
-    Is told by the system, through C{watchfiles}.
+    Looks at once when the system tells of a change, through C{watchfiles}. What changes while that
+    begins is seen at the next look.
     """
 
     def __init__(self, reactor: Any, changed: Callable[[str], object]) -> None:
         """
         @param changed: As for L{Watch}.
         """
+        super().__init__(reactor, changed)
         self._reactor = reactor
-        self._changed = changed
-        self._paths: frozenset[str] = frozenset()
+        self._folders: frozenset[str] = frozenset()
         self._over = Event()
 
     def watch(self, paths: Iterable[str]) -> None:
         """
         Watch these files, and no others.
         """
-        new = frozenset(paths)
-        if new == self._paths:
-            return
-        self.stop()
-        self._paths = new
-        over = self._over = Event()
+        paths = list(paths)
+        super().watch(paths)
         # Of folders, as editors replace files.
-        folders = sorted({os.path.dirname(path) for path in new if path} or set())
-        folders = [folder for folder in folders if os.path.isdir(folder)]
-        if folders:
-            self._reactor.callInThread(self._wait, folders, new, over)
-
-    def look(self) -> None:
-        """
-        The system says what there is to see.
-        """
+        folders = frozenset(filter(os.path.isdir, map(os.path.dirname, paths)))
+        if folders != self._folders:
+            self._over.set()
+            self._folders = folders
+            self._over = Event()
+            if folders:
+                self._reactor.callInThread(self._wait, folders, self._over)
 
     def stop(self) -> None:
         """
         Watch nothing any more.
         """
+        super().stop()
         self._over.set()
-        self._paths = frozenset()
+        self._folders = frozenset()
 
-    def _wait(self, folders: list[str], paths: frozenset[str], over: Event) -> None:
+    def _wait(self, folders: Iterable[str], over: Event) -> None:
         """
         In a thread: wait for changes.
         """
         watch = import_module("watchfiles").watch
-        for changes in watch(
+        for _ in watch(
             *folders,
-            watch_filter=lambda _, path: os.path.realpath(path) in paths,
+            watch_filter=None,
             stop_event=over,
             recursive=False,
             rust_timeout=200,
             raise_interrupt=False,
         ):
-            path = next(iter(changes))[1]
-            if not over.is_set():
-                self._reactor.callFromThread(self._tell, path, over)
-
-    def _tell(self, path: str, over: Event) -> None:
-        if not over.is_set():
-            self._changed(path)
+            self._reactor.callFromThread(self.look)
 
 
-def makeWatch(reactor: Any, changed: Callable[[str], object]) -> IsWatch:
+def makeWatch(reactor: Any, changed: Callable[[str], object]) -> Watch:
     """
     @param changed: Called, in the reactor, with the path of a file that has changed.
 
