@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ..errors import ClientClosed, InvalidRequest, PoolFull
 from ..transport.timers import Timers
+from ..transport.tracing import trace
 from .call import Call
 from .caller import Caller
 from .connection import ClientProtocol
@@ -34,6 +35,8 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
         options = checkedOptions(options)
         ClientProtocol.__init__(self, Timers(reactor), options)
         Caller.__init__(self, reactor, options)
+        if options.onRecord is not None:
+            trace(self, self.sparing, options.onRecord)
 
     def getValues(self, names: Iterable[str] = VALUES) -> Deferred[dict[str, str]]:
         """

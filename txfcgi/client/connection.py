@@ -71,7 +71,7 @@ class ClientProtocol(Protocol):
     """
 
     _log: ClassVar[Logger] = Logger()
-
+    makeOutlet = Outlet
     endsByLength: ClassVar[bool] = False
 
     def __init__(
@@ -162,7 +162,7 @@ class ClientProtocol(Protocol):
         self._transport = self.transport
         self._shaking = ISSLTransport.providedBy(self._transport)
         take = self.dataReceived if self._wire.takesViews else None
-        self._outlet = Outlet(self._transport, self._timers.clock, self._broken, take)
+        self._outlet = self.makeOutlet(self._transport, self._timers.clock, self._broken, take)
         self._calls.begin(self._transport)
         limit, sent, failed = self.options.outputBytes, self._setDue, self._sendingFailed
         self._bodies = Bodies(self._wire, self._outlet, limit, self.sparing, sent, failed)

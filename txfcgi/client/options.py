@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from ..errors import InvalidRequest, RequestFailed
+from ..transport.tracing import OnRecord
 from .checks import checkChoice, checkKind, checkNumbers
 from .timing import CallTrace
 
@@ -157,6 +158,7 @@ class ClientOptions:
     @ivar onStderr: Called with each piece of stderr as it comes, and the context of the request.
     @ivar onTrace: Called at the end of each request with when each of its steps happened, and the
         context of the request.
+    @ivar onRecord: Called with each FastCGI record that passes, either way.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -194,6 +196,7 @@ class ClientOptions:
     logStderr: bool = True
     onStderr: Callable[[bytes, Context], None] | None = None
     onTrace: Callable[[CallTrace, Context], None] | None = None
+    onRecord: OnRecord | None = None
 
     def __post_init__(self) -> None:
         """

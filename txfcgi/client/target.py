@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEnd
 from twisted.internet.protocol import ClientFactory
 
 from ..errors import BackendTimedOut, RequestNotSent
+from ..transport.tracing import trace
 from .call import Call
 from .claims import Claims
 from .connecting import connectAgain, queueFull
@@ -64,7 +65,10 @@ class Target(ClientFactory):
         """
         A protocol for a new connection.
         """
-        return self._make(self._pool.timers, self._pool.options, self)
+        protocol = self._make(self._pool.timers, self._pool.options, self)
+        if self._pool.options.onRecord is not None:
+            trace(protocol, self.sparing, self._pool.options.onRecord)
+        return protocol
 
     def connectAtOnce(self) -> ClientProtocol | None:
         """

@@ -9,6 +9,7 @@ from typing import Literal
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 
+from ..transport.tracing import OnRecord, trace
 from ..wire import fastcgiserver
 from .admission import Accounts
 from .application import App, Overload
@@ -50,6 +51,7 @@ class FastCGIServerFactory(ServerFactory):
         mount: str | None = None,
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
+        onRecord: OnRecord | None = None,
     ) -> None:
         """
         @param app: Called with each request; see L{txfcgi.server.application}.
@@ -70,6 +72,7 @@ class FastCGIServerFactory(ServerFactory):
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
+        @param onRecord: Called with each record that passes, either way.
         """
         super().__init__(
             app,
@@ -88,6 +91,7 @@ class FastCGIServerFactory(ServerFactory):
         self._lenient = frozenset(lenient)
         self._duplicates = duplicates
         self._multiplex = bool(multiplex)
+        self._onRecord = onRecord
         self._collectingBytes = max(self.limits.connectionBytes, self.limits.paramsBytes)
         # The specification has the application's number (section 4.1), and HAProxy puts as many on
         # one connection: the smaller one holds either way.
@@ -115,4 +119,7 @@ class FastCGIServerFactory(ServerFactory):
             lenient=self._lenient,
             duplicates=self._duplicates,
         )
-        return FastCGIServerProtocol(self, wire)
+        protocol = FastCGIServerProtocol(self, wire)
+        if self._onRecord is not None:
+            trace(protocol, self.sparing, self._onRecord)
+        return protocol

@@ -67,6 +67,7 @@ class ServerProtocol(Protocol):
     log: ClassVar[Logger] = Logger()
 
     outlet: Outlet
+    makeOutlet = Outlet
     halfCloses = False
     halfClosed = False
 
@@ -132,7 +133,7 @@ class ServerProtocol(Protocol):
         A web server connected.
         """
         first = type(self.transport) is Accepted
-        self.outlet = Outlet(self.tcp, self.server.clock, take=None if first else self._taker())
+        self.outlet = self.makeOutlet(self.tcp, self.server.clock, None, self._taker(first))
         self.server.opened(self)
         if not first:
             self.server.watch(self)
@@ -141,11 +142,11 @@ class ServerProtocol(Protocol):
         """
         What was sent with the connection did not end it.
         """
-        self.outlet.goOn(transport, self._taker())
+        self.outlet.goOn(transport, self._taker(False))
         self.server.watch(self)
 
-    def _taker(self) -> Taker | None:
-        return self.dataReceived if self.wire.takesViews else None
+    def _taker(self, first: bool) -> Taker | None:
+        return self.dataReceived if self.wire.takesViews and not first else None
 
     def dataReceived(self, data: Buffer) -> None:
         """
