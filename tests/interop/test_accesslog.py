@@ -1,18 +1,18 @@
 """
-Our access log beside nginx's, of the same requests.
+Our access log beside nginx's, of the same requests; and what is in nginx's error log of ours.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, closing
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
 from .client import Browser
 from .frontends import CHECKOUT, backend
-from .processes import Workspace, folder, freePort
+from .processes import Child, Workspace, folder, freePort
 from .webservers import nginx
 
 APP = ["--app-dir", str(CHECKOUT / "tests" / "interop" / "programs"), "--app", "logged_app.app"]
@@ -53,33 +53,55 @@ def entries(text: str) -> list[str]:
     return [re.sub(r"\\x[0-9A-Fa-f]{2}", lambda found: found[0].lower(), line) for line in lines]
 
 
+@contextmanager
+def behind(
+    workspace: Workspace, command: str, protocol: str, *options: str
+) -> Iterator[tuple[Child, Browser]]:
+    """
+    Run the app behind nginx. When this is over, all logs are written.
+    """
+    port = freePort()
+    conf = NGINX
+    for name, value in (
+        ("HOST", workspace.host),
+        ("PORT", str(port)),
+        ("ROOT", str(workspace.root)),
+        ("SOCKET", workspace.socket),
+        ("PROTOCOL", protocol),
+    ):
+        conf = conf.replace(name, value)
+    with (
+        backend(workspace, [command, *options], APP),
+        nginx(workspace, conf, port) as server,
+    ):
+        server.waitUntilAccepting((workspace.host, port))
+        with closing(Browser(workspace.host, port)) as browser:
+            yield server, browser
+
+
 @pytest.mark.parametrize(("command", "protocol"), [("fcgi", "fastcgi"), ("scgi", "scgi")])
 def test_nginx(command: str, protocol: str) -> None:
     """
     In the combined format, both say the same of each request.
     """
-    with ExitStack() as stack:
-        workspace = Workspace(stack.enter_context(folder()))
-        ours, theirs = workspace.root / "access.log", workspace.root / "nginx.log"
-        serving = ExitStack()
-        stack.enter_context(serving)
-        serving.enter_context(backend(workspace, [command, "--access-log", str(ours)], APP))
-        port = freePort()
-        conf: Any = NGINX
-        for name, value in (
-            ("HOST", workspace.host),
-            ("PORT", str(port)),
-            ("ROOT", str(workspace.root)),
-            ("SOCKET", workspace.socket),
-            ("PROTOCOL", protocol),
-        ):
-            conf = conf.replace(name, value)
-        with nginx(workspace, conf, port) as server:
-            server.waitUntilAccepting((workspace.host, port))
-            with closing(Browser(workspace.host, port)) as browser:
-                for method, path, headers, body in REQUESTS:
-                    browser.fetch(method, path, list(headers.items()), body or None)
-        serving.close()
+    with folder() as root:
+        workspace = Workspace(root)
+        ours, theirs = root / "access.log", root / "nginx.log"
+        with behind(workspace, command, protocol, "--access-log", str(ours)) as (_, browser):
+            for method, path, headers, body in REQUESTS:
+                browser.fetch(method, path, list(headers.items()), body or None)
         found, expected = entries(ours.read_text()), entries(theirs.read_text())
         assert len(found) == len(REQUESTS)
         assert found == expected
+
+
+def test_errorLog() -> None:
+    """
+    With C{--log-to-stderr}, nginx's error log says why a request failed.
+    """
+    with folder() as root, behind(Workspace(root), "fcgi", "fastcgi", "--log-to-stderr") as running:
+        server, browser = running
+        assert browser.fetch("GET", "/failing").code == 500
+        server.waitUntilSaid("FastCGI sent in stderr: ")
+        server.waitUntilSaid("app failed on <ResponderRequest")
+        server.waitUntilSaid("ValueError: no")

@@ -114,6 +114,18 @@ class StderrLogTests(ServerTests):
             b"a\\x1b[31m\\x0db\\x00\\x9bc\n\t2026/01/01 [crit]\n",
         )
 
+    def test_sentAlready(self) -> None:
+        """
+        What is written there by who logs it is not written twice.
+        """
+
+        def app(request: Request) -> Response:
+            log.error("a complaint", inStderr=True)
+            request.stderr.write(b"a complaint\n")
+            return Response()
+
+        self.assertEqual(self.logging(app).get().stderr, b"a complaint\n")
+
     def test_afterTheEnd(self) -> None:
         """
         What is logged when the request is over is not sent.

@@ -247,10 +247,13 @@ class Call:
 
     def _complain(self, line: str) -> None:
         line = visible(line)
-        self.log.error("{app}: {line}", app=self._name, line=line, request=self._request)
         stderr = self._request.stderr
-        # Over SCGI it goes to the log, where it is by now.
-        if self._request.channel.wire.hasStderr and not stderr.closed:
+        # Over SCGI it goes to the log, where it is anyway.
+        inStderr = self._request.channel.wire.hasStderr and not stderr.closed
+        self.log.error(
+            "{app}: {line}", app=self._name, line=line, request=self._request, inStderr=inStderr
+        )
+        if inStderr:
             stderr.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
     def _closeBody(self, _: None) -> None:

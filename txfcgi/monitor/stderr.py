@@ -49,6 +49,8 @@ class StderrLog(ServerObserver):
         request = about if isinstance(about, Request) else currentRequest.get()
         if request is None or event.get("log_level", LogLevel.info) < LogLevel.info:
             return
+        if event.get("inStderr"):
+            return  # who logged it writes it there, too
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         if text:
             lines = [visible(line) for line in text.rstrip("\n").split("\n")]
