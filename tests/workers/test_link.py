@@ -5,6 +5,7 @@ Tests of L{txfcgi.workers.link} and L{txfcgi.workers.worker}: what is told, and 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -138,6 +139,9 @@ class Work:
 
     def reopen(self) -> None:
         self.told.append("reopen")
+
+    def learn(self, summary: Mapping[str, Any]) -> None:
+        self.told.append(f"learn {dict(summary)}")
 
     def figures(self) -> dict[str, Any]:
         return {"requests": self.requests}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..server.observing import Account
     from ..server.request import Request
     from ..wire.params import Params
+    from .slow import SlowRequests
 
 #: The upper ends of the classes that durations are counted in, in seconds; one more class has the
 #: rest.
@@ -63,6 +64,7 @@ class Counters(ServerObserver):
         "_clients",
         "_factories",
         "_roles",
+        "_slow",
         "aborted",
         "accepted",
         "answers",
@@ -88,6 +90,7 @@ class Counters(ServerObserver):
         self.seconds = 0.0
         self.durations = [0] * (len(BUCKETS) + 1)
         self._factories: list[ServerFactory] = []
+        self._slow: SlowRequests | None = None
         self._clients: dict[str, Client] = {}
 
     def addServer(self, factory: ServerFactory) -> None:
@@ -95,6 +98,12 @@ class Counters(ServerObserver):
         Count the bytes of a server, too. It tells the rest by itself, as this is its observer.
         """
         self._factories.append(factory)
+
+    def addSlow(self, slow: SlowRequests) -> None:
+        """
+        Have among these how many requests were slow.
+        """
+        self._slow = slow
 
     def addClient(self, name: str, client: Client) -> None:
         """
@@ -180,6 +189,7 @@ class Counters(ServerObserver):
         """
         counted = {name: getattr(self, name) for name in _COUNTED}
         traffic = [factory.traffic for factory in self._factories]
+        counted["slow"] = 0 if self._slow is None else self._slow.count
         counted["requests"] = sum(self._roles)
         counted["roles"] = {role.name.lower(): self._roles[role] for role in Role}
         counted["received"] = sum(received for received, _ in traffic)

@@ -32,6 +32,8 @@ _CALLS: Final = 30
 class SlowRequests(ServerObserver):
     """
     Logs each request that takes longer than it should, once, while it still runs.
+
+    @ivar count: How many there were so far.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -45,6 +47,7 @@ class SlowRequests(ServerObserver):
         """
         self._after = after
         self._told: set[Request] = set()
+        self.count = 0
 
     def ticked(self, server: ServerFactory) -> None:
         """
@@ -56,6 +59,7 @@ class SlowRequests(ServerObserver):
             if account is None or now - account.began < self._after or request in self._told:
                 continue
             self._told.add(request)
+            self.count += 1
             self.log.warn(
                 "{request} ({target}) has been running for {seconds:.1f} s: {place}",
                 request=request,

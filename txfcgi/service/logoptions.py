@@ -66,6 +66,8 @@ class LogOptions(CommandOptions):
     _lines: LineWriter | None = None
     _accessLog: AccessLog | None = None
     _stderrLog: StderrLog | None = None
+    # What --slow-after logs.
+    slow: SlowRequests | None = None
 
     @property
     def hasMaster(self) -> bool:
@@ -135,7 +137,8 @@ class LogOptions(CommandOptions):
         if self._accessLog is not None:
             wanted.append(self._accessLog)
         if self["slow-after"] is not None:
-            wanted.append(SlowRequests(self["slow-after"]))
+            self.slow = SlowRequests(self["slow-after"])
+            wanted.append(self.slow)
         if self._stderrLog is not None:
             wanted.append(self._stderrLog)
         return wanted

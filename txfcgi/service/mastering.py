@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,20 +19,24 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import CannotServe
 from ..monitor.counters import remains, total
+from ..monitor.probes import Pool
 from ..workers.child import Child
 from ..workers.link import DESCRIPTOR
 from ..workers.master import Master, MasterOptions
+from ..workers.worker import REPORT_EVERY
 from .errors import CannotStart
 from .lifetime import endWithFailure
 from .notify import Notifier
 from .room import checkRoom, makeRoomForWorkers
 from .sharing import SharedSocket, openShared
 from .signals import Signals
+from .snapshots import ofWorkers
 
 # What a worker must not take for its own: it has one parent, and no sockets but those it is given.
 _NOT_INHERITED = (
@@ -98,11 +103,13 @@ class Mastering(Service):
         *,
         allowFrom: Callable[[IAddress], bool] | None = None,
         insecure: bool = False,
+        shares: bool = False,
     ) -> None:
         """
         @param endpoints: Where to listen, each with the text that describes it.
         @param allowFrom: Says who may connect, if that is limited; the workers ask it themselves.
         @param insecure: Whether other machines may connect without it.
+        @param shares: Whether each worker is told how all of them are.
         """
         self._reactor = reactor
         self._command = command
@@ -114,6 +121,11 @@ class Mastering(Service):
         self._notifier = Notifier(reactor)
         self.master = Master(reactor, options, self._spawn, self._changed, self._parted)
         self._past = total([])
+        self.snapshot = ofWorkers(reactor, self.master, self.figures)
+        self._pool = Pool(command.command, time.time())
+        self._sharing = LoopingCall(self._share)
+        self._sharing.clock = reactor
+        self._shares = shares
         self._signals = Signals(reactor, self._hurry, reload=self._reload)
 
     def privilegedStartService(self) -> None:
@@ -154,6 +166,15 @@ class Mastering(Service):
     def _started(self, _: object) -> None:
         self.log.info("{text}.", text=self.master.describe())
         self._notifier.ready(self.master.describe())
+        if self._shares:
+            self._sharing.start(REPORT_EVERY).addErrback(
+                lambda failure: self.log.failure("The workers are told nothing any more", failure)
+            )
+
+    def _share(self) -> None:
+        listening = [shared.listening for shared in self._sockets]
+        figures = self._pool.figures(self.snapshot(), listening, time.time())
+        self.master.tell("summary", **figures)
 
     def _failed(self, failure: Failure) -> None:
         """
@@ -172,6 +193,8 @@ class Mastering(Service):
         """
         super().stopService()  # type: ignore[no-untyped-call]
         self._begun = False
+        if self._sharing.running:
+            self._sharing.stop()
         self._notifier.stopping("draining")
         self._letGo()
 

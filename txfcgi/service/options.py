@@ -36,10 +36,12 @@ from .commandline import (
 )
 from .description import Description
 from .errors import BadEndpoint, CannotListen
+from .healthoptions import PUBLIC_STATUS, HealthOptions
 from .lifetime import STARTUP_TIMEOUT, Lifetime
 from .listen import endpointFromText
 from .notify import Notifier
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
+from .snapshots import ofThisProcess
 from .welcome import Welcome
 from .workeroptions import WorkerOptions
 
@@ -76,7 +78,7 @@ LIMIT_FLAGS = [
 ]
 
 
-class ServerOptions(AppOptions, WorkerOptions):
+class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
     """
     What every protocol's command takes.
 
@@ -221,6 +223,11 @@ class ServerOptions(AppOptions, WorkerOptions):
             self["httpEndpoints"] = [
                 (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
             ]
+            self["statusEndpoints"] = [
+                (text, self._endpoint("--status", text, PUBLIC_STATUS))
+                for text in ([] if self["status"] is None or self.isWorker else [self["status"]])
+            ]
+            self.checkHealth()
             if self.hasMaster:
                 self.checkApp()
             elif not self.reloads or self["check"]:
@@ -235,14 +242,18 @@ class ServerOptions(AppOptions, WorkerOptions):
         """
         @return: What would be served, where, and by how many processes.
         """
-        lines = [f"serves {' '.join(self._named()) or 'a page that shows each request'}"]
+        lines = [f"serves {' '.join(self.named()) or 'a page that shows each request'}"]
         lines += [f"listens on {text} ({self.protocol})" for text in self["ports"]]
         lines += [f"listens on {text} (HTTP)" for text in self["http"]]
+        lines += [f"shows its status at {text} (HTTP)" for text, _ in self["statusEndpoints"]]
         if self.hasMaster:
             lines.append(f"with {self['workers']} workers")
         return "\n".join(lines)
 
-    def _named(self) -> list[str]:
+    def named(self) -> list[str]:
+        """
+        @return: What is served, in the words of the command line.
+        """
         return [f"{option} {self[option[2:]]}" for option in self.served]
 
     def makeFactory(self, limited: bool) -> ServerFactory:
@@ -254,14 +265,18 @@ class ServerOptions(AppOptions, WorkerOptions):
         own = self.ownOptions()
         if limited and not self.develops:
             own |= {"allowFrom": self["allowFrom"], **self._accounts()}
+        observers = self.observers()
+        probing = self.probing()
         factory = self.serverFactory(
-            self["application"],
+            self["application"] if probing is None else probing.before(self["application"]),
             self["limits"],
             mount=self["mount"],
             pathFrom=self["path-from"],
-            observers=self.observers(),
+            observers=observers,
             **own,
         )
+        if probing is not None:
+            probing.serveBy(factory, self.counters)
         if self.counters is not None:
             self.counters.addServer(factory)
         if self.develops or not limited:
@@ -274,10 +289,13 @@ class ServerOptions(AppOptions, WorkerOptions):
         """
         @return: Who is told what the server does.
         """
-        if self.isWorker and self.counters is None:
+        if (self.isWorker or self.counts) and self.counters is None:
             self.counters = Counters()
         counting: list[IServerObserver] = [] if self.counters is None else [self.counters]
-        return [*counting, *self.logObservers()]
+        logging = self.logObservers()
+        if self.counters is not None and self.slow is not None:
+            self.counters.addSlow(self.slow)
+        return [*counting, *logging]
 
     def ownOptions(self) -> dict[str, Any]:
         """
@@ -289,9 +307,11 @@ class ServerOptions(AppOptions, WorkerOptions):
         """
         @return: The service that serves it. Nothing is open yet.
         """
-        if self.hasMaster:
-            return self.mastering()
         from twisted.internet import reactor
+
+        if self.hasMaster:
+            mastering = self.mastering()
+            return self.monitored(reactor, mastering, mastering.snapshot)
 
         common = {
             "drainTimeout": self["drain-timeout"],
@@ -305,7 +325,8 @@ class ServerOptions(AppOptions, WorkerOptions):
             "connections": self["limits"].connections,
         }
         self.attachLogs(reactor)
-        services: list[IService] = []
+        services: list[Serving] = []
+        factories: list[ServerFactory] = []
         if self.reloads and self.clientFactory is not None:
             from .reloading import Reloading
 
@@ -321,10 +342,11 @@ class ServerOptions(AppOptions, WorkerOptions):
             # It brings most of twisted.web with it, which a server does not need.
             from .development import Development
 
+            factories.append(self.makeFactory(False))
             services.append(
                 Development(
                     reactor,
-                    self.makeFactory(False),
+                    factories[-1],
                     self.clientFactory,
                     self["httpEndpoints"],
                     self.httpLimits(),
@@ -332,14 +354,20 @@ class ServerOptions(AppOptions, WorkerOptions):
                 )
             )
         if self["ports"]:
-            factory = self.makeFactory(True)
-            services.append(Serving(reactor, factory, self["endpoints"], **common))
-        if len(services) == 1:
-            return services[0]
-        both = MultiService()
-        for service in services:
-            service.setServiceParent(both)
-        return both
+            factories.append(self.makeFactory(True))
+            services.append(Serving(reactor, factories[-1], self["endpoints"], **common))
+        served: IService = services[0]
+        if len(services) > 1:
+            served = MultiService()
+            for service in services:
+                service.setServiceParent(served)  # type: ignore[no-untyped-call]
+        if self.isWorker or not self["status"]:
+            return served
+        assert self.counters is not None
+        isReady = lambda: all(service.accepting.called for service in services)  # noqa: E731
+        return self.monitored(
+            reactor, served, ofThisProcess(reactor, factories, self.counters, isReady)
+        )
 
     def _limits(self) -> Limits:
         """

@@ -75,6 +75,11 @@ _DEVELOPMENT = Section(
     },
 )
 
+_HEALTH = Section(
+    "Health",
+    {"status": "ENDPOINT", "ping-path": "PATH", "status-path": "PATH"},
+)
+
 _STOPPING = Section(
     "Stopping",
     {"drain-timeout": "", "drain-idle": "", "drain-inherited": ""},
@@ -116,7 +121,17 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
             f"Serves an app over {protocol}, for a web server in front of it. SIGTERM stops it "
             "when the requests that run have ended."
         ),
-        sections=[_APP, _LISTENING, _WORKERS, _LOGS, _STOPPING, own, _LIMITS, _DEVELOPMENT],
+        sections=[
+            _APP,
+            _LISTENING,
+            _WORKERS,
+            _LOGS,
+            _HEALTH,
+            _STOPPING,
+            own,
+            _LIMITS,
+            _DEVELOPMENT,
+        ],
         examples=[
             f"twistd {command} --port unix:/run/app/app.sock --app mod.fn",
             f"twistd {command} --port unix:/run/app.sock --wsgi site.wsgi:application --mount /",

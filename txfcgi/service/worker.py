@@ -15,7 +15,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -30,10 +30,10 @@ from ..workers.worker import IWorks, Worker
 from .errors import CannotStart
 from .inherited import fillStandardDescriptors
 from .lastwords import nameRequests, sayStack
-from .logs import Logs
 from .mastering import NOT_FOR_WORKERS, setTitle
 from .options import ServerOptions
 from .serving import Serving
+from .snapshots import runningIn
 from .watching import ownFiles
 
 #: The modules that have the options of each command.
@@ -49,9 +49,9 @@ class Work:
     What the service of a worker does for its master.
     """
 
-    def __init__(self, service: Serving, counters: Counters, logs: Logs) -> None:
+    def __init__(self, service: Serving, counters: Counters, options: ServerOptions) -> None:
         self._service = service
-        self._logs = logs
+        self._options = options
         # Until the master says otherwise, others accept on the same sockets.
         service.retiring = True
         self._counters = counters
@@ -79,13 +79,20 @@ class Work:
         """
         Open the logs anew.
         """
-        self._logs.reopen()
+        self._options.logs.reopen()
+
+    def learn(self, summary: Mapping[str, Any]) -> None:
+        """
+        Remember how all workers are.
+        """
+        self._options.summary = summary
 
     def figures(self) -> Mapping[str, Any]:
         """
-        What was counted.
+        What was counted, and the requests that run.
         """
-        return self._counters.figures()
+        server = cast(ServerFactory, self._service.factory)
+        return {**self._counters.figures(), "atWork": runningIn(server)}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -154,7 +161,7 @@ def _work(options: ServerOptions, number: int, link: int) -> int:
     assert isinstance(service.factory, ServerFactory)
     assert options.counters is not None
     nameRequests(service.factory)
-    work = Work(service, options.counters, options.logs)
+    work = Work(service, options.counters, options)
     files = ownFiles if options.develops else None
     worker = Worker(reactor, work, reactor.stop, options["worker-requests"], files=files)
     logging = LinkObserver(worker)

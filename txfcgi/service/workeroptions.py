@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ARGUMENTS = "TXFCGI_ARGS"
 
 # The options that a worker doesn't get.
-_MASTERS = ("port", "http", "reload")
+_MASTERS = ("port", "http", "reload", "status")
 
 #: Seconds that a worker may take to load an app, when the start is checked.
 CHECK_TIMEOUT = 300.0
@@ -253,6 +253,7 @@ class WorkerOptions(LogOptions):
             self._masterOptions(self["workers"]),
             allowFrom=self["allowFrom"],
             insecure=bool(self["insecure"]),
+            shares=self["status-path"] is not None,
         )
         self.logs.adopt(service)
         return service

@@ -140,6 +140,13 @@ class Master:
         """
         return self._coming is not None or self._again
 
+    @property
+    def stopping(self) -> bool:
+        """
+        Whether all workers drain.
+        """
+        return self._stopping is not None
+
     def describe(self) -> str:
         """
         The state of things, in one line.
@@ -212,12 +219,12 @@ class Master:
         for worker in self.workers:
             worker.hurry()
 
-    def tell(self, kind: str) -> None:
+    def tell(self, kind: str, **values: object) -> None:
         """
         Say something to all workers.
         """
         for worker in self.workers:
-            worker.link.tell(kind)
+            worker.link.tell(kind, **values)
 
     # What the workers say
 

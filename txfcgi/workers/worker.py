@@ -47,6 +47,13 @@ class IWorks(Interface):
         Open the log files anew.
         """
 
+    def learn(summary: Mapping[str, Any]) -> None:
+        """
+        Hear how all workers are together.
+
+        @param summary: What C{--status-path} shows.
+        """
+
     def figures() -> Mapping[str, Any]:
         """
         How it is: what JSON can express. C{requests} is how many requests have begun.
@@ -144,6 +151,8 @@ class Worker:
             self._works.abort()
         elif kind == "reopen":
             self._works.reopen()
+        elif kind == "summary":
+            self._works.learn(values)
         else:
             self.log.warn("The master said {kind!r}, which is not known here.", kind=kind)
 

@@ -1,0 +1,99 @@
+"""
+L{StatusResource}: the pages of C{--status}, for people and for programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from ..web.local import isLocalRequest, isLoopback
+from .board import Board
+from .openmetrics import MISSING, openMetrics
+from .page import statusPage
+
+_HEADERS: Final = (
+    (b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"X-Frame-Options", b"DENY"),
+    (b"Cache-Control", b"no-store"),
+    (b"Referrer-Policy", b"no-referrer"),
+)
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_HIDDEN: Final = (
+    "On a loopback address this page is for this machine only: it takes a Host such as localhost, "
+    "and no web server in between.\n"
+)
+
+Answer = tuple[int, str, bytes]
+
+
+class StatusResource(Resource):
+    """
+    The status page at C{/}, and C{/status.json}, C{/metrics}, C{/ping}.
+
+    Where the listener is a loopback address, what tells anything is for browsers on this machine
+    only: a page from elsewhere could have one ask for it (DNS rebinding), and a web server in front
+    would show it to everybody.
+    """
+
+    isLeaf = True
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._board = board
+        self._pages: dict[bytes, Callable[[], Answer]] = {
+            b"/": self._status,
+            b"/status.json": self._json,
+            b"/metrics": self._metrics,
+            b"/ping": self._ping,
+        }
+
+    def render_GET(self, request: Request) -> bytes:
+        """
+        Answer a request. C{HEAD} is the same without a body.
+        """
+        path = request.path
+        page = self._pages.get(path)
+        if page is None:
+            names = ", ".join(each.decode() for each in self._pages)
+            code, kind, body = 404, _TEXT, f"There is {names}.\n".encode()
+        elif path != b"/ping" and _isOnLoopback(request) and not isLocalRequest(request):
+            code, kind, body = 403, _TEXT, _HIDDEN.encode()
+        else:
+            code, kind, body = page()
+        request.setResponseCode(code)
+        for name, value in _HEADERS:
+            request.setHeader(name, value)
+        request.setHeader(b"Content-Type", kind.encode())
+        return body
+
+    def _status(self) -> Answer:
+        return 200, "text/html; charset=utf-8", statusPage(self._board)
+
+    def _json(self) -> Answer:
+        return 200, "application/json", json.dumps(self._board.asJSON()).encode() + b"\n"
+
+    def _metrics(self) -> Answer:
+        try:
+            kind, body = openMetrics(self._board)
+        except ImportError:
+            return 501, _TEXT, MISSING.encode()
+        return 200, kind, body
+
+    def _ping(self) -> Answer:
+        state = self._board.snapshot().state
+        if state == "ready":
+            return 200, _TEXT, b"pong\n"
+        return 503, _TEXT, f"{state}\n".encode()
+
+
+def _isOnLoopback(request: Request) -> bool:
+    host = request.getHost()
+    return isinstance(host, (IPv4Address, IPv6Address)) and isLoopback(host.host)

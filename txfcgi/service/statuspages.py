@@ -1,0 +1,101 @@
+"""
+C{--status}: where a service says how it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from ..monitor.board import Board
+from ..monitor.pages import StatusResource
+from ..web import StreamingSite
+from .healthoptions import PUBLIC_STATUS
+from .serving import Serving
+
+# Seconds that somebody who is reading the page gets, when the service has ended.
+_DRAIN: Final = 1.0
+
+
+class StatusPages(Serving):
+    """
+    Shows a L{Board}.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        board: Board,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        **options: Any,
+    ) -> None:
+        """
+        @param endpoints: Where to listen, each with the text that describes it.
+        @param options: As for L{Serving}.
+        """
+        site = StreamingSite(
+            StatusResource(board), reactor=reactor, allowFrom=options.get("allowFrom")
+        )
+        site.log = _noLog  # type: ignore[method-assign]
+        self._board = board
+        super().__init__(
+            reactor,
+            site,
+            endpoints,
+            refusal=PUBLIC_STATUS,
+            drainTimeout=_DRAIN,
+            drainIdle=0.0,
+            **options,
+        )
+
+    def startService(self) -> None:
+        """
+        Show it from now on.
+        """
+        super().startService()
+        self._board.start()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Show it no more.
+        """
+        self._board.stop()
+        return super().stopService()
+
+
+class Monitored(MultiService):
+    """
+    A service with its status pages, which are there until it has ended.
+    """
+
+    def __init__(self, served: IService, pages: StatusPages) -> None:
+        """
+        @param served: The service.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._served = served
+        self._pages = pages
+        served.setServiceParent(self)
+        pages.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Stop the service; then its pages.
+        """
+        self.running = 0
+
+        def ended(result: object) -> Deferred[Any]:
+            return self._pages.stopService().addCallback(lambda _: result)
+
+        stopped: Deferred[Any] = maybeDeferred(self._served.stopService).addBoth(ended)
+        return stopped
+
+
+def _noLog(request: object) -> None:
+    """
+    A page that looks again every other second would fill any log.
+    """
