@@ -69,6 +69,17 @@ def test_withoutTwisted() -> None:
     assert lines[-1].endswith(" True")
 
 
+@pytest.mark.parametrize("name", ["scgi_codec_sync.py", "scgi_codec_asyncio.py"])
+def test_codec(name: str) -> None:
+    """
+    A server and a client that have no more than the codec.
+    """
+    assert output(name).splitlines() == [
+        "b'/deepthought' b'What is the answer to life?'",
+        repr(b"Status: 200 OK\r\nContent-Type: text/plain\r\n\r\n42"),
+    ]
+
+
 def test_rTorrent() -> None:
     """
     What rTorrent says of itself.

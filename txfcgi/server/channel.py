@@ -39,6 +39,7 @@ class Channel(Source, Protocol):
         """
 
     paths: Paths
+    interim: bool
     spool: SpoolBudget
 
     @property

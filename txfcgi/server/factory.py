@@ -18,6 +18,8 @@ from zope.interface import implementer
 
 from ..streams.spool import SpoolBudget
 from ..transport.atonce import Accepted
+from ..transport.coalescing import CoalescingOutlet
+from ..transport.outlet import Outlet
 from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .admission import Accounts, UnixAllowList
@@ -47,6 +49,8 @@ class ServerFactory(Factory):
     @ivar requests: How many requests are with the app.
     @ivar total: How many it was given so far.
     @ivar sparing: Where to log what may come again and again.
+    @ivar coalesce: Whether what is written in one turn of the reactor leaves together.
+    @ivar interim: Whether the web server passes 1xx responses on.
     @ivar observers: Who is told what happens here, if anyone is.
     """
 
@@ -66,6 +70,8 @@ class ServerFactory(Factory):
         mount: str | None = None,
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
+        coalesce: bool = False,
+        interim: bool = False,
     ) -> None:
         """
         @param app: Called with each request.
@@ -85,6 +91,11 @@ class ServerFactory(Factory):
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
         @raise BadAllowList: If there is no such user or group.
+        @param coalesce: Whether what is written on a connection in one turn of the reactor leaves
+            together at its end; otherwise, each piece leaves at once.
+        @param interim: Whether the web server passes 1xx responses on, as lighttpd does; see
+            L{Request.sendInterim<txfcgi.server.request.Request.sendInterim>}. Where it does not,
+            such as nginx, the browser would take one for the response.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
         if clock is None:
@@ -92,6 +103,8 @@ class ServerFactory(Factory):
 
             clock = cast(IReactorTime, reactor)
         self.clock = clock
+        self.coalesce = bool(coalesce)
+        self.interim = bool(interim)
         self.limits = Limits() if limits is None else limits
         self.now = clock.seconds()
         self.requests = 0
@@ -164,6 +177,10 @@ class ServerFactory(Factory):
             self._tellRefused(addr, "connections")
             return None
         protocol = self.makeProtocol()
+        if self.coalesce and protocol.makeOutlet is Outlet:  # or each record is told of at once
+            protocol.makeOutlet = CoalescingOutlet
+        if self.interim:
+            protocol.interim = True
         protocol.factory = self
         protocol.cameFrom(addr)
         protocol.overloaded = connections >= self.limits.connections

@@ -52,6 +52,8 @@ class FastCGIServerFactory(ServerFactory):
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
         onRecord: OnRecord | None = None,
+        coalesce: bool = False,
+        interim: bool = False,
     ) -> None:
         """
         @param app: Called with each request; see L{txfcgi.server.application}.
@@ -73,6 +75,8 @@ class FastCGIServerFactory(ServerFactory):
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
         @param onRecord: Called with each record that passes, either way.
+        @param coalesce: Whether what is written in one turn of the reactor leaves together.
+        @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
         super().__init__(
             app,
@@ -85,6 +89,8 @@ class FastCGIServerFactory(ServerFactory):
             mount=mount,
             pathFrom=pathFrom,
             observers=observers,
+            coalesce=coalesce,
+            interim=interim,
         )
         # A mistake in these is told now, and not when the first connection comes.
         fastcgiserver.ServerConnection(lenient=lenient, duplicates=duplicates)

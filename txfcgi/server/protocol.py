@@ -68,8 +68,7 @@ class ServerProtocol(Protocol):
 
     outlet: Outlet
     makeOutlet = Outlet
-    halfCloses = False
-    halfClosed = False
+    halfCloses = halfClosed = interim = False
 
     def __init__(self, server: ServerFactory, wire: ServerWire) -> None:
         self.server = server

@@ -10,7 +10,7 @@ from typing import IO, Any
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
-from twisted.web.http_headers import Headers
+from twisted.web.http_headers import Headers as HTTPHeaders
 
 from ..errors import StreamClosed
 from ..streams import InputStream, OutputStream
@@ -18,7 +18,9 @@ from ..streams.bodyfile import BodyFile
 from ..wire.variables import headerOfParam
 from .body import MEMORY, Form, FormLimits, readForm, readJSON
 from .fields import Fields, parseCookies, parseFields
+from .interim import interimHead
 from .paths import Paths
+from .response import Headers
 from .served import ServedRequest
 
 
@@ -34,7 +36,7 @@ class Request(ServedRequest):
 
     __slots__ = ("_form", "_headers", "_spooled")
 
-    _headers: Headers
+    _headers: HTTPHeaders
     _spooled: BodyFile
 
     def __repr__(self) -> str:
@@ -157,15 +159,15 @@ class Request(ServedRequest):
         return schemeOf(self.params)
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> HTTPHeaders:
         """
         The request's HTTP headers: HTTP_*, CONTENT_TYPE and CONTENT_LENGTH. HTTP_PROXY is left
         out, and so are HTTP_CONTENT_TYPE and HTTP_CONTENT_LENGTH; they stay in L{params}.
         """
-        known: Headers | None = getattr(self, "_headers", None)
+        known: HTTPHeaders | None = getattr(self, "_headers", None)
         if known is not None:
             return known
-        headers = Headers()
+        headers = HTTPHeaders()
         for name, value in self.params.raw:
             header = headerOfParam(name)
             if header is not None and (value or name.startswith(b"HTTP_")):
@@ -288,6 +290,19 @@ class Request(ServedRequest):
         What goes to the web server's error log; over SCGI, to our own.
         """
         return self.openError()
+
+    def sendInterim(self, code: int, headers: Headers = ()) -> None:
+        """
+        Send an interim response before the response, such as 103 with the links that a browser may
+        fetch by then (RFC 8297). Where the server was not told that the web server passes these on
+        (C{interim}, C{--interim}), nothing is sent, and the log says so once.
+
+        @param code: 100 to 199, but for 101.
+        @param headers: As those of a L{Response<txfcgi.server.response.Response>}.
+        @raise InvalidResponse: If there is no such response, or the response has begun.
+        @raise InvalidHeader: If a name or a value may not be sent.
+        """
+        self.writeInterim(interimHead(code, headers))
 
     def notifyFinish(self) -> Deferred[None]:
         """

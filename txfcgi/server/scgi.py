@@ -76,6 +76,8 @@ class SCGIServerFactory(ServerFactory):
         mount: str | None = None,
         pathFrom: PathSource = "params",
         observers: Sequence[IServerObserver] = (),
+        coalesce: bool = False,
+        interim: bool = False,
     ) -> None:
         """
         @param app: Called with each request.
@@ -95,6 +97,8 @@ class SCGIServerFactory(ServerFactory):
         @param mount: The path below which the app is; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
+        @param coalesce: Whether what is written in one turn of the reactor leaves together.
+        @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
         super().__init__(
             app,
@@ -106,6 +110,8 @@ class SCGIServerFactory(ServerFactory):
             mount=mount,
             pathFrom=pathFrom,
             observers=observers,
+            coalesce=coalesce,
+            interim=interim,
         )
         self._lenient = bool(lenient)
         self._statusLine = bool(statusLine)

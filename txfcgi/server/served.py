@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from ..errors import (
     BodyTooLarge,
+    InvalidResponse,
     MalformedParams,
     MalformedValue,
     ParamsTooLarge,
@@ -263,6 +264,30 @@ class ServedRequest:
             if self.ended:
                 self._stderr.fail(self._reason())
         return self._stderr
+
+    def writeInterim(self, head: bytes) -> None:
+        """
+        Send the head of an interim response, if the web server passes it on.
+
+        @raise InvalidResponse: If the response has begun, or there is none of this kind.
+        """
+        channel = self.channel
+        if self.ended:
+            return
+        if self.headSent:
+            raise InvalidResponse("an interim response goes before the response, which has begun")
+        if self.role is Role.AUTHORIZER or not self.mayWrite():
+            raise InvalidResponse("this request takes no interim response now")
+        if not channel.interim:
+            channel.sparing.info(
+                self.log,
+                "an interim response to {request} is left out: not every web server passes it on "
+                "(--interim, or interim=True, where it does)",
+                InvalidResponse,
+                request=self,
+            )
+            return
+        channel.outlet.writeSequence(channel.wire.send(self.requestID, Stream.STDOUT, head))
 
     def warnOfExcess(self) -> None:
         """

@@ -131,6 +131,18 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             "Listen even where other machines could connect that --allow-from does not name, "
             "or other users could replace the socket",
         ],
+        [
+            "coalesce",
+            None,
+            "Let what is written on a connection in one turn of the reactor leave together at its "
+            "end: for apps that write many small pieces",
+        ],
+        [
+            "interim",
+            None,
+            "Send 103 Early Hints and other 1xx responses of the app: the web server passes them "
+            "on, as lighttpd does. Others take them for the response",
+        ],
         DRAIN_INHERITED,
         ["check", None, "Load everything, say what would be served where, and exit"],
         *LIMIT_FLAGS,
@@ -273,6 +285,8 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             mount=self["mount"],
             pathFrom=self["path-from"],
             observers=observers,
+            coalesce=bool(self["coalesce"]),
+            interim=bool(self["interim"]),
             **own,
         )
         if probing is not None:

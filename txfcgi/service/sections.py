@@ -43,6 +43,8 @@ _APP = Section(
         "sendfile": "HEADER",
         "loop": "asyncio|uvloop",
         "startup-timeout": "",
+        "interim": "",
+        "coalesce": "",
     },
 )
 

@@ -23,6 +23,8 @@ from ..server.fastcgi import FastCGIServerFactory
 from ..server.interfaces import DRAIN_IDLE
 from ..server.limits import Limits
 from ..server.paths import PathSource
+from ..server.scgi import SCGIServerFactory
+from .cgi import CGIProgram, isCGI
 from .errors import CannotStart, NoLoop
 from .inherited import fillStandardDescriptors, inheritedListener
 from .journal import JournalObserver, leadsToJournal
@@ -58,7 +60,9 @@ def serve(
     accessLogFormat: str = "combined",
 ) -> None:
     """
-    Serve an app on the socket that this program was started with, until the web server ends it.
+    Serve an app on the socket that this program was started with, until the web server ends it. A
+    program that was started as a CGI program, with GATEWAY_INTERFACE in its environment and no
+    socket, answers that one request.
 
     Runs the reactor. It returns when SIGTERM, SIGUSR1 or SIGINT came and the requests that ran have
     ended, so that the program ends with status 0::
@@ -103,8 +107,10 @@ def serve(
         journal = leadsToJournal(sys.stderr, os.environ)
         observers.append((JournalObserver if journal else textFileLogObserver)(sys.stderr))
     fillStandardDescriptors()
+    asCGI = isCGI(os.environ, fd)
     try:
-        inheritedListener(fd).close()
+        if not asCGI:
+            inheritedListener(fd).close()
         given = AllowList.fromText(allowFrom) if isinstance(allowFrom, str) else allowFrom
         allowed = peerCheck(given, os.environ)
         UnixAllowList.of(allowUsers, allowGroups)
@@ -122,6 +128,10 @@ def serve(
     if log:
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
     limits = limits or Limits()
+    if asCGI:
+        cgi = SCGIServerFactory(app, limits, mount=mount, pathFrom=pathFrom)
+        CGIProgram(reactor, cgi, Lifetime(reactor, app), drainTimeout).run()
+        return
     observing = [] if accessLog is None else [_accessLog(reactor, accessLog, accessLogFormat)]
     service = Serving(
         reactor,

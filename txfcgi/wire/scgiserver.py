@@ -212,7 +212,8 @@ class ServerConnection(Connection):
             return []
         if self._statusLine and not self._started:
             data = _withStatusLine(bytes(data))
-        self._started = True
+            # The head of an interim response is followed by another one.
+            self._started = not data.startswith(b"HTTP/1.1 1")
         return [data]
 
     def end(self, requestID: int, appStatus: int = 0, protocolStatus: int = 0) -> bytes:
