@@ -91,6 +91,15 @@ def seconds(text: str) -> float:
     return value
 
 
+def portNumber(text: str) -> int:
+    """
+    A TCP port.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65_536):
+        raise ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
 def pair(text: str) -> tuple[str, str]:
     """
     C{NAME=VALUE}.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,7 +18,8 @@ from ..client.endpoints import clientEndpoint
 from ..errors import CannotServe, InvalidEndpoint
 from ..service.listen import endpointFromText, explainListenFailure
 from ..service.serving import EXPECTED_FAILURES
-from .arguments import Commands, endpoint
+from .arguments import Commands, endpoint, portNumber
+from .capture import Capture, isCapture
 from .console import FAILED, OK, USAGE, Console
 from .fastcgi import RecordPrinter
 from .printer import Listing, Printer
@@ -32,6 +34,7 @@ Passwords, cookies, tokens and the like are shown as ***; bodies are not shown u
 _EXAMPLES: Final = """examples:
   txfcgi dump recorded.bin
   xxd -p recorded.bin | txfcgi dump --hex -
+  tcpdump -i lo -w app.pcap tcp port 9000; txfcgi dump --port 9000 app.pcap
   txfcgi dump --listen unix:/tmp/seen.sock --connect unix:/run/app.sock
     and in nginx: fastcgi_pass unix:/tmp/seen.sock
   txfcgi dump --scgi recorded.bin
@@ -39,6 +42,7 @@ _EXAMPLES: Final = """examples:
     and in nginx: scgi_pass 127.0.0.1:4001
 """
 
+_ONLY_CAPTURES: Final = "txfcgi dump: --port goes with a capture of tcpdump"
 _PIECE: Final = 65_536
 
 
@@ -53,7 +57,15 @@ def add(commands: Commands) -> None:
         about=_ABOUT,
         examples=_EXAMPLES,
     )
-    parser.add_argument("file", nargs="?", help="a recorded byte stream of one way; - for stdin")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        help="a recorded byte stream of one way, or a capture of tcpdump or Wireshark (pcap, "
+        "pcapng; needs txfcgi[pcap]); - for stdin",
+    )
+    parser.add_argument(
+        "--port", type=portNumber, metavar="N", help="of a capture, show what goes to this TCP port"
+    )
     parser.add_argument("--hex", action="store_true", help="the file is in hexadecimal")
     parser.add_argument(
         "--listen", metavar="ENDPOINT", help="where the web server is to connect, as for --port"
@@ -88,37 +100,57 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
             return RequestPrinter(lines) if toApp else ResponsePrinter(lines)
         return RecordPrinter(lines)
 
+    if passing and args.port is not None:
+        console.say(_ONLY_CAPTURES)
+        return USAGE
     if passing:
         return await _pass(reactor, args, console, printer)
     try:
-        _read(args, (RecordedPrinter if args.scgi else RecordPrinter)(listing()))
+        with _opened(args.file) as file:
+            start = file.read(4)
+            if isCapture(start) and not args.hex:
+                Capture(printer, console.say, args.port).read(file, start)
+            elif args.port is not None:
+                console.say(_ONLY_CAPTURES)
+                return USAGE
+            else:
+                _read(
+                    start,
+                    file,
+                    args.hex,
+                    (RecordedPrinter if args.scgi else RecordPrinter)(listing()),
+                )
     except BrokenPipeError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         console.say(f"txfcgi dump: {args.file}: {error}")
         return FAILED
     return OK
 
 
-def _read(args: Namespace, printer: Printer) -> None:
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    """
+    The file of a command line, open; standard input is not closed.
+    """
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    return Path(name).open("rb")
+
+
+def _read(start: bytes, file: BinaryIO, isHex: bool, printer: Printer) -> None:
     """
     Show what is in a file.
+
+    @param start: What was read of it already.
     """
-    if args.file == "-":
-        _readFrom(sys.stdin.buffer, args.hex, printer)
-    else:
-        with Path(args.file).open("rb") as file:
-            _readFrom(file, args.hex, printer)
-    printer.end()
-
-
-def _readFrom(file: BinaryIO, isHex: bool, printer: Printer) -> None:
     if isHex:
-        printer.receive(bytes.fromhex(file.read().decode("ascii")))
-        return
-    pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
-    for piece in pieces:
-        printer.receive(piece)
+        printer.receive(bytes.fromhex((start + file.read()).decode("ascii")))
+    else:
+        printer.receive(start + file.read(_PIECE))
+        pieces: Iterator[bytes] = iter(lambda: file.read(_PIECE), b"")
+        for piece in pieces:
+            printer.receive(piece)
+    printer.end()
 
 
 async def _pass(

@@ -15,7 +15,7 @@ from twisted.internet.task import react
 
 from ..errors import InvalidEndpoint
 from ..service.version import versionLine
-from . import calling, dump, ping, values
+from . import calling, dump, encode, ping, values
 from .arguments import Commands
 from .console import FAILED, USAGE, Console
 
@@ -41,7 +41,7 @@ def makeParser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=versionLine())
     commands = Commands(parser)
-    for module in (calling, ping, values, dump):
+    for module in (calling, ping, values, dump, encode):
         module.add(commands)
     return parser
 

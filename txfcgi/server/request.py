@@ -295,7 +295,7 @@ class Request(ServedRequest):
         """
         Send an interim response before the response, such as 103 with the links that a browser may
         fetch by then (RFC 8297). Where the server was not told that the web server passes these on
-        (C{interim}, C{--interim}), nothing is sent, and the log says so once.
+        (C{interim}, C{--interim}), nothing is sent, and the log says so.
 
         @param code: 100 to 199, but for 101.
         @param headers: As those of a L{Response<txfcgi.server.response.Response>}.
