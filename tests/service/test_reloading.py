@@ -40,6 +40,7 @@ class OptionTests(SynchronousTestCase):
             ([*unix, *app], "--reload is for development, and goes with --http only"),
             ([*unix, *http, *app], "--workers N reloads at SIGHUP"),
             ([*http, *app, "--workers", "2"], "goes without --workers"),
+            ([*http, *app, "--status", LOCAL], "goes without --status"),
             (http, "--reload needs an app"),
         ):
             error = self.assertRaises(UsageError, Options().parseOptions, ["--reload", *words])

@@ -31,6 +31,7 @@ td, th { text-align: right; padding: .15em .6em; border-bottom: 1px solid #8884;
 font-variant-numeric: tabular-nums; white-space: nowrap; }
 th { font-weight: 600; } td.text, th.text { text-align: left; white-space: normal;
 overflow-wrap: anywhere; }
+@media (max-width: 30em) { td, th { padding: .15em .3em; font-size: .9em; } }
 """
 
 
@@ -46,17 +47,17 @@ def statusPage(board: Board) -> bytes:
         _summary(board, snapshot, minute),
         "<h2>Processes</h2>",
         _table(
-            ("Worker", "Process", "Generation", "State", "For", "Requests", "Running", "Open"),
+            ("Worker", "State", "Running", "Requests", "Open", "For", "Process", "Generation"),
             [
                 (
                     each.number or "-",
+                    each.state,
+                    each.running,
+                    each.requests,
+                    each.connections,
+                    _duration(each.seconds),
                     each.pid,
                     each.generation or "-",
-                    each.state,
-                    _duration(each.seconds),
-                    each.requests,
-                    each.running,
-                    each.connections,
                 )
                 for each in snapshot.processes
             ],
@@ -94,7 +95,7 @@ def _summary(board: Board, snapshot: Snapshot, minute: Minute) -> str:
         ("Requests", figures["requests"]),
         ("Requests a second", f"{minute.requests:.1f}"),
         ("Running", f"{figures['running']} (most {figures['busiest']})"),
-        ("Connections", f"{figures['connections']} of {figures['accepted']}"),
+        ("Connections", f"{figures['connections']} (of {figures['accepted']} so far)"),
         *((f"{share} % within", _latency(each)) for share, each in minute.quantiles.items()),
         *((f"{first}xx", answers[first]) for first in range(2, 6)),
         ("Without a status", answers[0]),

@@ -165,6 +165,8 @@ class WorkerOptions(LogOptions):
             )
         if not self["http"]:
             raise UsageError("--reload goes with --http")
+        if self["status"] is not None:
+            raise UsageError("--reload is for development, and goes without --status")
         if self["workers"] is not None:
             raise UsageError("--reload starts a process of its own, and goes without --workers")
 
