@@ -153,7 +153,7 @@ class ClientConnection(RecordLayer):
         params: AnyParams,
         role: int = Role.RESPONDER,
         keepConnection: bool = True,
-        requestID: int | None = None,
+        requestID: object = None,
     ) -> tuple[int, bytes]:
         """
         A whole request without a body. The end of STDIN is there in every role: Go's net/http/fcgi
@@ -185,7 +185,7 @@ class ClientConnection(RecordLayer):
         params: AnyParams,
         role: int = Role.RESPONDER,
         keepConnection: bool = True,
-        requestID: int | None = None,
+        requestID: object = None,
     ) -> tuple[int, bytes]:
         """
         The beginning of a request: BEGIN_REQUEST and all of PARAMS. STDIN follows, and then, for
@@ -251,9 +251,7 @@ class ClientConnection(RecordLayer):
         self._asked += 1
         return b"".join(streamRecords(9, 0, content))
 
-    def _take(
-        self, role: int, keepConnection: bool, sending: int, chosen: int | None = None
-    ) -> int:
+    def _take(self, role: int, keepConnection: bool, sending: int, chosen: object = None) -> int:
         requests = self._requests
         if chosen is None:
             requestID = self._lowest

@@ -122,7 +122,7 @@ class ClientConnection(Connection):
         params: AnyParams,
         role: int = Role.RESPONDER,
         keepConnection: bool = False,
-        requestID: int | None = None,
+        requestID: object = None,
     ) -> tuple[int, bytes]:
         """
         A whole request without a body.
@@ -141,7 +141,7 @@ class ClientConnection(Connection):
         params: AnyParams,
         role: int = Role.RESPONDER,
         keepConnection: bool = False,
-        requestID: int | None = None,
+        requestID: object = None,
     ) -> tuple[int, bytes]:
         """
         The headers of a request whose body follows.
@@ -209,7 +209,7 @@ class ClientConnection(Connection):
         """
         raise InvalidRequest("SCGI has no question for variables")
 
-    def _take(self, role: int, chosenID: int | None) -> int:
+    def _take(self, role: int, chosenID: object) -> int:
         if chosenID is not None:
             raise InvalidRequest("an SCGI request has no id")
         if role != Role.RESPONDER:
