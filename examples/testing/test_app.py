@@ -89,3 +89,7 @@ class ShopTests(SynchronousTestCase):
         response = self.successResultOf(self.frontEnd.post("/orders", b"{"))
         self.assertEqual((response.code, response.appStatus), (500, 1))
         self.assertEqual(len(self.flushLoggedErrors(json.JSONDecodeError)), 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

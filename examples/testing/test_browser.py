@@ -55,3 +55,7 @@ class ForumTests(SynchronousTestCase):
         """
         self.browser.post("/login", files={"photo": ("me.png", b"...", "image/png")})
         self.assertRaises(KeyError, self.browser.post, "/posts", json={"title": "hello"})
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

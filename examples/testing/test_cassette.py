@@ -63,3 +63,7 @@ class TitleTests(TestCase):
             text = file.read()
         self.assertNotIn("session=7", text)
         self.assertIn("/page?token=***", text)
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -87,3 +87,7 @@ class TitleTests(SynchronousTestCase):
         self.assertNoResult(asked)
         backEnd.clock.advance(1)
         self.assertEqual(self.successResultOf(asked), "Title")
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -46,3 +46,7 @@ def test_loggedErrors(memory_front_end: MemoryFrontEnds) -> None:
     response = memory_front_end.wait(memory_front_end(failing).get("/"))
     assert response.code == 500
     assert len(memory_front_end.flushLoggedErrors(RuntimeError)) == 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

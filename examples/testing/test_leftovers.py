@@ -84,3 +84,7 @@ class LeftoverTests(SynchronousTestCase):
         message = str(self.assertRaises(Leftovers, backEnd.close))
         self.assertIn("GET /page: the body of the response was not read", message)
         self.assertIn("GET /never: the Deferred for the response never fired", message)
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

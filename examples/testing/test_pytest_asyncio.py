@@ -53,3 +53,7 @@ async def test_appOfAsyncio(memory_front_end: MemoryFrontEnds) -> None:
 
     response = await memory_front_end(slow).get("/")
     assert response.text == "at last"
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -35,3 +35,7 @@ async def test_scgi(fcgi_server: Servers, fcgi_client: Clients) -> None:
     client = fcgi_client(fcgi_server(hello, "scgi"))
     response = await client.request(cgiParams("POST", "/"), b"you")
     assert await response.content() == b"hello you"
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -24,3 +24,7 @@ def test_sockets(fcgi_server: Servers, fcgi_client: Clients) -> None:
     client = fcgi_client(server)
     response = fcgi_client.wait(client.request(cgiParams("POST", "/"), b"you"))
     assert fcgi_client.wait(response.content()) == b"hello you"
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -40,3 +40,7 @@ class EchoTests(TestCase):
         response = await server.client().request(cgiParams("POST", "/"), b"12345")
         self.assertEqual(await response.content(), b"12345")
         self.assertEqual(server.endpoint, f"tcp:127.0.0.1:{server.port}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

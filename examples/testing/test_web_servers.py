@@ -191,3 +191,7 @@ class TimingTests(SynchronousTestCase):
         upload.send(b"5678")
         upload.close()
         self.assertEqual(self.successResultOf(upload.response).body, b"/ 8 8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)  # how to run these

@@ -105,3 +105,21 @@ def test_pageShowsAll() -> None:
     text = (CHECKOUT / "docs" / "testing.rst").read_text("utf-8")
     shown = re.findall(r"^\.\. literalinclude:: \.\./examples/testing/(\S+)$", text, re.MULTILINE)
     assert sorted(set(shown)) == EXAMPLES
+
+
+def test_startedAlone(tmp_path: Path) -> None:
+    """
+    Each, started with Python alone, says how its tests are run.
+    """
+    for name in EXAMPLES:
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / name)],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert re.search(rf"^    (trial|pytest) .*examples/testing/{name}$", done.stderr, re.M), (
+            name
+        )

@@ -357,8 +357,10 @@ def threaded(function: Callable[P, T]) -> Callable[P, Deferred[T]]:
 
     @return: The function. It returns a Deferred of its result, and raises L{Overloaded
         <txfcgi.errors.Overloaded>} if too many wait for a thread; a browser then sees 503.
-    @raise TypeError: If it is an C{async def}, which never needs a thread.
+    @raise TypeError: If it is an C{async def}, which never needs a thread, or no function.
     """
+    if not callable(function):
+        raise TypeError(f"threaded() takes a function, not {function!r:.80}")
     if iscoroutinefunction(function):
         raise TypeError(f"{function!r} is an async def: threaded() is for functions that block")
 

@@ -112,6 +112,8 @@ class RetryPolicy:
         @raise ValueError: If one of them can't be.
         """
         checkNumbers(self, frozenset(("attempts", "delay")))
+        if not callable(self.when):
+            raise ValueError(f"RetryPolicy(when=...) is a function, not {self.when!r:.80}")
 
 
 @dataclass(frozen=True, kw_only=True)

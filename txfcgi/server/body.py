@@ -42,6 +42,14 @@ class FormLimits:
     fields: int = 1_000
     files: int = 100
 
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: If one of them can't be a limit.
+        """
+        for name, value in vars(self).items():
+            if type(value) is not int or value < 0:
+                raise ValueError(f"FormLimits({name}=...) is a whole number, not {value!r:.80}")
+
 
 @dataclass
 class UploadedFile:

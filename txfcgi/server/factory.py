@@ -6,7 +6,7 @@ clock, draining.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar, cast, get_args
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
@@ -24,6 +24,7 @@ from ..transport.sparing import SparingLog
 from ..transport.timers import Timers
 from .admission import Accounts, UnixAllowList
 from .application import App, Application, Overload
+from .checks import checkCallable, checkChoice, checkKind, checkProvides
 from .interfaces import DRAIN_IDLE, IDrains
 from .limits import Limits
 from .observing import IServerObserver, Observers
@@ -90,6 +91,7 @@ class ServerFactory(Factory):
             sent.
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
+        @raise ValueError: If an argument is not what it can be.
         @raise BadAllowList: If there is no such user or group.
         @param coalesce: Whether what is written on a connection in one turn of the reactor leaves
             together at its end; otherwise, each piece leaves at once.
@@ -98,6 +100,12 @@ class ServerFactory(Factory):
             such as nginx, the browser would take one for the response.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
+        checkChoice("overload", overload, get_args(Overload))
+        checkCallable("allowFrom", allowFrom, "AllowList.fromText('10.0.0.0/8')")
+        if limits is not None:
+            checkKind("limits", limits, Limits)
+        for observer in observers:
+            checkProvides("observers", observer, IServerObserver)
         if clock is None:
             from twisted.internet import reactor
 

@@ -13,6 +13,7 @@ from ..transport.tracing import OnRecord, trace
 from ..wire import fastcgiserver
 from .admission import Accounts
 from .application import App, Overload
+from .checks import checkKind
 from .factory import ServerFactory
 from .limits import Limits
 from .observing import IServerObserver
@@ -78,6 +79,7 @@ class FastCGIServerFactory(ServerFactory):
         @param coalesce: Whether what is written in one turn of the reactor leaves together.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
+        checkKind("multiplex", multiplex, bool)
         super().__init__(
             app,
             limits,
@@ -108,6 +110,7 @@ class FastCGIServerFactory(ServerFactory):
             b"FCGI_MPXS_CONNS": b"1" if multiplex else b"0",
         }
         for name, value in (values or {}).items():
+            checkKind(f"values[{name!r}]", value, str)
             self._values[name.encode("utf-8")] = value.encode("utf-8")
 
     def makeProtocol(self) -> FastCGIServerProtocol:

@@ -92,8 +92,11 @@ class Limits:
                 raise ValueError(f"{name} can't be switched off")
             if value is not None and (isinstance(value, (int, float)) and value < 0):
                 raise ValueError(f"{name} can't be {value!r}")
-            if type(getattr(type(self), name)) is int and not isinstance(value, int):
+            kind = type(getattr(type(self), name))
+            if kind is int and type(value) is not int:
                 raise ValueError(f"{name} is a whole number, not {value!r:.80}")
+            if kind is bool and type(value) is not bool:
+                raise ValueError(f"{name} is True or False, not {value!r:.80}")
             if value == 0 and name not in ("lingerBytes", "abortSlowReaders"):
                 raise ValueError(f"{name} can't be 0")
 

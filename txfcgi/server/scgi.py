@@ -15,6 +15,7 @@ from ..transport.polling import isGone
 from ..wire import scgiserver
 from .admission import Accounts
 from .application import App
+from .checks import checkKind
 from .factory import ServerFactory
 from .limits import Limits
 from .observing import IServerObserver
@@ -100,6 +101,9 @@ class SCGIServerFactory(ServerFactory):
         @param coalesce: Whether what is written in one turn of the reactor leaves together.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
+        checkKind("lenient", lenient, bool)
+        checkKind("statusLine", statusLine, bool)
+        checkKind("abortOnEOF", abortOnEOF, bool)
         super().__init__(
             app,
             limits,

@@ -1,0 +1,85 @@
+"""
+Tests of L{txfcgi.server.checks}, by what takes arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from txfcgi import (
+    FastCGIServerFactory,
+    FormLimits,
+    Limits,
+    RetryPolicy,
+    SCGIServerFactory,
+    threaded,
+)
+
+
+def app(request: object) -> None:
+    """
+    An app.
+    """
+
+
+def fastcgi(**arguments: Any) -> object:
+    """
+    A factory with these.
+    """
+    return FastCGIServerFactory(app, **arguments)
+
+
+def scgi(**arguments: Any) -> object:
+    """
+    A factory with these.
+    """
+    return SCGIServerFactory(app, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "said"),
+    [
+        (fastcgi, {"overload": "protcol"}, "overload is one of 'http', 'protocol', not 'protcol'"),
+        (fastcgi, {"limits": {"connections": 3}}, "limits is Limits(...), not {'connections': 3}"),
+        (fastcgi, {"allowFrom": "10.0.0.0/8"}, "allowFrom is called, as AllowList.fromText("),
+        (fastcgi, {"multiplex": "no"}, "multiplex is True or False, not 'no'"),
+        (fastcgi, {"values": {"A": 5}}, "values['A'] is str(...), not 5"),
+        (fastcgi, {"observers": [5]}, "observers: 5 does not provide IServerObserver"),
+        (fastcgi, {"duplicates": "lst"}, "duplicates are last, first or reject, not 'lst'"),
+        (scgi, {"lenient": "no"}, "lenient is True or False, not 'no'"),
+        (scgi, {"statusLine": 1}, "statusLine is True or False, not 1"),
+        (scgi, {"abortOnEOF": None}, "abortOnEOF is True or False, not None"),
+        (Limits, {"connections": True}, "connections is a whole number, not True"),
+        (Limits, {"abortSlowReaders": "no"}, "abortSlowReaders is True or False, not 'no'"),
+        (FormLimits, {"files": -1}, "FormLimits(files=...) is a whole number, not -1"),
+        (RetryPolicy, {"when": "stale"}, "RetryPolicy(when=...) is a function, not 'stale'"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_refused(make: Any, arguments: dict[str, Any], said: str) -> None:
+    """
+    A wrong value is an error that names the argument, and what it can be.
+    """
+    with pytest.raises(ValueError) as caught:
+        make(**arguments)
+    assert said in str(caught.value)
+
+
+def test_threaded() -> None:
+    """
+    What is no function can't run in a thread.
+    """
+    wrong: Any = "store"
+    with pytest.raises(TypeError, match="threaded\\(\\) takes a function, not 'store'"):
+        threaded(wrong)
+
+
+def test_taken() -> None:
+    """
+    What is right is taken.
+    """
+    fastcgi(overload="protocol", limits=Limits(bodyBytes=None), allowFrom=lambda peer: True)
+    fastcgi(multiplex=False, values={"A": "5"}, observers=[])
+    scgi(lenient=True, statusLine=True, abortOnEOF=True)
