@@ -6,6 +6,7 @@ server, while browsers ask: none of them notices.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -22,6 +23,9 @@ from .test_restarts import Load
 
 #: How often one generation follows another; many more in a session of nox.
 HANDOVERS = int(os.environ.get("TXFCGI_HANDOVERS", "3"))
+
+#: How many requests wait while a server is restarted.
+WAITING = 20
 
 
 @contextmanager
@@ -43,6 +47,18 @@ def generation(
         yield child
 
 
+@contextmanager
+def held(workspace: Workspace) -> Iterator[socket.socket]:
+    """
+    A listening socket that outlives those who serve on it.
+    """
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(workspace.socket)
+        os.chmod(workspace.socket, 0o666)
+        listening.listen(4096)
+        yield listening
+
+
 def handedOver(frontEnd: FrontEnd) -> Counter[int | str]:
     """
     Let generations follow one another under load.
@@ -51,14 +67,10 @@ def handedOver(frontEnd: FrontEnd) -> Counter[int | str]:
     """
     with ExitStack() as stack:
         workspace = Workspace(stack.enter_context(folder()))
-        path = str(workspace.root / "app.sock")
-        listening = stack.enter_context(socket.socket(socket.AF_UNIX))
-        listening.bind(path)
-        os.chmod(path, 0o666)
-        listening.listen(4096)
+        listening = stack.enter_context(held(workspace))
         current = stack.enter_context(ExitStack())
         child = current.enter_context(generation(0, listening, frontEnd, workspace.root))
-        site = stack.enter_context(frontEnd.runningFor(workspace, Backend(path)))
+        site = stack.enter_context(frontEnd.runningFor(workspace, Backend(workspace.socket)))
         with Load(site.host, site.port) as load:
             for number in range(1, HANDOVERS + 1):
                 load.waitForMore(50)
@@ -86,3 +98,33 @@ def test_handover(frontEnd: FrontEnd) -> None:
     """
     answers = handedOver(frontEnd)
     assert set(answers) == {200}, answers
+
+
+WEB_SERVERS = [
+    pytest.param(frontEnd, id=frontEnd.name, marks=pytest.mark.xdist_group(frontEnd.name))
+    for frontEnd in RESPONDERS
+    if frontEnd.name in ("nginx", "haproxy", "apache", "lighttpd", "caddy")
+]
+
+
+@pytest.mark.parametrize("frontEnd", WEB_SERVERS)
+def test_restart(frontEnd: FrontEnd) -> None:
+    """
+    A server is restarted on a socket that outlives it, while it has twenty requests that it could
+    not even read: each is served, by the one that ends or by the next one.
+    """
+    with ExitStack() as stack:
+        workspace = Workspace(stack.enter_context(folder()))
+        listening = stack.enter_context(held(workspace))
+        first = stack.enter_context(generation(1, listening, frontEnd, workspace.root))
+        site = stack.enter_context(frontEnd.runningFor(workspace, Backend(workspace.socket)))
+        browsers = [stack.enter_context(site.browser()) for _ in range(WAITING)]
+        first.process.send_signal(signal.SIGSTOP)
+        for number, browser in enumerate(browsers):
+            browser.send("POST", "/repeat", body=b"body %d" % number)
+        first.process.send_signal(signal.SIGTERM)
+        first.process.send_signal(signal.SIGCONT)
+        assert first.wait() == 0, first.output()
+        stack.enter_context(generation(2, listening, frontEnd, workspace.root))
+        answers = [browser.head().read() for browser in browsers]
+        assert answers == [b"body %d" % number for number in range(WAITING)]
