@@ -95,7 +95,7 @@ class Limits:
             kind = type(getattr(type(self), name))
             if kind is int and type(value) is not int:
                 raise ValueError(f"{name} is a whole number, not {value!r:.80}")
-            if kind is bool and type(value) is not bool:
+            if kind is bool and value not in (True, False):
                 raise ValueError(f"{name} is True or False, not {value!r:.80}")
             if value == 0 and name not in ("lingerBytes", "abortSlowReaders"):
                 raise ValueError(f"{name} can't be 0")
