@@ -4,6 +4,7 @@ A web server's end of a FastCGI connection: the bytes that it asks with, and whi
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
@@ -110,7 +111,9 @@ class TestReuse:
         assert connection.request([A1])[0] == 1
 
     @pytest.mark.parametrize(
-        "chosen", [0, -1, 65536, 1, "7"], ids=["null", "less", "more", "active", "text"]
+        "chosen",
+        [0, -1, 65536, 1, "7", [7]],
+        ids=["null", "less", "more", "active", "text", "list"],
     )
     def test_noID(self, chosen: Any) -> None:
         """
@@ -119,7 +122,8 @@ class TestReuse:
         connection = asking()
         for ask in (connection.begin, connection.request):
             with pytest.raises(
-                LocalProtocolError, match=rf"request {chosen!r} can't begin: its id is"
+                LocalProtocolError,
+                match=rf"request {re.escape(repr(chosen))} can't begin: its id is",
             ):
                 ask([A1], requestID=chosen)
         assert connection.active == 1

@@ -169,16 +169,16 @@ class ClientConnection(RecordLayer):
         block = self._shapes.block(params)
         size = 0 if block is None else len(block)
         if block is not None and 0 < size <= FULL:
-            requestID = self._take(role, keepConnection, _COMPLETE, requestID)
-            begin, end = _aroundParams(requestID, role, keepConnection)
+            taken = self._take(role, keepConnection, _COMPLETE, requestID)
+            begin, end = _aroundParams(taken, role, keepConnection)
             padding = -size & 7
-            header = HEADER.pack(1, 4, requestID, size, padding)
-            return requestID, b"".join((begin, header, block, _PADDING[padding], end))
+            header = HEADER.pack(1, 4, taken, size, padding)
+            return taken, b"".join((begin, header, block, _PADDING[padding], end))
         contents = list(packPairs(encodeParams(params), self._allowSplit))
-        requestID = self._take(role, keepConnection, _COMPLETE, requestID)
-        begin, end = _aroundParams(requestID, role, keepConnection)
-        records = [encodeRecord(4, requestID, content) for content in contents]
-        return requestID, b"".join((begin, *records, end))
+        taken = self._take(role, keepConnection, _COMPLETE, requestID)
+        begin, end = _aroundParams(taken, role, keepConnection)
+        records = [encodeRecord(4, taken, content) for content in contents]
+        return taken, b"".join((begin, *records, end))
 
     def begin(
         self,
@@ -203,11 +203,11 @@ class ClientConnection(RecordLayer):
             contents = [block]
         else:
             contents = list(packPairs(encodeParams(params), self._allowSplit))
-        requestID = self._take(role, keepConnection, _STDIN, requestID)
-        parts = [encodeRecord(4, requestID, content) for content in contents]
-        parts.insert(0, beginRequest(requestID, role, keepConnection))
-        parts.append(recordHeader(4, requestID, 0, 0))
-        return requestID, b"".join(parts)
+        taken = self._take(role, keepConnection, _STDIN, requestID)
+        parts = [encodeRecord(4, taken, content) for content in contents]
+        parts.insert(0, beginRequest(taken, role, keepConnection))
+        parts.append(recordHeader(4, taken, 0, 0))
+        return taken, b"".join(parts)
 
     def send(self, requestID: int, stream: int, data: Buffer) -> list[Buffer]:
         """
@@ -261,7 +261,8 @@ class ClientConnection(RecordLayer):
                 raise LocalProtocolError("every request id is in use on this connection")
             self._lowest = requestID + 1
         elif not isinstance(chosen, int) or chosen in requests or not 0 < chosen <= MAX_REQUEST_ID:
-            why = "active already" if chosen in requests else f"not 1 to {MAX_REQUEST_ID}"
+            active = isinstance(chosen, int) and chosen in requests
+            why = "active already" if active else f"not 1 to {MAX_REQUEST_ID}"
             raise LocalProtocolError(f"request {chosen!r:.80} can't begin: its id is {why}")
         else:
             requestID = chosen

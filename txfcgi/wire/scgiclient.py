@@ -159,9 +159,9 @@ class ClientConnection(Connection):
         if not length.isdigit():
             raise LengthRequired("SCGI has to know how long a body is before it is sent")
         headers = encodeHeaders(pairs, int(length))
-        requestID = self._take(role, requestID)
+        taken = self._take(role, requestID)
         self._remaining = int(length)
-        return requestID, headers
+        return taken, headers
 
     def send(self, requestID: int, stream: int, data: Buffer) -> list[Buffer]:
         """
