@@ -130,8 +130,8 @@ SERVING: Mistakes = {
     ),
     "host before the port": (
         (*APP, "--port", "tcp:127.0.0.1:9000"),
-        "--port 'tcp:127.0.0.1:9000' is not a valid endpoint: '127.0.0.1' is not a number; "
-        "did you mean tcp:9000:interface=127.0.0.1?",
+        "--port tcp:127.0.0.1:9000: '127.0.0.1' is not a number; did you mean "
+        "tcp:9000:interface=127.0.0.1?",
     ),
     "port open to all": (
         (*APP, "--port", "tcp:9000"),
@@ -225,8 +225,8 @@ SERVING: Mistakes = {
         "option --maxconnections not recognized; did you mean --max-connections?",
     ),
     "option of another command": (
-        (*PORT, *APP, "--lenient"),
-        "option --lenient not recognized: it is an option of twistd scgi",
+        (*PORT, *APP, "--status-line"),
+        "option --status-line not recognized: it is an option of twistd scgi",
     ),
     "word": (
         (*PORT, *APP, "hello"),
