@@ -7,9 +7,8 @@ Nothing about bytes on the wire is here, and nothing about connections.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextvars import copy_context
-from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
@@ -45,7 +44,7 @@ from .refusal import Overload as Overload
 from .refusal import refuse
 from .request import Request
 from .response import Allow, Deny, Response, asResponse
-from .tasks import Tasks, runningLoop
+from .tasks import Tasks, asCoroutine, continued, runningLoop
 
 _AUTHORIZER: Final = Role.AUTHORIZER
 
@@ -130,7 +129,7 @@ class Application:
         elif isinstance(result, Deny):
             self._deny(request, result)
         elif isinstance(result, Awaitable):
-            self._step(request, _awaited(result))
+            self._step(request, asCoroutine(result))
         else:
             raise InvalidResponse(
                 f"{self.name} returned {type(result).__name__}: an app returns a Response, None, "
@@ -173,7 +172,7 @@ class Application:
         except StopIteration as stop:
             result: object = stop.value
         else:
-            rest = _continued(coroutine, awaited)
+            rest = continued(coroutine, awaited)
             self._wait(request, context.run(Deferred.fromCoroutine, rest), self._outcome)
             return
         if type(result) is Response:
@@ -484,29 +483,3 @@ class Application:
                 target=target,
                 error=error,
             )
-
-
-async def _awaited(awaitable: Awaitable[object]) -> object:
-    return await awaitable
-
-
-def _continued(coroutine: Coroutine[Any, Any, object], awaited: Any) -> Generator[Any, Any, object]:
-    """
-    The rest of a coroutine whose first step was taken already, and gave what it awaits.
-    """
-    while True:
-        try:
-            value = yield awaited
-        except GeneratorExit:
-            # Nobody waits any more, and the coroutine may have been closed first.
-            coroutine.close()
-            raise
-        except BaseException as error:
-            awaited = None
-            step: Callable[[], Any] = partial(coroutine.throw, error)
-        else:
-            step = partial(coroutine.send, value)
-        try:
-            awaited = step()
-        except StopIteration as stop:
-            return stop.value

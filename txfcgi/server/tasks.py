@@ -8,7 +8,7 @@ No task factory is installed; other programs' tasks stay as they are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -174,3 +174,32 @@ def _fired(deferred: Deferred[Any]) -> asyncio.Future[None]:
     deferred.addBoth(fired)
     future.add_done_callback(cancelled)
     return future
+
+
+async def asCoroutine(awaitable: Awaitable[object]) -> object:
+    """
+    Anything awaitable, as a coroutine.
+    """
+    return await awaitable
+
+
+def continued(coroutine: Coroutine[Any, Any, object], waitsFor: Any) -> Generator[Any, Any, object]:
+    """
+    The rest of a coroutine whose first step was taken already, and gave what it awaits.
+    """
+    while True:
+        try:
+            value = yield waitsFor
+        except GeneratorExit:
+            # Nobody waits any more, and the coroutine may have been closed first.
+            coroutine.close()
+            raise
+        except BaseException as error:
+            waitsFor = None
+            step: Callable[[], Any] = partial(coroutine.throw, error)
+        else:
+            step = partial(coroutine.send, value)
+        try:
+            waitsFor = step()
+        except StopIteration as stop:
+            return stop.value
