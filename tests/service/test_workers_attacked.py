@@ -44,7 +44,7 @@ class AttackedTests(MasterTests):
         """
         A master in the middle of a reload: the workers that serve, and those that start.
         """
-        program = self.master()
+        program = self.master("--drain-timeout", "2")
         before = set(self.workers(program))
         program.kill(signal.SIGHUP)
         return program, before, self.newWorkers(program, before)
