@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 from .processes import PATIENCE, Program, answer, beginning, record, until
 from .test_workers import MasterTests, runs
@@ -79,6 +80,9 @@ class AttackedTests(MasterTests):
         SIGTERM to the master ends workers that start and stand still.
         """
         program, before, new = self.reloading()
+        # Until it runs a program of its own, a new process holds up the one that makes it.
+        own = Path(f"/proc/{program.pid}/cmdline").read_bytes()
+        until(lambda: all(Path(f"/proc/{pid}/cmdline").read_bytes() != own for pid in new))
         for pid in new:
             os.kill(pid, signal.SIGSTOP)
         self.assertEndsAll(program, [*before, *new])
