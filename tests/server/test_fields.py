@@ -61,6 +61,21 @@ class FieldsTests(SynchronousTestCase):
         self.assertEqual([dict(seen[1][0]), dict(seen[1][1]), seen[1][2]], [{}, {}, "http"])
         self.assertEqual(self.successResultOf(frontEnd.get("/?" + "a&" * 1000)).code, 400)
 
+    def test_protocol(self) -> None:
+        """
+        What the browser spoke to the web server, if that is said.
+        """
+        seen: list[str] = []
+
+        def app(request: Request) -> Response:
+            seen.append(request.protocol)
+            return Response(200, {}, b"x")
+
+        frontEnd = MemoryFrontEnd(app, testCase=self)
+        for said in ("HTTP/2.0", ""):
+            self.successResultOf(frontEnd.get("/", params={"SERVER_PROTOCOL": said}))
+        self.assertEqual(seen, ["HTTP/2.0", ""])
+
 
 @pytest.mark.parametrize(
     ("text", "pairs"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..masking import MASK, masked, maskedURI
 from ..wire.records import Role
+from ..wire.variables import uriIn
 
 if TYPE_CHECKING:
     from ..server.observing import Account
@@ -64,14 +65,9 @@ def escaped(text: str) -> str:
 
 def uriOf(params: Mapping[str, str]) -> str:
     """
-    What the browser asked for, as it may be shown: REQUEST_URI, or what comes nearest to it.
+    What the browser asked for, as it may be shown.
     """
-    uri = params.get("REQUEST_URI")
-    if uri is None:
-        uri = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
-        query = params.get("QUERY_STRING")
-        uri = f"{uri}?{query}" if query else uri
-    return maskedURI(uri) if "=" in uri or "@" in uri else uri
+    return maskedURI(uriIn(params))
 
 
 def _requestLine(params: Mapping[str, str]) -> str:
@@ -82,9 +78,7 @@ def _requestLine(params: Mapping[str, str]) -> str:
 
 
 def _shownURI(uri: str | None) -> str:
-    if not uri:
-        return "-"
-    return maskedURI(uri) if "=" in uri or "@" in uri else uri
+    return maskedURI(uri) if uri else "-"
 
 
 def _query(query: str | None) -> str:

@@ -15,7 +15,7 @@ from twisted.web.http_headers import Headers as HTTPHeaders
 from ..errors import StreamClosed
 from ..streams import InputStream, OutputStream
 from ..streams.bodyfile import BodyFile
-from ..wire.variables import headerOfParam
+from ..wire.variables import headerOfParam, uriIn
 from .body import MEMORY, Form, FormLimits, readForm, readJSON
 from .fields import Fields, parseCookies, parseFields
 from .interim import interimHead
@@ -71,12 +71,7 @@ class Request(ServedRequest):
         REQUEST_URI, as the browser sent it, not decoded. If there is none: SCRIPT_NAME, PATH_INFO
         and the query.
         """
-        uri = self.params.get("REQUEST_URI")
-        if uri is None:
-            query = self.queryString
-            uri = self.params.get("SCRIPT_NAME", "") + self.params.get("PATH_INFO", "")
-            uri += "?" + query if query else ""
-        return uri
+        return uriIn(self.params)
 
     @property
     def paths(self) -> Paths:

@@ -15,7 +15,7 @@ from ..cgiparams import cgiParams
 from ..client.response import Result
 from ..errors import InvalidParam
 from ..wire.cgi import ResponseHead
-from ..wire.variables import headerOfParam
+from ..wire.variables import headerOfParam, uriIn
 from .headers import ResponseHeaders
 from .options import GatewayOptions
 from .params import RequestParams, mountedAt
@@ -83,15 +83,12 @@ def requestAsDict(params: Mapping[str, str]) -> RequestDict:
     method = params.get("REQUEST_METHOD")
     if not method:
         raise InvalidParam("these params tell of no HTTP request: REQUEST_METHOD is missing")
-    path = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
-    query = params.get("QUERY_STRING", "")
-    uri = params.get("REQUEST_URI") or path + (f"?{query}" if query else "")
     headers = {}
     for name, value in params.items():
         header = headerOfParam(name.encode("utf-8", "surrogateescape"))
         if header is not None and value:
             headers[header.decode("ascii")] = value
-    return {"method": method, "uri": uri, "headers": headers}
+    return {"method": method, "uri": uriIn(params), "headers": headers}
 
 
 def requestFromDict(request: Mapping[str, Any], **more: Any) -> dict[str, str]:

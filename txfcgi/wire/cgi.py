@@ -451,6 +451,3 @@ class HeadReader:
         if start or held is None:
             self._held = bytearray(whole[start:])
         return None
-
-
-# Variables and headers (RFC 3875, section 4.1.18)

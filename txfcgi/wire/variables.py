@@ -6,6 +6,7 @@ that they hold.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ..errors import MalformedValue
@@ -90,6 +91,19 @@ def headerOfParam(name: bytes) -> bytes | None:
     if name == CONTENT_TYPE:
         return b"Content-Type"
     return None
+
+
+def uriIn(params: Mapping[str, str]) -> str:
+    """
+    What a browser asked for, not decoded: REQUEST_URI; if there is none, SCRIPT_NAME, PATH_INFO and
+    the query.
+    """
+    uri = params.get("REQUEST_URI")
+    if uri is None:
+        uri = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
+        query = params.get("QUERY_STRING", "")
+        uri += "?" + query if query else ""
+    return uri
 
 
 def readContentLength(value: bytes | None, name: str = "CONTENT_LENGTH") -> int | None:
