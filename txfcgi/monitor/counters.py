@@ -10,14 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import (
-    LimitExceeded,
-    Overloaded,
-    RemoteProtocolError,
-    RequestAborted,
-    UnknownRole,
-)
-from ..server.observing import ServerObserver, reasonOf
+from ..errors import RequestAborted
+from ..server.observing import NO_FAULT, ServerObserver, reasonOf
 from ..wire.records import Role
 
 if TYPE_CHECKING:
@@ -37,9 +31,6 @@ BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 #: The figures that tell how many there are now, not how many there were: nothing of them is left
 #: when a worker is gone.
 GAUGES: Final = frozenset(("connections", "running", "open", "connecting", "idle", "waiting"))
-
-# What an app has no fault in.
-_NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 
 class Counters(ServerObserver):
@@ -164,7 +155,7 @@ class Counters(ServerObserver):
         if account.error is not None:
             if isinstance(account.error, RequestAborted):
                 self.aborted += 1
-            elif not isinstance(account.error, _NO_FAULT):
+            elif not isinstance(account.error, NO_FAULT):
                 self.errors += 1
 
     def requestRefused(

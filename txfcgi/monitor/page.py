@@ -8,16 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from ..server.pages import htmlPage
 from .board import Board, Minute, Snapshot
 
 # Seconds after which it looks again.
 _AGAIN: Final = 2
 
 _STYLE: Final = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 1em auto; max-width: 64em; padding: 0 .8em; }
-h1 { font-size: 1.3em; margin: .3em 0; overflow-wrap: anywhere; } h2 { font-size: 1.05em;
-margin: 1.4em 0 .3em; }
 .state { display: inline-block; padding: 0 .6em; border-radius: 1em; border: 1px solid #8888; }
 .ready { background: #2a25; } .draining, .starting { background: #fa05; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5em, 1fr)); gap: .5em;
@@ -77,14 +74,8 @@ def statusPage(board: Board) -> bytes:
         _counts("Refused", "Reason", snapshot.figures["refused"]),
         *_clients(snapshot.figures["clients"]),
     ]
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="refresh" content="{_AGAIN}">\n'
-        f"<title>{escape(snapshot.state)}: {escape(board.name)}</title>"
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
-    return page.encode("utf-8", "backslashreplace")
+    title = f"{snapshot.state}: {board.name}"
+    return htmlPage(title, "\n".join(parts), _STYLE, _AGAIN)
 
 
 def _summary(board: Board, snapshot: Snapshot, minute: Minute) -> str:

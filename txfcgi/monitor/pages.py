@@ -12,18 +12,11 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from ..server.pages import HEADERS
 from ..web.local import isLocalRequest, isLoopback
 from .board import Board
 from .openmetrics import MISSING, openMetrics
 from .page import statusPage
-
-_HEADERS: Final = (
-    (b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"),
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"X-Frame-Options", b"DENY"),
-    (b"Cache-Control", b"no-store"),
-    (b"Referrer-Policy", b"no-referrer"),
-)
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _HIDDEN: Final = (
@@ -69,8 +62,8 @@ class StatusResource(Resource):
         else:
             code, kind, body = page()
         request.setResponseCode(code)
-        for name, value in _HEADERS:
-            request.setHeader(name, value)
+        for name, value in HEADERS:
+            request.setHeader(name.encode(), value.encode())
         request.setHeader(b"Content-Type", kind.encode())
         return body
 

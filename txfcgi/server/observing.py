@@ -87,6 +87,9 @@ def reasonOf(error: BaseException) -> str:
     return "error"
 
 
+#: What an app has no fault in.
+NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
+
 _REASONS: Final = (
     (Overloaded, "overloaded"),
     (UnknownRole, "role"),

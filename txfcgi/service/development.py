@@ -28,11 +28,12 @@ from zope.interface import implementer
 from ..client.client import Client
 from ..server.interfaces import IDrains
 from ..server.limits import HTTPLimits
+from ..server.pages import HEADERS
 from ..web import GatewayOptions, GatewayResource
 from ..web.local import isLocalRequest
 from ..web.request import IStreamsBody
 from .errors import CannotListen, CannotStart
-from .failurepage import HEADERS, loadPage
+from .failurepage import loadPage
 from .listener import UNIXListener
 from .requestlines import DevelopmentSite, Lines
 from .serving import PUBLIC_HTTP, Serving

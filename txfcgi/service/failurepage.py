@@ -14,24 +14,16 @@ from typing import Final
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..errors import LimitExceeded, Overloaded, RemoteProtocolError, TxFCGIError, UnknownRole
+from ..errors import TxFCGIError
 from ..masking import masked, maskedURI
+from ..server.observing import NO_FAULT
+from ..server.pages import HEADERS, htmlPage
 from ..server.request import Request
 from ..web.local import areLocalParams
 from ..wire.cgi import formatHead
 from ..wire.records import Role
 
-#: The headers of such a page. It has no script, and loads nothing.
-HEADERS: Final = (
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
-)
-
-STYLE: Final = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 60em; padding: 0 1em; }
-h1 { font-size: 1.4em; overflow-wrap: anywhere; } h2 { font-size: 1.1em; margin-top: 1.5em; }
+_STYLE: Final = """
 table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 td, th { text-align: left; vertical-align: top; padding: .2em .6em .2em 0;
 border-bottom: 1px solid #8885; overflow-wrap: anywhere; }
@@ -42,9 +34,6 @@ p.last { font-weight: bold; overflow-wrap: anywhere; }
 """
 
 _log: Final = Logger()
-
-# What an app has no fault in.
-_NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 # A page that gets better by itself looks again after so many seconds.
 _AGAIN: Final = 2
@@ -71,7 +60,7 @@ def failurePage(error: BaseException | None, request: Request) -> bytes | None:
 
 
 def _failurePage(error: BaseException, request: Request) -> bytes | None:
-    if request.role != Role.RESPONDER or isinstance(error, _NO_FAULT):
+    if request.role != Role.RESPONDER or isinstance(error, NO_FAULT):
         return None
     try:
         params = request.params
@@ -90,17 +79,18 @@ def _failurePage(error: BaseException, request: Request) -> bytes | None:
         rows = "\n".join(
             f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in shown
         )
-        text = _page(
+        body = htmlPage(
             title,
             f"<h1>The app failed on <code>{escape(target)}</code></h1>\n"
             f'<p class="last">{escape(last)}</p>\n<pre id="traceback">{escape(trace)}</pre>\n'
             f"<p>Error <code>{errorID}</code> in the log.</p>\n"
             f'<h2>Params</h2>\n<table id="params">\n{rows}\n</table>',
+            _STYLE,
         )
     else:
         lines = [f"The app failed on {target}", "", trace, "", f"Error {errorID} in the log.", ""]
         text = "\n".join([*lines, *(f"{name}={value}" for name, value in shown), ""])
-    body = text.encode("utf-8", "backslashreplace")
+        body = text.encode("utf-8", "backslashreplace")
     kind = "text/html" if isHTML else "text/plain"
     headers = [("Content-Type", f"{kind}; charset=utf-8"), *HEADERS]
     head, _ = formatHead(500, headers, len(body))
@@ -120,18 +110,7 @@ def loadPage(why: str) -> bytes:
         "</pre>\n<p>It is loaded again when one of its files changes; this page looks again by "
         "itself.</p>"
     )
-    page = _page("The app can't be loaded", body, _AGAIN)
-    return page.encode("utf-8", "backslashreplace")
-
-
-def _page(title: str, body: str, again: int | None = None) -> str:
-    refresh = "" if again is None else f'<meta http-equiv="refresh" content="{again}">\n'
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{refresh}<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
-    )
+    return htmlPage("The app can't be loaded", body, _STYLE, _AGAIN)
 
 
 def _described(error: BaseException) -> tuple[str, str]:

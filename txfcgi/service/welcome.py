@@ -11,6 +11,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from ..server.pages import HEADERS, htmlPage
 from ..server.request import Request
 from ..server.response import Response
 
@@ -19,18 +20,13 @@ _SHOWN: Final = 1_000
 _LINES: Final = 10
 
 _STYLE: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .2em .8em .2em 0;
-vertical-align: top; border-bottom: 1px solid #ddd; } td { overflow-wrap: anywhere; }
+vertical-align: top; border-bottom: 1px solid #8885; } td { overflow-wrap: anywhere; }
 code, td, pre, textarea { font-family: ui-monospace, monospace; font-size: 14px; }
-pre { background: #f4f4f4; padding: .8em; overflow-x: auto; } textarea { width: 100%; }
+pre { background: #8882; padding: .8em; overflow-x: auto; } textarea { width: 100%; }
 """
 
-_PAGE: Final = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>txfcgi</title><style>{style}</style></head>
-<body>
-<h1>It works: this page came over {protocol}</h1>
+_PAGE: Final = """<h1>It works: this page came over {protocol}</h1>
 <p>A browser's request went through a socket to this app and back, as it would behind nginx.
 To see an app of yours here, name it: <code>twistd -n fcgi --http tcp:8080:interface=127.0.0.1 --app
 hello.app</code></p>
@@ -46,9 +42,7 @@ hello.app</code></p>
 <form method="post" enctype="text/plain"><textarea name="text" rows="3">Say something</textarea>
 <button>Send it to stdin</button></form>
 <p><a href="?stream">Stream stdout slowly</a>, or <a href="?stderr">write to stderr</a>, which is
-in the log.</p>
-</body></html>
-"""
+in the log.</p>"""
 
 
 class Welcome:
@@ -83,13 +77,10 @@ class Welcome:
         if "text/html" in request.params.get("HTTP_ACCEPT", ""):
             kind, page = "text/html", self._page(request, size, beginning)
         else:
-            kind, page = "text/plain", self._text(request, size, beginning)
-        headers = {
-            "Content-Type": f"{kind}; charset=utf-8",
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(200, headers, page.encode("utf-8", "backslashreplace"))
+            text = self._text(request, size, beginning)
+            kind, page = "text/plain", text.encode("utf-8", "backslashreplace")
+        headers = {"Content-Type": f"{kind}; charset=utf-8", **dict(HEADERS)}
+        return Response(200, headers, page)
 
     async def _slowly(self) -> AsyncIterator[bytes]:
         clock = self._clock
@@ -101,14 +92,13 @@ class Welcome:
             yield b"line %d of %d\n" % (number, _LINES)
             await deferLater(clock, self._pause)
 
-    def _page(self, request: Request, size: int, beginning: bytes) -> str:
+    def _page(self, request: Request, size: int, beginning: bytes) -> bytes:
         rows = "\n".join(
             f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
             for name, value in request.params.items()
         )
         shown = f":</p><pre id='stdin'>{escape(_readable(beginning))}</pre><p>" if size else "."
-        return _PAGE.format(
-            style=_STYLE,
+        body = _PAGE.format(
             protocol=self._protocol,
             method=escape(request.method),
             uri=escape(request.uri),
@@ -119,6 +109,7 @@ class Welcome:
             size=size,
             shown=shown,
         )
+        return htmlPage("txfcgi", body, _STYLE)
 
     def _text(self, request: Request, size: int, beginning: bytes) -> str:
         lines = [

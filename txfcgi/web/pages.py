@@ -7,6 +7,8 @@ from __future__ import annotations
 from html import escape
 from http import HTTPStatus
 
+from ..server.pages import htmlPage
+
 
 def plainPage(code: int, errorID: str | None = None) -> tuple[str, bytes]:
     """
@@ -20,10 +22,7 @@ def plainPage(code: int, errorID: str | None = None) -> tuple[str, bytes]:
         phrase = HTTPStatus(code).phrase
     except ValueError:
         phrase = "Error"
-    title = escape(f"{code} {phrase}")
+    title = f"{code} {phrase}"
     named = "" if errorID is None else f"\n<p>Error {errorID}</p>"
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title></head>\n<body><h1>{title}</h1>{named}</body></html>\n"
-    )
-    return "text/html; charset=utf-8", page.encode()
+    page = htmlPage(title, f"<h1>{escape(title)}</h1>{named}")
+    return "text/html; charset=utf-8", page

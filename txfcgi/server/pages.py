@@ -1,0 +1,43 @@
+"""
+The frame of every page that is ours: errors, status, tracebacks. It reads well on a phone and in
+the dark, has no script, and loads nothing.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Final
+
+#: The headers of a page that shows more than an error's name.
+HEADERS: Final = (
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+_STYLE: Final = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1em auto; max-width: 62em; padding: 0 1em; }
+h1 { font-size: 1.4em; overflow-wrap: anywhere; } h2 { font-size: 1.1em; margin-top: 1.5em; }
+"""
+
+
+def htmlPage(title: str, body: str, style: str = "", again: int | None = None) -> bytes:
+    """
+    Make a page.
+
+    @param title: Its title, as text.
+    @param body: What stands in it, as HTML: escaped already.
+    @param style: More CSS.
+    @param again: After how many seconds a browser is to ask for it again, if it is.
+    """
+    refresh = "" if again is None else f'<meta http-equiv="refresh" content="{again}">\n'
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"{refresh}<title>{escape(title)}</title><style>{_STYLE}{style}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
+    return page.encode("utf-8", "backslashreplace")
