@@ -45,6 +45,8 @@ def scgi(**arguments: Any) -> object:
         (fastcgi, {"limits": {"connections": 3}}, "limits is Limits(...), not {'connections': 3}"),
         (fastcgi, {"allowFrom": "10.0.0.0/8"}, "allowFrom is called, as AllowList.fromText("),
         (fastcgi, {"multiplex": "no"}, "multiplex is True or False, not 'no'"),
+        (fastcgi, {"coalesce": 1}, "coalesce is True or False, not 1"),
+        (fastcgi, {"interim": "yes"}, "interim is True or False, not 'yes'"),
         (fastcgi, {"values": {"A": 5}}, "values['A'] is str(...), not 5"),
         (fastcgi, {"observers": [5]}, "observers: 5 does not provide IServerObserver"),
         (fastcgi, {"duplicates": "lst"}, "duplicates are last, first or reject, not 'lst'"),

@@ -6,13 +6,14 @@ that web servers put one in; over a Unix socket, users and groups.
 from __future__ import annotations
 
 import ctypes
+import grp
+import pwd
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import ENOPROTOOPT, ERANGE
-from importlib import import_module
 from ipaddress import (
     IPv4Address as IPv4,
 )
@@ -44,7 +45,7 @@ _SO_PEERGROUPS: Final = getattr(socket, "SO_PEERGROUPS", 59)
 _UCRED: Final = struct.Struct("=iII")
 
 # One group, and how many of them fit into what Python reads of a socket option.
-_GROUP: Final = struct.Struct("=I")
+_GID: Final = struct.Struct("=I")
 _READ_BYTES: Final = 1_024
 
 # The most groups that a process on Linux can be in.
@@ -178,8 +179,69 @@ class Credentials:
         """
         Who this is, for a log: C{user 33 (www-data), process 4711}.
         """
-        name = _nameOf("pwd", "getpwuid", self.user)
-        return f"user {self.user}{name}, process {self.process}"
+        return f"user {self.user}{_USER.named(self.user)}, process {self.process}"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """
+    Users, or groups.
+
+    @ivar name: What one is called, for messages.
+    @ivar numberOf: The number of one by its name.
+    @ivar nameOf: The name of one by its number.
+    """
+
+    name: str
+    numberOf: Callable[[str], int]
+    nameOf: Callable[[int], str]
+
+    def numbers(self, accounts: Accounts | None) -> frozenset[int]:
+        """
+        @param accounts: Names and numbers.
+
+        @return: The numbers.
+
+        @raise BadAllowList: One of them is none.
+        """
+        if accounts is None:
+            return frozenset()
+        entries = accounts.split(",") if isinstance(accounts, str) else accounts
+        return frozenset(map(self._number, entries))
+
+    def _number(self, entry: object) -> int:
+        if isinstance(entry, str):
+            name = entry.strip()
+            if not name:
+                raise BadAllowList(
+                    f"a {self.name} is empty: it takes names and numbers, such as www-data,33"
+                )
+            with suppress(KeyError):
+                return self.numberOf(name)  # a name may consist of digits
+            if not (name.isascii() and name.isdigit()):
+                raise BadAllowList(f"there is no {self.name} {name!r} on this machine")
+            entry = int(name)
+        if type(entry) is not int or not 0 <= entry <= _GREATEST:
+            raise BadAllowList(
+                f"{entry!r} is not a {self.name}: it takes a name, or a number from 0 on"
+            )
+        return entry
+
+    def named(self, number: int) -> str:
+        """
+        @return: The name of one in parentheses, if it has one.
+        """
+        with suppress(KeyError):
+            return f" ({self.nameOf(number)})"
+        return ""
+
+
+_USER: Final = _Kind(
+    "user", lambda name: pwd.getpwnam(name).pw_uid, lambda number: pwd.getpwuid(number).pw_name
+)
+_GROUP: Final = _Kind(
+    "group", lambda name: grp.getgrnam(name).gr_gid, lambda number: grp.getgrgid(number).gr_name
+)
 
 
 @dataclass(frozen=True)
@@ -210,9 +272,7 @@ class UnixAllowList:
             return None
         if not hasattr(socket, "SO_PEERCRED"):
             raise BadAllowList("this system does not say which user connects to a Unix socket")
-        return cls(
-            _numbers("user", "pwd", "getpwnam", users), _numbers("group", "grp", "getgrnam", groups)
-        )
+        return cls(_USER.numbers(users), _GROUP.numbers(groups))
 
     def __call__(self, peer: Credentials) -> bool:
         """
@@ -237,7 +297,7 @@ class UnixAllowList:
             return None, f"its user is not known ({error})"
         if self(peer):
             return peer.user, ""
-        groups = ", ".join(f"{group}{_nameOf('grp', 'getgrgid', group)}" for group in peer.groups)
+        groups = ", ".join(f"{group}{_GROUP.named(group)}" for group in peer.groups)
         return peer.user, f"it is {peer}, in the groups {groups}"
 
 
@@ -301,50 +361,6 @@ def _network(entry: str, text: str) -> IPv4Network | IPv6Network:
     raise BadAllowList(f"{entry!r} is an address within {meant}: write one or the other")
 
 
-def _numbers(kind: str, database: str, lookup: str, accounts: Accounts | None) -> frozenset[int]:
-    """
-    @param kind: C{user} or C{group}, for messages.
-    @param database: The module that knows them.
-    @param lookup: Its function that finds one by name.
-    @param accounts: Names and numbers.
-
-    @return: The numbers.
-
-    @raise BadAllowList: One of them is none.
-    """
-    if accounts is None:
-        return frozenset()
-    entries = accounts.split(",") if isinstance(accounts, str) else accounts
-    return frozenset(_number(kind, database, lookup, entry) for entry in entries)
-
-
-def _number(kind: str, database: str, lookup: str, entry: object) -> int:
-    if isinstance(entry, str):
-        name = entry.strip()
-        if not name:
-            raise BadAllowList(
-                f"a {kind} is empty: it takes names and numbers, such as www-data,33"
-            )
-        with suppress(KeyError):
-            # A name may consist of digits.
-            return int(getattr(import_module(database), lookup)(name)[2])
-        if not (name.isascii() and name.isdigit()):
-            raise BadAllowList(f"there is no {kind} {name!r} on this machine")
-        entry = int(name)
-    if type(entry) is not int or not 0 <= entry <= _GREATEST:
-        raise BadAllowList(f"{entry!r} is not a {kind}: it takes a name, or a number from 0 on")
-    return entry
-
-
-def _nameOf(database: str, lookup: str, number: int) -> str:
-    """
-    @return: The name of a user or group in parentheses, if it has one.
-    """
-    with suppress(KeyError):
-        return f" ({getattr(import_module(database), lookup)(number)[0]})"
-    return ""
-
-
 def _groupsOf(connection: socket.socket) -> tuple[int, ...]:
     """
     @return: The groups of a peer beside its primary one; none, where the kernel does not tell.
@@ -357,7 +373,7 @@ def _groupsOf(connection: socket.socket) -> tuple[int, ...]:
         if error.errno != ERANGE:
             raise
         data = _longOption(connection)
-    return tuple(group for (group,) in _GROUP.iter_unpack(data))
+    return tuple(group for (group,) in _GID.iter_unpack(data))
 
 
 def _longOption(connection: socket.socket) -> bytes:
@@ -365,7 +381,7 @@ def _longOption(connection: socket.socket) -> bytes:
     The groups of a peer that is in more of them than Python reads.
     """
     libc: Any = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(_MOST_GROUPS * _GROUP.size)
+    buffer = ctypes.create_string_buffer(_MOST_GROUPS * _GID.size)
     length = ctypes.c_uint32(len(buffer))
     failed = libc.getsockopt(
         connection.fileno(), socket.SOL_SOCKET, _SO_PEERGROUPS, buffer, ctypes.byref(length)

@@ -91,15 +91,17 @@ class ServerFactory(Factory):
             sent.
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
         @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
-        @raise ValueError: If an argument is not what it can be.
-        @raise BadAllowList: If there is no such user or group.
         @param coalesce: Whether what is written on a connection in one turn of the reactor leaves
             together at its end; otherwise, each piece leaves at once.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does; see
             L{Request.sendInterim<txfcgi.server.request.Request.sendInterim>}. Where it does not,
             such as nginx, the browser would take one for the response.
+        @raise ValueError: If an argument is not what it can be.
+        @raise BadAllowList: If there is no such user or group.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
+        checkKind("coalesce", coalesce, bool)
+        checkKind("interim", interim, bool)
         checkChoice("overload", overload, get_args(Overload))
         checkCallable("allowFrom", allowFrom, "AllowList.fromText('10.0.0.0/8')")
         if limits is not None:
@@ -111,8 +113,8 @@ class ServerFactory(Factory):
 
             clock = cast(IReactorTime, reactor)
         self.clock = clock
-        self.coalesce = bool(coalesce)
-        self.interim = bool(interim)
+        self.coalesce = coalesce
+        self.interim = interim
         self.limits = Limits() if limits is None else limits
         self.now = clock.seconds()
         self.requests = 0

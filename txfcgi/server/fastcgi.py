@@ -98,7 +98,7 @@ class FastCGIServerFactory(ServerFactory):
         fastcgiserver.ServerConnection(lenient=lenient, duplicates=duplicates)
         self._lenient = frozenset(lenient)
         self._duplicates = duplicates
-        self._multiplex = bool(multiplex)
+        self._multiplex = multiplex
         self._onRecord = onRecord
         self._collectingBytes = max(self.limits.connectionBytes, self.limits.paramsBytes)
         # The specification has the application's number (section 4.1), and HAProxy puts as many on

@@ -1,6 +1,7 @@
 """
 asyncio's side of an app, where the reactor runs in an asyncio loop: a coroutine is a task there,
-and may await what asyncio has, and Deferreds. How a task begins is L{txfcgi.server.eager}'s.
+and may await what asyncio has, and Deferreds. How a task begins is L{txfcgi.server.eager}'s. Under
+other reactors, a coroutine whose first step was not its last is L{continued}.
 
 No task factory is installed; other programs' tasks stay as they are.
 """

@@ -378,7 +378,10 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         if self.isWorker or not self["status"]:
             return served
         assert self.counters is not None
-        isReady = lambda: all(service.accepting.called for service in services)  # noqa: E731
+
+        def isReady() -> bool:
+            return all(service.accepting.called for service in services)
+
         return self.monitored(
             reactor, served, ofThisProcess(reactor, factories, self.counters, isReady)
         )
