@@ -21,7 +21,7 @@ from txfcgi.errors import (
     RemoteProtocolError,
     UnexpectedRecord,
 )
-from txfcgi.wire.encoding import encodeParams
+from txfcgi.wire.encoding import Shapes, encodeParams
 from txfcgi.wire.events import (
     DataReceived,
     Event,
@@ -109,6 +109,22 @@ class TestReuse:
             assert (requestID, data[:16]) == (7, begin(7))
             whole(connection, endRequest(7))
         assert connection.request([A1])[0] == 1
+
+    @pytest.mark.parametrize("role", [RESPONDER, FILTER], ids=["responder", "filter"])
+    @pytest.mark.parametrize("size", [0, 1, 7, 127, 128, 2_000], ids=lambda size: f"{size}-bytes")
+    def test_textAtOnce(self, size: int, role: int) -> None:
+        """
+        Params in text, which are encoded at once, make the same bytes as pairs that are encoded one
+        by one; whether the names were seen before or not.
+        """
+        value = "v" * size
+        pairs = [(b"A", b"1"), (b"LONG", value.encode()), (b"", b"x")]
+        text = {name.decode(): value.decode() for name, value in pairs}
+        shapes = Shapes()
+        for _ in range(2):
+            texts, bytesOnly = ClientConnection(shapes), ClientConnection()
+            assert texts.request(text, role) == bytesOnly.request(pairs, role)
+            assert texts.begin(text, role) == bytesOnly.begin(pairs, role)
 
     @pytest.mark.parametrize(
         "chosen",

@@ -427,3 +427,23 @@ def test_endedInTheMiddle(deliver: Deliver) -> None:
     connection.end(1)
     rest = data[-7:] + record(STDIN, 1)
     assert deliver(connection, rest + get(1, B2)) == [received(1, B2), STDIN_ENDED]
+
+
+def test_inputOver() -> None:
+    """
+    The peer has nothing more to send as long as no request had a body, none is here in part, and it
+    broke no rule.
+    """
+    connection = ServerConnection()
+    connection.receive(get(1, A1))
+    connection.end(1)
+    assert connection.inputOver
+    connection.receive(begin(2)[:5])
+    assert not connection.inputOver
+    withBody = ServerConnection()
+    withBody.receive(begin(1) + params(1, A1))
+    withBody.end(1)
+    assert not withBody.inputOver
+    broken = ServerConnection()
+    broken.receive(b"GET / HTTP/1.1\r\n")
+    assert not broken.inputOver

@@ -170,6 +170,13 @@ class TestAsking:
         with pytest.raises(InvalidRequest):
             ClientConnection().request({}, role)
 
+    def test_noID(self) -> None:
+        """
+        There are no ids to choose from.
+        """
+        with pytest.raises(InvalidRequest, match="an SCGI request has no id"):
+            ClientConnection().request({}, requestID=1)
+
     def test_noValues(self) -> None:
         """
         There are no variables to ask for.

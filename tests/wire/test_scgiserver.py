@@ -401,3 +401,18 @@ def test_awaited() -> None:
     connection.receive(b"SCGI\x001\x00,")
     assert connection.awaited is None
     assert connection.mayOutput(1)
+
+
+def test_inputOver() -> None:
+    """
+    The peer has nothing more to send behind a request of a method without a body.
+    """
+    connection = ServerConnection()
+    connection.receive(asked((b"REQUEST_METHOD", b"GET")))
+    connection.end(1)
+    assert connection.inputOver
+    for method, length in ((b"POST", b"0"), (b"GET", b"4")):
+        other = ServerConnection()
+        other.receive(asked((b"REQUEST_METHOD", method), length=length))
+        other.end(1)
+        assert not other.inputOver
