@@ -58,7 +58,7 @@ class Machines:
         """
         command = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "fcgi"]
         command += ["--port", f"tcp:{self.port}:interface={machine}", "--app-dir", str(CHECKOUT)]
-        command += ["--app", "tests.interop.programs.counted.app"]
+        command += ["--app", "tests.interop.programs.counted.app", "--ping-path", "/ping"]
         started = running(machine, command, self._workspace.root, self._book.environment)
         stack = self._running[machine] = ExitStack()
         child = self._children[machine] = stack.enter_context(started)
