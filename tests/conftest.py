@@ -30,9 +30,11 @@ from zope.interface import implementer
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Nothing depends on how fast a machine is.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# Nothing depends on how fast a machine is. The same checkout is asked the same things each time;
+# others, where somebody looks for what was not thought of: --hypothesis-profile searching.
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("searching"), derandomize=True)
+settings.load_profile("same")
 
 # What tools keep in a checkout from one run to the next.
 KEPT: Final = (

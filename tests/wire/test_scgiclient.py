@@ -7,7 +7,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from txfcgi.errors import (
@@ -305,12 +305,33 @@ def test_bothEnds(params: dict[bytes, bytes], content: bytes) -> None:
     assert rest == [*([body(content)] if content else []), StreamEnded(1, STDIN)]
 
 
-@given(st.dictionaries(st.text(min_size=1), st.text()), st.integers(0, 10**9))
+# Params that stand for a part of an HTTP request, which ends where its line does.
+OF_HTTP = (
+    *("CONTENT_TYPE", "HTTP_HOST", "QUERY_STRING"),
+    *("REQUEST_METHOD", "REQUEST_URI", "SERVER_PROTOCOL"),
+)
+
+
+def isOfHTTP(name: str) -> bool:
+    """
+    Whether a param is such a one.
+    """
+    return name.startswith("HTTP_") or name in OF_HTTP
+
+
+@given(
+    st.dictionaries(st.text(min_size=1) | st.sampled_from(OF_HTTP), st.text()),
+    st.integers(0, 10**9),
+)
+@example({"REQUEST_METHOD": "\n"}, 0)
 def test_anyText(params: dict[str, str], length: int) -> None:
     """
     Headers are sent so that they are read as what they were, or not at all.
     """
-    unfit = any("=" in name or "\0" in name + value for name, value in params.items())
+    unfit = any(
+        "=" in name or "\0" in name + value or (isOfHTTP(name) and set("\r\n") & set(value))
+        for name, value in params.items()
+    )
     try:
         sent = encodeHeaders(params, length)
     except InvalidParam:
