@@ -93,8 +93,10 @@ def cgiParams(
     @param more: Any other params, by name. They replace what is made here.
     @raise InvalidPath: If the URI does not begin with a slash, the path has control characters in
         it, or the query CR, LF or NUL.
-    @raise InvalidParam: If the method is not one, or a header has one of these.
+    @raise InvalidParam: If the method or the scheme is not one, or a header has one of these.
     """
+    if scheme not in ("http", "https"):
+        raise InvalidParam(f"the scheme {scheme!r:.80} is neither 'http' nor 'https'")
     if not uri.startswith("/") and uri != "*":
         raise InvalidPath(
             f"the URI {uri!r:.200} does not begin with a slash: give path and query as in a "

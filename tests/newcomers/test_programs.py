@@ -72,6 +72,18 @@ MAKING: dict[str, tuple[Callable[[], object], str]] = {
         f"make ({FILE}, line 34) is not an app: an app is called with one argument, the "
         "request, and this takes (). If it makes an app, call it, or use --factory",
     ),
+    "no app for any role": (
+        lambda: txfcgi.roles(),
+        "roles() needs an app for at least one role, such as roles(responder=app)",
+    ),
+    "words for seconds": (
+        lambda: txfcgi.Overloaded(retryAfter="soon"),
+        "retryAfter is a number of whole seconds, such as 5, or None, not 'soon'",
+    ),
+    "scheme of something else": (
+        lambda: cgiParams(scheme="ftp"),
+        "the scheme 'ftp' is neither 'http' nor 'https'",
+    ),
     "mount without a slash": (
         lambda: FastCGIServerFactory(hello, mount="shop"),
         "a mount starts with a slash, such as /shop: 'shop' does not",

@@ -209,6 +209,7 @@ class Overloaded(TxFCGIError):
     @ivar retryAfter: Seconds after which the client may try again, or L{None} to not say.
     @ivar limit: The limit that was reached, if it was one, as
         L{Limits<txfcgi.server.limits.Limits>} has it.
+    @raise InvalidResponse: If C{retryAfter} is neither whole seconds nor L{None}.
     """
 
     code = 503
@@ -221,6 +222,11 @@ class Overloaded(TxFCGIError):
         limit: str | None = None,
     ) -> None:
         super().__init__(message)
+        if retryAfter is not None and (type(retryAfter) is not int or retryAfter < 0):
+            raise InvalidResponse(
+                "retryAfter is a number of whole seconds, such as 5, or None, not "
+                f"{retryAfter!r:.80}"
+            )
         self.retryAfter = retryAfter
         self.limit = limit
 

@@ -104,13 +104,18 @@ def roles(
     """
     One app out of one for each role, which starts and stops those that do
     (L{IStartsAndStops}). A role that has none is refused with UNKNOWN_ROLE.
+
+    @raise NotAnApp: If there is no app at all, or one of them can't be an app.
     """
     apps = {
         Role.RESPONDER: responder,
         Role.AUTHORIZER: authorizer,
         Role.FILTER: filter,
     }
-    return _Roles({role: checkApp(app) for role, app in apps.items() if app is not None})
+    given = {role: checkApp(app) for role, app in apps.items() if app is not None}
+    if not given:
+        raise NotAnApp("roles() needs an app for at least one role, such as roles(responder=app)")
+    return _Roles(given)
 
 
 @implementer(IStartsAndStops)
