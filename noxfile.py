@@ -32,6 +32,7 @@ ONCE = (
     "tests/test_docs.py",
     "tests/test_layering.py",
     "tests/test_setup.py",
+    "tests/test_words.py",
     "tests/testing/test_examples.py",
 )
 # What the compiled wire has to be as good for as the interpreted one.

@@ -1,0 +1,212 @@
+"""
+The words that a reader meets are those that a native technical writer would choose.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+# What to avoid, and what to write instead.
+INSTEAD = {
+    "is no": '"is not a ...", "has no ...", "does not exist", or "without ..."',
+    "those who": '"anyone who ...", or name them: users, callers, tests',
+    "what comes": "name it: the response, the bytes, the next request",
+    "the very": '"the same", "exactly the ...", or nothing',
+}
+
+# Between two words: spaces and line breaks; in Python also the sign of a comment that goes on, and
+# the end of a string with the beginning of the next.
+_GAP = r"""(?:\s|["']\s*\n\s*[a-zA-Z]{0,2}["']|\n\s*\#+)+"""
+_AVOIDED = re.compile(
+    "|".join(rf"(\b{words.replace(' ', _GAP)}(?={_GAP}))" for words in INSTEAD), re.IGNORECASE
+)
+
+FILES = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for pattern in (
+        *("*.rst", "docs/**/*.rst", "newsfragments/*.rst"),
+        *("pytest_txfcgi.py", "txfcgi/**/*.py", "twisted/plugins/*.py", "examples/**/*.py"),
+    )
+    for path in CHECKOUT.glob(pattern)
+    if "_build" not in path.parts
+)
+
+# Files that are not clean yet. It only gets shorter.
+NOT_YET = {
+    "NEWS.rst",
+    "docs/apps.rst",
+    "docs/client.rst",
+    "docs/deploy/apache.rst",
+    "docs/gateway.rst",
+    "docs/limits.rst",
+    "docs/running.rst",
+    "docs/scale.rst",
+    "docs/scgi.rst",
+    "docs/testing.rst",
+    "docs/troubleshooting.rst",
+    "examples/rest_api.py",
+    "examples/testing/test_cassette.py",
+    "newsfragments/12.bugfix.21.rst",
+    "txfcgi/adapters/asgi.py",
+    "txfcgi/adapters/asgicall.py",
+    "txfcgi/adapters/asgistreams.py",
+    "txfcgi/adapters/pep3333.py",
+    "txfcgi/adapters/webchannel.py",
+    "txfcgi/cgiparams.py",
+    "txfcgi/cli/arguments.py",
+    "txfcgi/cli/calling.py",
+    "txfcgi/cli/capture.py",
+    "txfcgi/cli/console.py",
+    "txfcgi/cli/encode.py",
+    "txfcgi/cli/fastcgi.py",
+    "txfcgi/cli/relay.py",
+    "txfcgi/cli/scgi.py",
+    "txfcgi/client/__init__.py",
+    "txfcgi/client/bare.py",
+    "txfcgi/client/call.py",
+    "txfcgi/client/client.py",
+    "txfcgi/client/connection.py",
+    "txfcgi/client/options.py",
+    "txfcgi/client/pool.py",
+    "txfcgi/client/prepare.py",
+    "txfcgi/client/process.py",
+    "txfcgi/client/reading.py",
+    "txfcgi/client/response.py",
+    "txfcgi/client/sending.py",
+    "txfcgi/errors/calls.py",
+    "txfcgi/errors/local.py",
+    "txfcgi/errors/remote.py",
+    "txfcgi/monitor/counters.py",
+    "txfcgi/monitor/formats.py",
+    "txfcgi/server/admission.py",
+    "txfcgi/server/application.py",
+    "txfcgi/server/apps.py",
+    "txfcgi/server/body.py",
+    "txfcgi/server/factory.py",
+    "txfcgi/server/files.py",
+    "txfcgi/server/kinds.py",
+    "txfcgi/server/observing.py",
+    "txfcgi/server/output.py",
+    "txfcgi/server/protocol.py",
+    "txfcgi/server/request.py",
+    "txfcgi/server/response.py",
+    "txfcgi/server/roles.py",
+    "txfcgi/server/served.py",
+    "txfcgi/server/tasks.py",
+    "txfcgi/service/appoptions.py",
+    "txfcgi/service/cgi.py",
+    "txfcgi/service/errors.py",
+    "txfcgi/service/files.py",
+    "txfcgi/service/gatewaytap.py",
+    "txfcgi/service/inherited.py",
+    "txfcgi/service/listen.py",
+    "txfcgi/service/loading.py",
+    "txfcgi/service/queue.py",
+    "txfcgi/service/reloading.py",
+    "txfcgi/service/spawned.py",
+    "txfcgi/service/watching.py",
+    "txfcgi/service/welcome.py",
+    "txfcgi/service/workeroptions.py",
+    "txfcgi/streams/bodies.py",
+    "txfcgi/streams/incoming.py",
+    "txfcgi/streams/input.py",
+    "txfcgi/streams/output.py",
+    "txfcgi/testing/__init__.py",
+    "txfcgi/testing/answers.py",
+    "txfcgi/testing/exchange.py",
+    "txfcgi/testing/leftovers.py",
+    "txfcgi/testing/link.py",
+    "txfcgi/testing/manners.py",
+    "txfcgi/testing/recording.py",
+    "txfcgi/transport/accept.py",
+    "txfcgi/transport/outlet.py",
+    "txfcgi/web/agent.py",
+    "txfcgi/web/channel.py",
+    "txfcgi/web/conversions.py",
+    "txfcgi/web/files.py",
+    "txfcgi/web/gateway.py",
+    "txfcgi/web/options.py",
+    "txfcgi/wire/cgi.py",
+    "txfcgi/wire/encoding.py",
+    "txfcgi/wire/fastcgiserver.py",
+    "txfcgi/wire/framing.py",
+    "txfcgi/wire/pairs.py",
+    "txfcgi/wire/params.py",
+    "txfcgi/wire/records.py",
+    "txfcgi/wire/remembered.py",
+    "txfcgi/wire/scgiclient.py",
+    "txfcgi/wire/scgicodec.py",
+    "txfcgi/wire/scgiserver.py",
+    "txfcgi/wire/variables.py",
+    "txfcgi/workers/child.py",
+    "txfcgi/xmlrpc.py",
+}
+
+
+def found(name: str, text: str) -> list[str]:
+    """
+    Find the words to avoid.
+
+    @param name: What the text is called in the messages.
+
+    @return: A message for each, with the line and what to write instead.
+    """
+    messages = []
+    for match in _AVOIDED.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        words = list(INSTEAD)[(match.lastindex or 0) - 1]
+        messages.append(f"{name}:{line}: {words!r}: write {INSTEAD[words]}")
+    return messages
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_words(name: str) -> None:
+    """
+    No document, and no docstring, comment or string of the package has a word to avoid.
+    """
+    messages = found(name, (CHECKOUT / name).read_text("utf-8"))
+    if name in NOT_YET:
+        assert messages, f"{name} is clean: take it out of NOT_YET"
+    else:
+        assert not messages, "\n".join(messages)
+
+
+def test_listOfWhatIsLeft() -> None:
+    """
+    The list of files that are not clean yet has files that exist.
+    """
+    assert NOT_YET <= set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        pytest.param("There is no file.", 1, "is no", id="in one line"),
+        pytest.param("\nIS  No\tfile", 2, "is no", id="capitals and a run of spaces"),
+        pytest.param("For those\n   who wait", 1, "those who", id="over a line break"),
+        pytest.param("x = 1  # for what\n    # comes in", 1, "what comes", id="in a comment"),
+        pytest.param('raise E("at the "\n  f"very end")', 1, "the very", id="in two strings"),
+        pytest.param("raise E('at the '\n  rb'very end')", 1, "the very", id="in quotes"),
+        pytest.param("wait for what comes\n", 1, "what comes", id="at the end of a line"),
+    ],
+)
+def test_found(text: str, line: int, words: str) -> None:
+    """
+    The words are found in any case and over the end of a line, with what to write instead.
+    """
+    assert found("page.rst", text) == [f"page.rst:{line}: {words!r}: write {INSTEAD[words]}"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a basis no one has", "is not there", "whose", "is None or", "the verybest", "is, no"]
+)
+def test_notFound(text: str) -> None:
+    """
+    Longer words that begin or end like these are let through.
+    """
+    assert found("page.rst", text) == []
