@@ -66,7 +66,7 @@ def endpoints() -> dict[str, str]:
     """
     The endpoints in the table of the page, by web server.
     """
-    text = PAGE.read_text("utf-8").partition("Who may connect to the socket")[2]
+    text = PAGE.read_text("utf-8").partition("Permissions of the socket")[2]
     rows = re.findall(r"   \* - (\w+)\n     - ``([\w-]+)``\n     - ``--port (\S+)``", text)
     return {name.lower(): endpoint for name, _, endpoint in rows}
 
