@@ -30,11 +30,13 @@ _secretName: Final = re.compile(
     r"|private|credential|signature(?<!^SERVER_SIGNATURE)|jwt|(?:^|_)(?:pass|sid|dsn)(?:_|$)",
     re.IGNORECASE,
 ).search
-# In a query, shorter names are common too. What is looked at is in lower case already, for that is
-# several times as fast as to let the expression ignore it.
+# In a query, shorter names are common too. What is looked at is in lower case already, and each
+# alternative begins with a letter: both make the search several times as fast.
 _secretField: Final = re.compile(
-    r"cookie|auth(?!or(?!i[sz]))|pass(?![b-z]|a[a-z])|passw|pwd|secret|token|key|sess|csrf|xsrf"
-    r"|private|credential|signature|jwt|(?:^|[^a-z])(?:sid|sig|otp|pin|code|ticket)(?:[^a-z]|$)"
+    r"auth(?!or(?!i[sz]))|c(?:ookie|redential|srf)|jwt|key|p(?:ass(?![b-z]|a[a-z])|assw|rivate|wd)"
+    r"|s(?:ecret|ess|ignature)|token|xsrf"
+    r"|(?:code(?<![a-z]code)|otp(?<![a-z]otp)|pin(?<![a-z]pin)|sid(?<![a-z]sid)|sig(?<![a-z]sig)"
+    r"|ticket(?<![a-z]ticket))(?![a-z])"
 ).search
 # These are URIs, or have some in them.
 _hasURI: Final = re.compile(
@@ -66,10 +68,12 @@ def maskedURI(uri: str) -> str:
         uri = _userinfo(rf"\g<1>{MASK}@", uri)
     if "=" not in uri:
         return uri
-    # Most have no secret at all, and that is seen sooner than which one it is.
-    parts = uri.replace("?", "&").replace(";", "&").replace("#", "&").split("&")
-    if not any(_isSecret(part.partition("=")[0]) for part in parts if "=" in part):
-        return uri
+    if "%" not in uri:
+        # Most have no secret at all. That is seen sooner than which one it is: nowhere from the
+        # first name on is there what makes a name one.
+        folded = uri.casefold()
+        if _secretField(folded, folded.rfind("?", 0, folded.find("=")) + 1) is None:
+            return uri
     shown: list[str] = []
     secret = False
     for part in _separators(uri):

@@ -10,8 +10,11 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from txfcgi.masking import maskedURI
 from txfcgi.monitor.formats import BadFormat, compileFormat, escaped, uriOf
 from txfcgi.server.observing import Account
 from txfcgi.wire.records import Role
@@ -192,6 +195,60 @@ class URITests(SynchronousTestCase):
         self.assertEqual(uriOf({"REQUEST_URI": "http://a:b@c/"}), "http://a:***@c/")
 
 
+#: What a param may hold, and what some readers of a log stumble over.
+VALUES = st.text(
+    st.one_of(
+        st.sampled_from("a/?&=;#%@:\"\\'{}\t\n\r\x0b\b\x00\x1b\x7f é\u2028\udcff\U0001f600"),
+        st.characters(codec="utf-8"),
+    ),
+    max_size=12,
+)
+
+
+def written(text: str) -> str:
+    """
+    Text as it has to stand in a line, found byte by byte.
+    """
+    named = {8: "b", 9: "t", 10: "n", 11: "v", 13: "r", 34: '"', 92: "\\"}
+    return "".join(
+        "\\" + named[byte] if byte in named else chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+        for byte in text.encode("utf-8", "surrogateescape")
+    )
+
+
+@given(VALUES, VALUES, VALUES)
+@example("", "", "")
+@example('"', "\\", "plain")
+def test_anyText(constant: str, user: str, browser: str) -> None:
+    """
+    Whatever a value holds is escaped, and nothing of what stands between the values is.
+    """
+    between = constant.replace("\n", "")
+    params = {"REMOTE_USER": user, "HTTP_USER_AGENT": browser}
+    shown = [written(value) or "-" for value in (user, browser)]
+    made = line(f'%u{between.replace("%", "%%")}"%{{User-Agent}}i" %s', params)
+    assert made == f'{shown[0]}{between}"{shown[1]}" 200'
+    made = line("json", params)
+    whole = json.loads(made)
+    assert made == json.dumps(whole)
+    for name, value in {"user": user, "userAgent": browser}.items():
+        text = value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        assert whole.get(name, "") == text
+
+
+@given(VALUES, VALUES, VALUES)
+def test_anyRequest(uri: str, referer: str, protocol: str) -> None:
+    """
+    The combined format has what each of its letters stands for by itself.
+    """
+    params = {"REQUEST_URI": uri, "HTTP_REFERER": referer, "SERVER_PROTOCOL": protocol}
+    request = written(f"GET {maskedURI(uri)} {protocol}".rstrip())
+    shown = written(maskedURI(referer)) or "-"
+    assert line("combined", params) == (
+        f'- - - [14/Nov/2023:22:13:20 +0000] "{request}" 200 5 "{shown}" "-"'
+    )
+
+
 BAD = {
     "nothing in it": ("combinde", "neither common, combined nor json"),
     "two lines": ("%h\n%h", "one line"),
@@ -248,6 +305,20 @@ class JSONTests(SynchronousTestCase):
                 "error": "ValueError",
                 "worker": "2",
             },
+        )
+
+    def test_bytes(self) -> None:
+        """
+        Its bytes, down to the last, for those who read it without a parser. What was sent empty is
+        left out.
+        """
+        params = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/ü", "REMOTE_USER": "", "HTTP_HOST": "a"}
+        self.assertEqual(
+            line("json", params, brokenOff=True, code=0, seconds=1e-6),
+            '{"time": "2023-11-14T22:13:20.250Z", "remoteAddress": null, "method": "GET", '
+            '"uri": "/\\u00fc", "protocol": null, "host": "a", "status": null, "bytes": 5, '
+            '"received": 0, "seconds": 1e-06, "userAgent": null, "role": "responder", '
+            '"requestID": 0, "appStatus": 0, "aborted": true, "error": null}',
         )
 
     def test_anyBytes(self) -> None:

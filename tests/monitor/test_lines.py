@@ -96,6 +96,32 @@ class LineWriterTests(SynchronousTestCase):
         self.assertEqual(written, ["before", *(f"line {number}" for number in range(3000))])
         self.assertEqual(writer.lost, 0)
 
+    def test_together(self) -> None:
+        """
+        Lines that come while others are written wait for more, as those did.
+        """
+        writer = LineWriter(self.path())
+        steps: list[str] = []
+        write = os.write
+
+        def written(descriptor: int, data: memoryview) -> int:
+            steps.append(bytes(data).decode())
+            if len(steps) == 2:
+                writer.write("three")
+            return write(descriptor, data)
+
+        def gather(writer: LineWriter) -> None:
+            if len(steps) == 0:
+                writer.write("two")
+            steps.append("waits")
+
+        self.patch(os, "write", written)
+        self.patch(LineWriter, "_gather", gather)
+        writer.write("one")
+        until(lambda: "three\n" in steps)
+        writer.close()
+        self.assertEqual(steps[:4], ["waits", "one\ntwo\n", "waits", "three\n"])
+
     def test_permissions(self) -> None:
         """
         A file that is made is not for everyone.

@@ -7,11 +7,11 @@ Who asked, from where, and for what is shown; what is a secret by its name is no
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from os import getpid as getpid
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,8 +31,11 @@ NAMED: Final = {
 
 _DIRECTIVE: Final = re.compile(r"%[<>]?(?:\{([^}]*)\})?([a-zA-Z%])|%")
 _ESCAPES: Final = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 13: "\\r", 34: '\\"', 92: "\\\\"}
+# What stands in a line as it is.
+_PLAIN: Final = bytes(byte for byte in range(32, 127) if byte not in _ESCAPES)
 # What is hidden in a URI, and in every value of a name that says that it is a secret.
 _SECRET: Final = "token=a"
+_ROLES: Final[Mapping[int, str]] = {role.value: role.name.lower() for role in Role}
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
@@ -53,7 +56,7 @@ def escaped(text: str) -> str:
     Text that can stand in a line between quotes, and forges no line: what is not printable ASCII,
     the quote and the backslash are escaped, byte by byte.
     """
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
         return text
     return "".join(
         chr(byte)
@@ -73,8 +76,9 @@ def uriOf(params: Mapping[str, str]) -> str:
 def _requestLine(params: Mapping[str, str]) -> str:
     if not params:
         return "-"
-    method = params.get("REQUEST_METHOD", "GET")
-    return f"{method} {uriOf(params)} {params.get('SERVER_PROTOCOL', '')}".rstrip()
+    get = params.get
+    uri = maskedURI(get("REQUEST_URI") or uriIn(params))
+    return f"{get('REQUEST_METHOD', 'GET')} {uri} {get('SERVER_PROTOCOL', '')}".rstrip()
 
 
 def _shownURI(uri: str | None) -> str:
@@ -102,12 +106,12 @@ def _received(request: Request | None) -> int:
     """
     The bytes of its body that came for the app.
     """
-    streams = () if request is None else request.inputStreams()
-    return sum(stream.received for stream in streams)
+    streams = None if request is None else request.inputStreams()
+    return sum(stream.received for stream in streams) if streams else 0
 
 
 def _roleName(role: int) -> str:
-    return Role(role).name.lower() if role in Role.__members__.values() else str(role)
+    return _ROLES.get(role) or str(role)
 
 
 # What each directive stands for, as an expression. All of a format are compiled into one function,
@@ -212,53 +216,72 @@ def compileFormat(text: str, worker: str = "") -> Line:
             f"{text!r} is neither common, combined nor json, nor one line with directives as %h"
         )
     expressions: list[str] = []
-    template = ""
+    constants = [""]
     position = 0
     for found in _DIRECTIVE.finditer(directives):
-        template += directives[position : found.start()]
+        constants[-1] += directives[position : found.start()]
         position = found.end()
         if found[2] == "%":
-            template += "%%"
+            constants[-1] += "%"
             continue
         if found[2] is None:
             raise BadFormat(f"the % in {directives[found.start() :][:10]!r} stands for nothing")
         expressions.append(_expression(found[2], found[1]))
-        template += "%s"
-    template += directives[position:]
-    return _compiled(template, expressions, worker)
+        constants.append("")
+    constants[-1] += directives[position:]
+    return _compiled(constants, expressions, worker)
 
 
+# A line is searched once for what must be escaped, whole: nothing may be found but what stands
+# between its values, too.
 _SOURCE: Final = """
 def line(params, account, began, role, request):
     get = params.get
-    values = ({values})
-    whole = template % values
-    if whole.isascii() and whole.isprintable() and slash not in whole:
-        if whole.count(quote) == quotes:
-            return whole
-    return template % tuple([escaped(str(value)) for value in values])
+    {assignments}
+    whole = {filled}
+    if whole.isascii() and whole.encode().translate(None, _PLAIN) == between:
+        return whole
+    {escapes}
+    return {filled}
 """
 
 
-def _compiled(template: str, expressions: Sequence[str], worker: str) -> Line:
+def _compiled(constants: Sequence[str], expressions: Sequence[str], worker: str) -> Line:
     """
-    A function that fills in a template. What came from outside is escaped where it has to be.
+    A function that puts values between constants. What came from outside is escaped where it has
+    to be.
     """
-    names: dict[str, Any] = {
-        **globals(),
-        "template": template,
-        "worker": worker,
-        "slash": "\\",
-        "quote": '"',
-        "quotes": template.count('"'),
-    }
-    exec(_SOURCE.format(values="".join(f"{each}, " for each in expressions)), names)
+    values = [f"value{number}" for number in range(len(expressions))]
+    parts = [_quoted(constants[0])]
+    for value, constant in zip(values, constants[1:], strict=True):
+        parts += f"{{{value}}}", _quoted(constant)
+    code = _SOURCE.format(
+        assignments="; ".join(map("{} = {}".format, values, expressions)),
+        filled='f"{}"'.format("".join(parts)),
+        escapes="; ".join(map("{0} = escaped(str({0}))".format, values)),
+    )
+    between = "".join(constants).encode("utf-8", "replace").translate(None, _PLAIN)
+    names: dict[str, Any] = {**globals(), "worker": worker, "between": between}
+    exec(code, names)
     line: Line = names["line"]
     return line
 
 
+def _quoted(text: str) -> str:
+    """
+    Text as it stands between the quotes of an f-string.
+    """
+    quoted = text.encode("unicode_escape").decode().replace('"', '\\"')
+    return quoted.replace("{", "{{").replace("}", "}}")
+
+
+@lru_cache(maxsize=64)
+def _isoTime(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
 def _jsonLine(worker: str) -> Line:
-    own = {"worker": worker} if worker else {}
+    last = f', "worker": {_jsonText(worker)}' if worker else ""
 
     def line(
         params: Mapping[str, str],
@@ -267,37 +290,43 @@ def _jsonLine(worker: str) -> Line:
         role: int,
         request: Request | None,
     ) -> str:
-        values = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
-            + f".{int(began % 1 * 1000):03d}Z",
-            "remoteAddress": params.get("REMOTE_ADDR"),
-            "user": params.get("REMOTE_USER"),
-            "method": params.get("REQUEST_METHOD"),
-            "uri": uriOf(params) or None,
-            "protocol": params.get("SERVER_PROTOCOL"),
-            "host": params.get("HTTP_HOST"),
-            "status": account.code or None,
-            "bytes": account.bodyBytes,
-            "received": _received(request),
-            "seconds": round(account.seconds, 6),
-            "referer": maskedURI(params.get("HTTP_REFERER", "")),
-            "userAgent": params.get("HTTP_USER_AGENT"),
-            "role": _roleName(role),
-            "requestID": 0 if request is None else request.requestID,
-            "appStatus": account.appStatus,
-            "aborted": account.brokenOff,
-            "error": None if account.error is None else type(account.error).__name__,
-            **own,
-        }
-        return json.dumps({name: _readable(value) for name, value in values.items() if value != ""})
+        get = params.get
+        error = None if account.error is None else type(account.error).__name__
+        return (
+            f'{{"time": "{_isoTime(int(began))}.{int(began % 1 * 1000):03d}Z", '
+            f"{_member('remoteAddress', get('REMOTE_ADDR'))}"
+            f"{_member('user', get('REMOTE_USER'))}"
+            f"{_member('method', get('REQUEST_METHOD'))}"
+            f"{_member('uri', uriOf(params) or None)}"
+            f"{_member('protocol', get('SERVER_PROTOCOL'))}"
+            f"{_member('host', get('HTTP_HOST'))}"
+            f'"status": {account.code or "null"}, "bytes": {account.bodyBytes}, '
+            f'"received": {_received(request)}, "seconds": {round(account.seconds, 6)}, '
+            f"{_member('referer', maskedURI(get('HTTP_REFERER', '')))}"
+            f"{_member('userAgent', get('HTTP_USER_AGENT'))}"
+            f'"role": "{_roleName(role)}", '
+            f'"requestID": {0 if request is None else request.requestID}, '
+            f'"appStatus": {account.appStatus}, '
+            f'"aborted": {"true" if account.brokenOff else "false"}, '
+            f'"error": {"null" if error is None else _jsonText(error)}{last}}}'
+        )
 
     return line
 
 
-def _readable(value: Any) -> Any:
+def _member(name: str, text: str | None) -> str:
+    """
+    A member of an object of JSON, with what goes before the next one. What is empty is left out.
+    """
+    if text:
+        return f'"{name}": {_jsonText(text)}, '
+    return "" if text is not None else f'"{name}": null, '
+
+
+def _jsonText(text: str) -> str:
     """
     Text that every reader of JSON takes: bytes that are not UTF-8 are written out.
     """
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return value
+    if not text.isascii():
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return encode_basestring_ascii(text)

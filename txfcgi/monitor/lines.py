@@ -204,8 +204,11 @@ class LineWriter:
                 self._gather()
                 reopening, self._reopening = self._reopening, False
                 closing = self._closing
-            while self._waiting:
-                self._append()
+            # What comes meanwhile waits for others again. The reactor's thread would be held up by
+            # this one for each line if it were written at once.
+            left = len(self._waiting)
+            while left:
+                left -= self._append(left)
             if reopening:
                 self._openAnew()
             if closing and not self._waiting:
@@ -222,8 +225,13 @@ class LineWriter:
                 break
             self._wakes.wait(left)
 
-    def _append(self) -> None:
-        count = self._inHand = min(len(self._waiting), _TOGETHER)
+    def _append(self, most: int) -> int:
+        """
+        Write the lines that have waited longest.
+
+        @return: How many: those that could not be written are among them.
+        """
+        count = self._inHand = min(most, _TOGETHER)
         lines = [self._waiting.popleft() for _ in range(count)]
         text = "\n".join(lines) + "\n"
         data = memoryview((f"\n{text}" if self._torn else text).encode("utf-8", "replace"))
@@ -239,6 +247,7 @@ class LineWriter:
             if self._failing and len(self._waiting) < self._most:
                 self._tell(self._recovered)
         self._inHand = 0
+        return count
 
     def _openAnew(self) -> None:
         try:
