@@ -9,17 +9,16 @@ import json
 import re
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
-from html import escape
+from pathlib import Path
 from typing import Any
 
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.interop.processes import find
 from txfcgi.service.fcgitap import Options
 
+from .browsing import COLOURS, browse, measured
 from .processes import STDIN, Program, ProgramTests, ask, beginning, record
 
 APP = """
@@ -210,37 +209,10 @@ class StatusTests(ProgramTests):
         self.hold(held, "/hold?x=" + "long" * 25)
         page = self.page(port, "/")[1]
         self.assertIn("longlong", page)
-        frame = self.path("frame.html")
-        self.write(
-            "frame.html",
-            f'<iframe id="page" width="360" height="640" srcdoc="{escape(page)}"></iframe>'
-            "<script>onload = () => { const root = page.contentDocument.documentElement;"
-            "document.title = root.scrollWidth + ' ' + page.contentWindow.innerWidth + ' '"
-            " + page.contentWindow.getComputedStyle(root).color }</script>",
+        for scheme, colour in COLOURS.items():
+            shown = measured(Path(self.folder), {"status": page}, scheme)["status"]
+            self.assertLessEqual(shown.needed, shown.available)
+            self.assertEqual(shown.colour, colour)
+        self.assertIn(
+            'id="state">ready</span>', browse(Path(self.folder), f"http://127.0.0.1:{port}/")
         )
-        for scheme, colour in ((0, "rgb(255, 255, 255)"), (1, "rgb(0, 0, 0)")):
-            shown = self.browse(
-                f"file://{frame}", f"--blink-settings=preferredColorScheme={scheme}"
-            )
-            found = re.search("<title>([0-9]+) ([0-9]+) (.*)</title>", shown)
-            assert found is not None, shown
-            self.assertLessEqual(int(found[1]), int(found[2]))
-            self.assertEqual(found[3], colour)
-        self.assertIn('id="state">ready</span>', self.browse(f"http://127.0.0.1:{port}/"))
-
-    def browse(self, address: str, *words: str) -> str:
-        """
-        What a browser makes of a page.
-        """
-        browser = (find("chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu")
-        quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update")
-        profile = f"--user-data-dir={self.path('profile')}"
-        done = subprocess.run(
-            [*browser, *quiet, profile, *words, "--dump-dom", address],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-        return done.stdout

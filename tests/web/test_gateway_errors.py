@@ -116,7 +116,7 @@ class ErrorTests(SiteCase):
         found = set()
         for _ in range(2):
             answer = await self.fetch()
-            match = re.search(rb"<p>Error ([0-9a-f]{8})</p>", answer.body)
+            match = re.search(rb"<p>Error <code>([0-9a-f]{8})</code> in the log.</p>", answer.body)
             assert match is not None
             self.assertEqual(len(self.logged(f"[{match[1].decode()}]")), 1)
             found.add(match[1])

@@ -25,7 +25,7 @@ font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: right; padding: .15em .6em; border-bottom: 1px solid #8884;
-font-variant-numeric: tabular-nums; white-space: nowrap; }
+font-variant-numeric: tabular-nums; white-space: nowrap; vertical-align: top; }
 th { font-weight: 600; } td.text, th.text { text-align: left; white-space: normal;
 overflow-wrap: anywhere; }
 @media (max-width: 30em) { td, th { padding: .15em .3em; font-size: .9em; } }

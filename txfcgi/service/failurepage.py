@@ -17,20 +17,16 @@ from twisted.python.failure import Failure
 from ..errors import TxFCGIError
 from ..masking import masked, maskedURI
 from ..server.observing import NO_FAULT
-from ..server.pages import HEADERS, htmlPage
+from ..server.pages import HEADERS, PARAMS_STYLE, htmlPage
 from ..server.request import Request
 from ..web.local import areLocalParams
 from ..wire.cgi import formatHead
 from ..wire.records import Role
 
-_STYLE: Final = """
-table { border-collapse: collapse; width: 100%; table-layout: fixed; }
-td, th { text-align: left; vertical-align: top; padding: .2em .6em .2em 0;
-border-bottom: 1px solid #8885; overflow-wrap: anywhere; }
-th { font-weight: normal; width: 38%; }
-code, td, th, pre { font-family: ui-monospace, monospace; font-size: 13px; }
-pre { background: #8882; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere; }
-p.last { font-weight: bold; overflow-wrap: anywhere; }
+_STYLE: Final = f"""{PARAMS_STYLE}
+pre {{ background: #8882; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere;
+font: 13px/1.4 ui-monospace, monospace; }}
+p.last {{ font-weight: bold; overflow-wrap: anywhere; }}
 """
 
 _log: Final = Logger()
@@ -84,7 +80,7 @@ def _failurePage(error: BaseException, request: Request) -> bytes | None:
             f"<h1>The app failed on <code>{escape(target)}</code></h1>\n"
             f'<p class="last">{escape(last)}</p>\n<pre id="traceback">{escape(trace)}</pre>\n'
             f"<p>Error <code>{errorID}</code> in the log.</p>\n"
-            f'<h2>Params</h2>\n<table id="params">\n{rows}\n</table>',
+            f'<h2>Params</h2>\n<table id="params" class="params">\n{rows}\n</table>',
             _STYLE,
         )
     else:

@@ -11,7 +11,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from ..server.pages import HEADERS, htmlPage
+from ..server.pages import HEADERS, PARAMS_STYLE, htmlPage
 from ..server.request import Request
 from ..server.response import Response
 
@@ -19,11 +19,10 @@ from ..server.response import Response
 _SHOWN: Final = 1_000
 _LINES: Final = 10
 
-_STYLE: Final = """
-table { border-collapse: collapse; } td, th { text-align: left; padding: .2em .8em .2em 0;
-vertical-align: top; border-bottom: 1px solid #8885; } td { overflow-wrap: anywhere; }
-code, td, pre, textarea { font-family: ui-monospace, monospace; font-size: 14px; }
-pre { background: #8882; padding: .8em; overflow-x: auto; } textarea { width: 100%; }
+_STYLE: Final = f"""{PARAMS_STYLE}
+pre, textarea {{ font: 13px/1.4 ui-monospace, monospace; }}
+pre {{ background: #8882; padding: .8em; overflow-x: auto; }}
+textarea {{ box-sizing: border-box; width: 100%; }}
 """
 
 _PAGE: Final = """<h1>It works: this page came over {protocol}</h1>
@@ -34,7 +33,7 @@ hello.app</code></p>
 <p><code id="request">{method} {uri}</code><br>{role}, request {number} on its connection, which
 {kept}</p>
 <h2>Params</h2>
-<table id="params"><tr><th>Name</th><th>Value</th></tr>
+<table id="params" class="params">
 {rows}
 </table>
 <h2>Streams</h2>
@@ -94,7 +93,7 @@ class Welcome:
 
     def _page(self, request: Request, size: int, beginning: bytes) -> bytes:
         rows = "\n".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
             for name, value in request.params.items()
         )
         shown = f":</p><pre id='stdin'>{escape(_readable(beginning))}</pre><p>" if size else "."

@@ -15,7 +15,7 @@ def plainPage(code: int, errorID: str | None = None) -> tuple[str, bytes]:
     Make it.
 
     @param code: The HTTP status.
-    @param errorID: What the log has, too.
+    @param errorID: The id of the error in the log, if the log has one.
     @return: Its media type, and the page.
     """
     try:
@@ -23,6 +23,6 @@ def plainPage(code: int, errorID: str | None = None) -> tuple[str, bytes]:
     except ValueError:
         phrase = "Error"
     title = f"{code} {phrase}"
-    named = "" if errorID is None else f"\n<p>Error {errorID}</p>"
+    named = "" if errorID is None else f"\n<p>Error <code>{errorID}</code> in the log.</p>"
     page = htmlPage(title, f"<h1>{escape(title)}</h1>{named}")
     return "text/html; charset=utf-8", page
