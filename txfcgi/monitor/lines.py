@@ -204,8 +204,8 @@ class LineWriter:
                 self._gather()
                 reopening, self._reopening = self._reopening, False
                 closing = self._closing
-            # What comes meanwhile waits for others again. The reactor's thread would be held up by
-            # this one for each line if it were written at once.
+            # Lines that arrive meanwhile wait for the next turn. The reactor's thread would be held
+            # up by this one for each line if it were written at once.
             left = len(self._waiting)
             while left:
                 left -= self._append(left)
