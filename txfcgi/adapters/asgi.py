@@ -31,6 +31,8 @@ from .lifespan import ASGIApplication, Lifespan, LifespanMode
 MAX_BODY_BYTES: Final = 1_073_741_824
 SHUTDOWN_TIMEOUT: Final = 30.0
 
+_RESPONDER: Final = Role.RESPONDER
+
 NO_LOOP = (
     "an ASGI application runs in asyncio's loop, and none is running: install the asyncio reactor "
     "first, as twistd fcgi --asgi does: from twisted.internet import asyncioreactor; "
@@ -163,7 +165,7 @@ class ASGIApp:
 
         @raise StartupFailed: If no asyncio loop is running.
         """
-        if request.role is not Role.RESPONDER:
+        if request.role is not _RESPONDER:
             raise UnknownRole("an ASGI application is a Responder")
         if self._started:
             return self._begin(request)

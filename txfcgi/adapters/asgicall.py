@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
 from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -36,17 +35,13 @@ _DISCONNECT: Final = "http.disconnect"
 _OVER: Final = "the request is over, and nobody takes its answer any more"
 
 
-class _Stage(IntEnum):
-    """
-    How far an answer is.
-    """
-
-    WAITING = 0  # for the head
-    HEAD = 1  # the head is here, and waits for the body
-    STREAMING = 2
-    SUPPRESSED = 3  # the answer is out, and what comes of its body is not sent: HEAD, 204, 304
-    DONE = 4
-    GONE = 5  # nobody wants it any more
+# How far an answer is.
+_WAITING: Final = 0  # for the head
+_HEAD: Final = 1  # the head is here, and waits for the body
+_STREAMING: Final = 2
+_SUPPRESSED: Final = 3  # the answer is out, and what comes of its body is not sent: HEAD, 204, 304
+_DONE: Final = 4
+_GONE: Final = 5  # nobody wants it any more
 
 
 class Call:
@@ -89,8 +84,8 @@ class Call:
         self._limit = maxBodyBytes
         self._sendFile = sendFile
         self.ended = False
-        self._stage = _Stage.WAITING
-        self._bell = Bell()
+        self._stage = _WAITING
+        self._bell: Bell | None = None  # made by who waits
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
         self._answer: Answer | None = None
         self._dropped = 0
@@ -117,15 +112,24 @@ class Call:
         """
         Let the application look again at what it waits for.
         """
-        self._bell.ring()
+        if self._bell is not None:
+            self._bell.ring()
+
+    async def _change(self) -> None:
+        """
+        Wait until there is something to look at again.
+        """
+        if self._bell is None:
+            self._bell = Bell()
+        await self._bell.wait()
 
     def unwanted(self) -> None:
         """
         Nobody waits for the rest of the answer.
         """
-        if self._stage < _Stage.SUPPRESSED:
-            self._stage = _Stage.GONE
-            self._bell.ring()
+        if self._stage < _SUPPRESSED:
+            self._stage = _GONE
+            self.changed()
 
     def _cancelled(self, outcome: Deferred[Response]) -> None:
         self.unwanted()
@@ -146,11 +150,11 @@ class Call:
         The application has ended.
         """
         self.ended = True
-        if self._stage is _Stage.WAITING:
+        if self._stage == _WAITING:
             problem = f"returned without sending {_START!r}"
-        elif self._stage is _Stage.HEAD:
+        elif self._stage == _HEAD:
             problem = f"returned after {_START!r} without sending {_BODY!r}"
-        elif self._stage is _Stage.STREAMING:
+        elif self._stage == _STREAMING:
             problem = f"returned before it sent the last {_BODY!r}: the one without more_body"
         else:
             return
@@ -161,10 +165,10 @@ class Call:
         The application raised something.
         """
         self.ended = True
-        if self._stage < _Stage.SUPPRESSED:
+        if self._stage < _SUPPRESSED:
             self._fail(failure)
         elif not isinstance(failure.value, asyncio.CancelledError) and not (
-            self._stage is _Stage.GONE and _isDisconnect(failure.value)
+            self._stage == _GONE and _isDisconnect(failure.value)
         ):
             self.log.failure(
                 "{app} failed after {request} was over",
@@ -177,8 +181,8 @@ class Call:
         """
         The request can't be answered as it should be.
         """
-        self._stage = _Stage.GONE
-        self._bell.ring()
+        self._stage = _GONE
+        self.changed()
         if self._answer is None:
             self._settle(failure)
         else:
@@ -190,7 +194,7 @@ class Call:
         """
         The next message for the application.
         """
-        while self._stage < _Stage.SUPPRESSED:
+        while self._stage < _SUPPRESSED:
             if self._input is None:
                 self._input = self._read()
             elif self._input.ready and not self._received:
@@ -198,7 +202,7 @@ class Call:
                 self._received = not message["more_body"]
                 return message
             else:
-                await self._bell.wait()
+                await self._change()
         await asyncio.sleep(0)  # who asks again and again lets others go on
         return {"type": _DISCONNECT}
 
@@ -206,8 +210,12 @@ class Call:
         """
         Begin to read the body.
         """
-        arrived = Input(self._bell, self._limit)
-        stdin = self._request.stdin
+        arrived = Input(self.changed, self._limit)
+        request = self._request
+        if request.bodiless and not request.number("CONTENT_LENGTH"):
+            arrived.complete = True
+            return arrived
+        stdin = request.stdin
         if stdin.length == 0 and stdin.error is None:
             arrived.complete = True
             return arrived
@@ -220,10 +228,10 @@ class Call:
 
         def ended(_: int) -> None:
             arrived.complete = True
-            self._bell.ring()
+            self.changed()
 
         def cut(failure: Failure) -> None:
-            if self._stage < _Stage.SUPPRESSED:
+            if self._stage < _SUPPRESSED:
                 self._fail(failure)
 
         stdin.deliverTo(arrived).addCallbacks(ended, cut)
@@ -239,26 +247,26 @@ class Call:
         stage = self._stage
         isMessage = type(message) is dict or isinstance(message, Mapping)
         kind = message.get("type") if isMessage else None
-        if stage >= _Stage.DONE:
+        if stage >= _DONE:
             await asyncio.sleep(0)  # who tries again and again lets others go on
-            if stage is _Stage.GONE:
+            if stage == _GONE:
                 raise Disconnected(_OVER)
-        if kind == _BODY and _Stage.WAITING < stage < _Stage.DONE:
+        if kind == _BODY and _WAITING < stage < _DONE:
             body, more = self._readBody(message)
-            if stage is _Stage.HEAD:
+            if stage == _HEAD:
                 self._begin(body, more)
-            elif stage is _Stage.STREAMING:
+            elif stage == _STREAMING:
                 self._goOn(body, more)
             else:
                 await self._drop(body, more)
             if more and self._answer is not None and self._answer.paused:
                 await self._room(self._answer)
-            elif more and not body and self._stage is _Stage.STREAMING:
+            elif more and not body and self._stage == _STREAMING:
                 await asyncio.sleep(0)  # nothing fills up that would hold it back
-        elif kind == _START and stage is _Stage.WAITING:
+        elif kind == _START and stage == _WAITING:
             self._head = self._readHead(message)
-            self._stage = _Stage.HEAD
-        elif kind == _PATHSEND and stage is _Stage.HEAD:
+            self._stage = _HEAD
+        elif kind == _PATHSEND and stage == _HEAD:
             self._sendPath(message)
         else:
             raise self._outOfOrder(kind)
@@ -275,7 +283,7 @@ class Call:
         answer = self._answer = Answer(self)
         answer.write(body)
         suppressed = code in (204, 304) or self._request.method == "HEAD"
-        self._stage = _Stage.SUPPRESSED if suppressed else _Stage.STREAMING
+        self._stage = _SUPPRESSED if suppressed else _STREAMING
         if suppressed:
             answer.paused = False
         self._settle(Response(code, headers, answer))
@@ -291,9 +299,9 @@ class Call:
         """
         Wait until the web server takes more.
         """
-        while answer.paused and self._stage is _Stage.STREAMING:
-            await self._bell.wait()
-        if self._stage is _Stage.GONE:
+        while answer.paused and self._stage == _STREAMING:
+            await self._change()
+        if self._stage == _GONE:
             raise Disconnected(_OVER)
 
     async def _drop(self, body: bytes, more: bool) -> None:
@@ -305,14 +313,14 @@ class Call:
         if not more:
             self._done()
         elif self._dropped > _DROPPED or self._droppedPieces > _DROPPED_PIECES:
-            self._stage = _Stage.GONE
+            self._stage = _GONE
             raise Disconnected(_OVER)
         else:
             await asyncio.sleep(0)  # what is endless lets others go on
 
     def _done(self) -> None:
-        self._stage = _Stage.DONE
-        self._bell.ring()
+        self._stage = _DONE
+        self.changed()
 
     def _sendPath(self, message: Message) -> None:
         path = message.get("path")
@@ -378,10 +386,10 @@ class Call:
 
     def _outOfOrder(self, kind: object) -> InvalidResponse:
         expected = {
-            _Stage.WAITING: f"{_START!r} comes first",
-            _Stage.HEAD: f"{_BODY!r} or {_PATHSEND!r} comes next",
-            _Stage.STREAMING: f"{_BODY!r} comes next",
-            _Stage.SUPPRESSED: f"{_BODY!r} comes next",
+            _WAITING: f"{_START!r} comes first",
+            _HEAD: f"{_BODY!r} or {_PATHSEND!r} comes next",
+            _STREAMING: f"{_BODY!r} comes next",
+            _SUPPRESSED: f"{_BODY!r} comes next",
         }.get(self._stage, "the answer is complete")
         return InvalidResponse(
             f"{self._name} sent {kind!r:.80} out of order: {expected} (ASGI, HTTP 2.4)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
@@ -68,7 +69,7 @@ class Input:
     """
 
     __slots__ = (
-        "_bell",
+        "_changed",
         "_chunks",
         "_limit",
         "_paused",
@@ -78,11 +79,12 @@ class Input:
         "complete",
     )
 
-    def __init__(self, bell: Bell, limit: int) -> None:
+    def __init__(self, changed: Callable[[], None], limit: int) -> None:
         """
+        @param changed: Called when there is more.
         @param limit: The most bytes that a body may have.
         """
-        self._bell = bell
+        self._changed = changed
         self._chunks: deque[bytes] = deque()
         self._limit = limit
         self._paused = False
@@ -117,7 +119,7 @@ class Input:
         if self._size > _WAITING and not self._paused and self._producer is not None:
             self._paused = True
             self._producer.pauseProducing()
-        self._bell.ring()
+        self._changed()
 
     @property
     def ready(self) -> bool:

@@ -66,14 +66,10 @@ class _FirstStep:
     @ivar over: Whether it has returned or raised something.
     """
 
-    __slots__ = ("awaited", "error", "over", "value")
-
+    awaited: Any = None
+    over = False
     error: BaseException
     value: Any
-
-    def __init__(self) -> None:
-        self.awaited: Any = None
-        self.over = False
 
 
 def _rest(coroutine: Coroutine[Any, Any, Any], first: _FirstStep) -> Generator[Any, None, Any]:

@@ -144,7 +144,10 @@ class Response:
         """
         headers = self.headers
         if type(headers) is list:
-            return [_checkedPair(pair) for pair in headers]
+            return [
+                pair if type(pair) is tuple and len(pair) == 2 else _checkedPair(pair)
+                for pair in headers
+            ]
         if isinstance(headers, HTTPHeaders):
             raw = headers.getAllRawHeaders()
             return [(name, value) for name, values in raw for value in values]
