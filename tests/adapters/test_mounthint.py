@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.adapters.mounthint import MountHint
@@ -33,16 +34,23 @@ class MountHintTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """
-        nginx's own params lead to one warning, with the option that sets it right.
+        nginx's own params, of FastCGI and of SCGI, lead to one warning, which says what was sent
+        and the option that sets it right.
         """
-        hint = MountHint("shop")
-        with patch.object(MountHint, "log") as log:
-            for path in ("/a", "/b"):
-                hint.look({"SCRIPT_NAME": path, "DOCUMENT_URI": path})
-        self.assertEqual(len(log.mock_calls), 1)
-        told = log.warn.call_args
-        self.assertIn("With --mount / ", told.args[0])
-        self.assertEqual((told.kwargs["app"], told.kwargs["script"]), ("shop", "/a"))
+        for names, sent in (
+            (("SCRIPT_NAME", "DOCUMENT_URI"), "SCRIPT_NAME, '/a', as nginx does with its own fast"),
+            (("DOCUMENT_URI",), "DOCUMENT_URI, '/a', as nginx does with its own scgi_params."),
+        ):
+            hint = MountHint("shop")
+            with patch.object(MountHint, "log") as log:
+                for path in ("/a", "/b"):
+                    hint.look(dict.fromkeys(names, path))
+            self.assertEqual(len(log.mock_calls), 1)
+            told = log.warn.call_args
+            text = formatEvent({"log_format": told.args[0], **told.kwargs})
+            self.assertTrue(text.startswith("shop finds no path in PATH_INFO: "), text)
+            self.assertIn(f"sends all of it as {sent}", text)
+            self.assertIn("With --mount / ", text)
 
     def test_never(self) -> None:
         """
@@ -56,7 +64,7 @@ class MountHintTests(SynchronousTestCase):
                 {"SCRIPT_NAME": "/a", "DOCUMENT_URI": "/a/b"},
                 {"SCRIPT_NAME": "/a"},
                 {"SCRIPT_NAME": "", "DOCUMENT_URI": ""},
-                {"DOCUMENT_URI": "/a"},
+                {"REQUEST_URI": "/a"},
                 {},
             ):
                 hint.look(params)

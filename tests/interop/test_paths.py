@@ -15,8 +15,8 @@ import pytest
 
 from .client import Answer, Browser
 from .frontends import CHECKOUT, backend
-from .processes import Workspace, folder, freePort
-from .test_programs import DJANGO, FLASK, STARLETTE, Program
+from .processes import Child, Workspace, folder, freePort
+from .test_programs import DJANGO, FLASK, STARLETTE, WEB, Program
 from .webservers import FCGID, Starter, apache, lighttpd, nginx
 
 PLACE = CHECKOUT / "tests" / "interop" / "programs"
@@ -79,21 +79,33 @@ PLAIN: dict[str, tuple[Starter, str, str, Sequence[str | None]]] = {
 
 
 @contextmanager
+def logged(
+    start: Starter, conf: str, serve: str, app: Sequence[str], *options: str
+) -> Iterator[tuple[Browser, Child]]:
+    """
+    Run an app behind a web server, and have what it writes.
+    """
+    with ExitStack() as stack:
+        workspace = Workspace(stack.enter_context(folder()))
+        port = freePort()
+        given = ["--app-dir", str(PLACE), *app, *options]
+        child = stack.enter_context(backend(workspace, [serve], given)).server
+        assert child is not None
+        text = conf.replace("SOCKET", workspace.socket).replace("HOST", workspace.host)
+        server = stack.enter_context(start(workspace, text.replace("PORT", str(port)), port))
+        server.waitUntilAccepting((workspace.host, port))
+        yield stack.enter_context(closing(Browser(workspace.host, port))), child
+
+
+@contextmanager
 def running(
     start: Starter, conf: str, serve: str, app: Sequence[str], *options: str
 ) -> Iterator[Browser]:
     """
     Run an app behind a web server.
     """
-    with ExitStack() as stack:
-        workspace = Workspace(stack.enter_context(folder()))
-        port = freePort()
-        given = ["--app-dir", str(PLACE), *app, *options]
-        stack.enter_context(backend(workspace, [serve], given))
-        text = conf.replace("SOCKET", workspace.socket).replace("HOST", workspace.host)
-        server = stack.enter_context(start(workspace, text.replace("PORT", str(port)), port))
-        server.waitUntilAccepting((workspace.host, port))
-        yield stack.enter_context(closing(Browser(workspace.host, port)))
+    with logged(start, conf, serve, app, *options) as (browser, _):
+        yield browser
 
 
 def shown(answer: Answer) -> dict[str, Any]:
@@ -135,6 +147,30 @@ def test_frameworks(name: str, program: Program) -> None:
         with running(start, conf, serve, [program.option], "--mount", mount) as browser:
             found = shown(browser.fetch("GET", f"{below}/hello/world"))
             assert (found["script"], found["path"]) == (below, "/hello/world")
+
+
+@pytest.mark.parametrize("workers", [1, 2], ids=["alone", "workers"])
+@pytest.mark.parametrize("program", [FLASK, STARLETTE, WEB], ids=lambda program: program.name)
+@pytest.mark.parametrize("name", ["nginx", "nginx-scgi"])
+def test_unmounted(name: str, program: Program, workers: int) -> None:
+    """
+    Without C{--mount}, an application of each kind finds no routes then, and each process that
+    serves it says so once, with the option that is missing.
+    """
+    start, conf, serve, _ = PLAIN[name]
+    options = ["--workers", str(workers)] if workers > 1 else []
+    sent = {
+        "nginx": "SCRIPT_NAME, '/hello/world', as nginx does with its own fastcgi_params",
+        "nginx-scgi": "DOCUMENT_URI, '/hello/world', as nginx does with its own scgi_params",
+    }[name]
+    with logged(start, conf, serve, [program.option], *options) as (browser, child):
+        for _ in range(6):
+            assert browser.fetch("GET", "/hello/world").code != 200
+        child.waitUntilSaid("finds no path in PATH_INFO")
+        told = [line for line in child.output().splitlines() if "PATH_INFO" in line]
+        assert 1 <= len(told) <= workers, told
+        for line in told:
+            assert f"the web server sends all of it as {sent}. With --mount / " in line
 
 
 GUARDED = [
