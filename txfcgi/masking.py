@@ -20,7 +20,7 @@ REMEMBERED: Final = frozenset(
     b" HTTP_ACCEPT HTTP_ACCEPT_CHARSET HTTP_ACCEPT_ENCODING HTTP_ACCEPT_LANGUAGE HTTP_CONNECTION"
     b" HTTP_HOST HTTP_UPGRADE_INSECURE_REQUESTS"
     b" accept-ranges access-control-allow-methods access-control-allow-origin allow cache-control"
-    b" connection content-encoding content-language content-length content-type"
+    b" connection content-encoding content-language content-length content-type date"
     b" expires keep-alive pragma referrer-policy server status strict-transport-security"
     b" transfer-encoding vary x-content-type-options x-frame-options x-powered-by".split()
 )

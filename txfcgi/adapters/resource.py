@@ -29,6 +29,8 @@ from .webchannel import WebChannel
 
 MAX_BODY_BYTES: Final = 1_073_741_824
 
+_RESPONDER: Final = Role.RESPONDER
+
 
 @implementer(IStartsAndStops)
 class ResourceApp:
@@ -86,7 +88,7 @@ class ResourceApp:
         """
         Answer a request.
         """
-        if request.role is not Role.RESPONDER:
+        if request.role is not _RESPONDER:
             raise UnknownRole("a twisted.web resource is a Responder")
         channel = WebChannel(request, self.site, self._names, self._hint)
         length = channel.bodyLength

@@ -8,6 +8,7 @@ else is written as CGI output, as it comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -102,7 +103,8 @@ class WebChannel:
 
         @raise MalformedValue: If it is no number.
         """
-        return readContentLength(self._bytes("CONTENT_LENGTH"))
+        length = self._params.get("CONTENT_LENGTH")
+        return readContentLength(length.encode("utf-8", "surrogateescape")) if length else None
 
     @property
     def transport(self) -> WebChannel:
@@ -119,15 +121,15 @@ class WebChannel:
 
         @param length: The bytes of its body, as far as they are known.
         """
-        self._web = web = self.site.requestFactory(self)
+        self._web = web = self.factory.requestFactory(self)
         headers: Headers = web.requestHeaders
         for name, value in self._headers:
             if name != b"transfer-encoding":  # the body has none any more
                 headers.addRawHeader(name, value)
         for param, name in _OF_BODY:
-            value = self._bytes(param)
+            value = self._params.get(param)
             if value:
-                headers.addRawHeader(name, value)
+                headers.addRawHeader(name, value.encode("utf-8", "surrogateescape"))
         web.gotLength(length)
         web.parseCookies()
 
@@ -330,7 +332,7 @@ class WebChannel:
         """
         params = self._params
         host = params.get("SERVER_ADDR") or params.get("SERVER_NAME") or "localhost"
-        return _address(host, params.get("SERVER_PORT", ""), 443 if self.isSecure() else 80)
+        return _hostAddress(host, params.get("SERVER_PORT", ""), 443 if self.isSecure() else 80)
 
     def _bytes(self, name: str) -> bytes:
         """
@@ -349,6 +351,10 @@ class WebChannel:
 def _address(host: str, port: str, default: int) -> IPv4Address | IPv6Address:
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else default
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host.strip("[]"), number)
+
+
+# A site has one or two.
+_hostAddress: Final = lru_cache(maxsize=64)(_address)
 
 
 def _joined(pieces: list[bytes]) -> bytes | list[bytes]:
