@@ -8,11 +8,13 @@ import asyncio
 import os
 from typing import Any
 
-from txfcgi import Limits, asFuture
+from txfcgi import Limits, Request, asFuture
+from txfcgi.adapters.asgi import ASGIApp
 from txfcgi.errors import (
     Disconnected,
     RequestAborted,
 )
+from txfcgi.testing import MemoryFrontEnd
 
 from ..loop import turns
 from .asgi import ASGITests, body, echo, sending, start
@@ -29,6 +31,34 @@ class RequestTests(ASGITests):
         """
         answer = self.ask(echo)
         self.assertEqual((answer.body, answer.headers.getRawHeaders("x-messages")), (b"", ["1"]))
+
+    def test_noStream(self) -> None:
+        """
+        It is received at once, and no stream is opened for it.
+        """
+        opened: list[bool] = []
+
+        async def main() -> None:
+            async def application(scope: Any, receive: Any, send: Any) -> None:
+                self.assertEqual(
+                    await receive(), {"type": "http.request", "body": b"", "more_body": False}
+                )
+                await sending(start(), body(b"x"))(scope, receive, send)
+
+            app = ASGIApp(application, lifespan="off")
+
+            def watched(request: Request) -> Any:
+                answer = app(request)
+                opened.append(not request.bodiless)
+                return answer
+
+            for length in ("", "0"):
+                frontEnd = MemoryFrontEnd(watched, testCase=self)
+                asked = frontEnd.request("GET", "/", params={"CONTENT_LENGTH": length})
+                self.assertEqual((await self.answer(frontEnd, asked)).body, b"x")
+
+        self.inLoop(main)
+        self.assertEqual(opened, [False, False])
 
     def test_whole(self) -> None:
         """

@@ -103,8 +103,7 @@ class WebChannel:
 
         @raise MalformedValue: If it is no number.
         """
-        length = self._params.get("CONTENT_LENGTH")
-        return readContentLength(length.encode("utf-8", "surrogateescape")) if length else None
+        return readContentLength(self._bytes("CONTENT_LENGTH"))
 
     @property
     def transport(self) -> WebChannel:
@@ -127,9 +126,8 @@ class WebChannel:
             if name != b"transfer-encoding":  # the body has none any more
                 headers.addRawHeader(name, value)
         for param, name in _OF_BODY:
-            value = self._params.get(param)
-            if value:
-                headers.addRawHeader(name, value.encode("utf-8", "surrogateescape"))
+            if self._params.get(param):
+                headers.addRawHeader(name, self._bytes(param))
         web.gotLength(length)
         web.parseCookies()
 
