@@ -122,7 +122,8 @@ def decodeTexts(block: bytes) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     text = block.decode("latin-1")
-    position = 0
+    plain = True
+    position = start = 0
     end = len(block)
     try:
         while position < end:
@@ -131,21 +132,28 @@ def decodeTexts(block: bytes) -> dict[str, str]:
             if nameLength | valueLength < 128:
                 position += 2
             else:
+                # A long length is not ASCII: what lies between two of them is looked at as one.
+                plain = plain and text[start:position].isascii()
                 nameLength, valueLength, position = _lengths(block, position)
+                start = position
             middle = position + nameLength
             name = text[position:middle]
             position = middle + valueLength
-            value = text[middle:position]
-            if not value.isascii():
-                value = value.encode("latin-1").decode("utf-8", "surrogateescape")
-            if not name.isascii():
-                name = name.encode("latin-1").decode("utf-8", "surrogateescape")
-            texts[name] = value
+            texts[name] = text[middle:position]
     except IndexError:
         position = -1
     if position != end:
         raise _truncated(end)
-    return texts
+    if plain and text[start:].isascii():
+        return texts
+    return {_asText(name): _asText(value) for name, value in texts.items()}
+
+
+def _asText(text: str) -> str:
+    """
+    What bytes are as text that were made text byte by byte.
+    """
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def dividePairs(
