@@ -50,19 +50,21 @@ class Shapes(Remembered[tuple[str, ...], list[str]]):
             shape = self.get(names)
             if shape is None:
                 shape = self._learn(names)
-            if not "".join(values).isascii():
+            if shape is None:
+                return None
+            parts = shape.copy()
+            try:
+                parts[1::4] = [_LENGTHS[len(value)] for value in values]
+            except IndexError:
+                parts[1::4] = [encodeLength(len(value)).decode("latin-1") for value in values]
+            parts[3::4] = values
+            block = "".join(parts)
+            # Long lengths are not ASCII, and values may not be.
+            if not block.isascii() and not "".join(values).isascii():
                 return None
         except (TypeError, ValueError):
             return None
-        if shape is None:
-            return None
-        parts = shape.copy()
-        try:
-            parts[1::4] = [_LENGTHS[len(value)] for value in values]
-        except IndexError:
-            parts[1::4] = [encodeLength(len(value)).decode("latin-1") for value in values]
-        parts[3::4] = values
-        return "".join(parts).encode("latin-1")
+        return block.encode("latin-1")
 
     def _learn(self, names: tuple[str, ...]) -> list[str] | None:
         """
