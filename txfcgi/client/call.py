@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 _STDOUT: Final = Stream.STDOUT
 _STDERR: Final = Stream.STDERR
-_NONE: Final[frozenset[object]] = frozenset()
 
 _REFUSALS: Final[dict[int, Exception]] = {
     ProtocolStatus.CANT_MPX_CONN: CantMultiplex("the back end takes one request at a time"),
@@ -70,30 +69,16 @@ class Call(Deadlines):
     @ivar chosenID: The request id that the caller wants it to have, or L{None}.
     """
 
-    __slots__ = (
-        "_context",
-        "_stderr",
-        "appStatus",
-        "attempts",
-        "began",
-        "chosenID",
-        "connection",
-        "deferred",
-        "ended",
-        "error",
-        "fired",
-        "fresh",
-        "full",
-        "held",
-        "options",
-        "pool",
-        "prepared",
-        "protocolStatus",
-        "requestID",
-        "trace",
-        "tried",
-    )
-
+    # What most calls never change stands here, and costs none of them anything.
+    pool: Pool | None = None
+    connection: ClientProtocol | None = None
+    requestID = 0
+    attempts = 0
+    tried: frozenset[object] = frozenset()
+    full = fresh = fired = ended = held = False
+    appStatus: int | None = None
+    protocolStatus: int | None = None
+    _stderr: Stderr | None = None
     _log: ClassVar[Logger] = Logger()
 
     def __init__(
@@ -109,7 +94,7 @@ class Call(Deadlines):
         """
         @param began: When it was asked for.
         """
-        super().__init__(timeouts)
+        self.timeouts = timeouts
         self.prepared = prepared
         self.options = options
         self.began = began
@@ -117,19 +102,10 @@ class Call(Deadlines):
         if total is not None:
             self.expires = began + total
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
-        self.pool: Pool | None = None
-        self.connection: ClientProtocol | None = None
-        self.requestID = 0
         self.chosenID = chosenID
         self.trace = trace
-        self.attempts = 0
-        self.tried: frozenset[object] = _NONE
-        self.full = self.fresh = self.fired = self.ended = self.held = False
         self.error: Exception | None = None
-        self.appStatus: int | None = None
-        self.protocolStatus: int | None = None
         self._context = context
-        self._stderr: Stderr | None = None
 
     def reset(self) -> None:
         """

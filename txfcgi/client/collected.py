@@ -16,8 +16,6 @@ class CollectedCall(Call):
     A request whose caller wants all of its output at its end, as a L{Result}.
     """
 
-    __slots__ = ("_pieces", "_size")
-
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._pieces: list[bytes] = []

@@ -410,8 +410,7 @@ class ClientProtocol(Protocol):
         lifetime = self.lifetime
         if lifetime.life >= _CLOSING:
             return
-        now = self._seconds()
-        active = len(self._calls.byID)
+        now, active = self._seconds(), len(self._calls.byID)
         usable = lifetime.mayCarry(active, now) and self._wire.reusable
         if not active:
             if not usable or self._outlet.queued:
@@ -421,8 +420,9 @@ class ClientProtocol(Protocol):
         elif not self._calls.wanted():
             self.abort()
             return
-        if usable and self._target is not None:
-            self._target.released(self)
+        target = self._target
+        if usable and target is not None:
+            target.pool.released(self, target)
 
     def retire(self) -> None:
         """

@@ -31,15 +31,12 @@ class Deadlines:
     @ivar seen: Whether anything of a response came, be it on stderr.
     """
 
-    __slots__ = ("due", "expires", "mark", "phase", "progress", "seen", "timeouts")
-
-    def __init__(self, timeouts: Timeouts) -> None:
-        self.timeouts = timeouts
-        self.expires = self.due = NEVER
-        self.phase = WAITING
-        self.mark = 0
-        self.progress = -1
-        self.seen = False
+    timeouts: Timeouts
+    expires = due = NEVER
+    phase = WAITING
+    mark = 0
+    progress = -1
+    seen = False
 
     def setDue(self, now: float, outlet: Outlet) -> float:
         """

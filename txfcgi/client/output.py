@@ -99,8 +99,6 @@ class OutputCall(Call):
     A request whose caller wants its output as it comes; nothing of it is read as a response.
     """
 
-    __slots__ = ("output",)
-
     def __init__(
         self,
         prepared: Prepared,

@@ -17,10 +17,7 @@ from ..errors import (
 from ..streams import InputStream
 from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from .call import Call
-from .options import ClientOptions, Context, Timeouts
-from .prepare import Prepared
 from .response import ClientResponse
-from .timing import CallTrace
 
 
 def _incomplete() -> IncompleteHead:
@@ -36,26 +33,13 @@ class ResponseCall(Call):
     @ivar delivering: Whether the body is being delivered to a protocol.
     """
 
-    __slots__ = ("_chunks", "_reader", "_received", "_stream", "bodyLength", "delivering", "head")
-
-    def __init__(
-        self,
-        prepared: Prepared,
-        options: ClientOptions,
-        timeouts: Timeouts,
-        began: float,
-        context: Context | None = None,
-        chosenID: int | None = None,
-        trace: CallTrace | None = None,
-    ) -> None:
-        super().__init__(prepared, options, timeouts, began, context, chosenID, trace)
-        self.delivering = False
-        self.head: ResponseHead | None = None
-        self.bodyLength: int | None = None
-        self._received = 0
-        self._chunks: list[bytes] = []
-        self._reader: HeadReader | None = None
-        self._stream: InputStream | None = None
+    delivering = False
+    head: ResponseHead | None = None
+    bodyLength: int | None = None
+    _received = 0
+    _chunks: list[bytes] | None = None
+    _reader: HeadReader | None = None
+    _stream: InputStream | None = None
 
     def receiveOutput(self, data: bytes) -> None:
         """
@@ -131,10 +115,12 @@ class ResponseCall(Call):
                     BodyTooLong(f"the body is longer than the {length} bytes that it declared"),
                 )
                 return
-        if self._stream is None:
-            self._chunks.append(data)
-        else:
+        if self._stream is not None:
             self._stream.receive(data)
+        elif self._chunks is None:
+            self._chunks = [data]
+        else:
+            self._chunks.append(data)
 
     def checkEnd(self) -> None:
         """
@@ -169,7 +155,7 @@ class ResponseCall(Call):
         """
         Let go of what came; whoever reads the body is told.
         """
-        self._chunks.clear()
+        self._chunks = None
         if self._stream is not None:
             self._stream.fail(error)
 
@@ -205,9 +191,9 @@ class ResponseCall(Call):
                 streamBytes=self.options.streamBytes,
                 collectBytes=self.options.collectBytes,
             )
-            for chunk in self._chunks:
+            for chunk in self._chunks or ():
                 stream.receive(chunk)
-            self._chunks.clear()
+            self._chunks = None
             if self.error is not None:
                 stream.fail(self.error)
             elif self.ended:
@@ -221,10 +207,11 @@ class ResponseCall(Call):
         """
         if not self.ended or self.error is not None or self._stream is not None:
             return None
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        chunks = self._chunks or ()
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if len(body) > self.options.collectBytes:
             return None
-        self._chunks = []
+        self._chunks = None
         return body
 
     def inputFull(self, stream: InputStream) -> None:

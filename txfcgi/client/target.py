@@ -29,6 +29,7 @@ class Target(ClientFactory):
     """
     One endpoint, and the connections to it.
 
+    @ivar pool: The pool.
     @ivar idle: The connections that nobody uses; the one used last is at the end.
     @ivar open: All of them.
     @ivar connecting: The calls for which one is being made.
@@ -58,16 +59,16 @@ class Target(ClientFactory):
         self.claims = Claims(pool.timers, self.closeIdle)
         self.memory = pool.memory
         self.sparing = pool.sparing
-        self._pool = pool
+        self.pool = pool
         self._make = make
 
     def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
         """
         A protocol for a new connection.
         """
-        protocol = self._make(self._pool.timers, self._pool.options, self)
-        if self._pool.options.onRecord is not None:
-            trace(protocol, self.sparing, self._pool.options.onRecord)
+        protocol = self._make(self.pool.timers, self.pool.options, self)
+        if self.pool.options.onRecord is not None:
+            trace(protocol, self.sparing, self.pool.options.onRecord)
         return protocol
 
     def connectAtOnce(self) -> ClientProtocol | None:
@@ -102,7 +103,7 @@ class Target(ClientFactory):
         Ask for variables, over a connection of its own that is closed afterwards: there are
         applications that close it instead of answering.
         """
-        clock = self._pool.timers.clock
+        clock = self.pool.timers.clock
         connecting = Deferred.fromCoroutine(self._connectToAsk(clock))
         if timeouts.connect is not None:
             connecting.addTimeout(timeouts.connect, clock)
@@ -117,7 +118,7 @@ class Target(ClientFactory):
         self.open.add(protocol)
         values = await protocol.askValues(names, timeouts.firstByte)
         protocol.close()
-        if self._pool.options.multiplex is None:
+        if self.pool.options.multiplex is None:
             self.multiplex = values.get("FCGI_MPXS_CONNS") == "1"
         return values
 
@@ -130,12 +131,6 @@ class Target(ClientFactory):
                 if queueFull(error) is None:
                     raise
                 connecting = connectAgain(self.endpoint, self, clock)
-
-    def released(self, protocol: ClientProtocol) -> None:
-        """
-        A connection takes another request.
-        """
-        self._pool.released(protocol, self)
 
     def retired(self, protocol: ClientProtocol) -> None:
         """
@@ -151,4 +146,4 @@ class Target(ClientFactory):
         self.retired(protocol)
         self.open.discard(protocol)
         self.claims.gone(protocol)
-        self._pool.gone()
+        self.pool.gone()
