@@ -14,7 +14,7 @@ Then, with a browser, or::
 
 import hashlib
 
-from txfcgi import FormLimits, Request, Response, UploadedFile
+from txfcgi import Form, FormLimits, Request, Response, UploadedFile
 
 PAGE = b"""<!DOCTYPE html>
 <title>Send a file</title>
@@ -48,6 +48,6 @@ async def app(request: Request) -> Response:
     """
     if request.method != "POST":
         return Response(200, {"Content-Type": "text/html; charset=utf-8"}, PAGE)
-    form = await request.form(LIMITS)
+    form: Form = await request.form(LIMITS)
     files = [describe(file) for file in form.files]
     return Response.json({"comment": form.get("comment", ""), "files": files})

@@ -6,12 +6,12 @@ An app, tested through the real wire in a plain SynchronousTestCase: no sockets,
 """
 
 import json
-from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import Allow, Deny, Request, Response, Role, roles
-from txfcgi.testing import MemoryFrontEnd
+from txfcgi.testing import MemoryFrontEnd, MemoryResponse
 
 
 async def shop(request: Request) -> Response:
@@ -43,7 +43,7 @@ class ShopTests(SynchronousTestCase):
         # With testCase, the test fails if it leaves something behind.
         self.frontEnd = MemoryFrontEnd(app, testCase=self)
 
-    def order(self, pieces: int) -> Any:
+    def order(self, pieces: int) -> Deferred[MemoryResponse]:
         """
         Order something.
         """

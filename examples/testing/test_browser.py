@@ -11,7 +11,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import Request, Response
-from txfcgi.testing import MemoryFrontEnd
+from txfcgi.testing import Browser, MemoryFrontEnd
 
 
 async def forum(request: Request) -> Response:
@@ -35,7 +35,7 @@ class ForumTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         frontEnd = MemoryFrontEnd(forum, server="nginx", raiseErrors=True, testCase=self)
-        self.browser = frontEnd.browser()
+        self.browser: Browser = frontEnd.browser()
 
     def test_post(self) -> None:
         """

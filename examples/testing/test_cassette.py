@@ -14,7 +14,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from txfcgi import FastCGIClient, Request, Response, cgiParams
-from txfcgi.testing import MemoryBackEnd, Recording, cassette, serve
+from txfcgi.testing import BadCassette, MemoryBackEnd, Recording, cassette, play, serve
 
 
 def page(request: Request) -> Response:
@@ -63,6 +63,18 @@ class TitleTests(TestCase):
             text = file.read()
         self.assertNotIn("session=7", text)
         self.assertIn("/page?token=***", text)
+
+    def test_damaged(self) -> None:
+        """
+        A file that a merge has damaged is named, with the line.
+        """
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "page.cassette")
+        with open(path, "w") as file:
+            file.write("<<<<<<< HEAD\n")
+        error = self.assertRaises(BadCassette, play, path)
+        self.assertIn(path, str(error))
 
 
 if __name__ == "__main__":

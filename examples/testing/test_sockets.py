@@ -9,7 +9,7 @@ afterwards.
 from twisted.trial.unittest import TestCase
 
 from txfcgi import Request, Response, cgiParams
-from txfcgi.testing import serve
+from txfcgi.testing import Served, serve
 
 
 async def echo(request: Request) -> Response:
@@ -24,21 +24,26 @@ class EchoTests(TestCase):
     The app, served on a port of the loopback interface for as long as a test takes.
     """
 
+    async def ask(self, server: Served, body: bytes) -> bytes:
+        """
+        Send a body, and return the body of the response.
+        """
+        response = await server.client().request(cgiParams("POST", "/"), body)
+        content: bytes = await response.content()
+        return content
+
     async def test_fastcgi(self) -> None:
         """
         Over FastCGI.
         """
-        server = serve(self, echo)
-        response = await server.client().request(cgiParams("POST", "/"), bytes(1_000_000))
-        self.assertEqual(len(await response.content()), 1_000_000)
+        self.assertEqual(len(await self.ask(serve(self, echo), bytes(1_000_000))), 1_000_000)
 
     async def test_scgi(self) -> None:
         """
         Over SCGI.
         """
         server = serve(self, echo, "scgi")
-        response = await server.client().request(cgiParams("POST", "/"), b"12345")
-        self.assertEqual(await response.content(), b"12345")
+        self.assertEqual(await self.ask(server, b"12345"), b"12345")
         self.assertEqual(server.endpoint, f"tcp:127.0.0.1:{server.port}")
 
 

@@ -6,6 +6,7 @@ go away.
     pytest examples/testing/test_web_servers.py
 """
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 from twisted.internet.defer import Deferred
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import Request, RequestAborted, Response
 from txfcgi.errors import ConnectionClosed
-from txfcgi.testing import MemoryFrontEnd
+from txfcgi.testing import CutOff, Exchange, MemoryFrontEnd, Passed
 from txfcgi.testing.manners import Server
 from txfcgi.wire.records import BeginRequest, EndRequest, Stdin
 
@@ -89,10 +90,11 @@ class WebServerTests(SynchronousTestCase):
         with MemoryFrontEnd(count, server="nginx", fragment=1) as frontEnd:
             response = self.successResultOf(frontEnd.post("/", [b"123", b"45"]))
             self.assertEqual(response.body, b"/ 5 5")
-            sent = [passed.record for passed in response.records if passed.toApp]
+            records: list[Passed] = response.records
+            sent = [passed.record for passed in records if passed.toApp]
             self.assertEqual(sent[0], BeginRequest(1, 1, keepConnection=True))
             self.assertEqual(sent[-3:], [Stdin(1, b"123"), Stdin(1, b"45"), Stdin(1)])
-            received = [passed.record for passed in response.records if not passed.toApp]
+            received = [passed.record for passed in records if not passed.toApp]
             self.assertEqual(received[-1], EndRequest(1))
 
     def test_connections(self) -> None:
@@ -167,6 +169,20 @@ class TimingTests(SynchronousTestCase):
         upload = frontEnd.post("/", bytes(50_000), loseAfter=30_000)
         self.failureResultOf(upload, ConnectionClosed)
 
+    def test_cutOff(self) -> None:
+        """
+        An app that fails in the middle of its response: the connection closes without its end.
+        """
+
+        def failing() -> Iterator[bytes]:
+            yield b"the first half"
+            raise OSError("the disk is full")
+
+        frontEnd = MemoryFrontEnd(lambda request: Response(200, {}, failing()), testCase=self)
+        failure = self.failureResultOf(frontEnd.get(), CutOff)
+        self.assertIn(b"the first half", failure.value.stdout)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
     def test_slowReader(self) -> None:
         """
         A web server that takes 64 KiB in each second of the front end's clock.
@@ -185,7 +201,7 @@ class TimingTests(SynchronousTestCase):
         A body that comes when the test says so.
         """
         frontEnd = MemoryFrontEnd(count, testCase=self)
-        upload = frontEnd.start("POST", "/", length=8)
+        upload: Exchange = frontEnd.start("POST", "/", length=8)
         upload.send(b"1234")
         self.assertNoResult(upload.response)
         upload.send(b"5678")

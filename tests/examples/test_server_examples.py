@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from txfcgi.wire.records import AnyRecord, BeginRequest, Data, Role, Stdout
+from txfcgi.wire.scgicodec import encodeHeaderList
 
 from ..server.browser import Exchange
 from ..server.conversation import Answer, beginning, stdin
@@ -297,6 +298,45 @@ class StreamingTests(ExampleTests):
                     exchange.wait()
             self.assertFalse(exchange.ended)
         self.assertEqual(self.request(uri="/?count=1").status, (0, 0))
+        self.assertEnds(self.program)
+        self.assertNotIn("Traceback", self.program.said)
+
+
+class TableTests(ExampleTests):
+    """
+    C{examples/table.py}
+    """
+
+    example = "table"
+
+    def test_rows(self) -> None:
+        """
+        As many rows come as are asked for.
+        """
+        answer = self.request(uri="/?rows=3")
+        self.assertEqual(answer.headers["content-type"], "text/csv")
+        self.assertEqual(answer.body, b"number,square\r\n1,1\r\n2,4\r\n3,9\r\n")
+        self.assertEqual(self.request(uri="/?rows=1000").body.count(b"\r\n"), 1001)
+        self.assertEnds(self.program)
+
+
+class OnePortTests(ExampleTests):
+    """
+    C{examples/one_port.py}
+    """
+
+    example = "one_port"
+
+    def test_both(self) -> None:
+        """
+        FastCGI and SCGI are answered on the same port.
+        """
+        self.assertEqual(self.request(uri="/shop").body, b"Hello /shop\n")
+        params = {"CONTENT_LENGTH": "0", "SCGI": "1", "SCRIPT_NAME": "", "PATH_INFO": "/shop"}
+        with self.open() as connection:
+            connection.sendall(encodeHeaderList(params))
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        self.assertTrue(answer.endswith(b"\r\n\r\nHello /shop\n"), answer)
         self.assertEnds(self.program)
         self.assertNotIn("Traceback", self.program.said)
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.folders import folderFor
 from txfcgi import FastCGIClient, FastCGIServerFactory, Limits, Request, Response, cgiParams
+from txfcgi.errors import InvalidParam
 from txfcgi.testing import Leftovers, MemoryBackEnd, MemoryFrontEnd, answers, serve
 
 
@@ -240,6 +241,15 @@ class CallerTests(SynchronousTestCase):
         self.successResultOf(client.request(cgiParams("GET", "/none")))
         self.successResultOf(client.request(cgiParams("GET", "/empty")))
         self.successResultOf(client.request(cgiParams("GET", "/s"))).abort()
+        backEnd.close()
+
+    def test_refusedParams(self) -> None:
+        """
+        A request that the client refused for its params leaves nothing.
+        """
+        backEnd = MemoryBackEnd("text")
+        params: Any = {"REQUEST_METHOD": 7}
+        self.failureResultOf(backEnd.client().request(params), InvalidParam)
         backEnd.close()
 
 

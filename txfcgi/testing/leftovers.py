@@ -297,5 +297,6 @@ def describedCall(call: Call) -> str:
     return f"{method} {found.get('REQUEST_URI') or path or '(no path)'}"
 
 
-def _text(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+def _text(text: object) -> str:
+    # Text or bytes; or what the client refused because it is neither.
+    return text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else str(text)

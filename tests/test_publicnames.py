@@ -1,0 +1,220 @@
+"""
+Each public name is shown where a reader looks for it: in the documentation or in an example.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from txfcgi import SCGIClient, cgiParams, errors
+from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, answers
+from txfcgi.web import StreamingSite
+
+from .folders import folderFor
+
+CHECKOUT = Path(__file__).parent.parent
+DOCS = CHECKOUT / "docs"
+# What users import from. txfcgi.streams is a part of the house; txfcgi has its two public names.
+PUBLIC = ("txfcgi", "txfcgi.client", "txfcgi.errors", "txfcgi.testing", "txfcgi.web")
+
+
+def codeOf(page: Path) -> str:
+    """
+    What a page shows as code: within double backquotes, and in its blocks of Python.
+    """
+    text = page.read_text("utf-8")
+    blocks = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
+    return "\n".join([*re.findall(r"``([^`]+)``", text), *blocks])
+
+
+def namesIn(program: Path) -> set[str]:
+    """
+    The names that a program imports and then uses.
+    """
+    tree = ast.parse(program.read_text("utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("txfcgi")
+        for alias in node.names
+    }
+    return imported & {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def shown() -> set[str]:
+    """
+    All words of code in the README and the documentation, and the names that examples use.
+    """
+    pages = (CHECKOUT / "README.rst", *DOCS.glob("*.rst"), *(DOCS / "deploy").glob("*.rst"))
+    words = set(re.findall(r"\w+", "\n".join(map(codeOf, pages))))
+    for program in (CHECKOUT / "examples").rglob("*.py"):
+        words |= namesIn(program)
+    return words
+
+
+SHOWN = shown()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_isShown(name: str) -> None:
+    """
+    Each name in C{__all__} is in the documentation, or used by an example.
+    """
+    assert sorted(set(importlib.import_module(name).__all__) - SHOWN) == []
+
+
+def test_statusesOfErrors() -> None:
+    """
+    The page about errors says the status that each error has.
+    """
+    text = (DOCS / "errors.rst").read_text("utf-8")
+    rows = re.findall(r"^   \* - (``.*``)\n     - .*\n(?:       .*\n)*     - (\d.*)$", text, re.M)
+    assert len(rows) > 8
+    for names, statuses in rows:
+        classes = [getattr(errors, name) for name in re.findall(r"\w+", names)]
+        said = [int(status) for status in statuses.split(", ")]
+        if classes == [errors.TimedOut]:
+            assert classes[0].code == said[0]
+        else:
+            assert {each.code for each in classes} == set(said), names
+
+
+def blockOf(page: str, contains: str) -> dict[str, Any]:
+    """
+    Run the block of Python of a page that has a certain text.
+
+    @return: The names that it makes.
+    """
+    text = (DOCS / page).read_text("utf-8")
+    blocks = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
+    (block,) = (block for block in blocks if contains in block)
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(block), names)
+    return names
+
+
+class PageTests(SynchronousTestCase):
+    """
+    Programs on the pages do what is said beside them.
+    """
+
+    def result(self, coroutine: Any) -> Any:
+        """
+        What a coroutine returns at once.
+        """
+        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def test_errors(self) -> None:
+        """
+        C{docs/errors.rst}: a back end that fails and a mistake of the program are two cases.
+        """
+        page = blockOf("errors.rst", "async def page(")["page"]
+        backEnd = MemoryBackEnd({"/page": "Hello", "/lost": answers.lost()})
+        self.addCleanup(backEnd.close)
+        client = backEnd.client()
+        self.assertEqual(self.result(page(client, cgiParams("GET", "/page"))), (200, "Hello"))
+        code, said = self.result(page(client, cgiParams("GET", "/lost")))
+        self.assertEqual(code, 502)
+        self.assertRegex(said, r"^\w+, may have run: True$")
+        code, said = self.result(page(client, {"REQUEST_METHOD": 7}))
+        self.assertEqual(code, 500)
+        self.assertIn("REQUEST_METHOD", said)
+
+    def test_bytesOfSCGI(self) -> None:
+        """
+        C{docs/scgi.rst}: a subclass of SCGIClientProtocol sees the bytes of each response.
+        """
+        names = blockOf("scgi.rst", "class Shown(")
+        printed: list[Any] = []
+        names["print"] = lambda *words: printed.append(words[-1])
+        backEnd = MemoryBackEnd("Hello", protocol="scgi")
+        client: SCGIClient = names["ShownClient"](backEnd.clock, backEnd)
+        asked = client.request(cgiParams("GET", "/"))
+        backEnd.pump()
+        text = self.successResultOf(self.successResultOf(asked).text())
+        self.assertEqual(text, "Hello")
+        self.assertIn(b"Hello", b"".join(map(bytes, printed)))
+        self.successResultOf(client.close())
+        backEnd.close()
+
+    def test_form(self) -> None:
+        """
+        C{docs/apps.rst}: a form is checked before it is used.
+        """
+        app = blockOf("apps.rst", "def problemWith(form: Form)")["app"]
+        browser = MemoryFrontEnd(app, testCase=self).browser()
+        photo = {"photo": ("me.png", b"12345", "image/png")}
+        response = browser.post("/", form={"title": "Me"}, files=photo)
+        self.assertEqual(response.json(), {"title": "Me", "bytes": 5})
+        self.assertEqual(browser.post("/", files=photo).json(), {"error": "there is no title"})
+        self.assertEqual(browser.post("/", form={"title": "Me"}).code, 400)
+
+    def test_table(self) -> None:
+        """
+        C{docs/apps.rst}: an app that writes its own response waits for the web server.
+        """
+        app = blockOf("apps.rst", "async def writeTable(")["app"]
+        frontEnd = MemoryFrontEnd(app, testCase=self)
+        asked = frontEnd.get("/")
+        frontEnd.clock.advance(0)  # so much gives other requests their turn
+        response = self.successResultOf(asked)
+        self.assertEqual(response.header("content-type"), "text/csv")
+        self.assertTrue(response.body.endswith(b"\r\n100000,10000000000\r\n"))
+
+    def test_save(self) -> None:
+        """
+        C{docs/client.rst}: a response is saved piece by piece.
+        """
+        save = blockOf("client.rst", "async def save(")["save"]
+        backEnd = MemoryBackEnd("Hello")
+        response = self.successResultOf(backEnd.client().request(cgiParams("GET", "/")))
+        path = folderFor(self) / "saved"
+        self.assertEqual(self.result(save(response, str(path))), 0)
+        self.assertEqual(path.read_text("utf-8"), "Hello")
+        backEnd.close()
+
+    def test_connection(self) -> None:
+        """
+        C{docs/client.rst}: a connection of one's own asks for values.
+        """
+        values = blockOf("client.rst", "async def values(")["values"]
+        backEnd = MemoryBackEnd("Hello")
+        asked = Deferred.fromCoroutine(values(backEnd.clock, backEnd))
+        backEnd.pump()
+        self.assertEqual(self.successResultOf(asked)["FCGI_MPXS_CONNS"], "1")
+        backEnd.close()
+
+    def test_dictionaries(self) -> None:
+        """
+        C{docs/gateway.rst}: a function asks a back end with dictionaries.
+        """
+        ask = blockOf("gateway.rst", "async def ask(")["ask"]
+        backEnd = MemoryBackEnd("Hello")
+        response = self.result(ask(backEnd.client(), "/page"))
+        self.assertEqual((response["code"], response["body"]), (200, b"Hello"))
+        self.assertEqual(backEnd.calls[0].params["REQUEST_URI"], "/page")
+        backEnd.close()
+
+    def test_gatewayOfSCGI(self) -> None:
+        """
+        C{docs/gateway.rst}: a resource and an Agent for an SCGI back end.
+        """
+        backEnd = MemoryBackEnd("Hello", protocol="scgi")
+        make = blockOf("gateway.rst", "GatewayAgent(client)")["make"]
+        site, agent, client = make(backEnd.clock, backEnd)
+        self.assertIsInstance(site, StreamingSite)
+        asked = agent.request(b"GET", b"http://app/page")
+        backEnd.pump()
+        content = self.successResultOf(self.successResultOf(asked).content())
+        self.assertEqual(content, b"Hello")
+        self.successResultOf(client.close())
+        backEnd.close()
