@@ -23,7 +23,7 @@ from txfcgi import ResponderRequest, Response
 
 class NotANote(Exception):
     """
-    What was sent is no note.
+    The body of the request is not a note.
     """
 
 
@@ -42,7 +42,7 @@ async def readText(request: ResponderRequest) -> str:
     try:
         note = json.loads(await request.stdin.read())
     except ValueError as error:
-        raise NotANote(f"this is no JSON: {error}") from error
+        raise NotANote(f"the body is not JSON: {error}") from error
     if not isinstance(note, dict) or not isinstance(note.get("text"), str):
         raise NotANote("a note looks like this: {'text': 'Buy milk'}")
     return str(note["text"])

@@ -155,7 +155,7 @@ class PageTests(SynchronousTestCase):
         photo = {"photo": ("me.png", b"12345", "image/png")}
         response = browser.post("/", form={"title": "Me"}, files=photo)
         self.assertEqual(response.json(), {"title": "Me", "bytes": 5})
-        self.assertEqual(browser.post("/", files=photo).json(), {"error": "there is no title"})
+        self.assertEqual(browser.post("/", files=photo).json(), {"error": "the title is missing"})
         self.assertEqual(browser.post("/", form={"title": "Me"}).code, 400)
 
     def test_table(self) -> None:

@@ -42,7 +42,7 @@ class TitleTests(TestCase):
 
     async def test_title(self) -> None:
         """
-        The second time, there is no back end any more.
+        The second time, the back end is gone.
         """
         # In a project of your own, the file is in the repository, beside the test.
         folder = tempfile.mkdtemp()
