@@ -5,15 +5,24 @@ kind of work.
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
+from time import time
+from typing import cast
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 
 from txfcgi import FastCGIServerFactory, Request, Response, SCGIServerFactory, listen
 from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.monitor.accesslog import AccessLog
+from txfcgi.monitor.board import Board
 from txfcgi.monitor.counters import Counters
 from txfcgi.monitor.lines import LineWriter
 from txfcgi.server.application import App
+from txfcgi.server.factory import ServerFactory
 from txfcgi.server.observing import IServerObserver
+from txfcgi.service.snapshots import ofThisProcess
 
 from . import wsgi
 from .common import described, serve, serverArguments
@@ -81,17 +90,32 @@ class Applications:
         return ResourceApp(data)
 
 
-def _observers(options: Namespace) -> list[IServerObserver]:
+def _observers(options: Namespace, counters: Counters) -> list[IServerObserver]:
     """
     Who watches the server; an access log stands beside its socket.
     """
     observers: list[IServerObserver] = []
-    if options.counters:
-        observers.append(Counters())
+    if options.counters or options.status:
+        observers.append(counters)
     if options.access_log:
-        lines = LineWriter(f"{options.socket}.log")
+        path = f"{options.socket}.log"
+        lines = LineWriter(path)
         observers.append(AccessLog(lines.write, options.access_log))
+        # A file that only grows would show what it costs a virtual machine to be given memory.
+        LoopingCall(os.truncate, path, 0).start(0.5, now=False)
     return observers
+
+
+def _showStatus(factory: ServerFactory, counters: Counters) -> None:
+    """
+    Remember what a status page shows, as C{--status} does.
+    """
+    from twisted.internet import reactor
+
+    clock = cast(IReactorTime, reactor)
+    counters.addServer(factory)
+    source = ofThisProcess(clock, [factory], counters, lambda: True)
+    Board("txfcgi", clock, source, time()).start()
 
 
 def main() -> None:
@@ -104,12 +128,16 @@ def main() -> None:
     )
     parser.add_argument("--scgi", action="store_true")
     parser.add_argument("--counters", action="store_true")
+    parser.add_argument("--status", action="store_true")
     parser.add_argument("--access-log", metavar="FORMAT")
     options = parser.parse_args()
     applications = Applications(options.answer.encode() * options.times)
     factory = SCGIServerFactory if options.scgi else FastCGIServerFactory
     application = getattr(applications, options.application)
-    served = factory(application, observers=_observers(options))
+    counters = Counters()
+    served = factory(application, observers=_observers(options, counters))
+    if options.status:
+        _showStatus(served, counters)
     serve(listen(served, described(options.socket)))
 
 

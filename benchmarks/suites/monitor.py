@@ -1,9 +1,10 @@
 """
-What it costs to watch txfcgi's server: counters, and an access log.
+What it costs to watch txfcgi's server: counters, what a status page remembers, and an access log.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -12,13 +13,17 @@ from ..load import Load
 from ..model import Contestant, Suite, Target, Work
 
 PLAIN = "txfcgi, every param"
-COUNTED = "txfcgi, counters"
-COMBINED = "txfcgi, access log"
-JSON = "txfcgi, access log, json"
 ONE = "txfcgi, one param"
-ONE_COMBINED = "txfcgi, one param, access log"
 WSGI = "txfcgi, WSGI"
-WSGI_COMBINED = "txfcgi, WSGI, access log"
+
+#: What each of them is watched by.
+COUNTED = ("counters", "--counters")
+STATUS = ("status", "--status")
+COMBINED = ("access log", "--access-log", "combined")
+JSON = ("access log, json", "--access-log", "json")
+
+#: What being watched may cost a request, as a part of it.
+ASKED = 1.1
 
 KEPT = Load()
 NEW = replace(KEPT, keep=False)
@@ -28,21 +33,37 @@ def _own(name: str, application: str, load: Load, *options: str) -> Contestant:
     return underLoad(ownProgram(name, "own", load, application, *options), load)
 
 
-_speed = partial(Work, columns=SPEED, base=PLAIN, compared="cpu")
+def _watched(
+    name: str, application: str, load: Load, *watching: tuple[str, ...]
+) -> Iterator[Contestant]:
+    """
+    A server by itself, and the same one watched.
+    """
+    yield _own(name, application, load)
+    for what, *options in watching:
+        yield _own(f"{name}, {what}", application, load, *options)
 
 
 def _contestants(load: Load) -> tuple[Contestant, ...]:
     return (
-        _own(PLAIN, "every", load),
-        _own(COUNTED, "every", load, "--counters"),
-        _own(COMBINED, "every", load, "--access-log", "combined"),
-        _own(JSON, "every", load, "--access-log", "json"),
-        _own(ONE, "one", load),
-        _own(ONE_COMBINED, "one", load, "--access-log", "combined"),
-        _own(WSGI, "wsgi", load),
-        _own(WSGI_COMBINED, "wsgi", load, "--access-log", "combined"),
+        *_watched(PLAIN, "every", load, COUNTED, STATUS, COMBINED, JSON),
+        *_watched(ONE, "one", load, COUNTED, STATUS, COMBINED),
+        *_watched(WSGI, "wsgi", load, COUNTED, STATUS, COMBINED),
     )
 
+
+def _targets(connections: str) -> tuple[Target, ...]:
+    """
+    What is asked of apps that read their params, as most do.
+    """
+    return tuple(
+        Target(f"{name}, {what}", name, ASKED, f"{what}, {app}, {connections}")
+        for name, app in ((PLAIN, "every param read"), (WSGI, "WSGI"))
+        for what, *_ in (COUNTED, STATUS, COMBINED)
+    )
+
+
+_speed = partial(Work, columns=SPEED, base=PLAIN, compared="cpu")
 
 SUITE = Suite(
     "monitor",
@@ -51,20 +72,13 @@ SUITE = Suite(
             name="watched-kept",
             title="watched, 16 kept connections",
             contestants=_contestants(KEPT),
-            targets=(
-                Target(COUNTED, PLAIN, 1.1, "counters, of a request whose params are read"),
-                Target(COMBINED, PLAIN, 1.35, "access log, of a request whose params are read"),
-                Target(WSGI_COMBINED, WSGI, 1.25, "access log, WSGI"),
-            ),
+            targets=_targets("kept connections"),
         ),
         _speed(
             name="watched-new",
             title="watched, a new connection for each request",
             contestants=_contestants(NEW),
-            targets=(
-                Target(COMBINED, PLAIN, 1.3, "access log, new connection for each request"),
-                Target(WSGI_COMBINED, WSGI, 1.15, "access log, WSGI, new connection"),
-            ),
+            targets=_targets("new connections"),
         ),
     ),
 )
