@@ -49,7 +49,10 @@ class AccessLog(ServerObserver):
         """
         Write the line of a request.
         """
-        params = _readable(request.params)
+        try:
+            params = request.params.texts()
+        except TxFCGIError:
+            params = _NONE
         began = self._now() - account.seconds
         self._write(self._line(params, account, began, request.role, request))
 
@@ -63,15 +66,8 @@ class AccessLog(ServerObserver):
         account.code = getattr(error, "code", 500)
         account.appStatus = 1
         account.error = error
-        given = _NONE if params is None else _readable(params)
+        try:
+            given = _NONE if params is None else params.texts()
+        except TxFCGIError:
+            given = _NONE
         self._write(self._line(given, account, self._now(), role, None))
-
-
-def _readable(params: Params) -> Mapping[str, str]:
-    """
-    The params, if they can be read.
-    """
-    try:
-        return params.texts()
-    except TxFCGIError:
-        return _NONE

@@ -81,12 +81,8 @@ def _requestLine(params: Mapping[str, str]) -> str:
     return f"{get('REQUEST_METHOD', 'GET')} {uri} {get('SERVER_PROTOCOL', '')}".rstrip()
 
 
-def _shownURI(uri: str | None) -> str:
-    return maskedURI(uri) if uri else "-"
-
-
 def _query(query: str | None) -> str:
-    return f"?{_shownURI(query)}" if query else ""
+    return f"?{maskedURI(query)}" if query else ""
 
 
 @lru_cache(maxsize=64)
@@ -165,7 +161,7 @@ def _param(name: str) -> str:
         # Nothing is ever hidden in a param of this name.
         return f"get({name!r}) or '-'"
     if masked(name, "a") == "a":
-        return f"_shownURI(get({name!r}))"
+        return f"maskedURI(get({name!r}) or '-')"
     return f"{MASK!r} if get({name!r}) else '-'"
 
 

@@ -221,7 +221,7 @@ class ServerFactory(Factory):
         if len(self._open) == 1:
             self.now = self.clock.seconds()
         protocol.watch.heard = self.now
-        if self.observers is not None:
+        if self.observers is not None and self.observers.hearsConnections:
             self.observers.opened(protocol.peer)
         if self.draining:
             protocol.retire()
@@ -244,7 +244,8 @@ class ServerFactory(Factory):
             if self.observers is not None:
                 self._received += protocol.received
                 self._sent += protocol.outlet.taken
-                self.observers.closed(protocol.peer)
+                if self.observers.hearsConnections:
+                    self.observers.closed(protocol.peer)
         if not self._open:
             self._timers.forget(self)
             if self.draining or not self.numPorts:

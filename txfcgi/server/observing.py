@@ -227,6 +227,8 @@ class Observers:
     All observers of one server, none of which can do it any harm.
 
     @ivar track: Whether L{currentRequest} is to be known.
+    @ivar hearsConnections: Whether anyone takes notice of connections that come and go: to find out
+        whose they are costs something.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -240,6 +242,9 @@ class Observers:
         self._seconds = clock.seconds
         self._sparing = sparing
         self.track = any(observer.tracksRequests for observer in observers)
+        self.hearsConnections = bool(
+            _methods(observers, "connectionOpened") or _methods(observers, "connectionClosed")
+        )
         self.opened = self._teller(observers, "connectionOpened")
         self.closed = self._teller(observers, "connectionClosed")
         self.connectionRefused = self._teller(observers, "connectionRefused")
