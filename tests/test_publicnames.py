@@ -15,6 +15,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+import txfcgi
 from txfcgi import SCGIClient, cgiParams, errors
 from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, answers
 from txfcgi.web import StreamingSite
@@ -27,13 +28,20 @@ DOCS = CHECKOUT / "docs"
 PUBLIC = ("txfcgi", "txfcgi.client", "txfcgi.errors", "txfcgi.testing", "txfcgi.web")
 
 
+def blocksOf(page: Path) -> list[str]:
+    """
+    The programs in Python on a page.
+    """
+    text = page.read_text("utf-8")
+    found = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
+    return [textwrap.dedent(block) for block in found]
+
+
 def codeOf(page: Path) -> str:
     """
     What a page shows as code: within double backquotes, and in its blocks of Python.
     """
-    text = page.read_text("utf-8")
-    blocks = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
-    return "\n".join([*re.findall(r"``([^`]+)``", text), *blocks])
+    return "\n".join([*re.findall(r"``([^`]+)``", page.read_text("utf-8")), *blocksOf(page)])
 
 
 def namesIn(program: Path) -> set[str]:
@@ -72,6 +80,26 @@ def test_isShown(name: str) -> None:
     assert sorted(set(importlib.import_module(name).__all__) - SHOWN) == []
 
 
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.glob("*.rst")), ids=lambda page: str(page.relative_to(CHECKOUT))
+)
+def test_importsWhatItUses(page: Path) -> None:
+    """
+    A program on a page that imports from txfcgi imports all that it uses of it.
+    """
+    for block in blocksOf(page):
+        tree = ast.parse(block)
+        known = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        if known & set(txfcgi.__all__):
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert sorted(used & set(txfcgi.__all__) - known) == [], block
+
+
 def test_statusesOfErrors() -> None:
     """
     The page about errors says the status that each error has.
@@ -94,11 +122,9 @@ def blockOf(page: str, contains: str) -> dict[str, Any]:
 
     @return: The names that it makes.
     """
-    text = (DOCS / page).read_text("utf-8")
-    blocks = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
-    (block,) = (block for block in blocks if contains in block)
+    (block,) = (block for block in blocksOf(DOCS / page) if contains in block)
     names: dict[str, Any] = {}
-    exec(textwrap.dedent(block), names)
+    exec(block, names)
     return names
 
 
