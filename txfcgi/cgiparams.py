@@ -218,7 +218,9 @@ def splitPath(path: str, suffixes: Iterable[str] = (".php",)) -> tuple[str, str]
     end = -1
     for suffix in suffixes:
         if not suffix.isascii() or not suffix:
-            raise InvalidPath(f"{suffix!r} is no suffix of scripts: those are ASCII")
+            raise InvalidPath(
+                f"{suffix!r} is not a suffix of scripts: a suffix is ASCII text, such as .php"
+            )
         at = path.find(suffix)
         while at >= 0 and path[at + len(suffix) : at + len(suffix) + 1] not in ("", "/"):
             at = path.find(suffix, at + 1)
@@ -316,7 +318,7 @@ class PHPFPM:
         @param uri: Path and query as they stand in an HTTP request.
         @param more: Any other params, by name, and other arguments of L{cgiParams}.
         @raise InvalidPath: If the path has control characters, goes up with C{..}, or names no
-            script and there is no front controller; if the query has CR, LF or NUL.
+            script where C{frontController} is not set; if the query has CR, LF or NUL.
         @raise InvalidParam: If the method or a header has one of these.
         """
         path = decodedPath(uri.partition("?")[0])

@@ -28,7 +28,7 @@ __all__ = ["Fault", "SCGIProxy"]
 # The path that servers of XML-RPC have by custom.
 _PATH: Final = "/RPC2"
 
-# XML 1.0, section 2.2: all that is no character of a document; and references to any.
+# XML 1.0, section 2.2: whatever can't be a character of a document; and references to any.
 _PATTERN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _forbidden: Final = _PATTERN.search
 _forbiddenAnywhere: Final = _PATTERN.sub
@@ -42,13 +42,13 @@ def endpointOfURL(reactor: Any, url: str) -> tuple[IStreamClientEndpoint, str]:
 
     @param url: C{scgi://host:port}, C{scgi://host:port/path} or C{scgi+unix:/path/of/the/socket}.
     @return: The endpoint, and the path that is asked for.
-    @raise InvalidRequest: If it is no such URL.
+    @raise InvalidRequest: If it is not such a URL.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidRequest(f"{url!r} is no URL: {error}") from None
+        raise InvalidRequest(f"{url!r} is not a URL: {error}") from None
     if parts.scheme == "scgi" and parts.hostname and port:
         return HostnameEndpoint(reactor, parts.hostname, port), parts.path or _PATH
     if parts.scheme == "scgi+unix" and parts.path.startswith("/") and not parts.netloc:

@@ -183,7 +183,7 @@ class PrinterTests(SynchronousTestCase):
         self.assertEqual(lines[-2:], ["    no head", "    the end, within the head: 7 bytes of it"])
         lines = printed(Stdout(1, b"Warning!\r\nX: y\r\n\r\nbody").encode(), content=9)
         self.assertEqual(lines[1:3], ["    Warning!", "    X: y"])
-        self.assertIn("the head can't be read: b'Warning!' is no header", lines[3])
+        self.assertIn("the head can't be read: b'Warning!' is not a header", lines[3])
         self.assertEqual(lines[4:], ["    body"])
         pieces = [Stdout(1, b"X: " + bytes(65_000)).encode()] * 5
         lines = printed(*pieces)

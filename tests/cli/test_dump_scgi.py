@@ -123,7 +123,7 @@ class RequestTests(SynchronousTestCase):
         """
         for data, told in (
             (b"GET / HTTP/1.1\r\n\r\n", "this is no SCGI: the connection starts with b'GET"),
-            (b"007:", "this is no SCGI: b'007:' is no length of a netstring"),
+            (b"007:", "this is no SCGI: b'007:' is not the length of a netstring"),
             (b"4:a\0b\0;", "this is no SCGI: b';' is in place of the comma"),
             (b"4:a\0b\0,", "the headers can't be read: CONTENT_LENGTH is not the first header"),
             (b"999999:", "the headers can't be read: more than 262144 bytes"),
@@ -208,7 +208,7 @@ class ResponseTests(SynchronousTestCase):
         lines = printed(ResponsePrinter, b"Warning: oh\nStatus: no\n\nbody")
         self.assertEqual(lines[1:3], ["    Warning: oh", "    Status: no"])
         self.assertEqual(
-            lines[3], "    the head can't be read: b'no' is no status (RFC 3875, section 6.3.3)"
+            lines[3], "    the head can't be read: b'no' is not a status (RFC 3875, section 6.3.3)"
         )
         self.assertEqual(lines[4], "response end, 4 bytes of body")
 

@@ -177,7 +177,7 @@ MAKING: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "misspelt web server": (
         lambda: MemoryFrontEnd(hello, server="ngnix"),
-        "there is no web server 'ngnix' that speaks fastcgi: choose one of nginx, apache, "
+        "'ngnix' is not a web server that speaks fastcgi: choose one of nginx, apache, "
         "lighttpd, haproxy, caddy, plain",
     ),
     "text to post": (

@@ -85,20 +85,20 @@ class UnixAllowListTests(SynchronousTestCase):
         What is no user or group is refused when the factory is made, with its name.
         """
         for users, said in (
-            ("nobody-at-all", "there is no user 'nobody-at-all'"),
+            ("nobody-at-all", "this machine has no user 'nobody-at-all'"),
             ("", "a user is empty"),
             ("root,,bin", "a user is empty"),
             ([-1], "-1 is not a user"),
             ([True], "True is not a user"),
             ([None], "None is not a user"),
             ([2**32 - 1], "4294967295 is not a user"),
-            (["٣"], "there is no user"),
+            (["٣"], "this machine has no user"),
         ):
             for factory in (FastCGIServerFactory, SCGIServerFactory):
                 error = self.assertRaises(BadAllowList, factory, ok, allowUsers=users)
                 self.assertIn(said, str(error))
         error = self.assertRaises(BadAllowList, FastCGIServerFactory, ok, allowGroups="no such")
-        self.assertIn("there is no group 'no such'", str(error))
+        self.assertIn("this machine has no group 'no such'", str(error))
 
     def test_rules(self) -> None:
         """

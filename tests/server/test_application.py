@@ -417,7 +417,10 @@ class RefusalTests(ServerTests):
         self.assertEqual(server.answer(3).body, b"filter")
         server = self.serve(roles(authorizer=ok))
         self.assertEqual(server.get(1).records, [EndRequest(1, 0, 3)])
-        self.assertSaid("roles(authorizer=ok) did not take", "the app is no Responder")
+        self.assertSaid(
+            "roles(authorizer=ok) did not take",
+            "no app was given for a Responder: roles(responder=)",
+        )
 
     def test_rolesThatStart(self) -> None:
         """

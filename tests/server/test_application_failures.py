@@ -274,13 +274,13 @@ class FailureTests(ServerTests):
         """
         An Authorizer's yes in answer to another question.
         """
-        self.fails(lambda _: Allow(), InvalidResponse, "returned Allow", "no Authorizer's")
+        self.fails(lambda _: Allow(), InvalidResponse, "returned Allow", "for Authorizer requests")
 
     def test_denyNoAuthorizer(self) -> None:
         """
         An Authorizer's no in answer to another question.
         """
-        self.fails(lambda _: Deny(), InvalidResponse, "returned Deny", "no Authorizer's")
+        self.fails(lambda _: Deny(), InvalidResponse, "returned Deny", "for Authorizer requests")
 
     def test_twoReaders(self) -> None:
         """

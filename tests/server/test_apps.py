@@ -142,7 +142,7 @@ class TestCheck:
             pytest.param(injecting(wsgi), id="decorated"),
             pytest.param(defaults, id="more-arguments"),
             pytest.param(lambda *arguments: Response(), id="any-arguments"),
-            pytest.param(roles(), id="roles"),
+            pytest.param(roles(responder=lambda request: Response()), id="roles"),
             pytest.param(dict.fromkeys, id="built-in"),
             pytest.param(vars, id="no-signature"),
         ],

@@ -230,12 +230,15 @@ class OptionsTests(CommandLineTests):
         """
         port = f"unix:{self.socketPath}"
         for words, said in (
-            (["--allow-user", "nobody-at-all"], "--allow-user: there is no user 'nobody-at-all'"),
+            (
+                ["--allow-user", "nobody-at-all"],
+                "--allow-user: this machine has no user 'nobody-at-all'",
+            ),
             (["--allow-user", "root,"], "--allow-user: a user is empty"),
             (["--allow-user="], "--allow-user: a user is empty"),
-            (["--allow-user=-1"], "there is no user '-1'"),
+            (["--allow-user=-1"], "this machine has no user '-1'"),
             (["--allow-group", "4294967295"], "--allow-group: 4294967295 is not a group"),
-            (["--allow-group", "no such"], "--allow-group: there is no group 'no such'"),
+            (["--allow-group", "no such"], "--allow-group: this machine has no group 'no such'"),
         ):
             self.assertIn(said, self.mistake("--port", port, *words))
         words = ["--port", "tcp:9000:interface=127.0.0.1", "--allow-user", "root", "--app", "a.b"]

@@ -63,7 +63,7 @@ def test_authorizers(name: str, roles: list[str | None]) -> None:
             {"server": "haproxy", "protocol": "scgi"},
             "speaks scgi: choose one of nginx, apache, lighttpd, plain",
         ),
-        ({"server": "iis"}, "there is no web server 'iis'"),
+        ({"server": "iis"}, "'iis' is not a web server that speaks"),
         ({"server": "lighttpd", "keep": True}, "has no setting keep"),
         ({"protocol": "http"}, "'http' is not a protocol"),
     ],

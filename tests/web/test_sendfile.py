@@ -81,7 +81,7 @@ class SendfileTests(SiteCase):
             answer = await self.fetch(f"/?{query}")
             self.assertEqual(answer.code, 404, query)
             self.assertNotIn(b"secret", answer.body)
-        self.assertEqual(len(self.logged("which is no file there")), 6)
+        self.assertEqual(len(self.logged("which is not a file there")), 6)
 
     async def test_noPath(self) -> None:
         """

@@ -78,7 +78,7 @@ class ASGIApp:
             what it still does behind its answers, and as many for its lifespan's end.
         @param name: What to call it in messages.
         @raise TypeError: If it can't be an ASGI application.
-        @raise ValueError: If there is no such C{lifespan}.
+        @raise ValueError: If C{lifespan} has any other value.
         """
         if lifespan not in ("auto", "on", "off"):
             raise ValueError(f"lifespan is 'auto', 'on' or 'off', not {lifespan!r}")

@@ -39,7 +39,7 @@ _OVER: Final = "the request is over, and nobody takes its answer any more"
 _WAITING: Final = 0  # for the head
 _HEAD: Final = 1  # the head is here, and waits for the body
 _STREAMING: Final = 2
-_SUPPRESSED: Final = 3  # the answer is out, and what comes of its body is not sent: HEAD, 204, 304
+_SUPPRESSED: Final = 3  # the answer has no body, and none is sent: HEAD, 204, 304
 _DONE: Final = 4
 _GONE: Final = 5  # nobody wants it any more
 

@@ -184,7 +184,7 @@ class Answer:
 
     def end(self, failure: Failure | None = None) -> None:
         """
-        There is no more.
+        End the stream.
 
         @param failure: Why, if that is before the end.
         """

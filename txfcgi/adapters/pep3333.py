@@ -95,7 +95,7 @@ def readStatus(status: str) -> tuple[int, bytes | None]:
     """
     The code of a status such as C{200 OK}, and its reason, if that is not the usual one.
 
-    @raise InvalidResponse: If it is no status.
+    @raise InvalidResponse: If it is not a status.
     """
     if isinstance(status, str):
         code, _, reason = status.partition(" ")

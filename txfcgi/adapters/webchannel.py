@@ -99,9 +99,9 @@ class WebChannel:
     @property
     def bodyLength(self) -> int | None:
         """
-        What CONTENT_LENGTH says.
+        The length that CONTENT_LENGTH declares, in bytes; L{None} without one.
 
-        @raise MalformedValue: If it is no number.
+        @raise MalformedValue: If it is not a number.
         """
         return readContentLength(self._bytes("CONTENT_LENGTH"))
 

@@ -58,8 +58,8 @@ class RequestFailed(TxFCGIError):
     @property
     def code(self) -> int:
         """
-        The HTTP status for a browser that waits: 504 after a timeout, 503 if there is no room,
-        else 502.
+        The HTTP status that a browser gets: 504 after a timeout; 503 if the back end or the pool
+        has no room; otherwise 502.
         """
         if isinstance(self.reason, BackendTimedOut):
             return 504

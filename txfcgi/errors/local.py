@@ -65,7 +65,8 @@ class ParamTooLarge(LocalProtocolError):
 
 class InvalidRequest(LocalProtocolError):
     """
-    What a caller asked for is no request: data for a role that has none, a body that is none.
+    The arguments of a call do not make a request: data for a role that takes none, or a body of
+    the wrong type.
     """
 
 

@@ -63,7 +63,7 @@ class MalformedParams(RemoteProtocolError):
 
 class MalformedValue(RemoteProtocolError):
     """
-    A param whose value can't be what its name says: a CONTENT_LENGTH that is no number.
+    A param whose value does not fit its name, such as a CONTENT_LENGTH that is not a number.
     """
 
 
@@ -127,7 +127,7 @@ class MalformedLength(MalformedNetstring):
 
 class MissingComma(MalformedNetstring):
     """
-    There is no comma where its length says that it ends.
+    The netstring has no comma where, by its length, it ends.
     """
 
 

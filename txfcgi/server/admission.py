@@ -219,7 +219,7 @@ class _Kind:
             with suppress(KeyError):
                 return self.numberOf(name)  # a name may consist of digits
             if not (name.isascii() and name.isdigit()):
-                raise BadAllowList(f"there is no {self.name} {name!r} on this machine")
+                raise BadAllowList(f"this machine has no {self.name} {name!r}")
             entry = int(name)
         if type(entry) is not int or not 0 <= entry <= _GREATEST:
             raise BadAllowList(

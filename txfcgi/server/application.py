@@ -49,7 +49,7 @@ from .tasks import Tasks, asCoroutine, continued, runningLoop
 _AUTHORIZER: Final = Role.AUTHORIZER
 
 # What an app ends with when it is told that its request is over. asyncio has a CancelledError of
-# its own, which is no Exception. What was too much output was said already, when it was written.
+# its own, which is not an Exception. Too much output was reported when it was written.
 _QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
 
 # How an app says that it does not take a request.
@@ -227,13 +227,17 @@ class Application:
 
     def _allow(self, request: Request, decision: Allow) -> None:
         if request.role is not _AUTHORIZER:
-            raise InvalidResponse(f"{self.name} returned Allow, and the request is no Authorizer's")
+            raise InvalidResponse(
+                f"{self.name} returned Allow, which is for Authorizer requests only"
+            )
         headers = [(f"Variable-{name}", value) for name, value in decision.variables.items()]
         self.send(request, 200, headers, b"")
 
     def _deny(self, request: Request, decision: Deny) -> None:
         if request.role is not _AUTHORIZER:
-            raise InvalidResponse(f"{self.name} returned Deny, and the request is no Authorizer's")
+            raise InvalidResponse(
+                f"{self.name} returned Deny, which is for Authorizer requests only"
+            )
         if decision.response.code == 200:
             raise InvalidResponse(f"{self.name} denied with 200, which means yes")
         self._respond(request, decision.response)

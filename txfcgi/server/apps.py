@@ -105,7 +105,7 @@ def roles(
     One app out of one for each role, which starts and stops those that do
     (L{IStartsAndStops}). A role that has none is refused with UNKNOWN_ROLE.
 
-    @raise NotAnApp: If there is no app at all, or one of them can't be an app.
+    @raise NotAnApp: If no app is given, or if one of them can't be an app.
     """
     apps = {
         Role.RESPONDER: responder,
@@ -132,7 +132,8 @@ class _Roles:
     def __call__(self, request: Request) -> object:
         app = self._apps.get(request.role)
         if app is None:
-            raise UnknownRole(f"the app is no {request.role.name.capitalize()}")
+            name = request.role.name
+            raise UnknownRole(f"no app was given for a {name.capitalize()}: roles({name.lower()}=)")
         return app(request)
 
     async def startup(self) -> None:

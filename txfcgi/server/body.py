@@ -57,7 +57,7 @@ class UploadedFile:
     A file of a form. It is gone when the request is over.
 
     @ivar name: The name of the field.
-    @ivar filename: The name that the browser gave. It may be anything, and is no path to be used.
+    @ivar filename: The name that the browser sent. It may be any text: never use it as a path.
     @ivar contentType: What the browser says that it is, or L{None}.
     @ivar size: Its bytes.
     @ivar file: The file, to be read from its beginning.

@@ -97,7 +97,7 @@ class ServerFactory(Factory):
             L{Request.sendInterim<txfcgi.server.request.Request.sendInterim>}. Where it does not,
             such as nginx, the browser would take one for the response.
         @raise ValueError: If an argument is not what it can be.
-        @raise BadAllowList: If there is no such user or group.
+        @raise BadAllowList: If a user or group does not exist.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """
         checkKind("coalesce", coalesce, bool)

@@ -42,7 +42,7 @@ class FileBody:
 
     def __init__(self, path: str) -> None:
         """
-        @raise FileNotFoundError: If there is no such file, but a folder, a pipe or a device.
+        @raise FileNotFoundError: If the file does not exist, or is a folder, a pipe or a device.
         @raise OSError: If it may not be read.
         """
         # A pipe would wait for its other end here.
@@ -114,7 +114,7 @@ class FileResponse(Response):
     def forRequest(self, request: Request) -> Response:
         """
         What is to be sent of it: all, a part (206, RFC 9110, section 14), nothing that the browser
-        has already (304, section 13), or the word that there is no such part (416).
+        has already (304, section 13), or an error for a part that the file does not have (416).
         """
         file = self._file
         if file is None or self.code != 200:
@@ -180,8 +180,8 @@ def _wanted(file: FileBody, headers: HTTPHeaders) -> tuple[int, int] | None:
     """
     The part that is wanted.
 
-    @return: Its first byte and its length; C{(0, 0)} if there is no such part, and L{None} if all
-        is wanted, or what is wanted is not understood.
+    @return: Its first byte and its length; C{(0, 0)} if the file does not have it, and L{None} if
+        all of it is wanted, or the range is not understood.
     """
     wanted = headers.getRawHeaders("range")
     found = _range(wanted[0].strip()) if wanted is not None else None

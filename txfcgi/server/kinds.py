@@ -90,7 +90,7 @@ def howToServe(thing: object) -> str:
     """
     How something that is not an app can be served.
 
-    @return: A sentence, or nothing if there is no way.
+    @return: A sentence, or an empty string if it can't be served.
     """
     kind = kindOf(thing)
     if kind is None or kind is APP:

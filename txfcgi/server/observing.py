@@ -1,8 +1,8 @@
 """
-What a server tells those who watch it: counters, an access log, a status page.
+What a server tells its observers: counters, an access log, a status page.
 
-Where there is no observer, nothing of this costs a request more than a comparison. An observer
-that fails costs a line in the log, and never a request.
+Without an observer, this costs a request no more than a comparison. An observer that fails costs a
+line in the log, and never a request.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class IServerObserver(Interface):
     """
     Is told what a server does: on the path of each request, so that it has to be quick.
 
-    L{ServerObserver} does nothing at all of it, and is a base for those who care for a part.
+    L{ServerObserver} does nothing in any of these methods, and is a base class for observers that
+    need only some of them.
     """
 
     tracksRequests: bool = Attribute(

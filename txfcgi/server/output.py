@@ -92,7 +92,7 @@ class CGIOutput:
         """
         The app has written all.
 
-        @raise InvalidResponse: If that is no response, or less than it declared.
+        @raise InvalidResponse: If that is not a response, or is shorter than it declared.
         """
         if self._error is not None:
             raise self._error

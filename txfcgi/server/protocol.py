@@ -456,7 +456,7 @@ class ServerProtocol(Protocol):
     def closeIdle(self) -> None:
         """
         Close a connection that has no request, if it has not sent one that was not read so far.
-        There is no answer that the web server might still have to read.
+        The web server has read all answers.
         """
         if not hasInput(self.transport):
             self._close(False)

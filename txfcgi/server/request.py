@@ -173,8 +173,8 @@ class Request(ServedRequest):
     @property
     def clientAddress(self) -> IPv4Address | IPv6Address | None:
         """
-        The browser's address, from REMOTE_ADDR and REMOTE_PORT (0 if it is not there); L{None} if
-        there is no IP address.
+        The browser's address, from REMOTE_ADDR and REMOTE_PORT (0 if that was not sent); L{None}
+        if REMOTE_ADDR is not an IP address.
         """
         address = self.params.get("REMOTE_ADDR", "")
         port = self.params.get("REMOTE_PORT", "")
@@ -204,14 +204,14 @@ class Request(ServedRequest):
 
         @param most: How many bytes the body may have.
         @raise BodyTooLarge: If it is known to have more, which is a 413 where nothing catches it.
-        @raise ValueError: If that is no number of bytes.
+        @raise ValueError: If C{most} is not a number of bytes.
         """
         self.stdin.limitTo(most)
 
     @property
     def bodyLimit(self) -> int | None:
         """
-        How many bytes the body may have, or L{None} if there is no limit.
+        How many bytes the body may have, or L{None} without a limit.
         """
         return self.stdin.limit
 
@@ -294,7 +294,7 @@ class Request(ServedRequest):
 
         @param code: 100 to 199, but for 101.
         @param headers: As those of a L{Response<txfcgi.server.response.Response>}.
-        @raise InvalidResponse: If there is no such response, or the response has begun.
+        @raise InvalidResponse: If C{code} is none of these, or the response has begun.
         @raise InvalidHeader: If a name or a value may not be sent.
         """
         self.writeInterim(interimHead(code, headers))

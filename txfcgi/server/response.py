@@ -98,7 +98,7 @@ class Response:
         @param download: The name that a browser is to save it by, in place of showing it.
         @param sendFile: How the web server is asked to send it by itself. A file that it can't send
             is sent from here.
-        @raise FileNotFoundError: If there is no such file, or it is not in C{root}.
+        @raise FileNotFoundError: If the file does not exist, or is not in C{root}.
         @raise OSError: If it can't be read.
         """
         from .files import FileResponse

@@ -110,7 +110,7 @@ class FilterRequest(ResponderRequest):
         """
         FCGI_DATA_LENGTH: the length of the file in bytes, L{None} if it is not said.
 
-        @raise MalformedValue: If it is no number.
+        @raise MalformedValue: If it is not a number.
         """
         return self.number("FCGI_DATA_LENGTH")
 
@@ -120,7 +120,7 @@ class FilterRequest(ResponderRequest):
         FCGI_DATA_LAST_MOD: when the file was changed, in seconds since 1970 (UTC); L{None} if it
         is not said.
 
-        @raise MalformedValue: If it is no number.
+        @raise MalformedValue: If it is not a number.
         """
         return self.number("FCGI_DATA_LAST_MOD")
 

@@ -170,7 +170,7 @@ class ServedRequest:
         """
         A param that is a number, if it is there and says anything.
 
-        @raise MalformedValue: If it is no number.
+        @raise MalformedValue: If it is not a number.
         """
         return readContentLength(self.params.getBytes(name), name)
 
@@ -319,8 +319,7 @@ class ServedRequest:
 
     def giveUp(self, error: RequestAborted | None = None) -> Deferred[Any] | None:
         """
-        Let nothing more of it be sent. Those who hold something of it hear of that when it is
-        concluded.
+        Send nothing more of it. Whoever still uses it is told when it is concluded.
 
         @param error: What it ends with, where that is known by now.
         @return: What its result is waited for in, to be cancelled.
@@ -333,7 +332,7 @@ class ServedRequest:
 
     def conclude(self, error: RequestAborted | None) -> None:
         """
-        It is over: close what the app may still hold, and tell those who wait.
+        End it: close what the app may still use, and fire the Deferreds that wait for the end.
         """
         self.ended = True
         self._outcome = error or True

@@ -50,7 +50,7 @@ def runningLoop() -> asyncio.AbstractEventLoop | None:
 class Tasks:
     """
     Coroutines that await Deferreds and, where an asyncio loop is running, what asyncio has. asyncio
-    itself forgets a task to which there is no other reference; here they are kept until they end.
+    keeps only weak references to its tasks; here each is kept until it ends.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -90,7 +90,7 @@ class Tasks:
         """
         Run a coroutine, and fire a Deferred with what becomes of it.
         """
-        # asyncio's CancelledError is no Exception. This is where it ends: from here on it is a
+        # asyncio's CancelledError is not an Exception. This is where it ends: from here on it is a
         # failure like others.
         try:
             value = await _Mixed(coroutine)

@@ -24,9 +24,9 @@ SLICE: Final = 32 * 65_528
 
 def knownLength(body: Body) -> int | None:
     """
-    How many bytes a body has, or L{None} if only its end will tell.
+    The length of a body in bytes, or L{None} if it is known only at its end.
 
-    @raise InvalidResponse: If it is no body.
+    @raise InvalidResponse: If it is not a body.
     """
     if isinstance(body, bytes):
         return len(body)

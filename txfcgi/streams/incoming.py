@@ -145,7 +145,7 @@ class Incoming:
     @property
     def limit(self) -> int | None:
         """
-        How many bytes the whole stream may have, or L{None} if there is no limit.
+        How many bytes the whole stream may have, or L{None} without a limit.
         """
         return self._limit
 
@@ -154,7 +154,7 @@ class Incoming:
         Take fewer bytes than before. A limit can't be raised.
 
         @param limit: How many bytes the whole stream may have.
-        @raise ValueError: If it is no number of bytes.
+        @raise ValueError: If it is not a number of bytes.
         @raise BodyTooLarge: If the stream is known to have more, by its declared length or by what
             came.
         """

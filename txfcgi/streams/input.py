@@ -68,7 +68,7 @@ class InputStream(Incoming):
             what came, if the stream ends before; with
             L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if C{size} is more than may be collected,
             and nothing was read then; and with what cut the stream off.
-        @raise ValueError: If C{size} is no number of bytes.
+        @raise ValueError: If C{size} is not a number of bytes.
         """
         if type(size) is not int or size < 0:
             raise ValueError(f"what is read is a whole number of bytes, not {size!r:.80}")
@@ -84,7 +84,7 @@ class InputStream(Incoming):
         @return: The pieces, as they come. With C{"strict"} it raises
             L{MalformedBody<txfcgi.errors.MalformedBody>}, which is a 400 and says where the wrong
             byte is.
-        @raise LookupError: If there is no such encoding, or no such way with errors.
+        @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
         return decoded(self, encoding, errors)
 
@@ -99,7 +99,7 @@ class InputStream(Incoming):
         @param errors: As with L{text}.
         @param limit: How many bytes a line may have; without it, what a collecting read may take.
         @return: The lines. It raises what L{text} and L{readline} do.
-        @raise LookupError: If there is no such encoding, or no such way with errors.
+        @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
         return decodedLines(self, encoding, errors, limit)
 

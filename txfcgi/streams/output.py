@@ -63,7 +63,7 @@ class OutputStream:
         @param outlet: What is asked whether there is room.
         @param send: Takes the bytes.
         @param failed: Is told why the request has to fail.
-        @param limit: How many bytes may be written while there is no room.
+        @param limit: How many bytes may be written while the transport is full.
         @param sparing: Where it is said that a producer failed.
         """
         self._outlet = outlet
@@ -261,7 +261,7 @@ class OutputStream:
 
     def _pull(self) -> None:
         """
-        Ask a pull producer for more until there is no room, or it takes its time.
+        Ask a pull producer for more until the transport is full, or the producer answers later.
         """
         if self._pulling:
             return

@@ -1,6 +1,5 @@
 """
-For those who test apps, gateways and clients: web servers and back ends in memory, and on real
-sockets.
+Test kit for apps, gateways and clients: web servers and back ends in memory, and on real sockets.
 """
 
 from . import answers

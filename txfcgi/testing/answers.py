@@ -20,7 +20,7 @@ class Answer:
     What is said to one request, and how.
 
     @ivar stdout: The output, its head included; L{None}: no STDOUT at all.
-    @ivar stderr: What comes on stderr before it.
+    @ivar stderr: The bytes on stderr, which are sent before it.
     @ivar appStatus: The application's exit status.
     @ivar protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
     @ivar delay: Seconds of the clock before the first byte.

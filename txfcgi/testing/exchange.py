@@ -363,7 +363,7 @@ class Exchange:
         if not self.over:
             self.link.leave(self)
 
-    # What comes back; nobody's code runs in these
+    # The response, as it arrives; no code of the test or the app runs in these
 
     def receive(self, stream: Stream, data: bytes) -> None:
         """

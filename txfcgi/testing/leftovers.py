@@ -87,7 +87,7 @@ class Closing:
 
 def nothing(request: Request) -> bool:
     """
-    For those who excuse no request.
+    Excuse none.
     """
     return False
 

@@ -228,7 +228,7 @@ class Link:
         if leaving is Leaving.CLOSES:
             self.soon(self.drop, ConnectionDone())
         elif leaving is Leaving.CLOSES_ON_OUTPUT:
-            # While others use the connection, what comes for nobody is dropped.
+            # While others use the connection, output of a request that was given up is dropped.
             self._left = all(one.left for one in self.exchanges.values())
         elif exchange.requestID in self.exchanges:
             self.send(bytes(self.speaker.abort(exchange.requestID)))

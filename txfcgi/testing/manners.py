@@ -195,14 +195,14 @@ def mannersOf(server: str, protocol: str, settings: Settings) -> Manners:
     """
     How a web server behaves with some settings.
 
-    @raise ValueError: If there is no such web server, it does not speak this protocol, or has no
-        such setting.
+    @raise ValueError: If the web server is not known, does not speak this protocol, or lacks such
+        a setting.
     """
     known = _KNOWN.get((server, protocol))
     if known is None:
         there = ", ".join(name for name, spoken in _KNOWN if spoken == protocol)
         raise ValueError(
-            f"there is no web server {server!r} that speaks {protocol}: choose one of {there}"
+            f"{server!r} is not a web server that speaks {protocol}: choose one of {there}"
             if there
             else f"{protocol!r} is not a protocol: it is 'fastcgi' or 'scgi'"
         )

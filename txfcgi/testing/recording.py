@@ -258,7 +258,7 @@ def play(
     @param testCase: As for L{MemoryBackEnd}.
     @param clock: As for L{MemoryBackEnd}; the reactor, for a client that has it.
     @raise OSError: If the file can't be read.
-    @raise BadCassette: If it is no cassette.
+    @raise BadCassette: If it is not a cassette.
     """
     playback = Playback(path, scrub)
     return MemoryBackEnd(playback, playback.rules.protocol, testCase=testCase, clock=clock)

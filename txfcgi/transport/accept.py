@@ -71,7 +71,7 @@ class Listener(BasePort):
     A port.
 
     @ivar perTurn: The most connections that are accepted in one turn of the reactor.
-    @ivar answersAtOnce: Whether what comes with a connection may be answered as it is accepted.
+    @ivar answersAtOnce: Whether the first bytes of a connection may be answered as it is accepted.
     """
 
     log = Logger()
@@ -263,7 +263,7 @@ class Listener(BasePort):
 
 def _reserved() -> int | None:
     """
-    A descriptor to give up when there is no other.
+    A descriptor to give up when the process has reached its limit.
     """
     try:
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -277,8 +277,8 @@ class Outlet:
 
     def _blocked(self, error: OSError) -> None:
         """
-        The socket took nothing: it is full, or it is broken, and then there is no room any more
-        until the loss of the connection is known.
+        The socket took nothing: it is full, or it is broken, and then it takes nothing until the
+        loss of the connection is known.
         """
         if error.errno in (EWOULDBLOCK, ENOBUFS):
             return
@@ -386,7 +386,7 @@ class Outlet:
 
     def giveTurn(self) -> None:
         """
-        Let others go first: there is no room before the next turn of the reactor.
+        Let others go first: write nothing before the next turn of the reactor.
         """
         if self._turn is None and not self._lost:
             self._turn = self._clock.callLater(0, self._turnGiven)
@@ -423,7 +423,7 @@ class Outlet:
 
     def _tellTaken(self) -> None:
         """
-        Tell those who wait for what is out of our hands by now.
+        Fire the Deferreds of all that the kernel has taken by now.
         """
         flushes = self._flushes or {}
         for callback in [each for each, position in flushes.items() if position <= self.taken]:

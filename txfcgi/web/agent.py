@@ -98,7 +98,7 @@ class GatewayAgent:
         target = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
         headers = Headers() if headers is None else headers.copy()
         if not headers.hasHeader(b"host"):
-            # Without a user's name, which is no part of it.
+            # Without a user's name, which does not belong to it.
             headers.setRawHeaders(b"Host", [parts.netloc.rpartition(b"@")[2]])
         try:
             params = self._makeParams(

@@ -40,7 +40,7 @@ _TICK: Final = 1.0
 
 class Reading(IntEnum):
     """
-    What a channel reads. A refusal is the end: what comes after it is dropped.
+    What a channel reads. A refusal is the end: whatever follows is dropped.
     """
 
     REQUEST_LINE = 0
@@ -107,7 +107,7 @@ class StreamingChannel(HTTPChannel):
                 self.loseConnection()
             return
         if self.transport.disconnecting:
-            # What comes over TLS may come in several pieces at once, though all is said.
+            # TLS may deliver several pieces at once, though the answer is out already.
             return
         super().dataReceived(data)
         if self.transport.disconnecting:

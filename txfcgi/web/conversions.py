@@ -63,7 +63,8 @@ def respondWith(result: Result, request: Any) -> None:
     Answer a request of twisted.web's with a result, and finish it.
 
     @param request: An C{IRequest}.
-    @raise MalformedHead: If the result is no response; see L{Result.parsed<txfcgi.Result.parsed>}.
+    @raise MalformedHead: If the result is not a response; see
+        L{Result.parsed<txfcgi.Result.parsed>}.
     """
     head, body = result.parsed()
     request.setResponseCode(head.code, head.reason or None)

@@ -34,7 +34,7 @@ def serveFile(
 
     @param showError: Shows the page of a status.
     @param kind: Its media type; without it, what its name stands for.
-    @raise OSError: If it can't be opened, or is no file.
+    @raise OSError: If it can't be opened, or is not a regular file.
     """
     file = _open(path)
     try:
@@ -72,12 +72,12 @@ def serveFile(
 
 def _open(path: str) -> IO[bytes]:
     """
-    Open a file. What is no file (a pipe would wait for a writer) is not opened.
+    Open a file. Only a regular file is opened: a pipe would wait for a writer.
     """
     file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise FileNotFoundError(f"{path} is no file")
+        raise FileNotFoundError(f"{path} is not a regular file")
     return file
 
 
@@ -202,7 +202,7 @@ class FileProducer:
 
     def __init__(self, request: Any, file: IO[bytes], pieces: Iterable[bytes | Part]) -> None:
         """
-        @param pieces: Parts of the file, and what comes between them.
+        @param pieces: Parts of the file, and the bytes between them.
         """
         self._request = request
         self._file = file

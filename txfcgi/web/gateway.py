@@ -196,7 +196,7 @@ class Passage:
         self.sendHead(response)
         whole = response.whole()
         if response.code in _BODILESS:
-            # Whatever the back end has to say is no part of it.
+            # Such a response has no body, whatever the back end sends.
             response.stdout.discard()
             whole = b""
         if whole is not None:
@@ -263,7 +263,7 @@ class Passage:
 
     def failed(self, failure: Failure) -> None:
         """
-        There is no answer.
+        Answer that the back end failed.
         """
         if self._gone:
             return
@@ -285,7 +285,7 @@ class Passage:
         The back end named a file that is not there, or is none of ours to give.
         """
         self._log.error(
-            "{what}: the back end names {name!r}, which is no file there [{id}]",
+            "{what}: the back end names {name!r}, which is not a file there [{id}]",
             what=self,
             name=name,
             id=self._newID(),

@@ -1,6 +1,6 @@
 """
-What a gateway may be told: which headers pass, what is answered when there is no back end, and how
-much it does for one.
+What a gateway may be told: which headers pass, what is answered when a back end fails, and how
+much is spent on one request.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def formatHead(
     @return: The head, and the length that it declares, or L{None} if it declares none. The body may
         be longer, and is to be cut then.
     @raise InvalidHeader: If a name or a value may not be sent.
-    @raise InvalidResponse: If the code is no status of a final response.
+    @raise InvalidResponse: If the code is not that of a final response: 200 to 999.
     @raise ContentLengthMismatch: If the Content-Length given is more than the length of the body.
     """
     try:
@@ -275,7 +275,7 @@ class ReadLines(Remembered[bytes, tuple[tuple[bytes, bytes], int, int]]):
         name, colon, value = line.partition(b":")
         value = value.strip(b" \t")
         if not colon or not _token(name) or _control(value):
-            raise MalformedHead(f"{line[:128]!r} is no header (RFC 3875, section 6.3)")
+            raise MalformedHead(f"{line[:128]!r} is not a header (RFC 3875, section 6.3)")
         lowered = name.lower()
         kind, number = _PLAIN, 0
         if lowered == b"status":
@@ -338,7 +338,7 @@ def parseHead(block: bytes, lines: ReadLines | None = None) -> ResponseHead:
 def _readStatus(value: bytes) -> tuple[int, bytes]:
     match = _status(value.strip(b" \t"))
     if not match or _control(value):
-        raise MalformedHead(f"{value[:64]!r} is no status (RFC 3875, section 6.3.3)")
+        raise MalformedHead(f"{value[:64]!r} is not a status (RFC 3875, section 6.3.3)")
     return int(match[1]), match[2] or b""
 
 

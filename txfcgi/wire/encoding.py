@@ -120,6 +120,8 @@ def encodeParams(params: AnyParams) -> list[bytes]:
         name, value = pair
         nameBytes = asBytes(name)
         if b"=" in nameBytes or b"\0" in nameBytes:
-            raise InvalidParam(f"{nameBytes!r:.80} is no name of a variable")
+            raise InvalidParam(
+                f"{nameBytes!r:.80} can't be the name of a variable: it has = or NUL in it"
+            )
         encoded.append(encodePair(nameBytes, asBytes(value, name)))
     return encoded

@@ -134,7 +134,7 @@ class ServerConnection(Answering):
             connection.
         @param duplicates: Which param counts where a name comes several times: C{"last"} or
             C{"first"}; or C{"reject"}, and then the params can't be read.
-        @raise ValueError: If there is no such rule, or no such way with duplicates.
+        @raise ValueError: If C{lenient} has an unknown rule, or C{duplicates} another value.
         """
         checkRules(lenient)
         if not isinstance(duplicates, str) or duplicates not in DUPLICATES:
@@ -256,7 +256,7 @@ class ServerConnection(Answering):
 
     def _other(self, request: ActiveRequest, kind: int, requestID: int, content: bytes) -> None:
         """
-        A record of an active request that is no input an app is to see now.
+        Take a record of an active request that is not input for the app now.
         """
         if kind == 2:
             self._abort(requestID, content)
@@ -357,9 +357,9 @@ class ServerConnection(Answering):
 
     def _late(self, request: ActiveRequest, requestID: int, stream: Stream, content: bytes) -> None:
         """
-        A record of a stream that is over, or that this request does not have. A second empty
-        record does no harm and is sent by some. What comes too early is never passed over: it
-        would be missing later.
+        Take a record of a stream that has ended, or that this request does not have. A second empty
+        record does no harm, and some web servers send one. A record that comes too early is never
+        passed over: it would be missing later.
         """
         state = request.state
         early = state is State.PARAMS or (state is State.FILTER_STDIN and stream is Stream.DATA)

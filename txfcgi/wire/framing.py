@@ -111,7 +111,7 @@ class RecordLayer(Connection):
         super().__init__()
         self._events: list[Event] = _NO_EVENTS  # those of the read that is being taken
         self._held = b""  # the start of a header
-        self._collected: bytearray | None = None  # the start of a record that is no stream
+        self._collected: bytearray | None = None  # the start of a record outside streams
         self._left = -1  # bytes of content still to come; -1: between records, or in a header
         self._padding = 0
         self._kind = 0
@@ -196,7 +196,7 @@ class RecordLayer(Connection):
         """
         Take the stream with which a long read begins, without copying it twice.
 
-        @return: What comes behind it.
+        @return: The bytes behind it.
         """
         position = 0
         if self._left < 0 and not self._held and len(view) >= HEADER_LENGTH:

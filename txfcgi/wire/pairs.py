@@ -223,7 +223,7 @@ def decodeLength(block: bytes, position: int = 0) -> tuple[int, int]:
     size = len(block) - position
     if position < 0 or size < 1 or (block[position] > 127 and size < 4):
         raise MalformedParams(
-            f"there is no whole length at byte {position} of {len(block)} (section 3.4)"
+            f"the length at byte {position} of {len(block)} is not complete (section 3.4)"
         )
     if block[position] < 128:
         return block[position], position + 1

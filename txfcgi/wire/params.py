@@ -101,7 +101,7 @@ class Params(Mapping[str, str]):
         """
         A value as it came.
 
-        @return: The bytes, or L{None} if there is no such param.
+        @return: The bytes, or L{None} if the param was not sent.
         """
         if isinstance(name, str):
             try:
@@ -117,9 +117,9 @@ class Params(Mapping[str, str]):
         A value as text.
 
         @param encoding: What it is decoded from.
-        @param errors: What becomes of bytes that are no text, as C{bytes.decode} has it.
-        @return: The text; L{None} if there is no such param, or if it can't be decoded.
-        @raise LookupError: If there is no such encoding, or no such way with errors.
+        @param errors: What becomes of bytes that are not text, as C{bytes.decode} has it.
+        @return: The text; L{None} if the param was not sent, or can't be decoded.
+        @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
         _checkCodec(encoding, errors)
         return _decoded(self.getBytes(name), encoding, errors)
@@ -148,7 +148,7 @@ class Params(Mapping[str, str]):
 
     def get(self, name: object, default: object = None, /) -> object:
         """
-        A value, or the default if there is no such param.
+        A value, or the default if the param was not sent.
         """
         if not isinstance(name, str):
             return default
@@ -220,7 +220,7 @@ class Params(Mapping[str, str]):
 
 def _checkCodec(encoding: str, errors: str) -> None:
     """
-    @raise LookupError: If there is no such encoding, or no such way with errors.
+    @raise LookupError: If Python does not know C{encoding} or C{errors}.
     """
     for codec, way in ((encoding, "replace"), ("utf-8", errors)):
         try:

@@ -3,7 +3,7 @@ FastCGI records (FastCGI 1.0, section 3.3): the constants, the header, and each 
 types as a value that can be written and read back.
 
 The connections in L{txfcgi.wire.fastcgiserver} work on the bytes themselves, for speed. The classes
-here are for those who look at a conversation: tests, traces, tools.
+here are for programs that look at a conversation: tests, traces, tools.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class Remembered(dict[K, V]):
 
     def keep(self, key: K, value: V, length: int) -> None:
         """
-        Keep a result. When there is no room for another, all are forgotten: those that are needed
-        are soon here again.
+        Keep a result. When the table is full, all are forgotten: those that are needed soon come
+        back.
 
         @param length: How many bytes of text the entry has. One that takes a sixteenth of all room
             is not kept.

@@ -70,7 +70,9 @@ def encodeHeaders(params: AnyParams, length: int) -> bytes:
         if name != CONTENT_LENGTH and name != b"SCGI":
             strings += (name, value)
             if not name or b"=" in name:
-                raise InvalidParam(f"{name!r:.80} is no name of a variable")
+                raise InvalidParam(
+                    f"{name!r:.80} can't be the name of a variable: it is empty, or has = in it"
+                )
             if name.startswith(b"HTTP_") or name in _OF_HTTP:
                 found = _lineEnd(value)
                 if found:
@@ -228,7 +230,7 @@ class ClientConnection(Connection):
 
     def receiveResponse(self, data: bytes) -> tuple[int, bytes] | None:
         """
-        There is no shorter way: every read is for L{receive}.
+        SCGI has no shorter way: every read is for L{receive}.
         """
         return None
 

@@ -62,9 +62,9 @@ class HeadersDecoder:
         Take bytes.
 
         @return: Those of them that belong to the body: none before the headers are complete.
-        @raise MalformedLength: If there is no netstring.
+        @raise MalformedLength: If the bytes do not begin with a netstring.
         @raise MissingComma: If it does not end where its length says.
-        @raise MalformedParams: If what is in it are no headers; each rule has a class of its own.
+        @raise MalformedParams: If its content is not headers; each rule has a class of its own.
         @raise ParamsTooLarge: If a limit is passed.
         """
         held = self._held
@@ -74,7 +74,7 @@ class HeadersDecoder:
         colon = held.find(_COLON, 0, _MOST_DIGITS + 1)
         digits = bytes(held[: _MOST_DIGITS + 1] if colon < 0 else held[:colon])
         if held and (not digits.isdigit() or (digits[:1] == b"0" and len(digits) > 1)):
-            raise MalformedLength(f"{digits!r} is no length of a netstring (SCGI, section 3)")
+            raise MalformedLength(f"{digits!r} is not the length of a netstring (SCGI, section 3)")
         if len(digits) > _MOST_DIGITS or (colon > 0 and int(digits) > self._headersBytes):
             raise ParamsTooLarge(f"more than {self._headersBytes} bytes of headers")
         end = colon + 1 + int(digits) if colon > 0 else 0

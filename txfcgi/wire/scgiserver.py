@@ -346,11 +346,11 @@ class ServerConnection(Connection):
                 mistakenFor(start, "SCGI")
                 or f"the connection starts with {start!r}, which is not SCGI (section 3)"
             )
-        return MalformedLength(f"{start!r} is no length of a netstring (SCGI, section 3)")
+        return MalformedLength(f"{start!r} is not the length of a netstring (SCGI, section 3)")
 
     def _body(self, data: bytes) -> list[Event]:
         """
-        Take more of the body. What comes behind its end is for nobody (SCGI, section 3).
+        Take more of the body. Bytes behind its end are dropped (SCGI, section 3).
         """
         remaining = self._remaining = self._remaining - len(data)
         if remaining > 0:

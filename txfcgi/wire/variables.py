@@ -136,8 +136,8 @@ class ParamNames:
 
     def learn(self, name: bytes) -> tuple[bytes | None, str]:
         """
-        Find out what a name means. C{CONTENT_TYPE} and C{CONTENT_LENGTH} are no headers here, as
-        they are sent, empty, where there is no body.
+        Find out what a name means. C{CONTENT_TYPE} and C{CONTENT_LENGTH} are not headers here, as
+        they are sent, empty, without a body.
         """
         header = headerOfParam(name) if name.startswith(b"HTTP_") else None
         text = name.decode("utf-8", "surrogateescape")
