@@ -35,6 +35,7 @@ pydoctor_args = [
     f"--project-version={release}",
     f"--project-base-dir={checkout}",
     "--html-output={outdir}/api",
+    "--system-class=reference.System",
     f"--template-dir={here / 'api-style'}",
     *writeInventories(checkout / "txfcgi", here / "_build" / "inventories"),
     str(checkout / "txfcgi"),
