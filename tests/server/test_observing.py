@@ -159,6 +159,15 @@ class AccountTests(ObservedTests):
         self.serve(app).get()
         self.assertIsNone(app.requests[0].account)
 
+    def test_connectionsIgnored(self) -> None:
+        """
+        Where every observer ignores connections, the peer's address is not looked up for them.
+        """
+        for observer, hears in ((ServerObserver(), False), (Watcher(), True)):
+            observers = SCGIServerFactory(ok, observers=[observer]).observers
+            assert observers is not None
+            self.assertEqual(observers.hearsConnections, hears)
+
     def test_answeredAtOnce(self) -> None:
         """
         A small answer: all is told in its order.
