@@ -122,7 +122,8 @@ class FrontEnd:
     @ivar start: starts it.
     @ivar conf: the file.
     @ivar tcp: the text in the file that stands for the application's socket, and what to put there
-        to reach it by TCP instead, with C{{}} for the address; C{None} to leave it a Unix socket.
+        to reach it by TCP instead, with C{{}} for the address, C{{1}} and C{{2}} for its host and
+        port; C{None} to leave it a Unix socket.
     @ivar settings: other text to change.
     @ivar spawns: it starts the application by itself.
     @ivar upload: what the application hears about the length of a chunked upload.
@@ -183,7 +184,8 @@ class FrontEnd:
             elif self.tcp is None:
                 changes[SOCKET] = served.path
             else:
-                changes[self.tcp[0]] = self.tcp[1].format(served.address)
+                host, _, number = served.address.rpartition(":")
+                changes[self.tcp[0]] = self.tcp[1].format(served.address, host, number)
             site = adapted(self.conf, changes)
             server = stack.enter_context(self.start(workspace, site, port))
             server.waitUntilAccepting((workspace.host, port))
@@ -220,6 +222,8 @@ NGINX_TCP = ("unix:/run/txfcgi/app.sock", "{}")
 APACHE_TCP = ("unix:/run/txfcgi/app.sock|fcgi://localhost/", "fcgi://{}/")
 APACHE_SCGI_TCP = ("unix:/run/txfcgi/app.sock|scgi://localhost/", "scgi://{}/")
 HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
+CADDY_TCP = ("unix//run/txfcgi/app.sock", "{}")
+LIGHTTPD_TCP = ('"socket" => "/run/txfcgi/app.sock"', '"host" => "{1}", "port" => {2}')
 DEBIAN = {"include scgi_params;": "include /etc/nginx/scgi_params;"}
 NOT_BUFFERED_SCGI = {
     **DEBIAN,
@@ -396,6 +400,21 @@ RESPONDERS = [
         breaksOff=False,
     ),
     *OVER_SCGI,
+]
+
+#: Those whose other socket is enough for most tests.
+OVER_TCP = [
+    FrontEnd(
+        "caddy-tcp",
+        caddy,
+        "Caddyfile",
+        tcp=CADDY_TCP,
+        upload=Upload.MINUS_ONE,
+        duplex=False,
+        breaksOff=False,
+    ),
+    FrontEnd("lighttpd-tcp", lighttpd, "lighttpd.conf", tcp=LIGHTTPD_TCP),
+    overSCGI("lighttpd-scgi-tcp", lighttpd, "lighttpd-scgi.conf", tcp=LIGHTTPD_TCP),
 ]
 
 AUTHORIZERS = [

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-from .frontends import RESPONDERS, FrontEnd
+from .frontends import OVER_TCP, RESPONDERS, FrontEnd
 
 
 def ask(frontEnd: FrontEnd, count: int, atOnce: int) -> tuple[int, str]:
@@ -44,7 +44,7 @@ def main() -> int:
     """
     Ask through all, or those that are named.
     """
-    known = {frontEnd.name: frontEnd for frontEnd in RESPONDERS}
+    known = {frontEnd.name: frontEnd for frontEnd in [*RESPONDERS, *OVER_TCP]}
     parser = argparse.ArgumentParser(prog="python -m tests.interop.many", description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000, help="through each (%(default)s)")
     parser.add_argument("--at-once", type=int, default=16, help="(%(default)s)")

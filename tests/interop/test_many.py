@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from .frontends import RESPONDERS, FrontEnd
+from .frontends import OVER_TCP, RESPONDERS, FrontEnd
 from .many import ask
 
 #: Those that make a connection for each request.
@@ -15,8 +15,7 @@ NAMES = "nginx-not-kept", "apache-not-kept", "lighttpd", "caddy", "nginx-scgi", 
 
 FRONT_ENDS = [
     pytest.param(frontEnd, id=frontEnd.name, marks=pytest.mark.xdist_group(frontEnd.name))
-    for frontEnd in RESPONDERS
-    if frontEnd.name in NAMES
+    for frontEnd in [*(each for each in RESPONDERS if each.name in NAMES), *OVER_TCP]
 ]
 
 
