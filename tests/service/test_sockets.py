@@ -139,7 +139,11 @@ class ListenUNIXTests(SocketTests):
         """
         self.listen()
         before = os.lstat(self.path)
-        self.assertEqual(self.mistake(), f"{self.path} is in use: another server answers there")
+        self.assertRegex(
+            self.mistake(),
+            f"^{self.path} is in use: another server answers there "
+            rf"\(process {os.getpid()}, [^,()]+\)$",
+        )
         self.assertTrue(os.path.samestat(before, os.lstat(self.path)))
         self.connect(self.path)
 

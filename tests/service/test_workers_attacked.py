@@ -5,11 +5,15 @@ meddles, reloads without end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import time
 from pathlib import Path
+
+import pytest
 
 from .processes import PATIENCE, Program, answer, beginning, record, until
 from .test_workers import MasterTests, runs
@@ -23,6 +27,15 @@ def descriptors(pid: int) -> int:
     How many descriptors a process has.
     """
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory(pid: int) -> int:
+    """
+    How many KiB of memory a process has of its own.
+    """
+    found = re.search(r"^RssAnon:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.M)
+    assert found is not None
+    return int(found[1])
 
 
 class AttackedTests(MasterTests):
@@ -192,6 +205,42 @@ class AttackedTests(MasterTests):
         self.assertEnds(second)
         self.assertFalse(os.path.exists(self.socketPath))
 
+    def test_orphanThatStandsStill(self) -> None:
+        """
+        The master was killed while a worker stood still, which holds the sockets: the next one
+        names it. As soon as the worker goes on, it ends by itself, and the next one can start.
+        """
+        with self.listener(socket.AF_INET, ("127.0.0.1", 0)) as free:
+            number = free.getsockname()[1]
+        places = f"unix:{self.socketPath}", f"tcp:{number}:interface=127.0.0.1"
+        ports = "--port", places[0], "--port", places[1]
+        first = self.master(ports=ports)
+        orphan, other = self.workers(first)
+        os.kill(orphan, signal.SIGSTOP)
+        self.addCleanup(self.killed, orphan)
+        first.kill(signal.SIGKILL)
+        until(lambda: not runs(other))
+        for place, *more in ([places[0], "--workers", "2"], [places[1]]):
+            words = "twistd", "-n", "--pidfile=", "fcgi", "--app", "many.app", "--port", place
+            program = self.start(*words, *more)
+            self.assertEqual(program.end(), 1, program.said)
+            self.assertIn(f"{place}: ", program.said)
+            self.assertIn(" in use", program.said)
+            self.assertIn(f"(process {orphan}, ", program.said)
+            self.assertIn(f", stopped: kill -CONT {orphan} or kill -9 {orphan})", program.said)
+        os.kill(orphan, signal.SIGCONT)
+        until(lambda: not runs(orphan))
+        second = self.master(ports=ports)
+        self.assertIn(int(self.ask("pid")), self.workers(second))
+        self.assertEnds(second)
+
+    def killed(self, pid: int) -> None:
+        """
+        Kill a process, if it still runs.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def test_writesToTheLinkAsItIsLoaded(self) -> None:
         """
         What a module writes to descriptor 3 as it is imported reaches nobody.
@@ -218,20 +267,30 @@ class AttackedTests(MasterTests):
         self.assertIn("could not be started: Too many open files", program.said)
         self.assertNotIn("Traceback", program.said)
 
+    @pytest.mark.timeout(300 + 10 * RELOADS)
     def test_noLeaks(self) -> None:
         """
-        Reloads and recycles leave no descriptors behind, in the master or in a worker.
+        Reloads and recycles leave nothing behind: no descriptor in the master or in a worker, no
+        process, and in the master no thread and no memory.
         """
         program = self.master("--worker-requests", "1")
         before = descriptors(program.pid), descriptors(self.workers(program)[0])
+        warmedUp = 0
         for number in range(2, RELOADS + 2):
             program.kill(signal.SIGHUP)
             program.waitFor(f"Generation {number} serves.")
             old = int(self.ask("pid"))
             until(lambda old=old: not runs(old))
+            # One that has ended and was not waited for is among them.
             until(lambda: len(self.workers(program)) == 2)
+            if number == 2 + RELOADS // 4:
+                warmedUp = memory(program.pid)
         until(lambda: descriptors(program.pid) <= before[0])
         until(lambda: descriptors(self.workers(program)[0]) <= before[1])
+        self.assertEqual(len(os.listdir(f"/proc/{program.pid}/task")), 1)
+        grown = memory(program.pid) - warmedUp
+        print(f"{RELOADS} reloads: the master has {warmedUp} KiB, and grew by {grown}")
+        self.assertLess(grown, 1024)
 
 
 MEDDLING = """

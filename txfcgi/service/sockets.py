@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .errors import CannotListen
+from .holders import holdersOfTCP, holdersOfUNIX
 from .listener import SocketFile, identityOf
 
 #: Connections that may wait to be accepted: the system gives as many as it allows (on Linux,
@@ -117,8 +118,10 @@ def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
             listening.setblocking(False)
             listening.bind((host, port))
             listening.listen(backlog)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
+        except OverflowError as error:
+            raise CannotListen(f"can't listen there: {error}") from error
+        except OSError as error:
+            reason = f"{error.strerror or error}{holdersOfTCP(host, port, error)}"
             raise CannotListen(f"can't listen there: {reason}") from error
     return listening
 
@@ -328,7 +331,7 @@ def _checkFree(path: str) -> None:
     with _newSocket() as probe:
         outcome = probe.connect_ex(path)
     if outcome in (0, errno.EAGAIN):
-        raise CannotListen(f"{path} is in use: another server answers there")
+        raise CannotListen(f"{path} is in use: another server answers there{holdersOfUNIX(path)}")
     if outcome not in (errno.ECONNREFUSED, errno.ENOENT):
         raise CannotListen(f"{path} is left alone, as it may be in use: {os.strerror(outcome)}")
 

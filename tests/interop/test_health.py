@@ -1,0 +1,110 @@
+"""
+C{--ping-path} and C{--status-path} through nginx, with the file of the documentation that keeps
+strangers out.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from .client import RemoteControl
+from .frontends import RESPONDERS, SOCKET, FrontEnd, Site, adapted, backend
+from .processes import PATIENCE, Child, Workspace, folder
+
+#: How each protocol's file is adapted, as the head of the file says.
+PROTOCOLS = [
+    pytest.param("nginx", "fastcgi_", id="fastcgi"),
+    pytest.param("nginx-scgi", "scgi_", id="scgi"),
+]
+
+#: Ways to write the two paths that could get past a location.
+SPELLINGS = [
+    "/ping",
+    "/ping?x",
+    "/ping#x",
+    "//ping",
+    "/./ping",
+    "/x/../ping",
+    "/%70ing",
+    "/%2e/ping",
+    "/status",
+    "/status?json",
+    "/status?full&json",
+    "//status",
+]
+
+
+@contextmanager
+def site(name: str, prefix: str) -> Iterator[tuple[Site, Child]]:
+    """
+    Run nginx and the application behind it, with the two paths.
+    """
+    frontEnd = next(each for each in RESPONDERS if each.name == name)
+    with ExitStack() as stack:
+        workspace = Workspace(stack.enter_context(folder()))
+        serve = [*frontEnd.serve, "--ping-path", "/ping", "--status-path", "/status"]
+        served = stack.enter_context(backend(workspace, [*serve, "--drain-idle", "60"]))
+        assert served.server is not None
+        health = adapted("nginx-health.conf", {"fastcgi_": prefix, SOCKET: served.path})
+        health = health.replace(f"include {prefix}", f"include /etc/nginx/{prefix}")
+        # One that is kept is among those of the upstream, which has the same socket.
+        health = health.replace(f"pass unix:{served.path}", "pass txfcgi")
+        if prefix == "fastcgi_":
+            health = health.replace("deny all;", "deny all;\n    fastcgi_keep_conn on;")
+        settings = {**frontEnd.settings, "    location / {": f"{health}\n    location / {{"}
+        both = FrontEnd(**{**vars(frontEnd), "settings": settings})
+        yield stack.enter_context(both.runningFor(workspace, served)), served.server
+
+
+def stranger(site: Site, target: str) -> int:
+    """
+    Ask from another address than the one that is let through.
+
+    @return: The status.
+    """
+    with socket.create_connection((site.host, site.port), PATIENCE, ("127.0.0.9", 0)) as connection:
+        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize(("name", "prefix"), PROTOCOLS)
+def test_strangersKeptOut(name: str, prefix: str) -> None:
+    """
+    Whoever is let through gets the answer, and nobody else, however the path is written; all else
+    is the app's.
+    """
+    with site(name, prefix) as (served, _), served.browser() as browser:
+        answer = browser.fetch("GET", "/ping")
+        assert (answer.code, answer.body) == (200, b"pong")
+        answer = browser.fetch("GET", "/status")
+        assert answer.code == 200
+        assert b"accepted conn:" in answer.body
+        assert {target: stranger(served, target) for target in SPELLINGS} == dict.fromkeys(
+            SPELLINGS, 403
+        )
+        assert stranger(served, "/hello") == 200
+
+
+@pytest.mark.parametrize(("name", "prefix"), PROTOCOLS)
+def test_draining(name: str, prefix: str) -> None:
+    """
+    While the application drains, it answers 503 on a connection that is kept; nobody listens for a
+    new one, which nginx says by 502.
+    """
+    with site(name, prefix) as (served, server), ExitStack() as stack:
+        remote = RemoteControl(stack.enter_context(folder()))
+        stack.callback(remote.close)
+        asking, waiting = (stack.enter_context(served.browser()) for _ in range(2))
+        waiting.send("GET", f"/hang?after=nothing&{remote.query}")
+        assert remote.hear() == b"begun"
+        assert asking.fetch("GET", "/ping").code == 200
+        server.process.send_signal(signal.SIGTERM)
+        server.waitUntilSaid("Stops listening on tcp:")
+        codes = [asking.fetch("GET", "/ping").code for _ in range(2)]
+        assert codes == ([503, 502] if served.frontEnd.name == "nginx" else [502, 502])

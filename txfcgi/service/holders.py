@@ -1,0 +1,181 @@
+"""
+Which processes hold a socket that is in use: what a person who can't start a server has to know.
+
+Linux alone tells it, and only of processes that this one may look into; elsewhere nobody is found.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from ..masking import visible
+
+# Of linux/netlink.h, sock_diag.h and unix_diag.h.
+_SOCK_DIAG: Final = 4
+_BY_FAMILY: Final = 20
+_DUMP: Final = 0x301
+_MESSAGE: Final = struct.Struct("=IHHII")
+_ASKED: Final = struct.Struct("=BBHIII8s")
+_FOUND: Final = struct.Struct("=4xI8x")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+_ENTRY: Final = struct.Struct("=II")
+_SHOW_ENTRY: Final = 2
+_ENTRY_KIND: Final = 1
+
+# A state of sockets, as the kernel numbers them.
+_LISTENS: Final = 10
+
+# Seconds that the kernel gets to answer, and the most that it tells in one message.
+_PATIENCE: Final = 1.0
+_MESSAGE_BYTES: Final = 65_536
+
+#: How many processes are named.
+_NAMED: Final = 8
+
+
+def holdersOfUNIX(path: str) -> str:
+    """
+    @param path: The path of a Unix socket that is in use.
+
+    @return: Who holds it, in brackets and with a space before, to be put behind the reason why it
+        can't be had; empty if nobody is found.
+    """
+    try:
+        entry = os.stat(path)
+        return _described(set(_unixSockets(entry)))
+    except (OSError, struct.error):
+        return ""
+
+
+def holdersOfTCP(host: str, port: int, error: OSError) -> str:
+    """
+    @param host: The address that it is to listen on; an empty one is every IPv4 address.
+    @param port: The number.
+    @param error: Why it can't.
+
+    @return: As L{holdersOfUNIX}; empty for other errors than that the port is in use.
+    """
+    if error.errno != errno.EADDRINUSE:
+        return ""
+    try:
+        return _described(set(_tcpSockets(host, port)))
+    except (OSError, ValueError):
+        return ""
+
+
+def _unixSockets(entry: os.stat_result) -> Iterator[int]:
+    """
+    @param entry: Of a socket in the filesystem. The name that the kernel tells may be another one,
+        as it was renamed.
+
+    @return: The inodes of the sockets that listen there.
+    """
+    there = (entry.st_ino & 0xFFFFFFFF, os.major(entry.st_dev) << 20 | os.minor(entry.st_dev))
+    asked = _ASKED.pack(socket.AF_UNIX, 0, 0, 1 << _LISTENS, 0, _SHOW_ENTRY, b"\xff" * 8)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.settimeout(_PATIENCE)
+        kernel.send(_MESSAGE.pack(_MESSAGE.size + len(asked), _BY_FAMILY, _DUMP, 1, 0) + asked)
+        while True:
+            data = kernel.recv(_MESSAGE_BYTES)
+            start = 0
+            while start < len(data):
+                length, kind, *_ = _MESSAGE.unpack_from(data, start)
+                if kind != _BY_FAMILY:
+                    return  # it is all, or an error
+                if _entryOf(data[start + _MESSAGE.size : start + length]) == there:
+                    yield _FOUND.unpack_from(data, start + _MESSAGE.size)[0]
+                start += _aligned(length)
+
+
+def _entryOf(found: bytes) -> tuple[int, int] | None:
+    """
+    @param found: What the kernel tells of a Unix socket.
+
+    @return: The inode and the device of its entry in the filesystem, if it has one.
+    """
+    start = _FOUND.size
+    while start < len(found):
+        length, kind = _ATTRIBUTE.unpack_from(found, start)
+        if kind == _ENTRY_KIND:
+            inode, device = _ENTRY.unpack_from(found, start + _ATTRIBUTE.size)
+            return inode, device
+        start += max(_aligned(length), _ATTRIBUTE.size)
+    return None
+
+
+def _aligned(length: int) -> int:
+    return length + 3 & ~3
+
+
+def _tcpSockets(host: str, port: int) -> Iterator[int]:
+    """
+    @return: The inodes of the TCP sockets that listen on this port, and on this address or on all.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = socket.inet_pton(family, host or "0.0.0.0")
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(FileNotFoundError), open(name, encoding="ascii") as lines:
+            next(lines)
+            for line in lines:
+                words = line.split()
+                address, _, number = words[1].partition(":")
+                if int(words[3], 16) == _LISTENS and int(number, 16) == port:
+                    theirs = _address(address)
+                    if theirs == wanted or not any(theirs) or not any(wanted):
+                        yield int(words[9])
+
+
+def _address(text: str) -> bytes:
+    """
+    @param text: An address as the kernel writes it: each four bytes as a number.
+
+    @return: Its bytes.
+    """
+    numbers = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
+    return struct.pack(f"={len(numbers)}I", *numbers)
+
+
+def _described(inodes: set[int]) -> str:
+    """
+    @param inodes: Of sockets.
+
+    @return: Which processes hold one of them.
+    """
+    links = {f"socket:[{inode}]" for inode in inodes}
+    found = sorted(
+        pid
+        for pid in map(int, filter(str.isdecimal, os.listdir("/proc")))
+        if links and _holds(pid, links)
+    )
+    if not found:
+        return ""
+    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return f" ({', '.join([*map(_named, found[:_NAMED]), *more])})"
+
+
+def _holds(pid: int, links: set[str]) -> bool:
+    with suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{fd}") in links:
+                    return True
+    return False
+
+
+def _named(pid: int) -> str:
+    """
+    A process, its name, and what to do with one that stands still: it ends by no other signal.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(") ")
+    except OSError:
+        return f"process {pid}"
+    stopped = f", stopped: kill -CONT {pid} or kill -9 {pid}" if rest[:1] in "Tt" else ""
+    return f"process {pid}, {visible(name)}{stopped}"
