@@ -19,7 +19,7 @@ import pytest
 
 from .frontends import CHECKOUT, WEB, adapted
 from .processes import Child, Workspace, connect, folder, freePort, running
-from .steady import Book, Steady, repeated
+from .steady import BROWSERS, Book, Steady, repeated
 from .webservers import Starter, haproxy, nginx
 
 #: Where the files of the documentation have them.
@@ -223,3 +223,18 @@ def test_health() -> None:
         stage.server.waitUntilSaid("Server txfcgi/one is UP, reason: Layer7 check passed")
         before = stage.load.pids[one.process.pid]
         stage.load.wait(lambda: stage.load.pids[one.process.pid] >= before + 10)
+
+
+@pytest.mark.xdist_group("machines")
+def test_passive() -> None:
+    """
+    nginx finds out by requests that a machine can't be reached, and leaves it out, for as long as
+    the file says: nobody notices, and few requests are tried there.
+    """
+    long = {"max_fails=1 fail_timeout=2s": "max_fails=1 fail_timeout=600s"}
+    with staged(nginx, NGINX, {**NEW_TO_NGINX, **long}) as stage:
+        stage.machines.stop(MACHINES[0])
+        stage.load.waitForMore(300)
+        tried = stage.server.output().count("Connection refused) while connecting to upstream")
+        # All that were under way when the first failed may have gone there.
+        assert 1 <= tried <= BROWSERS

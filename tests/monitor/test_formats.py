@@ -253,7 +253,7 @@ BAD = {
     "nothing in it": ("combinde", "neither common, combined nor json"),
     "two lines": ("%h\n%h", "one line"),
     "unknown letter": ("%h %Z", "no %Z"),
-    "response header": ("%{Location}o", "no %{Location}o"),
+    "response header": ("%{Location}o", "no %{Location}o: response headers are not kept"),
     "unknown name": ("%{speed}x", "there are role"),
     "unknown unit": ("%{days}T", "the unit is s, ms, us"),
     "alone": ("%h 100%", "stands for nothing"),

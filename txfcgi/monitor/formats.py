@@ -192,6 +192,11 @@ def _expression(letter: str, argument: str | None) -> str:
         if argument not in _OWN:
             raise BadFormat(f"there is no %{{{argument}}}x: there are {', '.join(_OWN)}")
         return _OWN[argument]
+    if letter == "o":
+        raise BadFormat(
+            f"there is no %{{{argument}}}o: response headers are not kept for the log, which would "
+            "cost every request; %s is the status, %b the length, and an app can log the rest"
+        )
     raise BadFormat(f"there is no %{{{argument}}}{letter}")
 
 
