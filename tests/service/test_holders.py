@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ IN_USE = OSError(errno.EADDRINUSE, "Address already in use")
 OURS = f"process {os.getpid()}, "
 
 
-def listening(family: int, address: object) -> socket.socket:
+def listening(family: int, address: Any) -> socket.socket:
     """
     A socket that listens.
     """
