@@ -1,5 +1,5 @@
 """
-L{FastCGIClientProtocol}: a connection to a back end for those who make it themselves.
+L{FastCGIClientProtocol}: a connection to a back end, without a pool.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ VALUES: Final = ("FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS")
 
 class FastCGIClientProtocol(ClientProtocol, Caller):
     """
-    A connection to a FastCGI back end, for those who make it themselves. All requests go over this
-    one; those that find it busy share it, or fail if C{options.multiplex} is not true.
+    A connection to a FastCGI back end, for programs that connect by themselves. All requests go
+    over this one; those that find it busy share it, or fail if C{options.multiplex} is not true.
     """
 
     def __init__(self, reactor: IReactorTime, options: ClientOptions | None = None) -> None:

@@ -2,8 +2,9 @@
 L{Call}: one request from the moment it is asked for to the last byte of its answer, over as many
 attempts as that takes.
 
-It knows nothing of transports: a connection sends it and feeds it what comes back, and a pool
-decides what becomes of it when an attempt fails. What its caller gets is for its subclasses to say.
+It knows nothing of transports: a connection sends it and feeds it the response, and a pool
+decides whether to try again when an attempt fails. What its caller gets is for its subclasses to
+say.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Call(Deadlines):
         """
         return 0 if self._stderr is None else self._stderr.dropped
 
-    # What comes back; nothing here runs the caller's code
+    # The response, as it arrives; nothing here runs the caller's code
 
     def receive(self, stream: Stream, data: bytes) -> None:
         """
@@ -235,7 +236,7 @@ class Call(Deadlines):
 
     def refuse(self, error: Exception) -> None:
         """
-        This is no request; it can't be sent anywhere.
+        Fail the call before it is sent: its arguments do not make a request.
         """
         self.ended = True
         self.error = error
@@ -317,7 +318,7 @@ class Call(Deadlines):
 
     def fire(self) -> Deferred[Any]:
         """
-        Let go of the Deferred, which knows this call too: what is no circle needs no collector.
+        Let go of the Deferred, which refers to this call: without a cycle, both are freed at once.
         """
         self.fired = True
         deferred = self.deferred
@@ -327,8 +328,8 @@ class Call(Deadlines):
     @property
     def brokeRule(self) -> bool:
         """
-        Whether the back end broke a rule in its answer: it is not asked for another then, not on
-        this connection. To refuse a request is no such thing.
+        Whether the back end broke a rule in its answer: this connection is then not used again. A
+        refusal breaks no rule.
         """
         return self.error is not None and type(self.error) is not RequestRefused
 

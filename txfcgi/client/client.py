@@ -44,7 +44,7 @@ class Client(Caller):
             goes to the least busy of those that can be reached.
         @param options: Its limits and timeouts.
         @param clock: Where the time comes from, if not from the reactor.
-        @raise InvalidEndpoint: If that is no endpoint, or if there is none.
+        @raise InvalidEndpoint: If C{endpoint} is not an endpoint, or an empty list.
         """
         timers = Timers(reactor if clock is None else clock)
         super().__init__(timers.clock, checkedOptions(options))

@@ -1,7 +1,7 @@
 """
 L{ClientProtocol}: the Twisted shell around a client's end of the wire.
 
-It carries calls: sends their requests, hands them what comes back, watches their deadlines, and
+It carries calls: sends their requests, hands them the responses, watches their deadlines, and
 holds the peer back when nobody reads. A pool uses it; so can anybody who brings a connection.
 """
 
@@ -271,7 +271,7 @@ class ClientProtocol(Protocol):
         self.abandon(call)
         call.deliver()
 
-    # What comes back
+    # Responses
 
     def dataReceived(self, data: Buffer) -> None:
         """

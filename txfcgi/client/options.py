@@ -64,7 +64,7 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         """
-        @raise ValueError: If one of them is no time.
+        @raise ValueError: If one of them is not a number of seconds.
         """
         checkNumbers(self, frozenset(vars(self)))
 
@@ -144,14 +144,14 @@ class ClientOptions:
     @ivar collectBytes: Most bytes that C{content()}, C{execute()} and other reads that collect
         take.
     @ivar stderrBytes: How much of a request's stderr is kept; the rest is counted and dropped.
-    @ivar outputBytes: How many bytes a body's producer may write while there is no room for them.
+    @ivar outputBytes: How many bytes a body's producer may write while the connection takes none.
     @ivar unknownLength: What happens to a request body whose length is not known: C{"spool"} it,
         in memory and then in a temporary file; C{"stream"} it without a CONTENT_LENGTH, which
         php-fpm takes for no body at all; or C{"refuse"} it.
     @ivar allowSplit: Whether a param of more than 65,535 bytes, its lengths included, is split over
         several records. libfcgi, fcgiwrap, Go, flup and txfcgi join it again; php-fpm and uWSGI
         close the connection. Without it, such a param is an error
-        (L{ParamTooLarge<txfcgi.errors.ParamTooLarge>}). By SCGI there is no such limit.
+        (L{ParamTooLarge<txfcgi.errors.ParamTooLarge>}). SCGI does not have this limit.
     @ivar spoolBytes: Most bytes that are spooled of one body; L{None} for no limit.
     @ivar spoolMemory: How many of them are kept in memory.
     @ivar closeTimeout: Seconds for a connection to close before it is cut.

@@ -28,7 +28,7 @@ _LENGTH: Final = ("CONTENT_LENGTH", b"CONTENT_LENGTH")
 _METHOD: Final = ("REQUEST_METHOD", b"REQUEST_METHOD")
 _HEAD: Final = ("HEAD", b"HEAD")
 
-# RFC 9110, section 9.2.2: what comes to the same when it is done twice.
+# RFC 9110, section 9.2.2: methods that have the same effect when they are carried out twice.
 _IDEMPOTENT: Final = frozenset(
     method
     for name in ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
@@ -149,7 +149,7 @@ def declaredLength(params: AnyParams) -> int | None:
     """
     What CONTENT_LENGTH says.
 
-    @raise MalformedValue: If it is no number.
+    @raise MalformedValue: If it is not a number.
     """
     value = valueOf(params, _LENGTH)
     return readContentLength(value.encode("ascii", "replace") if isinstance(value, str) else value)
@@ -163,7 +163,7 @@ def prepareWithoutBody(params: AnyParams, role: int) -> Prepared:
         params = asPairs(params)
     length = valueOf(params, _LENGTH)
     if length not in _NONE:
-        raise RequestBodyMismatch(f"CONTENT_LENGTH is {length!r}, and there is no body")
+        raise RequestBodyMismatch(f"CONTENT_LENGTH is {length!r}, and the request has no body")
     return Prepared(params, role)
 
 

@@ -199,7 +199,7 @@ class FCGIProcess:
     def _failed(self, what: str) -> BackEndFailed:
         return BackEndFailed(f"the back end {self.command[0]} {what}", self.output)
 
-    # What comes of it
+    # What the process does
 
     def wrote(self, data: bytes) -> None:
         """

@@ -165,7 +165,7 @@ class ResponseCall(Call):
         """
         if self.head is not None:
             if not self.ended:
-                # What comes from now on is counted, and held back when nobody reads it.
+                # Whatever arrives from now on is counted, and held back when nobody reads it.
                 self.bodyStream()
             self.fire().callback(ClientResponse(self, self.head))
             if not self.ended and self._stream is not None:

@@ -54,7 +54,7 @@ class Result:
         @return: Its head and its body.
         @raise MalformedHead: If it begins with no head, or with a part of one
             (L{IncompleteHead<txfcgi.errors.IncompleteHead>}).
-        @raise EmptyResponse: If there is no output.
+        @raise EmptyResponse: If the back end wrote no output.
         @raise HeadTooLarge: If the head is longer than that.
         """
         if not self.stdout:

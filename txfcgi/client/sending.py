@@ -49,7 +49,7 @@ class Sending:
         failed: Callable[[Exception], None],
     ) -> None:
         """
-        @param limit: How many bytes a source may write while there is no room.
+        @param limit: How many bytes a source may write while the connection takes none.
         @param sparing: Where it is said that a source failed to stop.
         @param sent: Is called when everything is with the outlet.
         @param failed: Is told what is wrong with a source.
@@ -148,7 +148,7 @@ class Bodies:
         failed: Callable[[Call, Exception], None],
     ) -> None:
         """
-        @param limit: How many bytes a source may write while there is no room.
+        @param limit: How many bytes a source may write while the connection takes none.
         @param sparing: Where it is said that a source failed to stop.
         @param sent: Is called when everything of a call is with the outlet.
         @param failed: Is told what is wrong with the source of a call.
