@@ -427,3 +427,18 @@ class OptionsTests(ProgramTests):
         program = self.start("twistd", "-n", "fcgi", env={"TXFCGI_ARGS": "--app 'sample"})
         self.assertEqual(program.end(), 1)
         self.assertIn("TXFCGI_ARGS in the environment: No closing quotation", program.said)
+
+    def test_mistakeInTheEnvironment(self) -> None:
+        """
+        Where the options of the environment and those of the command line do not go together, or
+        one is misspelt, the message says which are those of the environment.
+        """
+        for held, said in (
+            ("--prot unix:a", "option --prot not recognized"),
+            ("--port unix:a --app sample.hello", "one thing is served at a time"),
+        ):
+            words = "twistd", "-n", "fcgi", "--app", "sample.echo"
+            program = self.start(*words, env={"TXFCGI_ARGS": held})
+            self.assertEqual(program.end(), 1)
+            self.assertIn(said, program.said)
+            self.assertIn(f"TXFCGI_ARGS in the environment holds: {held}", program.said)

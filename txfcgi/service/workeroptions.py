@@ -117,7 +117,15 @@ class WorkerOptions(LogOptions):
         """
         before = [] if self.isWorker else _fromEnvironment(os.environ)
         self.words = [*before, *(options or ())]
-        super().parseOptions(self.words)
+        try:
+            super().parseOptions(self.words)
+        except (UsageError, CannotStart) as error:
+            if not before:
+                raise
+            # Whoever looks at the command line alone does not find what is wrong.
+            said = f"{error}\n{ARGUMENTS} in the environment holds: {shlex.join(before)}"
+            kind = CannotStart if isinstance(error, CannotStart) else UsageError
+            raise kind(said) from error
 
     @property
     def reloads(self) -> bool:
