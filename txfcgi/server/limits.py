@@ -38,50 +38,52 @@ class Limits:
         64, "Requests at once on one connection. One more gets a 503"
     )
     requestsPerConnectionTotal: int = _limit(
-        100_000, "Requests that one connection may bring in its life. It is closed after the last"
+        100_000, "Requests in the life of one connection. The connection is closed after the last"
     )
     paramsBytes: int = _limit(262_144, "Bytes of params of one request. More get a 431")
     paramsCount: int = _limit(1_000, "Params of one request. More get a 431")
     bodyBytes: int | None = _limit(None, "Bytes of body of one request. More get a 413")
     spoolBytes: int = _limit(
         4_294_967_296,
-        "Bytes that the bodies of all requests may have together, in memory and in temporary "
-        "files, until a program that reads files gets them. More get a 503",
+        "Bytes of stored bodies of all requests together, in memory and in temporary "
+        "files, for programs that read bodies as files. More get a 503",
     )
     collectBytes: int = _limit(16_777_216, "Bytes that stdin.read() and stdin.readline() collect")
-    streamBytes: int = _limit(65_536, "Unread bytes of one stream, before its connection is paused")
+    streamBytes: int = _limit(65_536, "Unread bytes of one stream before its connection is paused")
     connectionBytes: int = _limit(
-        1_048_576, "Unread bytes of all requests that share a connection, before it is paused"
+        1_048_576,
+        "Unread bytes of all requests that share a connection before the connection is paused",
     )
     abortSlowReaders: bool = _limit(
         False,
-        "Where requests that share a connection leave too many bytes unread, fail the one that "
-        "holds the most, so that the others need not wait for it",
+        "If requests that share a connection leave too many bytes unread, fail the one "
+        "with the most, so that the others need not wait for it",
     )
     outputBytes: int = _limit(
-        8_388_608, "Bytes that one request may write while the web server takes none"
+        8_388_608, "Bytes of output of one request that may wait for the web server"
     )
-    headBytes: int = _limit(65_535, "Bytes of a response head that an app writes by itself")
+    headBytes: int = _limit(65_535, "Bytes of a response head that the app writes itself")
     lingerBytes: int = _limit(
         67_108_864,
-        "Bytes of unread input that are taken, and dropped, before a connection is closed, so "
-        "that the answer is not lost",
+        "Bytes of unread input that are accepted and dropped before a connection is "
+        "closed, so that the response is not lost",
     )
-    paramsTimeout: float = _limit(30.0, "Seconds for a request to bring its params")
-    bodyTimeout: float = _limit(60.0, "Seconds without a byte of a body that the app waits for")
-    idleTimeout: float = _limit(300.0, "Seconds without a request on an open connection")
+    paramsTimeout: float = _limit(30.0, "Seconds for the params of a request to arrive")
+    bodyTimeout: float = _limit(
+        60.0, "Seconds to wait for more bytes of a body while the app reads it"
+    )
+    idleTimeout: float = _limit(300.0, "Seconds that a connection stays open without a request")
     writeTimeout: float = _limit(
-        60.0, "Seconds in which the web server takes nothing of what waits for it"
+        60.0, "Seconds in which the web server accepts none of the waiting output"
     )
     requestTimeout: float | None = _limit(
         None,
-        "Seconds for an app to answer. Request handling stops when they are over, and the "
-        "request gets a 504",
+        "Seconds for the app to answer. Then the app is cancelled, and the request gets a 504",
     )
     lingerTimeout: float = _limit(
         5.0, "Seconds to wait for the rest of unread input before a connection is closed"
     )
-    closeTimeout: float = _limit(5.0, "Seconds for a connection to close, before it is cut")
+    closeTimeout: float = _limit(5.0, "Seconds for a connection to close before it is cut")
 
     def __post_init__(self) -> None:
         """

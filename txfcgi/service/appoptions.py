@@ -63,7 +63,8 @@ class AppOptions(CommandOptions):
             "lifespan",
             None,
             None,
-            "Whether an ASGI application is told of its lifespan: auto, on, or off [default: auto]",
+            "Whether to send lifespan events to an ASGI application: auto, on, or off "
+            "[default: auto]",
             oneOf("lifespan", "auto", "on", "off"),
         ],
         [
@@ -77,9 +78,9 @@ class AppOptions(CommandOptions):
             "sendfile",
             None,
             None,
-            "How the web server sends the files that an ASGI application names (pathsend): "
-            "X-Sendfile, or X-Accel-Redirect=/prefix=/folder, the path of the location that leads "
-            "there and the folder. Without it, they are sent from here",
+            "How the web server sends files that an ASGI application names (pathsend): "
+            "X-Sendfile, or X-Accel-Redirect=/prefix=/folder, with the path of nginx's "
+            "internal location and its folder. By default, txfcgi sends them",
             readSendFile,
         ],
         [
@@ -89,13 +90,13 @@ class AppOptions(CommandOptions):
             "A twisted.web resource or site to serve, or a Klein app's resource method, such as "
             f"site.app.resource: {_NAMED}",
         ],
-        ["path", None, None, "A directory whose files are served, or a file"],
-        ["app-dir", "d", ".", "The directory that the module is looked for in first"],
+        ["path", None, None, "A directory of files to serve, or one file"],
+        ["app-dir", "d", ".", "The directory to search for the module first"],
         numberOption("threads", THREADS, "Threads for --wsgi, and for threaded() in an app", int),
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
-        ["factory", None, "Call what is named, and serve what it returns"],
+        ["factory", None, "Call the named function, and serve what it returns"],
     ]
 
     _bodyGiven = False

@@ -105,22 +105,22 @@ def oneOf(option: str, *values: str) -> Callable[[str], str]:
 DRAIN_TIMEOUT = numberOption(
     "drain-timeout",
     30.0,
-    "Seconds that the requests which run get to end in, when it is told to stop",
+    "When stopping, seconds for running requests to finish",
     float,
 )
 
 DRAIN_IDLE = numberOption(
     "drain-idle",
     2.0,
-    "Seconds in which a connection without a request may bring one more, when it is told to stop",
+    "When stopping, seconds in which an idle connection may still bring a request",
     float,
 )
 
 DRAIN_INHERITED = [
     "drain-inherited",
     None,
-    "When it is told to stop, serve what waits on inherited sockets, too. Without it, that is left "
-    "to the others that accept there",
+    "When stopping, also accept the connections that wait on inherited sockets. By "
+    "default, they are left to other processes that accept there",
 ]
 
 

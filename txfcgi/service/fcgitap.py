@@ -49,17 +49,17 @@ class Options(ServerOptions):
             None,
             frozenset(),
             "Rules of the protocol that the web server may break, separated by commas: lengths "
-            "(BEGIN_REQUEST of more than 8 bytes, ABORT_REQUEST with content), streams (content "
-            "behind the end of a stream), ids (request id 0 for a record of a request, another "
-            "for GET_VALUES). What is too much is dropped [default: none]",
+            "(BEGIN_REQUEST of more than 8 bytes, ABORT_REQUEST with content), streams "
+            "(content after the end of a stream), ids (request id 0 for a record of a "
+            "request, another for GET_VALUES). The excess is dropped [default: none]",
             _rules,
         ],
         [
             "duplicate-params",
             None,
             "last",
-            "Which param counts where a name comes several times: last or first; with reject, "
-            "such a request is a 400",
+            "Which value counts if a param comes several times: last or first. With "
+            "reject, such a request gets a 400",
             oneOf("duplicate-params", *DUPLICATES),
         ],
     ]
@@ -68,7 +68,7 @@ class Options(ServerOptions):
         [
             "no-multiplex",
             None,
-            "Refuse a second request on a connection while one runs (FCGI_CANT_MPX_CONN)",
+            "Refuse a second request on a connection while one is running (FCGI_CANT_MPX_CONN)",
         ],
     ]
 

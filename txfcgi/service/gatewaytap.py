@@ -77,7 +77,7 @@ class Options(CommandOptions):
     command = "fcgi-gateway"
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
-        ["root", "r", None, "The folder of the site: DOCUMENT_ROOT"],
+        ["root", "r", None, "The site's folder: DOCUMENT_ROOT"],
         [
             "front-controller",
             None,
@@ -94,7 +94,7 @@ class Options(CommandOptions):
         ["cache-control", None, None, "With --php: the Cache-Control header of files"],
         ["script-root", None, None, "With --php: the folder as php-fpm sees it"],
         ["server-name", None, None, "SERVER_NAME; by default, the host of the URL"],
-        ["sendfile-root", None, None, "The folder whose files X-Sendfile may name"],
+        ["sendfile-root", None, None, "The folder that X-Sendfile may name files in"],
         fieldOption(GatewayOptions, "bodyBytes", "max-body-bytes"),
         fieldOption(ClientOptions, "spoolTotalBytes", "max-spool-bytes"),
         [
@@ -109,7 +109,7 @@ class Options(CommandOptions):
             "trust-forwarded",
             None,
             None,
-            "The web servers that are trusted to say who the client is: networks such as "
+            "The web servers trusted to describe the client: networks such as "
             "10.0.0.0/8, and unix for Unix sockets. From other peers, X-Forwarded-* and Forwarded "
             "are dropped",
         ],
@@ -128,14 +128,14 @@ class Options(CommandOptions):
     ]
 
     optFlags: ClassVar[Sequence[Sequence[Any]]] = [
-        ["php", None, "Serve the files in --root, and run its .php files by php-fpm"],
+        ["php", None, "Serve the files in --root, and run its .php files with php-fpm"],
         ["scgi", None, "The back end speaks SCGI, not FastCGI"],
         ["follow-links", None, "With --php: follow symbolic links that lead out of --root"],
         DRAIN_INHERITED,
         [
             "trust-forwarded-host",
             None,
-            "Trust these web servers to say which host was asked for, too",
+            "Also trust these web servers to name the requested host",
         ],
     ]
 
@@ -163,8 +163,8 @@ class Options(CommandOptions):
     def opt_backend(self, text: str) -> None:
         """
         Where the back end is: the path of a socket, or any Twisted endpoint, such as
-        unix:/run/php/php-fpm.sock or tcp:127.0.0.1:9000. If it is given several times, the least
-        busy gets each request
+        unix:/run/php/php-fpm.sock or tcp:127.0.0.1:9000. If given several times, the least busy
+        back end gets each request
         """
         self["backends"].append(text)
 

@@ -55,21 +55,21 @@ class HealthOptions(CommandOptions):
             "status",
             None,
             None,
-            "Show how the service is over HTTP, such as at tcp:9100:interface=127.0.0.1: a page "
-            "at /, and /status.json, /metrics, /ping",
+            "Where to serve the status over HTTP, such as tcp:9100:interface=127.0.0.1: a "
+            "page at /, and /status.json, /metrics, /ping",
         ],
         [
             "ping-path",
             None,
             None,
-            "Answer this path with pong in place of the app; with 503 while it drains",
+            "Answer pong on this path in place of the app, or 503 while draining",
             _path("ping-path"),
         ],
         [
             "status-path",
             None,
             None,
-            "Answer this path with the figures that php-fpm's status page has, also as ?json",
+            "Answer on this path with the fields of php-fpm's status page; with ?json, as JSON",
             _path("status-path"),
         ],
     ]

@@ -33,20 +33,21 @@ class LogOptions(CommandOptions):
             "access-log",
             None,
             None,
-            "Where to write a line for each request: a file, which is opened again at SIGUSR1, - "
-            "for the standard output, or none [default: none]",
+            "Where to write a line for each request: a file (reopened on SIGUSR1), - for "
+            "standard output, or none [default: none]",
         ],
         [
             "access-log-format",
             None,
             None,
-            "What stands in it: common, combined, json, or Apache's letters, such as "
+            "The format of the access log: common, combined, json, or Apache's letters, "
+            "such as "
             "'%h %t \"%r\" %>s %b %D' [default: combined]",
         ],
         numberOption(
             "slow-after",
             None,
-            "Log each request that takes longer than so many seconds, once, with what its "
+            "Log each request that runs longer than this, once, with the code that its "
             "coroutine awaits or its thread runs",
             float,
             none=True,
@@ -57,7 +58,7 @@ class LogOptions(CommandOptions):
         [
             "log-to-stderr",
             None,
-            "Send what is logged during a request to the web server's error log, too (FCGI_STDERR)",
+            "Also send what is logged during a request to the web server's error log (FCGI_STDERR)",
         ],
     ]
 

@@ -98,23 +98,23 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             "mount",
             None,
             None,
-            "The path that the app is served below: / for a whole site, or such as /shop. It "
-            "becomes SCRIPT_NAME, and the rest of the path PATH_INFO. Without it, both are what "
-            "the web server sends",
+            "The path to serve the app below: / for the whole site, or a path such as "
+            "/shop. SCRIPT_NAME is this path, and PATH_INFO the rest. By default, both are "
+            "what the web server sends",
         ],
         [
             "path-from",
             None,
             "params",
-            "Where the path comes from: params, what the web server's variables say, or uri, "
-            "REQUEST_URI decoded. The latter undoes rewriting, and what the web server's locations "
-            "guard is not guarded any more if they differ from it",
+            "Where the path comes from: params (SCRIPT_NAME and PATH_INFO), or uri "
+            "(REQUEST_URI, decoded). Beware: uri undoes rewriting, and bypasses access "
+            "rules of the web server's locations where the two paths differ",
             oneOf("path-from", "params", "uri"),
         ],
         numberOption(
             "startup-timeout",
             STARTUP_TIMEOUT,
-            "Seconds that an app has to get ready in before anything is accepted",
+            "Seconds for the app to get ready. The server accepts connections after that",
             float,
             none=True,
         ),
@@ -128,23 +128,24 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         [
             "insecure",
             None,
-            "Listen even where other machines could connect that --allow-from does not name, "
-            "or other users could replace the socket",
+            "Listen even if other machines could connect that --allow-from does not name, "
+            "or if other users could replace the socket",
         ],
         [
             "coalesce",
             None,
-            "Let what is written on a connection in one turn of the reactor leave together at its "
-            "end: for apps that write many small pieces",
+            "Send everything that is written on a connection in one turn of the reactor at "
+            "once: for apps that write many small pieces",
         ],
         [
             "interim",
             None,
-            "Send 103 Early Hints and other 1xx responses of the app: the web server passes them "
-            "on, as lighttpd does. Others take them for the response",
+            "Send 103 Early Hints and other 1xx responses of the app. Only for a web "
+            "server that passes them on, such as lighttpd; others take them for the "
+            "response",
         ],
         DRAIN_INHERITED,
-        ["check", None, "Load everything, say what would be served where, and exit"],
+        ["check", None, "Load everything, say what would be served and where, and exit"],
         *LIMIT_FLAGS,
     ]
 
@@ -168,32 +169,30 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def opt_http(self, text: str) -> None:
         """
-        Answer HTTP there as well, such as at tcp:8080:interface=127.0.0.1, by passing each request
-        on through a socket of its own: a browser sees the app without any web server. For
-        development. Without --port and --app, an app that shows each request is served. May be
-        given several times
+        Also answer HTTP, such as on tcp:8080:interface=127.0.0.1, to see the app in a browser
+        without a web server. Requests go through a private FastCGI or SCGI socket. Without --port
+        and --app, an app that shows each request is served. For development. May be given several
+        times
         """
         self["http"].append(text)
 
     def opt_allow_from(self, text: str) -> None:
         """
-        Close every connection over IP that does not come from one of these addresses and networks,
-        separated by commas. May be given several times. FCGI_WEB_SERVER_ADDRS in the environment
-        holds too
+        Accept connections over IP only from these addresses and networks, separated by commas. May
+        be given several times. If FCGI_WEB_SERVER_ADDRS is set, a peer must be in both lists
         """
         self["allow-from"].append(text)
 
     def opt_allow_user(self, text: str) -> None:
         """
-        Close every connection to a Unix socket that does not come from one of these users: names
-        or numbers, separated by commas. Root, too, has to be named. May be given several times
+        Accept connections to a Unix socket only from these users: names or numbers, separated by
+        commas. Root must be named, too. May be given several times
         """
         self["allow-user"].append(text)
 
     def opt_allow_group(self, text: str) -> None:
         """
-        The same for the members of groups. With both options, it is enough if one of them names a
-        peer
+        The same for members of groups. With both options, a peer needs to match only one of them
         """
         self["allow-group"].append(text)
 

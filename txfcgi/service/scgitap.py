@@ -26,15 +26,18 @@ class Options(ServerOptions):
         [
             "lenient",
             None,
-            "Take requests that leave the header SCGI out (nginx without its scgi_params), and "
-            "those with an HTTP header that is there several times (nginx before 1.23)",
+            "Accept requests without the header SCGI (nginx without its scgi_params), and "
+            "requests with a repeated HTTP header (nginx before 1.23)",
         ],
-        ["status-line", None, "Start answers with an HTTP status line in place of a Status header"],
+        [
+            "status-line",
+            None,
+            "Start responses with an HTTP status line instead of a Status header",
+        ],
         [
             "abort-on-eof",
             None,
-            "Take a web server that closes its direction of a connection for one that has given "
-            "its request up",
+            "Cancel a request when the web server closes its direction of the connection",
         ],
     ]
 

@@ -11,8 +11,9 @@ from .helppage import Page, Section
 
 _MORE = (
     "Options of twistd itself, such as -n (stay in the foreground), --pidfile=, --logfile and "
-    "--uid, go before {command}: see twistd --help. TXFCGI_ARGS in the environment holds options "
-    "that come before these. The manual is in docs/running.rst."
+    "--uid, go before {command}: see twistd --help. The environment variable "
+    "TXFCGI_ARGS holds options that apply before these. The manual is in "
+    "docs/running.rst."
 )
 
 _LISTENING = Section(
@@ -120,8 +121,8 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
     return Page(
         usage=f"{command} --port ENDPOINT --app MODULE.NAME [options]",
         summary=(
-            f"Serves an app over {protocol}, for a web server in front of it. SIGTERM stops it "
-            "when the requests that run have ended."
+            f"Serves an app over {protocol}, behind a web server. SIGTERM stops the server "
+            "after running requests have finished."
         ),
         sections=[
             _APP,
@@ -157,8 +158,8 @@ _SCGI = _serving(
 _GATEWAY = Page(
     usage="fcgi-gateway --http ENDPOINT --backend ENDPOINT [options]",
     summary=(
-        "Answers HTTP by asking a FastCGI or SCGI back end, such as php-fpm. SIGTERM stops it when "
-        "the requests that run have ended."
+        "Serves HTTP in front of a FastCGI or SCGI back end, such as php-fpm. SIGTERM "
+        "stops the server after running requests have finished."
     ),
     sections=[
         Section(

@@ -79,22 +79,22 @@ class WorkerOptions(LogOptions):
             "workers",
             "w",
             None,
-            "Serve in so many processes, which a master starts and replaces: a number, or auto for "
-            "one for each processor. SIGHUP reloads the app without losing a request",
+            "The number of worker processes, which a master starts and replaces; auto "
+            "starts one for each processor. SIGHUP reloads the app without losing a request",
             _count,
         ],
         numberOption(
             "worker-requests",
             None,
-            "Replace a worker after so many requests, and up to a tenth more by chance",
+            "Replace a worker after this many requests, plus up to a tenth at random",
             int,
             none=True,
         ),
         numberOption(
             "worker-timeout",
             None,
-            "Kill and replace a worker whose reactor does not turn for so many seconds; its stack "
-            "goes to the log",
+            "Kill and replace a worker whose reactor has not turned for this long. The log "
+            "gets its stack",
             float,
             none=True,
         ),
@@ -104,7 +104,7 @@ class WorkerOptions(LogOptions):
         [
             "reload",
             None,
-            "With --http: load the app anew when one of its files changes. For development",
+            "With --http: reload the app when one of its files changes. For development",
         ],
     ]
 
