@@ -186,7 +186,7 @@ class CaptureTests(SynchronousTestCase):
         found = self.read(pcap(map(ethernet, lost)))
         self.assertEqual(found, {(1, False): ANSWERED})
         [said] = self.said
-        self.assertIn("connection 1: packets are missing on the way to the app", said)
+        self.assertIn("connection 1: packets to the app are missing", said)
 
     def test_muchMissing(self) -> None:
         """
@@ -233,7 +233,9 @@ class CaptureTests(SynchronousTestCase):
         data = pcap(map(ethernet, [*other, *conversation()]))
         self.assertEqual(self.read(data, 9_000), {(1, True): ASKED, (1, False): ANSWERED})
         self.read(data, 9_001)
-        self.assertEqual(self.said, ["there is no TCP connection to port 9001 in its 16 packets"])
+        self.assertEqual(
+            self.said, ["the capture has no TCP connection to port 9001 in 16 packets"]
+        )
 
     def test_others(self) -> None:
         """
@@ -245,7 +247,7 @@ class CaptureTests(SynchronousTestCase):
         frames += map(ethernet, conversation())
         self.assertEqual(self.read(pcap(frames)), {(1, True): ASKED, (1, False): ANSWERED})
         self.read(pcap(frames[:2]))
-        self.assertEqual(self.said, ["there is no TCP connection in its 2 packets"])
+        self.assertEqual(self.said, ["the capture has no TCP connection in 2 packets"])
 
     def test_reset(self) -> None:
         """
@@ -309,7 +311,7 @@ class DumpTests(CommandCase):
         path = self.write("a.bin", ASKED)
         done = await self.command("dump", "--port", "9000", path)
         self.assertEqual(done.status, 2)
-        self.assertIn("--port goes with a capture of tcpdump", done.err)
+        self.assertIn("--port needs a capture of tcpdump or Wireshark", done.err)
         both = ["--listen", "unix:a", "--connect", "unix:b"]
         self.assertEqual((await self.command("dump", "--port", "9000", *both)).status, 2)
         for port in ("0", "65536", "-1", "http", "9" * 9):

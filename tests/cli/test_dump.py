@@ -157,14 +157,16 @@ class PrinterTests(SynchronousTestCase):
         self.assertIn("the params can't be read", lines[-1])
         lines = printed(b"GET / HTTP/1.1\r\n\r\n", RECORDS)
         self.assertEqual(len(lines), 1)
-        self.assertIn("this is no FastCGI", lines[0])
+        self.assertIn("this is not FastCGI", lines[0])
         for data in (b"24:CONTENT_LENGTH", b"2"):
             [line] = printed(data, RECORDS)
             self.assertIn("this is SCGI, not FastCGI: --scgi shows it", line)
         lines = printed(AbortRequest(1).encode() + b"HTTP/1.1 200 OK\r\n")
         self.assertEqual(lines[0], "ABORT_REQUEST id=1")
-        self.assertIn("this is no FastCGI", lines[1])
-        self.assertEqual(printed(RECORDS[:13])[-1], "the end, within a record: 13 bytes of it")
+        self.assertIn("this is not FastCGI", lines[1])
+        self.assertEqual(
+            printed(RECORDS[:13])[-1], "the end, in the middle of a record: 13 bytes of it"
+        )
 
     def test_tooMuch(self) -> None:
         """
@@ -180,7 +182,9 @@ class PrinterTests(SynchronousTestCase):
         Output without a head is shown as far as it could be one, and why it is none.
         """
         lines = printed(Stdout(1, b"no head").encode() + Stdout(1).encode())
-        self.assertEqual(lines[-2:], ["    no head", "    the end, within the head: 7 bytes of it"])
+        self.assertEqual(
+            lines[-2:], ["    no head", "    the end, in the middle of the head: 7 bytes of it"]
+        )
         lines = printed(Stdout(1, b"Warning!\r\nX: y\r\n\r\nbody").encode(), content=9)
         self.assertEqual(lines[1:3], ["    Warning!", "    X: y"])
         self.assertIn("the head can't be read: b'Warning!' is not a header", lines[3])
@@ -227,7 +231,7 @@ class FileTests(CommandCase):
         self.assertEqual(done.status, 1)
         for words in ((), ("--listen", "tcp:0"), ("file", "--listen", "tcp:0", "--connect", "x:1")):
             done = await self.command("dump", *words)
-            self.assertEqual((done.status, "it takes a file, or" in done.err), (2, True))
+            self.assertEqual((done.status, "give a file, or" in done.err), (2, True))
         done = await self.command("dump", "--listen", "nonsense:1", "--connect", "x:1")
         self.assertEqual((done.status, "is not a valid endpoint" in done.err), (1, True))
 

@@ -114,7 +114,7 @@ class RequestTests(SynchronousTestCase):
         """
         lines = printed(RequestPrinter, b"17:CONTENT_LENGTH\x000\0,")
         self.assertEqual(lines[:2], ["headers 17 bytes", "    CONTENT_LENGTH=0"])
-        self.assertIn("only a lenient server takes this: the header SCGI is missing", lines[2])
+        self.assertIn("only a lenient server accepts this: the header SCGI is missing", lines[2])
         self.assertEqual(lines[3:], ["body end"])
 
     def test_broken(self) -> None:
@@ -122,9 +122,9 @@ class RequestTests(SynchronousTestCase):
         What is malformed is said to be, by the rule that it breaks.
         """
         for data, told in (
-            (b"GET / HTTP/1.1\r\n\r\n", "this is no SCGI: the connection starts with b'GET"),
-            (b"007:", "this is no SCGI: b'007:' is not the length of a netstring"),
-            (b"4:a\0b\0;", "this is no SCGI: b';' is in place of the comma"),
+            (b"GET / HTTP/1.1\r\n\r\n", "this is not SCGI: the connection starts with b'GET"),
+            (b"007:", "this is not SCGI: b'007:' is not the length of a netstring"),
+            (b"4:a\0b\0;", "this is not SCGI: b';' is in place of the comma"),
             (b"4:a\0b\0,", "the headers can't be read: CONTENT_LENGTH is not the first header"),
             (b"999999:", "the headers can't be read: more than 262144 bytes"),
         ):
@@ -144,7 +144,9 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(printed(RequestPrinter), [])
         for pieces in ((REQUEST + b"more",), (REQUEST, b"m", b"ore")):
             lines = printed(RequestPrinter, *pieces)
-            self.assertEqual(lines, [*REQUEST_SHOWN, "more than the body, which no app sees"])
+            self.assertEqual(
+                lines, [*REQUEST_SHOWN, "bytes after the body, which the app never sees"]
+            )
 
     def test_fastCGI(self) -> None:
         """
@@ -197,7 +199,8 @@ class ResponseTests(SynchronousTestCase):
         self.assertEqual(lines[-1], "response end, 5 of 8 bytes of body")
         lines = printed(ResponsePrinter, b"Status: 200 OK\r\n")
         self.assertEqual(
-            lines[1:3], ["    Status: 200 OK", "    the end, within the head: 16 bytes of it"]
+            lines[1:3],
+            ["    Status: 200 OK", "    the end, in the middle of the head: 16 bytes of it"],
         )
         self.assertEqual(printed(ResponsePrinter), ["the end, without a response"])
 
@@ -387,7 +390,7 @@ class PassingTests(DumpCase):
         lines = await stop()
         told = "this is SCGI, not FastCGI: --scgi shows it; nothing more is shown"
         self.assertEqual(lines[0], f"1> {told}")
-        self.assertIn("1< this is no FastCGI", lines[1])
+        self.assertIn("1< this is not FastCGI", lines[1])
 
     async def test_appClosesFirst(self) -> None:
         """

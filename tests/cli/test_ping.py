@@ -40,7 +40,7 @@ class PingTests(CommandCase):
         ):
             done = await self.command("ping", path, *words)
             self.assertEqual(done.status, status, done)
-        self.assertIn("'bad' is not in what it says: all is well", done.out)
+        self.assertIn("'bad' is not in the body: all is well", done.out)
 
     async def test_ill(self) -> None:
         """
@@ -145,7 +145,7 @@ class StatusTests(CommandCase):
             self.assertEqual(done.status, 0 if said.startswith("OK") else 1)
         del self.answer["slow requests"]
         done = await self.command("ping", path, "--fpm-status", "--max-slow", "9")
-        self.assertIn("FAILED it does not say its slow requests (--max-slow)", done.out)
+        self.assertIn("FAILED the status page has no slow requests (--max-slow)", done.out)
 
     async def test_thresholdForNothing(self) -> None:
         """

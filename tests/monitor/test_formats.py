@@ -250,14 +250,17 @@ def test_anyRequest(uri: str, referer: str, protocol: str) -> None:
 
 
 BAD = {
-    "nothing in it": ("combinde", "neither common, combined nor json"),
+    "nothing in it": ("combinde", "is not common, combined or json"),
     "two lines": ("%h\n%h", "one line"),
-    "unknown letter": ("%h %Z", "no %Z"),
-    "response header": ("%{Location}o", "no %{Location}o: response headers are not kept"),
-    "unknown name": ("%{speed}x", "there are role"),
-    "unknown unit": ("%{days}T", "the unit is s, ms, us"),
-    "alone": ("%h 100%", "stands for nothing"),
-    "condition": ("%!200{Referer}i", "stands for nothing"),
+    "unknown letter": ("%h %Z", "unknown directive %Z"),
+    "response header": (
+        "%{Location}o",
+        "unknown directive %{Location}o: response headers are not logged",
+    ),
+    "unknown name": ("%{speed}x", "use role"),
+    "unknown unit": ("%{days}T", "the unit must be one of s, ms, us"),
+    "alone": ("%h 100%", "is not a directive"),
+    "condition": ("%!200{Referer}i", "is not a directive"),
 }
 
 

@@ -197,7 +197,7 @@ class LineWriterTests(SynchronousTestCase):
         writer.write("one")
         writer.close()
         self.assertEqual(self.read("access.log.1"), "one\n")
-        self.assertIn("can't be opened again: Is a directory", self.said(events)[0])
+        self.assertIn("can't be reopened: Is a directory", self.said(events)[0])
 
     def test_attached(self) -> None:
         """
@@ -234,8 +234,8 @@ class LineWriterTests(SynchronousTestCase):
         self.assertEqual(writer.lost, 2)
         self.assertEqual(self.read(), "kept\n")
         first, second = self.said(events)
-        self.assertIn("requests are served without it: No space left on device", first)
-        self.assertIn("is written again; 2 lines are missing", second)
+        self.assertIn("can't be written: No space left on device", first)
+        self.assertIn("can be written again. 2 lines are missing", second)
 
     def test_fullAtTheEnd(self) -> None:
         """
@@ -268,7 +268,7 @@ class LineWriterTests(SynchronousTestCase):
             writer.close()
         self.assertEqual(writer.lost, 9)
         first, second = self.said(events)
-        self.assertIn("5 lines wait already", first)
+        self.assertIn("5 lines are waiting", first)
         self.assertIn("ends with 9 lines missing", second)
         # It is let go, and the thread ends.
         left = 1_000_001 + 5 * len("line 0\n")

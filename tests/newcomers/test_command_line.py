@@ -61,7 +61,7 @@ SERVING: Mistakes = {
     ),
     "misspelt module": (
         (*PORT, *HERE, "--app", "fistapp.hello"),
-        f"--app fistapp.hello: there is no module 'fistapp' in {FOLDER}, nor on Python's path; "
+        f"--app fistapp.hello: module 'fistapp' not found in {FOLDER} or on Python's path; "
         "did you mean firstapp?",
     ),
     "not callable": (
@@ -95,19 +95,19 @@ SERVING: Mistakes = {
     ),
     "two apps": (
         (*PORT, *APP, "--wsgi", "firstapp.wsgi"),
-        "--app and --wsgi: one thing is served at a time",
+        "--app and --wsgi: give only one of them",
     ),
     "no directory": (
         (*PORT, "--app-dir", "/no/where", "--app", "firstapp.hello"),
-        "--app-dir /no/where: there is no such directory",
+        "--app-dir /no/where: the directory does not exist",
     ),
     "no files": (
         (*PORT, "--path", "/no/where"),
-        "--path /no/where: there is no such file or directory",
+        "--path /no/where: the file or directory does not exist",
     ),
     "lifespan without ASGI": (
         (*PORT, *APP, "--lifespan", "on"),
-        "--lifespan is for an ASGI application: it goes with --asgi",
+        "--lifespan is for an ASGI application: use it with --asgi",
     ),
     "number as an endpoint": (
         (*APP, "--port", "9000"),
@@ -136,9 +136,9 @@ SERVING: Mistakes = {
     "port open to all": (
         (*APP, "--port", "tcp:9000"),
         "--port tcp:9000 is open to other machines, and any peer that connects is trusted: "
-        "FastCGI and SCGI have no passwords. Keep it to this machine, as "
-        "tcp:9000:interface=127.0.0.1, use a Unix socket, say who may connect with "
-        "--allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or insist with "
+        "FastCGI and SCGI have no passwords. Listen on this machine only "
+        "(tcp:9000:interface=127.0.0.1), use a Unix socket, name who may connect with "
+        "--allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or override with "
         "--insecure (insecure=True)",
     ),
     "port too large": (
@@ -147,7 +147,7 @@ SERVING: Mistakes = {
     ),
     "kind that there is not": (
         (*APP, "--port", "htp:8080"),
-        "--port 'htp:8080' is not a valid endpoint: Unknown endpoint type: 'htp'; it takes "
+        "--port 'htp:8080' is not a valid endpoint: Unknown endpoint type: 'htp'; give "
         "one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1",
     ),
     "unix without a path": (
@@ -156,27 +156,27 @@ SERVING: Mistakes = {
     ),
     "mode": (
         (*APP, "--port", "unix:/run/hello/app.sock:mode=rw"),
-        "--port unix:/run/hello/app.sock:mode=rw: mode=rw: a mode is written in octal, such as 660",
+        "--port unix:/run/hello/app.sock:mode=rw: mode=rw: give the mode in octal, such as 660",
     ),
     "group that there is not": (
         (*APP, "--port", "unix:/run/hello/app.sock:group=www-date"),
-        "--port unix:/run/hello/app.sock:group=www-date: there is no group 'www-date'",
+        "--port unix:/run/hello/app.sock:group=www-date: the group 'www-date' does not exist",
     ),
     "misspelt argument": (
         (*APP, "--port", "unix:/run/hello/app.sock:grup=www-data"),
-        "--port unix:/run/hello/app.sock:grup=www-data: it has no argument grup=; did you "
+        "--port unix:/run/hello/app.sock:grup=www-data: unknown argument grup=; did you "
         "mean group=?",
     ),
     "no socket from systemd": (
         (*APP, "--port", "systemd:index=0"),
-        "--port systemd:index=0: systemd passed no such socket to this process: it passed "
-        "none, so start it by its .socket unit",
+        "--port systemd:index=0: systemd passed no such socket to this process: it "
+        "passed none; start the service through its .socket unit",
     ),
     "HTTP open to all": (
         (*APP, *GATEWAY),
-        "--http tcp:8080 is open to other machines, and this HTTP server is meant for "
-        "development. Keep it to this machine, as tcp:8080:interface=127.0.0.1, say who may "
-        "connect with --allow-from, or insist with --insecure",
+        "--http tcp:8080 is open to other machines, and this HTTP server is for "
+        "development. Listen on this machine only (tcp:8080:interface=127.0.0.1), name who may "
+        "connect with --allow-from, or override with --insecure",
     ),
     "mount without a slash": (
         (*PORT, *APP, "--mount", "shop"),
@@ -196,7 +196,7 @@ SERVING: Mistakes = {
     ),
     "no threads": (
         (*PORT, *APP, "--threads", "0"),
-        "--threads takes a whole number from 1 on, not 0",
+        "--threads takes a whole number of at least 1, not 0",
     ),
     "half an option": (
         (*PORT, *APP, "--worker", "4"),
@@ -205,15 +205,15 @@ SERVING: Mistakes = {
     ),
     "word for workers": (
         (*PORT, *APP, "--workers", "four"),
-        "--workers takes auto, or a whole number from 1 on, not 'four'",
+        "--workers takes auto, or a whole number of at least 1, not 'four'",
     ),
     "worker option without workers": (
         (*PORT, *APP, "--worker-requests", "100"),
-        "--worker-requests is for workers: it goes with --workers N",
+        "--worker-requests is for workers: use it with --workers N",
     ),
     "workers and HTTP": (
         (*APP, "--http", "tcp:8080:interface=127.0.0.1", "--workers", "2"),
-        "--http is for development, and goes without --workers",
+        "--http is for development, and does not go with --workers",
     ),
     "name in an allow-list": (
         (*PORT, *APP, "--allow-from", "localhost"),
@@ -251,7 +251,7 @@ CALLING: Mistakes = {
     ),
     "PHP without a root": (
         (*GATEWAY, "--backend", "/run/php.sock", "--php"),
-        "--php needs to know the folder of the site: --root",
+        "--php needs the site's folder: --root",
     ),
     "name as a back end": (
         (*GATEWAY, "--backend", "php-fpm"),
@@ -270,7 +270,7 @@ CALLING: Mistakes = {
     ),
     "no folder": (
         (*GATEWAY, "--backend", "127.0.0.1:9000", "--root", "/no/where"),
-        "--root /no/where: there is no such folder",
+        "--root /no/where: the folder does not exist",
     ),
     "option of PHP": (
         (*GATEWAY, "--backend", "127.0.0.1:9000", "--index", "index.php"),

@@ -124,7 +124,9 @@ class AppOptionsTests(CommandLineTests):
         C{--path} serves files.
         """
         self.assertIn(self.folder, repr(self.served("--path", self.folder)))
-        self.assertIn("no such file", self.mistake("--path", self.path("nothing")))
+        self.assertIn(
+            "the file or directory does not exist", self.mistake("--path", self.path("nothing"))
+        )
         self.assertIn("--factory", self.mistake("--path", self.folder, "--factory"))
 
     def test_oneAtATime(self) -> None:
@@ -132,7 +134,7 @@ class AppOptionsTests(CommandLineTests):
         Two things are an error.
         """
         self.assertIn(
-            "--app and --wsgi: one thing is served at a time",
+            "--app and --wsgi: give only one of them",
             self.mistake("--app", "sites.app", "--wsgi", "sites.wsgi"),
         )
 
@@ -147,7 +149,7 @@ class AppOptionsTests(CommandLineTests):
             ("--app", "sites.site", "a twisted.web site: use --resource sites.site"),
             ("--app", "sites.make", "add --factory"),
             ("--app", "sites.number", "of type int, which can't be called; name an app"),
-            ("--wsgi", "sites.four", "not called as a WSGI application is, with 2 arguments"),
+            ("--wsgi", "sites.four", "can't be called with 2 arguments, as a WSGI application is"),
             ("--wsgi", "sites.app", "it is an app: use --app sites.app"),
             ("--wsgi", "sites.asgi", "it is an ASGI application: use --asgi sites.asgi"),
             ("--app", "sites.klein", "is a Klein app: use --resource sites.klein.resource"),
@@ -165,7 +167,7 @@ class AppOptionsTests(CommandLineTests):
         """
         self.assertIn("--wsgi sites.nothing: ", self.mistake("--wsgi", "sites.nothing"))
         self.assertIn(
-            "--app-dir /nowhere: there is no such directory",
+            "--app-dir /nowhere: the directory does not exist",
             self.mistake("--wsgi", "a.b", "--app-dir", "/nowhere"),
         )
 
@@ -209,6 +211,6 @@ class AppOptionsTests(CommandLineTests):
         ):
             self.assertIn(words, self.mistake("--asgi", "sites.asgi", "--sendfile", text))
         self.assertIn(
-            "--sendfile is for an ASGI application, and goes with --asgi",
+            "--sendfile is for an ASGI application: use it with --asgi",
             self.mistake("--wsgi", "sites.wsgi", "--sendfile", "X-Sendfile"),
         )

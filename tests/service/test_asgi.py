@@ -123,7 +123,7 @@ class ASGITests(ProgramTests):
         self.write("wait", "")
         program = self.serve("--startup-timeout", "0.01")
         self.assertEqual(program.end(), 1)
-        self.assertIn("did not get ready in 0.01 s", program.said)
+        self.assertIn("was not ready after 0.01 s", program.said)
         program = self.serve()
         program.waitFor("Listens on")
         program.kill(signal.SIGTERM)

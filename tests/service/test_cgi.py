@@ -248,7 +248,7 @@ class CGITests(ProgramTests):
         program = self.begin("endless")
         self.waitFor(program, b"begun")
         program.send_signal(signal.SIGTERM)
-        self.waitFor(program, b"lets the request end")
+        self.waitFor(program, b"the request may finish")
         program.send_signal(signal.SIGTERM)
         _, logged = program.communicate(timeout=60)
         self.assertIn(b"cancelled", logged)

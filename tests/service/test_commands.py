@@ -309,11 +309,14 @@ class TwistdTests(TwistTests):
         missing = self.path("no")
         unix = f"unix:{self.socketPath}"
         for words, said in (
-            (["--app", "nowhere.fn", "--port", unix], "there is no module 'nowhere' in "),
+            (["--app", "nowhere.fn", "--port", unix], "module 'nowhere' not found in "),
             (["--app", "empty.fn", "--port", unix], "empty.py) has no 'fn'"),
             (["--app", "sample.number", "--port", unix], "is of type int, which can't be called"),
             (["--app", "sample", "--port", unix], "does not name an app"),
-            (["--app", "sample.hello", "--port", unix, "--app-dir", missing], "there is no such"),
+            (
+                ["--app", "sample.hello", "--port", unix, "--app-dir", missing],
+                "the directory does not exist",
+            ),
             (["--app", "sample.hello", "--port", f"unix:{missing}/a"], "no does not exist"),
             (["--app", "sample.hello", "--port", "nonsense"], "'nonsense' is not a valid endpoint"),
             (["--app", "sample.hello", "--port", "tcp:99999:interface=127.0.0.1"], "up to 65535"),
@@ -335,7 +338,9 @@ class TwistdTests(TwistTests):
         """
         self.write("app.sock", "precious")
         program = self.serve("--port", f"unix:{self.socketPath}")
-        self.assertFailsWithoutTraceback(program, "exists and is not a socket: it is left alone")
+        self.assertFailsWithoutTraceback(
+            program, "exists and is not a socket; the server does not touch it"
+        )
         with open(self.socketPath) as file:
             self.assertEqual(file.read(), "precious")
 

@@ -46,8 +46,8 @@ class DescriptionTests(SynchronousTestCase):
             ("./app.sock", "did you mean unix:./app.sock?"),
             ("@app", "did you mean unix:@app?"),
             ("127.0.0.1:9000", "did you mean tcp:9000:interface=127.0.0.1?"),
-            ("", "it takes one such as unix:/run/app.sock"),
-            ("interface=127.0.0.1", "it takes one such as unix:/run/app.sock"),
+            ("", "give one such as unix:/run/app.sock"),
+            ("interface=127.0.0.1", "give one such as unix:/run/app.sock"),
         ):
             error = self.assertRaises(BadEndpoint, Description.fromText, text)
             self.assertIn(f"{text!r} is not a valid endpoint; {meant}", str(error))

@@ -103,7 +103,7 @@ class OptionTests(ProgramTests):
             protocol = "Other"
 
         error = self.assertRaises(UsageError, OtherOptions().parseOptions, ["--http", LOCAL])
-        self.assertEqual(str(error), "--http does not go through Other")
+        self.assertEqual(str(error), "--http is not supported for Other")
 
     def test_noFolder(self) -> None:
         """

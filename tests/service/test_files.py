@@ -102,8 +102,8 @@ class CheckFilesTests(FolderTests):
         log = self.path("no/app.log")
         self.assertEqual(
             self.mistake(logfile=log),
-            f"the log {log} can't be written: No such file or directory. Another one is chosen by "
-            "--logfile, which goes before the command",
+            f"the log {log} can't be written: No such file or directory. Choose another one with "
+            "--logfile, before the command",
         )
 
     def test_pidFileThatCannotBeWritten(self) -> None:
@@ -111,8 +111,8 @@ class CheckFilesTests(FolderTests):
         So is the pid file.
         """
         said = self.mistake(pidfile="no/app.pid")
-        self.assertIn(f"{self.path('no/app.pid')} can't be written: there is no such dir", said)
+        self.assertIn(f"{self.path('no/app.pid')} can't be written: the directory does not", said)
         self.patch(os, "access", lambda path, mode: False)
-        self.assertIn("app.pid can't be written: Permission denied. Another one", self.mistake())
+        self.assertIn("app.pid can't be written: Permission denied. Choose another", self.mistake())
         for given in ({"pidfile": ""}, {"chroot": "/jail"}):
             self.check(**given)

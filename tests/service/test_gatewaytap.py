@@ -61,8 +61,8 @@ class OptionTests(ProgramTests):
         What makes no sense is said to.
         """
         for words, said in (
-            (("--root", "/no/such/folder"), "there is no such folder"),
-            (("--sendfile-root", "/no/such/folder"), "there is no such folder"),
+            (("--root", "/no/such/folder"), "the folder does not exist"),
+            (("--sendfile-root", "/no/such/folder"), "the folder does not exist"),
             (("--front-controller", "index.php"), "is for --php"),
             (("--deny", "/data"), "--deny is for --php"),
             (("--follow-links",), "--follow-links is for --php"),
@@ -75,7 +75,7 @@ class OptionTests(ProgramTests):
             (("--cache-control", "no-store"), "--cache-control is for --php"),
             (("--php", "--root", self.folder, "--no-php-below", "/"), "takes a path"),
             (("--trust-forwarded", "x"), "--trust-forwarded 'x' is neither"),
-            (("--trust-forwarded-host",), "needs to know whom: --trust-forwarded"),
+            (("--trust-forwarded-host",), "needs the web servers to trust: --trust-forwarded"),
             (("--forwarded-header", "x"), "takes x-forwarded or forwarded"),
             (("--http-head-bytes", "x"), "takes a whole number"),
             (("--max-spool-bytes", "none"), "takes a whole number"),

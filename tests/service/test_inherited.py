@@ -68,13 +68,13 @@ class InheritedListenerTests(SynchronousTestCase):
 
     def test_connected(self) -> None:
         """
-        A connected socket, as inetd passes one, is not one that listens.
+        A connected socket, as inetd passes one, is does not listen.
         """
         ours, theirs = socket.socketpair()
         with ours, theirs:
             self.assertEqual(
                 self.refusal(ours.fileno()),
-                f"file descriptor {ours.fileno()} is a socket, but not one that listens",
+                f"file descriptor {ours.fileno()} is a socket, but does not listen",
             )
 
     def test_neither(self) -> None:
@@ -82,7 +82,7 @@ class InheritedListenerTests(SynchronousTestCase):
         A socket that does nothing yet is not either.
         """
         with socket.socket(socket.AF_UNIX) as idle:
-            self.assertIn("not one that listens", self.refusal(idle.fileno()))
+            self.assertIn("does not listen", self.refusal(idle.fileno()))
 
     def test_datagrams(self) -> None:
         """

@@ -127,7 +127,7 @@ class LifetimeTests(SynchronousTestCase):
         self.clock.advance(0)
         self.clock.advance(10)
         failure = self.failureResultOf(waiting, StartupFailed)
-        self.assertIn("did not get ready in 10 s", failure.getErrorMessage())
+        self.assertIn("was not ready after 10 s", failure.getErrorMessage())
 
     def test_stoppedBefore(self) -> None:
         """

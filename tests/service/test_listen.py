@@ -185,8 +185,8 @@ class EndpointFromTextTests(SynchronousTestCase):
                 "passed no such socket to this process: it passed app, other",
             ),
             ("systemd:domain=UNIX:name=no", "it passed app, other"),
-            ("systemd:domain=UNIX", "it takes one of index= and name="),
-            ("systemd:index=0:name=app", "it takes one of index= and name="),
+            ("systemd:domain=UNIX", "give either index= or name="),
+            ("systemd:index=0:name=app", "give either index= or name="),
         ):
             self.assertIn(said, self.mistake(text))
 
@@ -216,8 +216,8 @@ class EndpointFromTextTests(SynchronousTestCase):
         )
         done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE)
         self.assertIn(
-            b"BadEndpoint: 'ssl:443' is not a valid endpoint: TLS takes pyOpenSSL, which is not "
-            b"installed: pip install txfcgi[tls]\n",
+            b"BadEndpoint: 'ssl:443' is not a valid endpoint: TLS needs pyOpenSSL, which is "
+            b"not installed: pip install txfcgi[tls]\n",
             done.stderr,
         )
 
@@ -229,23 +229,23 @@ class EndpointFromTextTests(SynchronousTestCase):
             ("unix:", "unix:: a socket needs a path"),
             ("unix", "it needs 'address'"),
             ("unix:@", "a socket needs a path"),
-            ("unix:/a:mode=rw", "mode=rw: a mode is written in octal, such as 660"),
-            ("unix:/a:mode=999", "mode=999: a mode is written in octal"),
-            ("unix:/a:backlog=many", "backlog=many: a number belongs here"),
-            ("unix:/a:owner=no one", "there is no user 'no one'"),
-            ("unix:/a:group=no one", "there is no group 'no one'"),
-            ("unix:/a:color=red", "it has no argument color="),
-            ("fcgi:fd=zero", "fd=zero: a number belongs here"),
-            ("tcp:http", "tcp:http: 'http' is not a number; it takes one such as unix:"),
+            ("unix:/a:mode=rw", "mode=rw: give the mode in octal, such as 660"),
+            ("unix:/a:mode=999", "mode=999: give the mode in octal"),
+            ("unix:/a:backlog=many", "backlog=many: it must be a number"),
+            ("unix:/a:owner=no one", "the user 'no one' does not exist"),
+            ("unix:/a:group=no one", "the group 'no one' does not exist"),
+            ("unix:/a:color=red", "unknown argument color="),
+            ("fcgi:fd=zero", "fd=zero: it must be a number"),
+            ("tcp:http", "tcp:http: 'http' is not a number; give one such as unix:"),
             ("tcp6:http", "tcp6:http: 'http' is not a number"),
             ("tcp:localhost:9000", "did you mean tcp:9000:interface=localhost?"),
-            ("tcp:1:backlog=many", "backlog=many: a number belongs here"),
+            ("tcp:1:backlog=many", "backlog=many: it must be a number"),
             ("tcp", "it needs 'port'"),
-            ("tcp:1:color=red", "it has no argument color="),
-            ("carrier:pigeon", "Unknown endpoint type: 'carrier'; it takes one such as"),
+            ("tcp:1:color=red", "unknown argument color="),
+            ("carrier:pigeon", "Unknown endpoint type: 'carrier'; give one such as"),
             ("localhost:9000", "did you mean tcp:9000:interface=localhost?"),
             ("example.com:9000", "did you mean tcp:9000:interface=example.com?"),
-            ("http:1", "Unknown endpoint type: 'http'; it takes one such as unix:"),
+            ("http:1", "Unknown endpoint type: 'http'; give one such as unix:"),
         ):
             self.assertIn(said, self.mistake(text), text)
 

@@ -77,7 +77,7 @@ class MistakeTests(ProgramTests):
         pidFile = self.path("no/app.pid")
         self.assertSays(
             self.serve(before=("-n", f"--pidfile={pidFile}")),
-            f"twistd fcgi: the pid file {pidFile} can't be written: there is no such directory.",
+            f"twistd fcgi: the pid file {pidFile} can't be written: the directory does not exist.",
         )
 
     def test_fewDescriptors(self) -> None:
@@ -101,7 +101,7 @@ class MistakeTests(ProgramTests):
         """
         self.assertSays(
             self.serve("--port", "tcp:9000"),
-            "Keep it to this machine, as tcp:9000:interface=127.0.0.1,",
+            "Listen on this machine only (tcp:9000:interface=127.0.0.1),",
         )
 
 

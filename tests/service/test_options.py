@@ -138,12 +138,12 @@ class OptionsTests(CommandLineTests):
         """
         for name, said in (
             ("sample.no", "--app sample.no: the module sample"),
-            ("nowhere.fn", "--app nowhere.fn: there is no module"),
+            ("nowhere.fn", "--app nowhere.fn: module 'nowhere' not found"),
         ):
             where = ("--port", f"unix:{self.socketPath}")
             self.assertIn(said, self.mistake(*where, "--app", name, where=False))
         self.assertEqual(
-            self.mistake("--app-dir", "no"), "--app-dir no: there is no such directory"
+            self.mistake("--app-dir", "no"), "--app-dir no: the directory does not exist"
         )
 
     def test_twoApps(self) -> None:
@@ -152,7 +152,7 @@ class OptionsTests(CommandLineTests):
         """
         for option in ("--app", "-a"):
             self.assertIn(
-                "--app sample.echo: there is --app sample.hello already",
+                "--app sample.echo: --app sample.hello was given already",
                 self.mistake(option, "sample.echo"),
             )
 
@@ -243,7 +243,7 @@ class OptionsTests(CommandLineTests):
             self.assertIn(said, self.mistake("--port", port, *words))
         words = ["--port", "tcp:9000:interface=127.0.0.1", "--allow-user", "root", "--app", "a.b"]
         error = self.assertRaises(UsageError, Options().parseOptions, words)
-        self.assertIn("no --port is one", str(error))
+        self.assertIn("every --port is an IP port", str(error))
         factory = self.options(
             "--port", port, "--allow-user", "root", "--allow-user", "4711,4712"
         ).makeFactory(True)
@@ -286,7 +286,7 @@ class OptionsTests(CommandLineTests):
         )
         self.assertIn("--max-requests N Requests at once, over all connections.", said)
         self.assertIn("[default: 1024]", said)
-        self.assertIn("Serves an app over FastCGI, for a web server in front of it.", said)
+        self.assertIn("Serves an app over FastCGI, behind a web server.", said)
         self.assertNotIn("{", said)
 
     def test_everyFieldHasItsHelp(self) -> None:

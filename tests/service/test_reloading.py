@@ -37,10 +37,10 @@ class OptionTests(SynchronousTestCase):
         http, app = ["--http", LOCAL], ["--app", "hello.app"]
         unix = ["--port", "unix:/tmp/never.sock"]
         for words, said in (
-            ([*unix, *app], "--reload is for development, and goes with --http only"),
-            ([*unix, *http, *app], "--workers N reloads at SIGHUP"),
-            ([*http, *app, "--workers", "2"], "goes without --workers"),
-            ([*http, *app, "--status", LOCAL], "goes without --status"),
+            ([*unix, *app], "--reload is for development, and works only with --http"),
+            ([*unix, *http, *app], "--workers N, which reloads on SIGHUP"),
+            ([*http, *app, "--workers", "2"], "does not go with --workers"),
+            ([*http, *app, "--status", LOCAL], "does not go with --status"),
             (http, "--reload needs an app"),
         ):
             error = self.assertRaises(UsageError, Options().parseOptions, ["--reload", *words])
@@ -112,7 +112,7 @@ class ReloadTests(HTTPTests):
         self.assertIn("SyntaxError", page)
         self.assertIn("wording.py", page)
         _, _, hidden = self.get(port, "/", Via="1.1 proxy")
-        self.assertEqual(hidden, "The app can't be loaded. Its log says why.\n")
+        self.assertEqual(hidden, "The app can't be loaded. The log says why.\n")
         self.replace("wording.py", "WORD = b'mended'\n")
         self.until(program, port, "mended")
         status, _, page = self.get(port, "/fail?token=12345", Accept="text/html")

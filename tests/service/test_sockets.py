@@ -72,7 +72,7 @@ class ListenUNIXTests(SocketTests):
         for options, said in (
             (UNIXSocketOptions(owner=4711), "can't be given to the user 4711: only root may"),
             (UNIXSocketOptions(group=4711), "can't be given to the group 4711: only root may"),
-            (UNIXSocketOptions(group=0), f"Add its user to the group (usermod -a -G {root} USER)"),
+            (UNIXSocketOptions(group=0), f"Add the user to the group (usermod -a -G {root} USER)"),
             (UNIXSocketOptions(owner=os.geteuid(), group=0), f"to the group {root}: only"),
         ):
             self.assertIn(said, self.mistake(options=options))
@@ -118,7 +118,7 @@ class ListenUNIXTests(SocketTests):
         self.patch(os, "rename", rename)
         self.assertEqual(
             self.mistake(),
-            f"{self.path} is a socket of a server that is gone, but may not be removed",
+            f"{self.path} is a stale socket, and this process may not remove it",
         )
 
     def test_placeThatMayNotBeTaken(self) -> None:
@@ -166,7 +166,8 @@ class ListenUNIXTests(SocketTests):
         self.bound(self.path, socket.SOCK_DGRAM)
         self.assertEqual(
             self.mistake(),
-            f"{self.path} is left alone, as it may be in use: Protocol wrong type for socket",
+            f"{self.path} may be in use; the server does not touch it: "
+            "Protocol wrong type for socket",
         )
 
     def test_otherFile(self) -> None:
@@ -176,7 +177,7 @@ class ListenUNIXTests(SocketTests):
         with open(self.path, "w") as file:
             file.write("precious")
         self.assertEqual(
-            self.mistake(), f"{self.path} exists and is not a socket: it is left alone"
+            self.mistake(), f"{self.path} exists and is not a socket; the server does not touch it"
         )
         with open(self.path) as file:
             self.assertEqual(file.read(), "precious")

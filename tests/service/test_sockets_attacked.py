@@ -149,5 +149,5 @@ class AttackTests(FolderTests):
 
         self.patch(os, "mkdir", swapped)
         error = self.assertRaises(CannotListen, listenUNIX, path, UNIXSocketOptions())
-        self.assertIn("was made for this user alone, and is another one now", str(error))
+        self.assertIn("which only this user may write to, was replaced", str(error))
         self.assertEqual(os.listdir(self.folder), [])

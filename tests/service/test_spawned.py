@@ -221,7 +221,7 @@ class ServeTests(ProgramTests):
         self.addCleanup(theirs.close)
         program = self.script(stdin=theirs)
         self.assertEqual(program.end(), 1)
-        self.assertIn("0 is a socket, but not one that listens", program.said)
+        self.assertIn("0 is a socket, but does not listen", program.said)
 
     def test_otherDescriptor(self) -> None:
         """
@@ -294,7 +294,7 @@ class ServeTests(ProgramTests):
         """
         for options, said in (
             ("accessLog='no/access.log'", "No such file or directory"),
-            ("accessLog='access.log', accessLogFormat='%Z'", "there is no %Z"),
+            ("accessLog='access.log', accessLogFormat='%Z'", "unknown directive %Z"),
         ):
             program = self.script(options=f", {options}")
             self.assertEqual(program.end(), 1)

@@ -55,7 +55,10 @@ class OptionTests(SynchronousTestCase):
         for words, said in (
             (["--status", "9100"], "--status '9100' is not a valid endpoint"),
             (["--status", "tcp:9100"], "--status tcp:9100 is open to other machines"),
-            (["--status", "tcp:9100:interface=192.0.2.7"], "say who may connect with --allow-from"),
+            (
+                ["--status", "tcp:9100:interface=192.0.2.7"],
+                "name who may connect with --allow-from",
+            ),
             (["--ping-path", "ping"], "--ping-path takes a path such as /ping, not 'ping'"),
             (["--ping-path", "/ping?x"], "--ping-path takes a path"),
             (["--status-path", ""], "--status-path takes a path such as /status, not ''"),

@@ -290,9 +290,9 @@ class WorkersTests(MasterTests):
         connection = self.connect(self.socketPath)
         params = {"WHAT": "hang", "FIFO": self.path("fifo"), "REQUEST_URI": "/hang?key=1"}
         connection.sendall(beginning(params) + record(5, b""))
-        program.waitFor("hangs: its reactor did not turn")
+        program.waitFor("hangs: its reactor has not turned")
         program.waitFor("read_text")
-        program.waitFor("It has request 1 (GET /hang?key=***), for ")
+        program.waitFor("It was running request 1 (GET /hang?key=***), for ")
         program.waitFor("it hung, and was killed")
         program.waitFor("1 of 1 workers ready", 2)
         self.assertNotEqual(int(self.ask("pid")), pid)
@@ -401,21 +401,24 @@ class OptionsTests(ProgramTests):
         """
         port = f"unix:{self.socketPath}"
         for words, said in (
-            (["--workers", "0"], "--workers takes auto, or a whole number from 1 on, not '0'"),
-            (["--workers", "many"], "--workers takes auto, or a whole number from 1 on"),
+            (["--workers", "0"], "--workers takes auto, or a whole number of at least 1, not '0'"),
+            (["--workers", "many"], "--workers takes auto, or a whole number of at least 1"),
             (
                 ["--worker-requests", "5"],
-                "--worker-requests is for workers: it goes with --workers N",
+                "--worker-requests is for workers: use it with --workers N",
             ),
             (
                 ["--worker-timeout", "5"],
-                "--worker-timeout is for workers: it goes with --workers N",
+                "--worker-timeout is for workers: use it with --workers N",
             ),
             (
                 ["--workers", "2", "--worker-timeout", "0"],
                 "--worker-timeout takes a number above 0",
             ),
-            (["--workers", "2", "--http", "tcp:0:interface=127.0.0.1"], "goes without --workers"),
+            (
+                ["--workers", "2", "--http", "tcp:0:interface=127.0.0.1"],
+                "does not go with --workers",
+            ),
             (["--workers", "2", "--port", "ssl:0"], "workers share unix:, tcp:, tcp6:, systemd:"),
         ):
             program = self.start(

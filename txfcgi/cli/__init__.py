@@ -1,4 +1,4 @@
 """
-C{txfcgi}, also C{python -m txfcgi}: calls back ends, asks whether they are well, and shows what
-goes over the wire.
+C{txfcgi}, also C{python -m txfcgi}: calls back ends, checks whether they are healthy, and shows
+what goes over the wire.
 """

@@ -25,8 +25,8 @@ from .console import Console
 
 # What a person is likely to type for an endpoint.
 ENDPOINT_HELP = (
-    "where the back end is: host:port, the path of a Unix socket, or any Twisted endpoint such as "
-    "unix:/run/php/php-fpm.sock"
+    "the back end: host:port, the path of a Unix socket, or any Twisted endpoint "
+    "such as unix:/run/php/php-fpm.sock"
 )
 
 
@@ -87,7 +87,7 @@ def seconds(text: str) -> float:
     except ValueError:
         value = 0
     if not 0 < value < 1e9:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds")
     return value
 
 
@@ -180,7 +180,7 @@ def addSCGI(parser: ArgumentParser) -> None:
     """
     The other protocol.
     """
-    parser.add_argument("--scgi", action="store_true", help="speak SCGI, not FastCGI")
+    parser.add_argument("--scgi", action="store_true", help="use SCGI instead of FastCGI")
 
 
 def clientFor(reactor: Any, args: Namespace, **more: Any) -> Client:
@@ -211,7 +211,7 @@ def addParams(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a param, in place of one that is made of the request; may be given several times",
+        help="a param, which replaces the generated one; may be given several times",
     )
     parser.add_argument(
         "--params",
@@ -232,7 +232,7 @@ def addTimeout(parser: ArgumentParser, default: float) -> None:
         type=seconds,
         default=default,
         metavar="SECONDS",
-        help=f"how long it may take altogether (default: {default:g})",
+        help=f"the total time limit (default: {default:g})",
     )
 
 

@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
     for name, summary, examples in (
         ("get", "make a GET request", _GET),
         ("post", "make a POST request", _POST),
-        ("call", "make any request, of just the params given", _CALL),
+        ("call", "make any request, with only the given params", _CALL),
     ):
         parser = commands.add(
             name, run, help=summary, about=f"{summary}.{_EXIT}", examples=examples
@@ -70,15 +70,18 @@ def add(commands: Commands) -> None:
         addEndpoint(parser)
         if name == "call":
             parser.add_argument(
-                "--role", choices=list(_ROLES), default="responder", help="what the app is to be"
+                "--role",
+                choices=list(_ROLES),
+                default="responder",
+                help="the role of the app (default: responder)",
             )
             parser.add_argument(
-                "--filter-data", metavar="FILE", help="the file that a filter works on (DATA)"
+                "--filter-data", metavar="FILE", help="the file for a filter (DATA)"
             )
         else:
             parser.add_argument("uri", help="path and query, as in a URL")
             parser.add_argument(
-                "-X", "--method", metavar="METHOD", help=f"in place of {name.upper()}"
+                "-X", "--method", metavar="METHOD", help=f"the method (default: {name.upper()})"
             )
             parser.add_argument(
                 "-H",
@@ -92,16 +95,14 @@ def add(commands: Commands) -> None:
             parser.add_argument(
                 "--root",
                 metavar="DIR",
-                help="the site's folder as php-fpm sees it; the path names a script below it",
+                help="the site's folder, as php-fpm sees it; the path names a script in it",
             )
             parser.add_argument(
                 "--front-controller",
                 metavar="SCRIPT",
-                help="with --root: the script for paths that name none, such as index.php",
+                help="with --root: the script for paths that do not name one, such as index.php",
             )
-            parser.add_argument(
-                "--script", metavar="FILE", help="SCRIPT_FILENAME, whatever the path"
-            )
+            parser.add_argument("--script", metavar="FILE", help="SCRIPT_FILENAME, for any path")
             parser.add_argument("--type", metavar="TYPE", help="CONTENT_TYPE of the body")
         if name != "get":
             body = parser.add_mutually_exclusive_group()
@@ -114,7 +115,7 @@ def add(commands: Commands) -> None:
             "-i", "--include", action="store_true", help="write the head to stdout as well"
         )
         parser.add_argument(
-            "-q", "--quiet", action="store_true", help="say nothing on stderr but errors"
+            "-q", "--quiet", action="store_true", help="write only errors to stderr"
         )
 
 

@@ -58,7 +58,7 @@ class _Whole:
         start, self._start = self._start[:size], self._start[size:]
         data = start + self._file.read(size - len(start))
         if 0 < len(data) < size:
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         return data
 
 
@@ -211,7 +211,7 @@ class Capture:
         self._end()
         if not self._numbers:
             at = "" if self._port is None else f" to port {self._port}"
-            self._say(f"there is no TCP connection{at} in its {packets} packets")
+            self._say(f"the capture has no TCP connection{at} in {packets} packets")
 
     def _take(self, key: Key, flags: int, sequence: int, data: bytes) -> None:
         source, sourcePort, target, targetPort = key
@@ -264,16 +264,16 @@ class Capture:
         self._connections.clear()
         if self._dropped:
             self._say(
-                f"{self._dropped} packets are left out: more than {_CONNECTIONS} connections are "
-                "open at once; --port shows those to one port"
+                f"{self._dropped} packets are not shown: more than {_CONNECTIONS} connections "
+                "are open at once; use --port to show those to one port"
             )
 
     def _finish(self, connection: _Connection) -> None:
         for direction, way in ((connection.up, "to the app"), (connection.down, "to the client")):
             if direction.missing:
                 self._say(
-                    f"connection {connection.number}: packets are missing on the way {way}; what "
-                    "follows them is not shown"
+                    f"connection {connection.number}: packets {way} are missing; the rest is not "
+                    "shown"
                 )
             if direction.printer is not None:
                 direction.printer.end()
@@ -296,7 +296,7 @@ def _segments(dpkt: Any, link: int, packet: bytes) -> Iterator[tuple[Key, int, i
     elif link in _RAW:
         found = (dpkt.ip6.IP6 if packet[:1] >= b"\x60" else dpkt.ip.IP)(packet)
     else:
-        raise ValueError(f"its packets are of a kind that is not known (link type {link})")
+        raise ValueError(f"its packets have an unknown link type ({link})")
     if not isinstance(found, (dpkt.ip.IP, dpkt.ip6.IP6)) or not isinstance(
         found.data, dpkt.tcp.TCP
     ):

@@ -42,7 +42,7 @@ _EXAMPLES: Final = """examples:
     and in nginx: scgi_pass 127.0.0.1:4001
 """
 
-_ONLY_CAPTURES: Final = "txfcgi dump: --port goes with a capture of tcpdump"
+_ONLY_CAPTURES: Final = "txfcgi dump: --port needs a capture of tcpdump or Wireshark"
 _PIECE: Final = 65_536
 
 
@@ -60,25 +60,32 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "file",
         nargs="?",
-        help="a recorded byte stream of one way, or a capture of tcpdump or Wireshark (pcap, "
-        "pcapng; needs txfcgi[pcap]); - for stdin",
+        help="a recorded byte stream of one direction, or a capture of tcpdump or Wireshark "
+        "(pcap, pcapng; needs txfcgi[pcap]); - for stdin",
     )
     parser.add_argument(
-        "--port", type=portNumber, metavar="N", help="of a capture, show what goes to this TCP port"
+        "--port",
+        type=portNumber,
+        metavar="N",
+        help="with a capture: show connections to this TCP port",
     )
     parser.add_argument("--hex", action="store_true", help="the file is in hexadecimal")
     parser.add_argument(
-        "--listen", metavar="ENDPOINT", help="where the web server is to connect, as for --port"
+        "--listen",
+        metavar="ENDPOINT",
+        help="where the web server connects: a Twisted endpoint, as for twistd fcgi --port",
     )
-    parser.add_argument("--connect", type=endpoint, metavar="ENDPOINT", help="where the app is")
+    parser.add_argument(
+        "--connect", type=endpoint, metavar="ENDPOINT", help="where the app listens"
+    )
     parser.add_argument(
         "--content",
         type=int,
         default=0,
         metavar="BYTES",
-        help="how much of each record, or piece, of a body to show",
+        help="how much of each record or piece of a body to show",
     )
-    parser.add_argument("--scgi", action="store_true", help="it is SCGI, not FastCGI")
+    parser.add_argument("--scgi", action="store_true", help="expect SCGI instead of FastCGI")
     parser.add_argument("--secrets", action="store_true", help="show passwords and cookies too")
 
 
@@ -88,7 +95,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
     """
     passing = args.listen is not None or args.connect is not None
     if passing == (args.file is not None) or (args.listen is None) != (args.connect is None):
-        console.say("txfcgi dump: it takes a file, or --listen and --connect")
+        console.say("txfcgi dump: give a file, or --listen and --connect")
         return USAGE
 
     def listing(prefix: str = "") -> Listing:
@@ -170,7 +177,7 @@ async def _pass(
         reason = error if isinstance(error, CannotServe) else explainListenFailure(error)
         console.say(f"txfcgi dump: {args.listen}: {reason}")
         return FAILED
-    console.say(f"listens on {args.listen}, and passes all on to {args.connect}")
+    console.say(f"listens on {args.listen}, and relays to {args.connect}")
     ended: Deferred[None] = Deferred()
     reactor.addSystemEventTrigger("before", "shutdown", ended.callback, None)
     await ended

@@ -116,7 +116,7 @@ def records(text: str) -> bytes:
             if words:
                 described.append(("line", number, _parsed(words)))
     if not described:
-        raise ValueError("there is no record in it")
+        raise ValueError("it has no records")
     encoded = []
     for what, number, each in described:
         try:
@@ -173,14 +173,14 @@ def _encoded(record: object) -> bytes:
     if isinstance(kind, str):
         if kind not in RecordType.__members__:
             known = ", ".join(RecordType.__members__)
-            raise ValueError(f"there is no record type {kind!r:.80}: {known}, or a number")
+            raise ValueError(f"unknown record type {kind!r:.80}: use {known}, or a number")
         number = int(RecordType[kind])
     else:
         number = _number(record, "type", 255, None)
     allowed = (*_ANY, *_FIELDS.get(number, ()))
     for name in record:
         if name not in allowed:
-            raise ValueError(f"{name!r:.80} does not belong to it: {', '.join(allowed)} do")
+            raise ValueError(f"{name!r:.80} does not belong to this type: {', '.join(allowed)} do")
     requestID = _number(record, "id", 65_535, 0)
     padding = _number(record, "padding", 255, -1)
     return encodeRecord(number, requestID, _content(number, record), padding)
@@ -190,18 +190,18 @@ def _content(number: int, record: dict[str, Any]) -> bytes:
     given = [name for name in ("content", "hex") if name in record]
     own = [name for name in _FIELDS.get(number, ()) if name in record]
     if len(given) + bool(own) > 1:
-        raise ValueError(f"{' and '.join([*given, *own])} say the same twice")
+        raise ValueError(f"{' and '.join([*given, *own])} set the same field")
     if "content" in record:
         return _bytes(record["content"], "content")
     if "hex" in record:
         if not isinstance(record["hex"], str):
-            raise ValueError(f"hex is text, not {record['hex']!r:.80}")
+            raise ValueError(f"hex must be text, not {record['hex']!r:.80}")
         return bytes.fromhex(record["hex"])
     if number == RecordType.BEGIN_REQUEST:
         role = _choice(record, "role", Role, Role.RESPONDER, 65_535)
         keep = record.get("keep", False)
         if not isinstance(keep, bool):
-            raise ValueError(f"keep is true or false, not {keep!r:.80}")
+            raise ValueError(f"keep must be true or false, not {keep!r:.80}")
         return BEGIN_BODY.pack(role, KEEP_CONN if keep else 0)
     if number == RecordType.END_REQUEST:
         appStatus = _number(record, "appStatus", 0xFFFFFFFF, 0)
@@ -214,7 +214,7 @@ def _content(number: int, record: dict[str, Any]) -> bytes:
     if number == RecordType.GET_VALUES:
         names = record.get("names", [])
         if not isinstance(names, list):
-            raise ValueError(f"names is a list, not {names!r:.80}")
+            raise ValueError(f"names must be a list, not {names!r:.80}")
         return b"".join(encodePair(_bytes(name, "a name"), b"") for name in names)
     if number in _PAIRS:
         return b"".join(encodePair(*pair) for pair in _pairs(record.get("params", [])))
@@ -227,11 +227,11 @@ def _pairs(params: object) -> list[tuple[bytes, bytes]]:
     """
     pairs = list(params.items()) if isinstance(params, dict) else params
     if not isinstance(pairs, list):
-        raise ValueError(f"params is an object, or a list of pairs, not {params!r:.80}")
+        raise ValueError(f"params must be an object, or a list of pairs, not {params!r:.80}")
     found = []
     for pair in pairs:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(f"a param is a name and a value, not {pair!r:.80}")
+            raise ValueError(f"a param must be a name and a value, not {pair!r:.80}")
         name, value = pair
         found.append((_bytes(name, "a name"), _bytes(value, f"the value of {name!r:.80}")))
     return found
@@ -239,11 +239,11 @@ def _pairs(params: object) -> list[tuple[bytes, bytes]]:
 
 def _bytes(text: object, what: str) -> bytes:
     if not isinstance(text, str):
-        raise ValueError(f"{what} is text, not {text!r:.80}")
+        raise ValueError(f"{what} must be text, not {text!r:.80}")
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ValueError(f"{what} has a character that no bytes stand for: {error}") from error
+        raise ValueError(f"{what} has a character that can't be encoded: {error}") from error
 
 
 def _number(record: dict[str, Any], name: str, most: int, default: int | None) -> int:
@@ -253,7 +253,7 @@ def _number(record: dict[str, Any], name: str, most: int, default: int | None) -
     if value == default and name not in record and default is not None:
         return default
     if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{name} is a number up to {most}, not {value!r:.80}")
+        raise ValueError(f"{name} must be a number up to {most}, not {value!r:.80}")
     return value
 
 
@@ -265,7 +265,7 @@ def _choice(record: dict[str, Any], name: str, kind: Any, default: int, most: in
         return _number(record, name, most, default)
     except ValueError:
         known = ", ".join(kind.__members__)
-        raise ValueError(f"{name} is {known}, or a number, not {value!r:.80}") from None
+        raise ValueError(f"{name} must be {known}, or a number, not {value!r:.80}") from None
 
 
 def _headers(text: str) -> bytes:

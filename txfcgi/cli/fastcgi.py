@@ -53,11 +53,13 @@ class RecordPrinter(Printer):
                 # Records before one that is none are returned first.
                 records = self._reader.receive(b"")
         except TxFCGIError as error:
-            self._stop(f"this is no FastCGI: {error}")
+            self._stop(f"this is not FastCGI: {error}")
 
     def _end(self) -> None:
         if self._reader.held:
-            self._listing.line(f"the end, within a record: {self._reader.held} bytes of it")
+            self._listing.line(
+                f"the end, in the middle of a record: {self._reader.held} bytes of it"
+            )
 
     def _show(self, record: Record) -> None:
         name = nameOfType(record.type)

@@ -34,7 +34,7 @@ def makeParser() -> ArgumentParser:
     """
     parser = ArgumentParser(
         prog="txfcgi",
-        description="Call FastCGI back ends, and look at what goes over the wire.",
+        description="Call FastCGI and SCGI back ends, and show what goes over the wire.",
         epilog=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -31,9 +31,9 @@ _EXAMPLES: Final = """examples:
 
 
 _THRESHOLDS: Final = {
-    "active": ("active processes", "how many processes may be at work"),
-    "queue": ("listen queue", "how many requests may wait for a free process"),
-    "slow": ("slow requests", "how many requests may have been slow since it was started"),
+    "active": ("active processes", "the most active processes"),
+    "queue": ("listen queue", "the most requests that wait for a free process"),
+    "slow": ("slow requests", "the most slow requests since its start"),
 }
 
 
@@ -87,7 +87,7 @@ def statuses(text: str) -> range:
     """
     found = re.fullmatch("([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?", text)
     if not found:
-        raise ArgumentTypeError(f"{text!r} is neither a status nor two, as in 200-399")
+        raise ArgumentTypeError(f"{text!r} is neither a status nor a range such as 200-399")
     return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
@@ -100,28 +100,28 @@ def add(commands: Commands) -> None:
     )
     addEndpoint(parser)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--uri", default="/", help="what to ask for (default: /)")
+    what.add_argument("--uri", default="/", help="the path to request (default: /)")
     what.add_argument(
         "--fpm-ping",
         nargs="?",
         const="/ping",
         metavar="PATH",
-        help="ask php-fpm's ping.path (/ping), and expect pong",
+        help="request php-fpm's ping.path (default: /ping), and expect pong",
     )
     what.add_argument(
         "--fpm-status",
         nargs="?",
         const="/status",
         metavar="PATH",
-        help="ask php-fpm's pm.status_path (/status), and show its figures",
+        help="request php-fpm's pm.status_path (default: /status), and show its figures",
     )
     parser.add_argument(
         "--status",
         type=statuses,
         metavar="CODES",
-        help="the statuses that mean healthy, as 200 or 200-399 (default: below 500)",
+        help="the statuses that mean healthy, such as 200 or 200-399 (default: below 500)",
     )
-    parser.add_argument("--expect", metavar="TEXT", help="what the body has to have in it")
+    parser.add_argument("--expect", metavar="TEXT", help="text that the body must contain")
     for option, (figure, text) in _THRESHOLDS.items():
         parser.add_argument(
             f"--max-{option}",
@@ -129,9 +129,7 @@ def add(commands: Commands) -> None:
             metavar="NUMBER",
             help=f"with --fpm-status: {text} ({figure})",
         )
-    parser.add_argument(
-        "--json", action="store_true", help="print what was found as one JSON object"
-    )
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     addParams(parser)
     addSCGI(parser)
     addTimeout(parser, 5.0)
@@ -197,7 +195,7 @@ def _look(args: Namespace, code: int, body: bytes, found: Found) -> None:
     if code not in allowed:
         found.problem = f"status {code}"
     elif expected is not None and expected.encode() not in body:
-        found.problem = f"{expected!r} is not in what it says: {beginning}"
+        found.problem = f"{expected!r} is not in the body: {beginning}"
     elif args.fpm_status:
         found.fpm = readStatus(body)
         if found.fpm is None:
@@ -215,7 +213,7 @@ def _tooMuch(figures: dict[str, Any], thresholds: dict[str, int]) -> str | None:
         figure, _ = _THRESHOLDS[option]
         value = figures.get(figure)
         if not isinstance(value, int):
-            over.append(f"it does not say its {figure} (--max-{option})")
+            over.append(f"the status page has no {figure} (--max-{option})")
         elif value > most:
             over.append(f"{figure} {value}, more than {most} (--max-{option})")
     return "; ".join(over) or None

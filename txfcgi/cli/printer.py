@@ -161,7 +161,9 @@ class OutputPrinter:
         """
         if self._held:
             self._listing.head(bytes(self._held))
-            self._listing.line(f"    the end, within the head: {len(self._held)} bytes of it")
+            self._listing.line(
+                f"    the end, in the middle of the head: {len(self._held)} bytes of it"
+            )
             self._held = None
 
     def _withoutHead(self, output: bytes, error: TxFCGIError) -> bytes:

@@ -55,7 +55,7 @@ class RequestPrinter(_SCGIPrinter):
         for event in self._connection.receive(data):
             self._show(event)
         if self._connection.inputOpen and not wasForNobody:
-            self._listing.line("more than the body, which no app sees")
+            self._listing.line("bytes after the body, which the app never sees")
 
     def _end(self) -> None:
         for event in self._connection.receiveEnd():
@@ -71,7 +71,7 @@ class RequestPrinter(_SCGIPrinter):
         elif isinstance(event, StreamEnded):
             self._listing.line("body end")
         elif isinstance(event, ConnectionFailed):
-            self._stop(f"this is no SCGI: {event.error}")
+            self._stop(f"this is not SCGI: {event.error}")
         elif isinstance(event, RequestRefused):
             self._stop(f"the headers can't be read: {event.reason}")
 
@@ -82,7 +82,7 @@ class RequestPrinter(_SCGIPrinter):
         try:
             SCGIParams(block)
         except MalformedParams as error:
-            self._listing.line(f"    only a lenient server takes this: {error}")
+            self._listing.line(f"    only a lenient server accepts this: {error}")
 
 
 class ResponsePrinter(_SCGIPrinter):

@@ -169,14 +169,14 @@ def _expression(letter: str, argument: str | None) -> str:
     """
     What one directive of a format stands for.
 
-    @raise BadFormat: It stands for nothing.
+    @raise BadFormat: It is not a directive.
     """
     if argument is None:
         if letter in _PARAMS:
             return _param(_PARAMS[letter])
         if letter in _SIMPLE:
             return _SIMPLE[letter]
-        raise BadFormat(f"there is no %{letter}")
+        raise BadFormat(f"unknown directive %{letter}")
     if letter == "i":
         name = argument.upper().replace("-", "_")
         return _param(name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}")
@@ -186,18 +186,19 @@ def _expression(letter: str, argument: str | None) -> str:
         return f"time.strftime({argument!r}, time.localtime(began))"
     if letter == "T":
         if argument not in _UNITS:
-            raise BadFormat(f"%{{{argument}}}T: the unit is {', '.join(_UNITS)}")
+            raise BadFormat(f"%{{{argument}}}T: the unit must be one of {', '.join(_UNITS)}")
         return f"int(account.seconds * {_UNITS[argument]})"
     if letter == "x":
         if argument not in _OWN:
-            raise BadFormat(f"there is no %{{{argument}}}x: there are {', '.join(_OWN)}")
+            raise BadFormat(f"unknown directive %{{{argument}}}x: use {', '.join(_OWN)}")
         return _OWN[argument]
     if letter == "o":
         raise BadFormat(
-            f"there is no %{{{argument}}}o: response headers are not kept for the log, which would "
-            "cost every request; %s is the status, %b the length, and an app can log the rest"
+            f"unknown directive %{{{argument}}}o: response headers are not logged, as that would "
+            "cost every request; use %s for the status and %b for the length, and let the app log "
+            "others"
         )
-    raise BadFormat(f"there is no %{{{argument}}}{letter}")
+    raise BadFormat(f"unknown directive %{{{argument}}}{letter}")
 
 
 def compileFormat(text: str, worker: str = "") -> Line:
@@ -214,7 +215,7 @@ def compileFormat(text: str, worker: str = "") -> Line:
     directives = NAMED.get(text, text)
     if "%" not in directives or "\n" in directives:
         raise BadFormat(
-            f"{text!r} is neither common, combined nor json, nor one line with directives as %h"
+            f"{text!r} is not common, combined or json, and not one line with directives such as %h"
         )
     expressions: list[str] = []
     constants = [""]
@@ -226,7 +227,7 @@ def compileFormat(text: str, worker: str = "") -> Line:
             constants[-1] += "%"
             continue
         if found[2] is None:
-            raise BadFormat(f"the % in {directives[found.start() :][:10]!r} stands for nothing")
+            raise BadFormat(f"the % in {directives[found.start() :][:10]!r} is not a directive")
         expressions.append(_expression(found[2], found[1]))
         constants.append("")
     constants[-1] += directives[position:]

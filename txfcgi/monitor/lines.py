@@ -105,7 +105,7 @@ class LineWriter:
         waiting = self._waiting
         if len(waiting) >= self._most:
             self._refused += 1
-            self._failed(f"{self._most} lines wait already")
+            self._failed(f"{self._most} lines are waiting")
             return
         waiting.append(line)
         if len(waiting) == 1:
@@ -147,7 +147,7 @@ class LineWriter:
             thread.join(_LAST)
             if thread.is_alive():
                 self._refused += len(self._waiting) + self._inHand
-                self._failing = self._failing or f"it took nothing for {_LAST:g} s"
+                self._failing = self._failing or f"the file accepted nothing for {_LAST:g} s"
         if self.lost > self._told:
             self.log.error(
                 "The access log {path} ends with {lost} lines missing: {reason}",
@@ -166,8 +166,8 @@ class LineWriter:
         if not self._failing:
             self._failing = reason
             self.log.error(
-                "The access log {path} can't be written, and requests are served without it: "
-                "{reason}",
+                "The access log {path} can't be written: {reason}. Requests are served without "
+                "an access log.",
                 path=self.path,
                 reason=reason,
             )
@@ -180,7 +180,7 @@ class LineWriter:
             lost, self._told = self.lost - self._told, self.lost
             self._failing = ""
             self.log.warn(
-                "The access log {path} is written again; {lost} lines are missing.",
+                "The access log {path} can be written again. {lost} lines are missing.",
                 path=self.path,
                 lost=lost,
             )
@@ -261,8 +261,8 @@ class LineWriter:
 
     def _notReopened(self, reason: str) -> None:
         self.log.error(
-            "The access log {path} can't be opened again: {reason}. It goes on in the file that it "
-            "had. The user that this runs as has to have the right to write there.",
+            "The access log {path} can't be reopened: {reason}. Logging goes on to the old "
+            "file. Allow the user of this process to write to the new one.",
             path=self.path,
             reason=reason,
         )

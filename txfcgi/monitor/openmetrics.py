@@ -12,21 +12,21 @@ from .board import Board
 from .counters import BUCKETS
 
 #: What is said where C{prometheus_client} is missing.
-MISSING: Final = "This takes prometheus_client: pip install txfcgi[metrics]\n"
+MISSING: Final = "This page needs prometheus_client: pip install txfcgi[metrics]\n"
 
 # Figures that are numbers: their names here, and what they are.
 _COUNTERS: Final = (
     ("connections_accepted", "accepted", "Connections that were accepted"),
-    ("requests_aborted", "aborted", "Requests that the web server gave up"),
+    ("requests_aborted", "aborted", "Requests that the web server aborted"),
     ("requests_failed", "errors", "Requests that the app failed on"),
     ("requests_slow", "slow", "Requests that took longer than --slow-after"),
     ("connections_broken", "brokenConnections", "Connections that broke the protocol"),
-    ("received_bytes", "received", "Bytes that came"),
-    ("sent_bytes", "sent", "Bytes that were sent"),
+    ("received_bytes", "received", "Bytes received"),
+    ("sent_bytes", "sent", "Bytes sent"),
 )
 _GAUGES: Final = (
-    ("connections", "connections", "Connections that are open"),
-    ("requests_running", "running", "Requests that are with the app"),
+    ("connections", "connections", "Open connections"),
+    ("requests_running", "running", "Requests that the app is answering"),
 )
 _BY_NAME: Final = (
     ("requests", "roles", "role", "Requests that the app was called with"),

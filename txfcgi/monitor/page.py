@@ -91,7 +91,7 @@ def _summary(board: Board, snapshot: Snapshot, minute: Minute) -> str:
         *((f"{first}xx", answers[first]) for first in range(2, 6)),
         ("Without a status", answers[0]),
         ("App failed", figures["errors"]),
-        ("Given up", figures["aborted"]),
+        ("Aborted", figures["aborted"]),
         ("Slow", figures["slow"]),
         ("Broken connections", figures["brokenConnections"]),
         ("Received", f"{_bytes(figures['received'])} ({_bytes(minute.received)}/s)"),

@@ -20,8 +20,8 @@ from .page import statusPage
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _HIDDEN: Final = (
-    "On a loopback address this page is for this machine only: it takes a Host such as localhost, "
-    "and no web server in between.\n"
+    "On a loopback address this page is for this machine only: the Host must be a "
+    "loopback address or localhost, and no proxy may be in between.\n"
 )
 
 Answer = tuple[int, str, bytes]
@@ -56,7 +56,7 @@ class StatusResource(Resource):
         page = self._pages.get(path)
         if page is None:
             names = ", ".join(each.decode() for each in self._pages)
-            code, kind, body = 404, _TEXT, f"There is {names}.\n".encode()
+            code, kind, body = 404, _TEXT, f"This server has {names}.\n".encode()
         elif path != b"/ping" and _isOnLoopback(request) and not isLocalRequest(request):
             code, kind, body = 403, _TEXT, _HIDDEN.encode()
         else:

@@ -88,7 +88,7 @@ def whereIs(request: Request, account: Account) -> str:
         return f"its coroutine awaits {awaited}\n{_shown(calls)}"
     if request.pending is not None:
         return f"it waits for {request.pending}"
-    return "its app was called, and nothing is known of it"
+    return "where the app is can't be told"
 
 
 def _calls(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:

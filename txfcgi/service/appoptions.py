@@ -109,8 +109,9 @@ class AppOptions(CommandOptions):
         """
         if name in self._makers() and self.get(name) is not None:
             raise UsageError(
-                f"--{name} {value}: there is --{name} {self[name]} already, and one thing is "
-                "served at a time. An app of your own can choose, as by request.path"
+                f"--{name} {value}: --{name} {self[name]} was given already, and a server "
+                "serves one app. To serve several, write an app that chooses, for example by "
+                "request.path"
             )
         self._bodyGiven = self._bodyGiven or name == "max-body-bytes"
         super().__setitem__(name, value)
@@ -149,11 +150,11 @@ class AppOptions(CommandOptions):
         @raise CannotServe: There is another one, or it can't be had.
         """
         if self["lifespan"] is not None and not self["asgi"]:
-            raise UsageError("--lifespan is for an ASGI application: it goes with --asgi")
+            raise UsageError("--lifespan is for an ASGI application: use it with --asgi")
         if self["sendfile"] is not None and not self["asgi"]:
             raise UsageError(
-                "--sendfile is for an ASGI application, and goes with --asgi: an app of your own "
-                "says it itself, by Response.file(path, sendFile=...)"
+                "--sendfile is for an ASGI application: use it with --asgi. In an app, use "
+                "Response.file(path, sendFile=...)"
             )
         if self.choosesReactor:
             served = f" --asgi {self['asgi']}" if self["asgi"] else ""
@@ -167,9 +168,9 @@ class AppOptions(CommandOptions):
         @raise UsageError: It can't be had, or it is something else.
         """
         if len(self.served) > 1:
-            raise UsageError(f"{' and '.join(self.served)}: one thing is served at a time")
+            raise UsageError(f"{' and '.join(self.served)}: give only one of them")
         if self["threads"] < 1:
-            raise UsageError(f"--threads takes a whole number from 1 on, not {self['threads']}")
+            raise UsageError(f"--threads takes a whole number of at least 1, not {self['threads']}")
         [option] = self.served
         sharedPool().threads = self["threads"]
         name = option[2:]
@@ -184,7 +185,7 @@ class AppOptions(CommandOptions):
         """
         directory = self["app-dir"]
         if not os.path.isdir(directory):
-            raise UsageError(f"--app-dir {directory}: there is no such directory")
+            raise UsageError(f"--app-dir {directory}: the directory does not exist")
         try:
             found = loadObject(name, directory)
             if self["factory"]:
@@ -234,9 +235,9 @@ class AppOptions(CommandOptions):
         from ..web.folder import Folder
 
         if self["factory"]:
-            raise UsageError("--factory is for what is called, and --path names files")
+            raise UsageError("--factory does not go with --path, which names files")
         if not os.path.exists(path):
-            raise UsageError(f"{option} {path}: there is no such file or directory")
+            raise UsageError(f"{option} {path}: the file or directory does not exist")
         return ResourceApp(Folder(os.path.abspath(path)), **self.bodyLimits())
 
     def bodyLimits(self) -> dict[str, int]:
@@ -264,5 +265,5 @@ def _check(name: str, thing: object, wanted: Kind) -> None:
     elif takes(thing, 0):
         hint = f"takes no arguments: if it makes {wanted.what}, add --factory"
     else:
-        hint = f"is not called as {wanted.what} is, with {wanted.arguments} arguments"
+        hint = f"can't be called with {wanted.arguments} arguments, as {wanted.what} is"
     raise CannotLoad(f"{name}: it {hint}")

@@ -97,7 +97,7 @@ class CGIProgram:
         """
         self._stopping = True
         if self._factory.connections:
-            self._log.info("Told to stop: lets the request end.")
+            self._log.info("Told to stop: the request may finish.")
         await self._factory.drain(self._drainTimeout)
         if self._passed is not None:
             await self._passed

@@ -122,7 +122,7 @@ class Description:
             if name not in takes:
                 near = difflib.get_close_matches(name, takes, 1)
                 meant = f"; did you mean {near[0]}=?" if near else ""
-                raise BadEndpoint(f"{self.text}: it has no argument {name}={meant}")
+                raise BadEndpoint(f"{self.text}: unknown argument {name}={meant}")
         try:
             return function(*first, *self.args, **self.kwargs)
         except (TypeError, ValueError) as error:
@@ -183,7 +183,7 @@ def mistakeIn(error: Exception) -> str:
     @return: What it says of the arguments, without the name of the function that they were for.
     """
     if isinstance(error, ImportError):
-        return "TLS takes pyOpenSSL, which is not installed: pip install txfcgi[tls]"
+        return "TLS needs pyOpenSSL, which is not installed: pip install txfcgi[tls]"
     said = re.sub(r"^[\w.<>]*\(\) ", "", str(error)) or type(error).__name__
     said = re.sub(r"invalid literal for int\(\).*: (.*)", r"\1 is not a number", said)
     said = re.sub(r"missing \d+ required positional arguments?: ", "it needs ", said)
@@ -204,4 +204,4 @@ def suggestion(text: str) -> str:
     found = re.fullmatch(r"(?:tcp:)?(localhost|[\w-]+(?:\.[\w-]+)+):([0-9]+)", text)
     if found:
         return f"; did you mean tcp:{found[2]}:interface={found[1]}?"
-    return "; it takes one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1"
+    return "; give one such as unix:/run/app.sock or tcp:9000:interface=127.0.0.1"

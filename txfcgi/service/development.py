@@ -94,7 +94,7 @@ class Front(Resource):
             request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
             return loadPage(why)
         request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-        return b"The app can't be loaded. Its log says why.\n"
+        return b"The app can't be loaded. The log says why.\n"
 
 
 class Development(Serving):
@@ -225,7 +225,7 @@ class Development(Serving):
         super()._isListening(port, text)
         host = port.getHost()
         if self.limitsUsers and isinstance(host, UNIXAddress):
-            raise CannotListen("--allow-user and --allow-group can't be asked for over HTTP")
+            raise CannotListen("--allow-user and --allow-group do not apply to HTTP")
         if isinstance(host, (IPv4Address, IPv6Address)):
             name = f"[{host.host}]" if ":" in host.host else host.host
             self._log.info("See http://{name}:{port}/", name=name, port=host.port)

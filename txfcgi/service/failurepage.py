@@ -103,8 +103,8 @@ def loadPage(why: str) -> bytes:
     body = (
         "<h1>The app can't be loaded</h1>\n"
         f'<p class="last">{escape(last)}</p>\n<pre id="traceback">{escape(_cut(why, _TRACEBACK))}'
-        "</pre>\n<p>It is loaded again when one of its files changes; this page looks again by "
-        "itself.</p>"
+        "</pre>\n<p>The app is loaded again when one of its files changes. This page "
+        "refreshes itself.</p>"
     )
     return htmlPage("The app can't be loaded", body, _STYLE, _AGAIN)
 

@@ -33,17 +33,19 @@ def checkFiles(options: Mapping[str, Any]) -> str | None:
             openLog(log).close()
         except OSError as error:
             raise CannotServe(
-                f"the log {log} can't be written: {error.strerror}. Another one is chosen by "
-                "--logfile, which goes before the command"
+                f"the log {log} can't be written: {error.strerror}. Choose another one with "
+                "--logfile, before the command"
             ) from error
     pidFile = options["pidfile"]
     if pidFile and options["chroot"] is None:
         path = os.path.join(options["rundir"], pidFile)
         there = path if os.path.exists(path) else os.path.dirname(path) or "."
         if not os.access(there, os.W_OK):
-            reason = "Permission denied" if os.path.exists(there) else "there is no such directory"
+            reason = (
+                "Permission denied" if os.path.exists(there) else "the directory does not exist"
+            )
             raise CannotServe(
-                f"the pid file {path} can't be written: {reason}. Another one is chosen by "
-                "--pidfile, which goes before the command; --pidfile= goes without"
+                f"the pid file {path} can't be written: {reason}. Choose another one with "
+                "--pidfile, before the command, or do without: --pidfile="
             )
     return log or None

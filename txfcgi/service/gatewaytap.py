@@ -233,7 +233,7 @@ class Options(CommandOptions):
                 raise UsageError(f"--{name} is missing, as in: {self.example}")
         root = self["root"]
         if self["php"] and root is None:
-            raise UsageError("--php needs to know the folder of the site: --root")
+            raise UsageError("--php needs the site's folder: --root")
         for name in (
             *("front-controller", "script-root", "follow-links", "deny", "no-php-below"),
             *("cache-control", "index"),
@@ -242,7 +242,7 @@ class Options(CommandOptions):
                 raise UsageError(f"--{name} is for --php")
         for name in ("root", "sendfile-root"):
             if self[name] is not None and not os.path.isdir(self[name]):
-                raise UsageError(f"--{name} {self[name]}: there is no such folder")
+                raise UsageError(f"--{name} {self[name]}: the folder does not exist")
         if self["front-controller"] is not None:
             script = self["front-controller"].partition("?")[0]
             if not os.path.isfile(os.path.join(root, script.lstrip("/"))):
@@ -270,7 +270,9 @@ class Options(CommandOptions):
         """
         if self["trust-forwarded"] is None:
             if self["trust-forwarded-host"]:
-                raise UsageError("--trust-forwarded-host needs to know whom: --trust-forwarded")
+                raise UsageError(
+                    "--trust-forwarded-host needs the web servers to trust: --trust-forwarded"
+                )
             return None
         try:
             return TrustedProxies.fromText(

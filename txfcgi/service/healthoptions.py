@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 PUBLIC_STATUS: Final = (
-    "{address} is open to other machines, and shows what this service does: keep it to this "
-    "machine, as {local}, say who may connect with --allow-from, or insist with --insecure"
+    "{address} is open to other machines, and shows what this service does. Listen "
+    "on this machine only ({local}), name who may connect with --allow-from, or "
+    "override with --insecure"
 )
 
 

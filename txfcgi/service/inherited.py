@@ -47,7 +47,7 @@ def inheritedListener(fd: int) -> socket.socket:
                 f"{listening.type!r}"
             )
         if not _accepts(listening):
-            raise CannotListen(f"file descriptor {fd} is a socket, but not one that listens")
+            raise CannotListen(f"file descriptor {fd} is a socket, but does not listen")
     return listening
 
 

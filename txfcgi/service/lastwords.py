@@ -36,12 +36,12 @@ def nameRequests(server: ServerFactory) -> None:
         now = server.clock.seconds()
         running = server.running()
         lines = [
-            f"It has request {request.requestID} ({request.target}), for "
+            f"It was running request {request.requestID} ({request.target}), for "
             f"{now - (request.started if request.account is None else request.account.began):.1f} s"
             for request in running[:_REQUESTS]
         ]
         if len(running) > _REQUESTS:
-            lines.append(f"It has {len(running) - _REQUESTS} more requests")
+            lines.append(f"It was running {len(running) - _REQUESTS} more requests")
         os.write(_STANDARD_ERROR, "".join(f"{line}\n" for line in lines).encode())
 
     faulthandler.unregister(signal.SIGUSR2)

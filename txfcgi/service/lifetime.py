@@ -112,7 +112,7 @@ class Lifetime:
         return maybeDeferred(called)
 
     def _late(self, _: object, seconds: float) -> None:
-        raise StartupFailed(f"{nameOf(self._app)} did not get ready in {seconds:g} s") from None
+        raise StartupFailed(f"{nameOf(self._app)} was not ready after {seconds:g} s") from None
 
     def _isReady(self, _: object) -> None:
         self._started, self._working = True, None

@@ -199,7 +199,7 @@ def _hint(description: Description, error: Exception) -> str:
     if isinstance(error, ValueError):
         return suggestion(description.text)
     if description.kind == "ssl" and isinstance(error, OSError):
-        return "; TLS takes privateKey= and certKey=, the files of a key and its certificate"
+        return "; TLS needs privateKey= and certKey=, the files of a key and its certificate"
     return ""
 
 
@@ -256,7 +256,7 @@ def _unixEndpoint(
     if not address or address == "@" or "\0" in address:
         raise ValueError("a socket needs a path")
     if not re.fullmatch("[0-7]{3,4}", mode):
-        raise ValueError(f"mode={mode}: a mode is written in octal, such as 660")
+        raise ValueError(f"mode={mode}: give the mode in octal, such as 660")
     return UNIXSocketEndpoint(
         reactor,
         address,
@@ -354,14 +354,18 @@ def _systemdEndpoint(
     @return: The endpoint.
     """
     if (index is None) == (name is None):
-        raise ValueError("it takes one of index= and name=")
+        raise ValueError("give either index= or name=")
     passed = passedBySystemd()
     number = None if index is None else _natural("index", index)
     for position, (fd, its) in enumerate(passed):
         if position == number or (number is None and its == name):
             return InheritedSocketEndpoint(reactor, fd, None, _perTurn(accept))
     names = ", ".join(its or f"index {position}" for position, (_, its) in enumerate(passed))
-    there = f"it passed {names}" if passed else "it passed none, so start it by its .socket unit"
+    there = (
+        f"it passed {names}"
+        if passed
+        else "it passed none; start the service through its .socket unit"
+    )
     raise ValueError(f"systemd passed no such socket to this process: {there}")
 
 
@@ -373,7 +377,7 @@ def _perTurn(text: str) -> int:
     """
     perTurn = _natural("accept", text)
     if not perTurn:
-        raise ValueError("accept=0: a number above 0 belongs here")
+        raise ValueError("accept=0: it must be above 0")
     return perTurn
 
 
@@ -385,7 +389,7 @@ def _natural(name: str, text: str) -> int:
     @return: The number.
     """
     if not re.fullmatch("[0-9]{1,9}", text):
-        raise ValueError(f"{name}={text}: a number belongs here")
+        raise ValueError(f"{name}={text}: it must be a number")
     return int(text)
 
 
@@ -402,7 +406,7 @@ def _idFromName(kind: str, name: str, lookUp: Callable[[str], int]) -> int:
     try:
         return lookUp(name)
     except KeyError:
-        raise ValueError(f"there is no {kind} {name!r}") from None
+        raise ValueError(f"the {kind} {name!r} does not exist") from None
 
 
 def explainListenFailure(error: Exception) -> str:

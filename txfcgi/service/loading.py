@@ -68,7 +68,7 @@ def callFactory(name: str, factory: Any) -> object:
         made: object = factory()
     except (Exception, SystemExit) as error:
         raise CannotLoad(
-            f"{name} failed when it was called, as --factory asks:\n\n{_ownTraceback(error)}"
+            f"{name} failed when called (--factory):\n\n{_ownTraceback(error)}"
         ) from error
     return made
 
@@ -106,7 +106,7 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
                 ) from error
         if colon or len(parts) == 1:
             raise CannotLoad(
-                f"{name}: there is no module {moduleName!r} in {directory}, nor on Python's path"
+                f"{name}: module {moduleName!r} not found in {directory} or on Python's path"
                 + _meant(moduleName, [found.name for found in pkgutil.iter_modules([directory])])
             )
         attributes.insert(0, parts.pop())

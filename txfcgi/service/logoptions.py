@@ -86,11 +86,11 @@ class LogOptions(CommandOptions):
         path = self["access-log"]
         if path in (None, "none"):
             if self["access-log-format"] is not None:
-                raise UsageError("--access-log-format is of no use without --access-log FILE")
+                raise UsageError("--access-log-format has no effect without --access-log FILE")
             return
         if path == "-" and self.parent is not None and not self.parent.get("nodaemon", True):
             raise UsageError(
-                "--access-log - is the standard output, which a daemon does not have: name a file, "
+                "--access-log - is standard output, which a daemon does not have: name a file, "
                 "or stay in the foreground with twistd -n"
             )
         try:

@@ -81,8 +81,8 @@ class LogFile:
             new = openLog(self.path)
         except OSError as error:
             self._log.error(
-                "The log {path} can't be opened again: {reason}. It goes on in the file that it "
-                "had. The user that this runs as has to have the right to write there.",
+                "The log {path} can't be reopened: {reason}. Logging goes on to the old file. "
+                "Allow the user of this process to write to the new one.",
                 path=self.path,
                 reason=error.strerror,
             )

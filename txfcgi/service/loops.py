@@ -28,7 +28,9 @@ def installLoop(kind: str, remedy: str) -> None:
     installed = sys.modules.get("twisted.internet.reactor")
     if isinstance(installed, AsyncioSelectorReactor):
         if kind != "asyncio":
-            raise NoLoop(f"--loop {kind}: a reactor with another loop is installed. {remedy}")
+            raise NoLoop(
+                f"--loop {kind}: a reactor with another loop is already installed. {remedy}"
+            )
         return
     if installed is not None:
         raise NoLoop(

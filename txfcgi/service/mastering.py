@@ -168,7 +168,7 @@ class Mastering(Service):
         self._notifier.ready(self.master.describe())
         if self._shares:
             self._sharing.start(REPORT_EVERY).addErrback(
-                lambda failure: self.log.failure("The workers are told nothing any more", failure)
+                lambda failure: self.log.failure("Reports to the workers have stopped", failure)
             )
 
     def _share(self) -> None:
@@ -226,11 +226,11 @@ class Mastering(Service):
         """
         Let the workers open their logs again.
         """
-        self.log.info("SIGUSR1: opens the logs anew.")
+        self.log.info("SIGUSR1: reopens the logs.")
         self.master.tell("reopen")
 
     def _hurry(self) -> None:
-        self.log.info("Told to stop again: aborts what still runs.")
+        self.log.info("Told to stop again: aborts the requests that are still running.")
         self.master.hurry()
 
     def figures(self) -> dict[str, Any]:

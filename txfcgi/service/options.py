@@ -230,7 +230,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             ]
             self._checkAccounts()
             if self["http"] and self.clientFactory is None:
-                raise UsageError(f"--http does not go through {self.protocol}")
+                raise UsageError(f"--http is not supported for {self.protocol}")
             self["httpEndpoints"] = [
                 (text, self._endpoint("--http", text, PUBLIC_HTTP)) for text in self["http"]
             ]
@@ -453,8 +453,8 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         kinds = {Description.fromText(text).kind for text in self["ports"]}
         if accounts and kinds <= {"tcp", "tcp6", "ssl"}:
             raise UsageError(
-                "--allow-user and --allow-group are for Unix sockets, and no --port is one: it "
-                "takes --allow-from to limit who may connect over IP"
+                "--allow-user and --allow-group are for Unix sockets, and every --port is an "
+                "IP port: use --allow-from to limit who may connect over IP"
             )
 
     def _endpoint(self, option: str, text: str, refusal: str) -> IStreamServerEndpoint:

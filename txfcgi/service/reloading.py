@@ -186,7 +186,7 @@ class Reloading(Development):
             shared.close()
 
     def _changed(self, path: str) -> None:
-        self._log.info("{path} has changed: the app is loaded again.", path=path)
+        self._log.info("{path} has changed: reloading the app.", path=path)
         self._master.reload()
 
     def _changedState(self) -> None:

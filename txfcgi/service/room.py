@@ -31,10 +31,10 @@ def makeRoom(connections: int) -> None:
     given = _raised(wanted)
     if given < wanted:
         _log.warn(
-            "--max-connections={connections} may take {wanted} file descriptors, and this process "
-            "may have {given}: beyond these, web servers wait without an answer. Raise the hard "
-            "limit (ulimit -Hn, or LimitNOFILE= of a systemd unit), or lower --max-connections to "
-            "{fits}.",
+            "--max-connections={connections} may need {wanted} file descriptors, and this "
+            "process may have {given}. When they are used up, web servers wait without an "
+            "answer. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a systemd unit), "
+            "or lower --max-connections to {fits}.",
             connections=connections,
             wanted=wanted,
             given=given,
@@ -53,9 +53,9 @@ def makeRoomForWorkers(workers: int) -> None:
     given = _raised(wanted)
     if given < wanted:
         _log.warn(
-            "{workers} workers may take {wanted} file descriptors in their master, and it may have "
-            "{given}: a reload may fail. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a "
-            "systemd unit), or take fewer workers.",
+            "The master of {workers} workers may need {wanted} file descriptors, and may "
+            "have {given}: a reload may fail. Raise the hard limit (ulimit -Hn, or "
+            "LimitNOFILE= of a systemd unit), or start fewer workers.",
             workers=workers,
             wanted=wanted,
             given=given,

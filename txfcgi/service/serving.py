@@ -35,14 +35,15 @@ from .signals import Signals
 
 PUBLIC_PORT = (
     "{address} is open to other machines, and any peer that connects is trusted: FastCGI and SCGI "
-    "have no passwords. Keep it to this machine, as {local}, use a Unix socket, say who may "
-    "connect with --allow-from (for serve(): allowFrom=) or in FCGI_WEB_SERVER_ADDRS, or insist "
-    "with --insecure (insecure=True)"
+    "have no passwords. Listen on this machine only ({local}), use a Unix socket, "
+    "name who may connect with --allow-from (for serve(): allowFrom=) or in "
+    "FCGI_WEB_SERVER_ADDRS, or override with --insecure (insecure=True)"
 )
 
 PUBLIC_HTTP = (
-    "{address} is open to other machines, and this HTTP server is meant for development. Keep it "
-    "to this machine, as {local}, say who may connect with --allow-from, or insist with --insecure"
+    "{address} is open to other machines, and this HTTP server is for development. "
+    "Listen on this machine only ({local}), name who may connect with "
+    "--allow-from, or override with --insecure"
 )
 
 #: What an endpoint fails with when it can't listen. A port number that is too large is an
@@ -276,14 +277,14 @@ class Serving(Service):
         self._log.info("Listens on {address} ({text}).", address=address, text=text)
         if self.limitsUsers and ip:
             self._log.warn(
-                "The users and groups that may connect say nothing of {address}, which is not a "
-                "Unix socket: any user of this machine may use it.",
+                "--allow-user and --allow-group do not apply to {address}, which is not a Unix "
+                "socket: any user of this machine may use it.",
                 address=address,
             )
         elif self._allowFrom is not None and not ip and not self.limitsUsers:
             self._log.warn(
-                "The addresses that may connect say nothing of {address}, which is a Unix socket: "
-                "its mode says who may use it, or --allow-user and --allow-group.",
+                "--allow-from does not apply to {address}, which is a Unix socket: its mode "
+                "decides who may use it, or --allow-user and --allow-group.",
                 address=address,
             )
 
@@ -340,7 +341,7 @@ class Serving(Service):
         Give the requests that are left no more time: those of the services beside this one, too,
         as only one of them hears of signals.
         """
-        self._log.info("Told to stop again: aborts what still runs.")
+        self._log.info("Told to stop again: aborts the requests that are still running.")
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
         for service in beside:
             if isinstance(service, Serving):

@@ -174,14 +174,16 @@ def _give(name: str, directory: int, path: str, options: UNIXSocketOptions) -> N
     except PermissionError as error:
         if owner not in (-1, os.geteuid()):
             raise CannotListen(
-                f"{path} can't be given to the user {_nameOf(pwd.getpwuid, owner)}: only root may "
-                "give a socket away. Start this as root (twistd --uid), or as that user"
+                f"{path} can't be given to the user {_nameOf(pwd.getpwuid, owner)}: only root "
+                "may give a socket away. Start the server as root (twistd --uid), or as that "
+                "user"
             ) from error
         name = _nameOf(grp.getgrgid, group)
         raise CannotListen(
             f"{path} can't be given to the group {name}: only root may give a socket to a group "
-            f"that the process is not in. Add its user to the group (usermod -a -G {name} USER) "
-            "and start it in a new session, or start it as root (twistd --uid)"
+            f"that the process is not in. Add the user to the group (usermod -a -G {name} "
+            "USER) and start the server in a new session, or start it as root (twistd "
+            "--uid)"
         ) from error
 
 
@@ -214,7 +216,7 @@ def _rename(name: str, private: int, directory: int, path: str) -> None:
         if not os.path.lexists(path):
             raise
         raise CannotListen(
-            f"{path} is a socket of a server that is gone, but may not be removed"
+            f"{path} is a stale socket, and this process may not remove it"
         ) from None
 
 
@@ -253,9 +255,9 @@ def _opened(directory: str, options: UNIXSocketOptions) -> Iterator[int]:
         mode = os.fstat(fd).st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX and not options.anyDirectory:
             raise CannotListen(
-                f"the directory {directory} is writable by everyone: anyone could put a socket of "
-                "their own in place of this one. Use another directory, or chmod o-w it, or insist "
-                "with --insecure"
+                f"the directory {directory} is writable by everyone: any user could replace the "
+                "socket. Use another directory, run chmod o-w on it, or override with "
+                "--insecure"
             )
         yield fd
     finally:
@@ -292,8 +294,9 @@ def _privateDirectory(parent: int, path: str) -> Iterator[_Private]:
             info = os.fstat(fd)
             if info.st_uid != os.geteuid() or info.st_mode & 0o777 != 0o700:
                 raise CannotListen(
-                    f"the directory {path}/{name} was made for this user alone, and is another "
-                    f"one now: look at who may write to {path}, and with which umask this starts"
+                    f"the directory {path}/{name}, which only this user may write to, was "
+                    f"replaced: check who may write to {path}, and the umask that the server "
+                    "starts with"
                 )
             yield _Private(fd, os.path.join(path, name))
         finally:
@@ -327,13 +330,15 @@ def _checkFree(path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(info.st_mode):
-        raise CannotListen(f"{path} exists and is not a socket: it is left alone")
+        raise CannotListen(f"{path} exists and is not a socket; the server does not touch it")
     with _newSocket() as probe:
         outcome = probe.connect_ex(path)
     if outcome in (0, errno.EAGAIN):
         raise CannotListen(f"{path} is in use: another server answers there{holdersOfUNIX(path)}")
     if outcome not in (errno.ECONNREFUSED, errno.ENOENT):
-        raise CannotListen(f"{path} is left alone, as it may be in use: {os.strerror(outcome)}")
+        raise CannotListen(
+            f"{path} may be in use; the server does not touch it: {os.strerror(outcome)}"
+        )
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def _count(text: str) -> int:
     if text == "auto":
         return len(os.sched_getaffinity(0))
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise UsageError(f"--workers takes auto, or a whole number from 1 on, not {text!r}")
+        raise UsageError(f"--workers takes auto, or a whole number of at least 1, not {text!r}")
     return int(text)
 
 
@@ -150,7 +150,7 @@ class WorkerOptions(LogOptions):
         if self["workers"] is None:
             for name in ("worker-requests", "worker-timeout"):
                 if self[name] is not None:
-                    raise UsageError(f"--{name} is for workers: it goes with --workers N")
+                    raise UsageError(f"--{name} is for workers: use it with --workers N")
             return
         for name in ("worker-requests", "worker-timeout"):
             if self[name] == 0:
@@ -158,7 +158,7 @@ class WorkerOptions(LogOptions):
         if not self.hasMaster:
             return
         if self["http"]:
-            raise UsageError("--http is for development, and goes without --workers")
+            raise UsageError("--http is for development, and does not go with --workers")
         for text in self["ports"]:
             checkShareable("--port", text)
 
@@ -168,15 +168,15 @@ class WorkerOptions(LogOptions):
         """
         if self["ports"]:
             raise UsageError(
-                "--reload is for development, and goes with --http only: behind a web server, "
-                "--workers N reloads at SIGHUP without losing a request"
+                "--reload is for development, and works only with --http. Behind a web server, "
+                "use --workers N, which reloads on SIGHUP without losing a request"
             )
         if not self["http"]:
-            raise UsageError("--reload goes with --http")
+            raise UsageError("--reload needs --http")
         if self["status"] is not None:
-            raise UsageError("--reload is for development, and goes without --status")
+            raise UsageError("--reload is for development, and does not go with --status")
         if self["workers"] is not None:
-            raise UsageError("--reload starts a process of its own, and goes without --workers")
+            raise UsageError("--reload starts its own process, and does not go with --workers")
 
     def workerCommand(self) -> WorkerCommand:
         """
@@ -244,7 +244,7 @@ class WorkerOptions(LogOptions):
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise UsageError(f"the app was not loaded after {CHECK_TIMEOUT:g} s") from None
+            raise UsageError(f"the app did not load within {CHECK_TIMEOUT:g} s") from None
         if checked.returncode:
             raise UsageError(checked.stderr.strip() or f"status {checked.returncode}")
 

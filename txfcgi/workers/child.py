@@ -165,7 +165,7 @@ class Child(ProcessProtocol):
         It does not speak any more: it ends, or it wrote something else to the link.
         """
         if why:
-            self.log.error("{child} is killed, as {why}", child=self, why=why)
+            self.log.error("{child} is killed: {why}", child=self, why=why)
             self.signal(SIGKILL)
 
     def _logged(self, values: Mapping[str, Any]) -> None:

@@ -187,11 +187,11 @@ class Master:
             return
         if self._coming is not None or self._going is not None:
             if not self._again:
-                self.log.info("A reload is under way; the next one follows it.")
+                self.log.info("A reload is under way; another one follows.")
             self._again = True
             return
         self._coming = Generation(self._serving.number + 1)
-        self.log.info("Reloads: starts generation {number}.", number=self._coming.number)
+        self.log.info("Reloading: generation {number} starts.", number=self._coming.number)
         self._populate(self._coming)
         self._changed()
 
@@ -420,7 +420,7 @@ class Master:
         since = self._hanging.setdefault(worker, now)
         if since == now:
             self.log.error(
-                "{worker} hangs: its reactor did not turn for {seconds:g} s. Its stack:",
+                "{worker} hangs: its reactor has not turned for {seconds:g} s. Its stack:",
                 worker=worker,
                 seconds=now - worker.heardAt,
             )

@@ -154,14 +154,16 @@ class Worker:
         elif kind == "summary":
             self._works.learn(values)
         else:
-            self.log.warn("The master said {kind!r}, which is not known here.", kind=kind)
+            self.log.warn("Unknown message from the master: {kind!r}", kind=kind)
 
     def unlinked(self, why: str) -> None:
         """
         The master is gone, or can't be understood: nobody will ever say when to end.
         """
         if not self._ending:
-            self.log.error("The link to the master is gone: this worker ends. {why}", why=why)
+            self.log.error(
+                "The link to the master is gone; this worker drains and ends. {why}", why=why
+            )
         self._end(self._works.drain)
 
     def _end(self, how: Callable[[], Deferred[None]]) -> None:
