@@ -116,13 +116,13 @@ def test_statusesOfErrors() -> None:
             assert {each.code for each in classes} == set(said), names
 
 
-def blockOf(page: str, contains: str) -> dict[str, Any]:
+def blockOf(page: Path | str, contains: str) -> dict[str, Any]:
     """
     Run the block of Python of a page that has a certain text.
 
     @return: The names that it makes.
     """
-    (block,) = (block for block in blocksOf(DOCS / page) if contains in block)
+    (block,) = (block for block in blocksOf(CHECKOUT / page) if contains in block)
     names: dict[str, Any] = {}
     exec(block, names)
     return names
@@ -139,11 +139,22 @@ class PageTests(SynchronousTestCase):
         """
         return self.successResultOf(Deferred.fromCoroutine(coroutine))
 
+    def test_hello(self) -> None:
+        """
+        The README and C{docs/quickstart.rst}: the first app answers with the line that they show.
+        """
+        for page in (CHECKOUT / "README.rst", DOCS / "quickstart.rst"):
+            app = blockOf(page.relative_to(CHECKOUT), "len(body)")["app"]
+            browser = MemoryFrontEnd(app, server="nginx", testCase=self).browser()
+            text = browser.post("/some/path", b"four", params={"REMOTE_ADDR": "127.0.0.1"}).text
+            self.assertEqual(text, "POST /some/path: 4 bytes from 127.0.0.1\n")
+            self.assertIn(f"    {text}", page.read_text("utf-8"))
+
     def test_errors(self) -> None:
         """
         C{docs/errors.rst}: a back end that fails and a mistake of the program are two cases.
         """
-        page = blockOf("errors.rst", "async def page(")["page"]
+        page = blockOf("docs/errors.rst", "async def page(")["page"]
         backEnd = MemoryBackEnd({"/page": "Hello", "/lost": answers.lost()})
         self.addCleanup(backEnd.close)
         client = backEnd.client()
@@ -159,7 +170,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/scgi.rst}: a subclass of SCGIClientProtocol sees the bytes of each response.
         """
-        names = blockOf("scgi.rst", "class Shown(")
+        names = blockOf("docs/scgi.rst", "class Shown(")
         printed: list[Any] = []
         names["print"] = lambda *words: printed.append(words[-1])
         backEnd = MemoryBackEnd("Hello", protocol="scgi")
@@ -176,7 +187,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/apps.rst}: a form is checked before it is used.
         """
-        app = blockOf("apps.rst", "def problemWith(form: Form)")["app"]
+        app = blockOf("docs/apps.rst", "def problemWith(form: Form)")["app"]
         browser = MemoryFrontEnd(app, testCase=self).browser()
         photo = {"photo": ("me.png", b"12345", "image/png")}
         response = browser.post("/", form={"title": "Me"}, files=photo)
@@ -188,7 +199,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/apps.rst}: an app that writes its own response waits for the web server.
         """
-        app = blockOf("apps.rst", "async def writeTable(")["app"]
+        app = blockOf("docs/apps.rst", "async def writeTable(")["app"]
         frontEnd = MemoryFrontEnd(app, testCase=self)
         asked = frontEnd.get("/")
         frontEnd.clock.advance(0)  # so much gives other requests their turn
@@ -200,7 +211,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/client.rst}: a response is saved piece by piece.
         """
-        save = blockOf("client.rst", "async def save(")["save"]
+        save = blockOf("docs/client.rst", "async def save(")["save"]
         backEnd = MemoryBackEnd("Hello")
         response = self.successResultOf(backEnd.client().request(cgiParams("GET", "/")))
         path = folderFor(self) / "saved"
@@ -212,7 +223,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/client.rst}: a connection of one's own asks for values.
         """
-        values = blockOf("client.rst", "async def values(")["values"]
+        values = blockOf("docs/client.rst", "async def values(")["values"]
         backEnd = MemoryBackEnd("Hello")
         asked = Deferred.fromCoroutine(values(backEnd.clock, backEnd))
         backEnd.pump()
@@ -223,7 +234,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/gateway.rst}: a function asks a back end with dictionaries.
         """
-        ask = blockOf("gateway.rst", "async def ask(")["ask"]
+        ask = blockOf("docs/gateway.rst", "async def ask(")["ask"]
         backEnd = MemoryBackEnd("Hello")
         response = self.result(ask(backEnd.client(), "/page"))
         self.assertEqual((response["code"], response["body"]), (200, b"Hello"))
@@ -235,7 +246,7 @@ class PageTests(SynchronousTestCase):
         C{docs/gateway.rst}: a resource and an Agent for an SCGI back end.
         """
         backEnd = MemoryBackEnd("Hello", protocol="scgi")
-        make = blockOf("gateway.rst", "GatewayAgent(client)")["make"]
+        make = blockOf("docs/gateway.rst", "GatewayAgent(client)")["make"]
         site, agent, client = make(backEnd.clock, backEnd)
         self.assertIsInstance(site, StreamingSite)
         asked = agent.request(b"GET", b"http://app/page")
