@@ -134,8 +134,8 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            ({"endpoint": 1}, "endpoint 1 does not exist: the client has 1, counted from 0"),
-            ({"endpoint": -1}, "endpoint -1 does not exist"),
+            ({"endpoint": 1}, "endpoint is 0 to 0, not 1"),
+            ({"endpoint": -1}, "endpoint is 0 to 0, not -1"),
             ({"names": "FCGI_MAX_CONNS"}, "come as a list"),
             ({"timeouts": 5}, "not 5"),
         ],

@@ -457,10 +457,7 @@ class Pool:
         if self._closing is not None:
             raise RequestNotSent(ClientClosed("the client is closed"))
         if index not in range(len(self._targets)):
-            count = len(self._targets)
-            raise InvalidRequest(
-                f"endpoint {index!r} does not exist: the client has {count}, counted from 0"
-            )
+            raise InvalidRequest(f"endpoint is 0 to {len(self._targets) - 1}, not {index!r}")
         return await self._targets[index].askValues(encoded, checkedTimeouts(timeouts))
 
     # The end
