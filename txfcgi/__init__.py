@@ -1,6 +1,7 @@
 """
-FastCGI and SCGI for Twisted, both ends of the wire. The public names are here; what they do
-stands where they are defined.
+FastCGI and SCGI for Twisted, client and server. This package has the public names; exceptions are
+in L{txfcgi.errors}, the test kit is in L{txfcgi.testing}, and adapters for WSGI, ASGI and
+twisted.web are in L{txfcgi.adapters}.
 """
 
 from importlib.metadata import version

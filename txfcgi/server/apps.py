@@ -28,14 +28,15 @@ class IStartsAndStops(Interface):
 
     def startup() -> object:
         """
-        Get ready. Nothing is accepted before this has ended; where it fails, the start fails.
+        Get ready. No connection is accepted before this has ended; if it fails, the server does
+        not start.
 
         @return: Anything, or a Deferred or coroutine that ends when the app is ready.
         """
 
     def shutdown() -> object:
         """
-        Let go of everything. No request is running any more, and none will come.
+        Let go of everything. No request is running any more, and none will follow.
 
         @return: Anything, or a Deferred or coroutine that ends when that is done.
         """
@@ -102,8 +103,8 @@ def roles(
     *, responder: App | None = None, authorizer: App | None = None, filter: App | None = None
 ) -> App:
     """
-    One app out of one for each role, which starts and stops those that do
-    (L{IStartsAndStops}). A role that has none is refused with UNKNOWN_ROLE.
+    Make one app of an app for each role (FastCGI 1.0, section 6). It starts and stops with those
+    that do (L{IStartsAndStops}). A request in a role without an app is refused with UNKNOWN_ROLE.
 
     @raise NotAnApp: If no app is given, or if one of them can't be an app.
     """

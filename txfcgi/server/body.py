@@ -28,11 +28,11 @@ MEMORY: Final = 524_288
 @dataclass(frozen=True, kw_only=True)
 class FormLimits:
     """
-    What a form may have at the most. One that has more is answered with 413.
+    How much a form may have at most. A request with more is answered with 413.
 
-    @ivar bytes: The bytes of the whole body.
-    @ivar fieldBytes: The bytes of all values together, those of files aside. They are kept in
-        memory.
+    @ivar bytes: The length of the whole body, in bytes.
+    @ivar fieldBytes: The length of all values together, in bytes, except for files. They are kept
+        in memory.
     @ivar fields: The number of fields, files among them.
     @ivar files: The number of files: each may take a file descriptor.
     """
@@ -54,13 +54,13 @@ class FormLimits:
 @dataclass
 class UploadedFile:
     """
-    A file of a form. It is gone when the request is over.
+    A file that was uploaded with a form. It is deleted when the request is over.
 
     @ivar name: The name of the field.
     @ivar filename: The name that the browser sent. It may be any text: never use it as a path.
-    @ivar contentType: What the browser says that it is, or L{None}.
-    @ivar size: Its bytes.
-    @ivar file: The file, to be read from its beginning.
+    @ivar contentType: The media type that the browser sent, or L{None}.
+    @ivar size: Its length in bytes.
+    @ivar file: The content, as an open file at its beginning.
     """
 
     name: str
@@ -74,7 +74,7 @@ class UploadedFile:
 
 class Form(Fields):
     """
-    A form: its values, and its files.
+    A form that a browser sent: its values by name, and its files.
 
     @ivar files: The files, in their order.
     """
@@ -96,7 +96,7 @@ class Form(Fields):
 
     def file(self, name: str) -> UploadedFile | None:
         """
-        The first file of a field, or L{None} if there is none.
+        The first file of a field, or L{None} if the field has none.
         """
         return next((file for file in self.files if file.name == name), None)
 
@@ -115,7 +115,7 @@ async def readJSON(stream: InputStream) -> Any:
     """
     Read a body as JSON.
 
-    @raise MalformedBody: If it is none.
+    @raise MalformedBody: If it is not JSON.
     @raise ReadTooLarge: If it has more bytes than a read may collect.
     """
     body = await stream.read()

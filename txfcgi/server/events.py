@@ -18,14 +18,14 @@ _lineEnd: Final = re.compile("\r\n|\r|\n")
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """
-    An event.
+    An event (HTML, section 9.2.5).
 
-    @ivar data: What it says; each line of it is a line on the wire.
+    @ivar data: Its text, of any number of lines.
     @ivar name: What kind of event it is; the browser's default is C{message}.
-    @ivar id: What a browser that connects again says that it has seen last (Last-Event-ID).
+    @ivar id: What a browser sends as Last-Event-ID when it connects again after this event.
     @ivar retry: Milliseconds after which a browser that lost the connection connects again.
-    @ivar comment: What browsers pass over. An event that has nothing else keeps the connection from
-        being taken for dead: web servers cut one that is silent for a minute or so.
+    @ivar comment: Text that browsers ignore. An event of nothing else keeps the connection open:
+        web servers cut one that is silent for a minute or so.
     """
 
     data: str | None = None
@@ -58,12 +58,12 @@ def _lines(text: str | None) -> list[str]:
 
 class EventStream(Response):
     """
-    A response of events, each of which is sent as it comes::
+    A response that sends each event as soon as it is there::
 
         async def app(request):
             return EventStream(ticks())
 
-    nginx is told not to collect them, and nobody to keep them.
+    Headers tell nginx not to buffer the events, and caches not to keep them.
     """
 
     __slots__ = ()
@@ -72,8 +72,8 @@ class EventStream(Response):
         self, events: AsyncIterable[Event | str] | Iterable[Event | str], headers: Headers = ()
     ) -> None:
         """
-        @param events: The events; text is the data of one. An asynchronous generator is cancelled
-            where it waits when the browser goes away.
+        @param events: The events; a string is the data of an event. When the browser goes away, an
+            asynchronous generator is cancelled where it waits.
         @param headers: More headers.
         """
         pairs = [

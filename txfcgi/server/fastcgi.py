@@ -1,5 +1,5 @@
 """
-FastCGI for an app: the factory, and what its connections tell a web server that asks for values.
+FastCGI for an app: the factory, its protocol, and the answer to GET_VALUES.
 """
 
 from __future__ import annotations
@@ -58,25 +58,25 @@ class FastCGIServerFactory(ServerFactory):
     ) -> None:
         """
         @param app: Called with each request; see L{txfcgi.server.application}.
-        @param limits: What is taken at the most.
-        @param clock: Where the time comes from; the reactor, if not given.
+        @param limits: How much is accepted at most, and how long each wait may be.
+        @param clock: Measures time; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
         @param allowUsers: The users that may connect to a Unix socket, if not all may.
-        @param allowGroups: The groups whose members may.
-        @param overload: How a Responder's overload is told: C{"http"}, by a 503, which every web
-            server passes on; C{"protocol"}, by FCGI_OVERLOADED. A Filter gets the latter, an
-            Authorizer both.
+        @param allowGroups: The groups whose members may connect to a Unix socket.
+        @param overload: How a Responder's overload is reported: C{"http"}, by a 503, which
+            every web server passes on; C{"protocol"}, by FCGI_OVERLOADED. A Filter gets the
+            latter, an Authorizer both.
         @param multiplex: Whether a web server may send several requests at once on a connection.
-        @param values: More variables to answer GET_VALUES with.
+        @param values: More variables for the answer to GET_VALUES (section 4.1).
         @param lenient: The rules of the protocol that a web server may break, of
             L{RULES<txfcgi.wire.fastcgiserver.RULES>}.
         @param duplicates: Which param counts where a name comes several times, C{"last"} or
             C{"first"}; with C{"reject"} such a request is a 400. C{params.raw} has all of them.
-        @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+        @param mount: The path below which the app is, such as C{/shop}; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
-        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
-        @param onRecord: Called with each record that passes, either way.
-        @param coalesce: Whether what is written in one turn of the reactor leaves together.
+        @param observers: Are told what the server does: see L{txfcgi.server.observing}.
+        @param onRecord: Called with each record, in either direction.
+        @param coalesce: Whether all output of one turn of the reactor is sent together.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
         checkKind("multiplex", multiplex, bool)

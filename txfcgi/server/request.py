@@ -47,28 +47,28 @@ class Request(ServedRequest):
     @property
     def peer(self) -> IAddress:
         """
-        The web server's end of the connection.
+        The address of the web server, which sent the request. The browser's is L{clientAddress}.
         """
         return self.channel.peer
 
     @property
     def host(self) -> IAddress:
         """
-        Our end of the connection, while it is open.
+        The address at which the server accepted the connection, while the connection is open.
         """
         return self.channel.host
 
     @property
     def method(self) -> str:
         """
-        REQUEST_METHOD, C{GET} if there is none.
+        REQUEST_METHOD; C{GET} if it was not sent.
         """
         return self.params.get("REQUEST_METHOD", "GET")
 
     @property
     def uri(self) -> str:
         """
-        REQUEST_URI, as the browser sent it, not decoded. If there is none: SCRIPT_NAME, PATH_INFO
+        REQUEST_URI, as the browser sent it, not decoded. If it was not sent: SCRIPT_NAME, PATH_INFO
         and the query.
         """
         return uriIn(self.params)
@@ -87,15 +87,15 @@ class Request(ServedRequest):
         DOCUMENT_URI; where that is missing too, or the server takes paths from there, the path of
         REQUEST_URI without dot segments.
 
-        @raise PathOutsideRoot: If that leads beyond the root of the site.
+        @raise PathOutsideRoot: If REQUEST_URI leads beyond the root of the site.
         """
         return self.paths.whole(self.params.find).decode("utf-8", "surrogateescape")
 
     @property
     def scriptName(self) -> str:
         """
-        The part of the path that led to the app, decoded: the mount of the server, if it has one,
-        or SCRIPT_NAME as it came.
+        The part of the path that leads to the app, decoded: where the server mounts it
+        (C{mount}), or SCRIPT_NAME as it was sent.
 
         @raise NotMounted: If the path is not below the mount.
         """
@@ -106,8 +106,8 @@ class Request(ServedRequest):
     @property
     def pathInfo(self) -> str:
         """
-        The part of the path behind the app's, decoded: what is below the mount of the server, if it
-        has one, or PATH_INFO as it came.
+        The part of the path below L{scriptName}, decoded: the rest of the path where the server
+        mounts the app (C{mount}), or PATH_INFO as it was sent.
 
         @raise NotMounted: If the path is not below the mount.
         """
@@ -118,7 +118,7 @@ class Request(ServedRequest):
     @property
     def queryString(self) -> str:
         """
-        QUERY_STRING as it came, not decoded.
+        QUERY_STRING as it was sent, not decoded.
         """
         return self.params.get("QUERY_STRING", "")
 
@@ -127,14 +127,14 @@ class Request(ServedRequest):
         """
         QUERY_STRING as names and values, decoded.
 
-        @raise MalformedValue: If there are more than a thousand.
+        @raise MalformedValue: If the query has more than 1,000 fields.
         """
         return parseFields(self.queryString, "query")
 
     @property
     def cookies(self) -> Fields:
         """
-        The cookies, by name. Of several with one name, the first that the browser sent counts.
+        The cookies, by name. Of several cookies with one name, the first one counts.
         """
         return parseCookies(self.params.get("HTTP_COOKIE", ""))
 
@@ -142,7 +142,7 @@ class Request(ServedRequest):
     def protocol(self) -> str:
         """
         SERVER_PROTOCOL: what the browser spoke to the web server, such as C{HTTP/1.1} or
-        C{HTTP/2.0}; empty if it is not said.
+        C{HTTP/2.0}; empty if it was not sent.
         """
         return self.params.get("SERVER_PROTOCOL", "")
 
@@ -188,8 +188,8 @@ class Request(ServedRequest):
     @property
     def stdin(self) -> InputStream:
         """
-        The body of the request. Its length is CONTENT_LENGTH, and unknown where that is absent
-        or empty: it then ends where the web server says. An Authorizer's is empty.
+        The body of the request. Its length is CONTENT_LENGTH, or unknown if that is missing or
+        empty: the body then ends where the web server ends it. An Authorizer's body is empty.
         """
         if self._stdin is None:
             self._stdin = self.openInput("CONTENT_LENGTH")
@@ -199,11 +199,11 @@ class Request(ServedRequest):
 
     def limitBody(self, most: int) -> None:
         """
-        Take a smaller body than the server does (C{Limits.bodyBytes}). The request fails with a 413
-        when it turns out to have more.
+        Accept a smaller body than the server does (C{Limits.bodyBytes}). A request with a longer
+        body fails with a 413.
 
         @param most: How many bytes the body may have.
-        @raise BodyTooLarge: If it is known to have more, which is a 413 where nothing catches it.
+        @raise BodyTooLarge: If the body is known to be longer. If not caught, it becomes a 413.
         @raise ValueError: If C{most} is not a number of bytes.
         """
         self.stdin.limitTo(most)
@@ -218,8 +218,8 @@ class Request(ServedRequest):
     def spooled(self) -> Deferred[IO[bytes]]:
         """
         Read the whole body, and keep it while the request lasts: in memory up to 512 KiB, and in a
-        temporary file beyond that, within C{Limits.spoolBytes} for all requests together. Asked
-        again, it is the same file.
+        temporary file beyond that, within C{Limits.spoolBytes} for all requests together. Every
+        call gives the same file.
 
         @return: Fires with a file, at its beginning. It fails with
             L{BodyTooLarge<txfcgi.errors.BodyTooLarge>} (413) or
@@ -246,16 +246,16 @@ class Request(ServedRequest):
         Read the body as JSON.
 
         @return: Fires with the value; fails with
-            L{MalformedBody<txfcgi.errors.MalformedBody>}, which is a 400, if it is none.
+            L{MalformedBody<txfcgi.errors.MalformedBody>}, which becomes a 400, if it is not JSON.
         """
         return Deferred.fromCoroutine(readJSON(self.stdin))
 
     def form(self, limits: FormLimits | None = None) -> Deferred[Form]:
         """
-        Read the body as a form, and keep its files while the request lasts. Asked again, it is the
+        Read the body as a form, and keep its files while the request lasts. Every call gives the
         same form. Forms with files need the extra C{txfcgi[forms]}.
 
-        @param limits: What it may have at the most.
+        @param limits: How much it may have at most.
         @return: Fires with the form; fails with L{UnsupportedBody<txfcgi.errors.UnsupportedBody>}
             (415), L{MalformedBody<txfcgi.errors.MalformedBody>} (400) or
             L{BodyTooLarge<txfcgi.errors.BodyTooLarge>} (413).
@@ -275,24 +275,26 @@ class Request(ServedRequest):
     @property
     def stdout(self) -> OutputStream:
         """
-        For an app that writes CGI output by itself, the response head first.
+        The output stream of an app that writes its response as CGI output: a head, an empty line,
+        and the body (RFC 3875, section 6).
         """
         return self.openOutput().stream
 
     @property
     def stderr(self) -> OutputStream:
         """
-        What goes to the web server's error log; over SCGI, to our own.
+        The error stream. The web server writes it to its error log; over SCGI, it goes to the log
+        of this program.
         """
         return self.openError()
 
     def sendInterim(self, code: int, headers: Headers = ()) -> None:
         """
-        Send an interim response before the response, such as 103 with the links that a browser may
-        fetch by then (RFC 8297). Where the server was not told that the web server passes these on
-        (C{interim}, C{--interim}), nothing is sent, and the log says so.
+        Send an interim response, such as a 103 with links that a browser may fetch early (RFC
+        8297). Unless the server was told that the web server passes these on (C{interim},
+        C{--interim}), nothing is sent, and the log says so.
 
-        @param code: 100 to 199, but for 101.
+        @param code: The HTTP status, 100 to 199, except 101.
         @param headers: As those of a L{Response<txfcgi.server.response.Response>}.
         @raise InvalidResponse: If C{code} is none of these, or the response has begun.
         @raise InvalidHeader: If a name or a value may not be sent.
@@ -301,7 +303,7 @@ class Request(ServedRequest):
 
     def notifyFinish(self) -> Deferred[None]:
         """
-        Learn when the request is over.
+        Wait until the request is over.
 
         @return: Fires with L{None} when the response is handed over; fails with
             L{RequestAborted<txfcgi.errors.RequestAborted>} when the web server aborts the request
@@ -312,7 +314,7 @@ class Request(ServedRequest):
 
 def schemeOf(params: Mapping[str, str]) -> str:
     """
-    C{http} or C{https}: what HTTPS says, and where that is not there, REQUEST_SCHEME.
+    Tell C{http} from C{https}, by HTTPS or, where that was not sent, by REQUEST_SCHEME.
     """
     https = params.get("HTTPS", "").lower()
     if https:

@@ -35,10 +35,10 @@ class Response:
     @ivar headers: A mapping (a value that is a list makes several headers), pairs, or a
         L{twisted.web.http_headers.Headers}. Text is sent as UTF-8.
     @ivar body: Bytes, an L{IBodyProducer<twisted.web.iweb.IBodyProducer>}, or an iterable or
-        asynchronous iterable of bytes, each of which is sent at once.
+        asynchronous iterable of bytes, each piece of which is sent at once.
     @ivar appStatus: The application's exit status (FastCGI 1.0, section 5.5). Web servers don't
         look at it.
-    @ivar reason: The words behind the status, if they are not those of the code.
+    @ivar reason: The reason phrase of the status line, if it is not the usual one of the code.
     """
 
     __slots__ = ("appStatus", "body", "code", "headers", "reason")
@@ -69,9 +69,9 @@ class Response:
     @classmethod
     def json(cls, value: object, code: int = 200, headers: Headers = ()) -> Response:
         """
-        A value as JSON.
+        Make a response of a value, as JSON.
 
-        @raise InvalidResponse: If JSON has no such value.
+        @raise InvalidResponse: If the value can't be written as JSON.
         """
         try:
             body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -89,15 +89,15 @@ class Response:
         sendFile: SendFile | None = None,
     ) -> Response:
         """
-        A file. Its type is known by its name; what a browser asks for is answered: a part of it
-        (Range), and nothing if it has not changed (If-None-Match, If-Modified-Since).
+        Make a response of a file. The file's name tells its media type. Range, If-None-Match and
+        If-Modified-Since are answered (RFC 9110, sections 13 and 14).
 
-        @param path: Its path; below C{root}, if there is one.
-        @param root: The folder that it has to be in, links followed: for a path that a browser
-            sent.
-        @param download: The name that a browser is to save it by, in place of showing it.
-        @param sendFile: How the web server is asked to send it by itself. A file that it can't send
-            is sent from here.
+        @param path: Its path; relative to C{root}, if that is given.
+        @param root: The folder that the file must be in when all links are followed. Give it
+            whenever a browser had a part in the path.
+        @param download: The name under which a browser saves the file, in place of showing it.
+        @param sendFile: How the web server is asked to send the file by itself. A file that it
+            can't send is sent by the app's server.
         @raise FileNotFoundError: If the file does not exist, or is not in C{root}.
         @raise OSError: If it can't be read.
         """
@@ -107,17 +107,17 @@ class Response:
 
     def forRequest(self, request: Request) -> Response:
         """
-        What this is for a certain request: itself, but for a response that depends on what was
-        asked for.
+        Choose the response for a request: this one, unless it depends on the request, as that of
+        a file does.
         """
         return self
 
     @classmethod
     def redirect(cls, location: str, code: int = 302) -> Response:
         """
-        Send the browser elsewhere.
+        Make a response that sends the browser to another address.
 
-        @param location: Where to, as it goes into the Location header.
+        @param location: The address, as it stands in the Location header.
         @param code: 301, 302, 303, 307 or 308.
         """
         return cls(code, {"Location": location})
@@ -125,10 +125,10 @@ class Response:
     @classmethod
     def localRedirect(cls, path: str) -> Response:
         """
-        Let the web server answer with what it has at another path, without the browser's
-        knowledge (RFC 3875, section 6.2.2). nginx, Apache and lighttpd do it.
+        Make a response that has the web server answer with another path of its own; the browser
+        does not see that (RFC 3875, section 6.2.2). nginx, Apache and lighttpd support it.
 
-        @param path: Starts with a slash, and may have a query.
+        @param path: The path, which starts with a slash, and may have a query.
         @raise InvalidResponse: If it does not.
         """
         if not path.startswith("/"):
@@ -221,9 +221,9 @@ class Allow:
 
 class Deny:
     """
-    An Authorizer's no.
+    An Authorizer's no (FastCGI 1.0, section 6.3).
 
-    @ivar response: What the browser gets to see; any status but 200.
+    @ivar response: The page that the browser gets, with any status except 200.
     """
 
     __slots__ = ("response",)

@@ -53,7 +53,8 @@ class ResponderRequest(Request):
 
 class AuthorizerRequest(Request):
     """
-    A question whether a request may go on (section 6.3). It has no body.
+    A request to decide whether a browser's request is allowed (FastCGI 1.0, section 6.3). It has
+    no body.
     """
 
     __slots__ = ()
@@ -73,7 +74,8 @@ class AuthorizerRequest(Request):
 
 class FilterRequest(ResponderRequest):
     """
-    A request to send a file on, changed (section 6.4): a Responder's request, and the file.
+    A request to change a file on its way to the browser (FastCGI 1.0, section 6.4): it is a
+    Responder's request, and has the file as well.
 
     The app may write only when C{stdin} is complete.
     """
@@ -108,7 +110,7 @@ class FilterRequest(ResponderRequest):
     @property
     def dataLength(self) -> int | None:
         """
-        FCGI_DATA_LENGTH: the length of the file in bytes, L{None} if it is not said.
+        FCGI_DATA_LENGTH: the length of the file in bytes, L{None} if it was not sent.
 
         @raise MalformedValue: If it is not a number.
         """
@@ -118,7 +120,7 @@ class FilterRequest(ResponderRequest):
     def dataLastModified(self) -> int | None:
         """
         FCGI_DATA_LAST_MOD: when the file was changed, in seconds since 1970 (UTC); L{None} if it
-        is not said.
+        was not sent.
 
         @raise MalformedValue: If it is not a number.
         """

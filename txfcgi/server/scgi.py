@@ -1,6 +1,6 @@
 """
-SCGI for an app: what L{txfcgi.server.protocol} does for every protocol, and the one thing that is
-SCGI's own, a web server that closes its direction and still waits for the answer.
+SCGI for an app: the factory, and its protocol. In SCGI alone, a web server may close its direction
+of the connection and still wait for the answer.
 """
 
 from __future__ import annotations
@@ -82,23 +82,24 @@ class SCGIServerFactory(ServerFactory):
     ) -> None:
         """
         @param app: Called with each request.
-        @param limits: What is taken at the most.
+        @param limits: How much is accepted at most, and how long each wait may be.
         @param lenient: Whether to take requests that leave the header SCGI out (nginx without its
             scgi_params), and those with an HTTP header that is there several times (nginx before
             1.23).
         @param statusLine: Whether answers start with an HTTP status line in place of a Status
             header.
-        @param abortOnEOF: Whether a web server that closes its direction has given its request
-            up. If not, it gets its answer, and an app hears that it has gone only when it is gone
-            for certain: at once on a Unix socket, when it writes over TCP.
-        @param clock: Where the time comes from; the reactor, if not given.
+        @param abortOnEOF: Whether a request is aborted when the web server closes its direction of
+            the connection. If not, the web server gets its answer, and an app is told that the web
+            server has gone only when that is certain: at once on a Unix socket, at the next write
+            over TCP.
+        @param clock: Measures time; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect.
         @param allowUsers: The users that may connect to a Unix socket, if not all may.
-        @param allowGroups: The groups whose members may.
-        @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+        @param allowGroups: The groups whose members may connect to a Unix socket.
+        @param mount: The path below which the app is, such as C{/shop}; see L{txfcgi.server.paths}.
         @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
-        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
-        @param coalesce: Whether what is written in one turn of the reactor leaves together.
+        @param observers: Are told what the server does: see L{txfcgi.server.observing}.
+        @param coalesce: Whether all output of one turn of the reactor is sent together.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
         checkKind("lenient", lenient, bool)
