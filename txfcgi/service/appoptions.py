@@ -1,6 +1,6 @@
 """
-The options of C{twistd fcgi} and C{twistd scgi} that say what is served: an app, or a program that
-was written for another interface.
+The options of C{twistd fcgi} and C{twistd scgi} that name what to serve: an app, or a program for
+another interface.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _NAMED = "a module and a name in it, as mod.name or mod:name"
 
 def readSendFile(text: str) -> SendFile:
     """
-    @param text: The header by which a web server is asked to send a file; for X-Accel-Redirect,
-        the path of the site that stands for a folder, and the folder.
+    @param text: The header that asks a web server to send a file; for X-Accel-Redirect, also the
+        path of the internal location and its folder.
 
-    @return: The same.
+    @return: The setting.
 
     @raise UsageError: It is something else.
     """
@@ -52,7 +52,7 @@ def readSendFile(text: str) -> SendFile:
 
 class AppOptions(CommandOptions):
     """
-    What is served. One of the options that name it is given.
+    The options that name what to serve. Exactly one of them is given.
     """
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
@@ -105,7 +105,7 @@ class AppOptions(CommandOptions):
         """
         Set an option.
 
-        @raise UsageError: It names what is served, and was given already.
+        @raise UsageError: It names what to serve, and was already given.
         """
         if name in self._makers() and self.get(name) is not None:
             raise UsageError(
@@ -119,14 +119,13 @@ class AppOptions(CommandOptions):
     @property
     def served(self) -> list[str]:
         """
-        The options that were given of those that name what is served.
+        The given options that name what to serve.
         """
         return [f"--{name}" for name in self._makers() if self[name]]
 
     def _makers(self) -> dict[str, Callable[[str, str], App]]:
         """
-        By the name of its option, what makes an app of what is named. It is told the option, and
-        its value.
+        Functions that make the app, by the name of the option. Each takes the option and its value.
         """
         return {
             "app": self._app,
@@ -139,15 +138,15 @@ class AppOptions(CommandOptions):
     @property
     def choosesReactor(self) -> bool:
         """
-        Whether what is served needs a reactor of its own.
+        Whether the app needs a reactor of its own.
         """
         return self["asgi"] is not None or self["loop"] is not None
 
     def installReactor(self) -> None:
         """
-        Install the reactor that is needed for what is served, before anything else installs one.
+        Install the reactor that the app needs, before anything else installs one.
 
-        @raise CannotServe: There is another one, or it can't be had.
+        @raise CannotServe: Another reactor is installed, or this one is not available.
         """
         if self["lifespan"] is not None and not self["asgi"]:
             raise UsageError("--lifespan is for an ASGI application: use it with --asgi")
@@ -163,9 +162,9 @@ class AppOptions(CommandOptions):
 
     def application(self) -> App:
         """
-        Make what was asked for.
+        Make the app.
 
-        @raise UsageError: It can't be had, or it is something else.
+        @raise UsageError: The app can't be loaded, or is something else.
         """
         if len(self.served) > 1:
             raise UsageError(f"{' and '.join(self.served)}: give only one of them")
@@ -178,10 +177,10 @@ class AppOptions(CommandOptions):
 
     def load(self, option: str, name: str, wanted: Kind | None) -> Any:
         """
-        Find what is named.
+        Load the named object.
 
-        @param wanted: What kind of program it has to be, if that is not looked at elsewhere.
-        @raise UsageError: It is not there, or not of that kind.
+        @param wanted: The kind of program to expect, unless another function checks that.
+        @raise UsageError: The object does not exist, or is of another kind.
         """
         directory = self["app-dir"]
         if not os.path.isdir(directory):
@@ -209,7 +208,7 @@ class AppOptions(CommandOptions):
         )
 
     def _asgi(self, option: str, name: str) -> App:
-        from ..adapters.asgi import ASGIApp  # asyncio is of no use to others
+        from ..adapters.asgi import ASGIApp  # Other apps don't need asyncio.
 
         return ASGIApp(
             self.load(option, name, ASGI),
@@ -220,7 +219,7 @@ class AppOptions(CommandOptions):
         )
 
     def _resource(self, option: str, name: str) -> App:
-        # It brings most of twisted.web with it, which no other kind needs.
+        # It imports most of twisted.web, which no other kind needs.
         from ..adapters.resource import ResourceApp
 
         found = self.load(option, name, None)
@@ -242,8 +241,8 @@ class AppOptions(CommandOptions):
 
     def bodyLimits(self) -> dict[str, int]:
         """
-        What an adapter is told about the bodies of requests. It bounds them by itself, unless
-        C{none} was asked for.
+        The arguments of an adapter for the bodies of requests. An adapter has its own limit, unless
+        C{none} is given.
         """
         given = self["max-body-bytes"]
         if given is None:
@@ -253,7 +252,7 @@ class AppOptions(CommandOptions):
 
 def _check(name: str, thing: object, wanted: Kind) -> None:
     """
-    @raise CannotLoad: It is not of the kind that is wanted.
+    @raise CannotLoad: The object is of another kind.
     """
     if takes(thing, wanted.arguments):
         return

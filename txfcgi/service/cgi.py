@@ -1,10 +1,11 @@
 """
-A plain CGI program (RFC 3875): one request, by the environment and standard input, answered on
+A plain CGI program (RFC 3875): one request, from the environment and standard input, answered on
 standard output.
 
-CGI's output is SCGI's, and its variables are SCGI's headers. So it is one SCGI connection, to
-ourselves: what the web server sends goes in, and what comes out goes to the web server. Two threads
-pass it on, for standard input may be a file, which no reactor can wait for.
+CGI output is SCGI output, and CGI variables are SCGI headers. So this module makes one SCGI
+connection within the process: the web server's bytes go in, and the response goes out to the web
+server. Two threads relay the bytes, because standard input may be a file, and a reactor can't wait
+for a file.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ _FAILED: Final = (
 
 def isCGI(environ: Mapping[str, str], fd: int = 0) -> bool:
     """
-    Was this program started for one request, as a CGI program? A web server that starts a FastCGI
-    program passes it a listening socket, whatever is in its environment.
+    Whether this program was started for one request, as a CGI program. A web server that starts a
+    FastCGI program passes it a listening socket, whatever is in the environment.
 
     @param environ: The environment.
-    @param fd: Where a FastCGI program has its socket.
+    @param fd: The descriptor on which a FastCGI program has its socket.
     """
     return environ.get("GATEWAY_INTERFACE", "").startswith("CGI/") and not isService(fd)
 
@@ -65,8 +66,8 @@ class CGIProgram:
     ) -> None:
         """
         @param factory: Serves the app.
-        @param lifetime: That of the app.
-        @param drainTimeout: Seconds for the request to end when the process is told to.
+        @param lifetime: The app's lifetime.
+        @param drainTimeout: Seconds for the request to end after the process is told to stop.
         """
         self._reactor = reactor
         self._factory = factory
@@ -74,15 +75,15 @@ class CGIProgram:
         self._drainTimeout = drainTimeout
         self._begun = False
         self._stopping = False
-        self._passed: Deferred[None] | None = None  # fires when all of the answer was passed on
+        self._passed: Deferred[None] | None = None  # fires when the whole response was relayed
         self._input, self._output = _takeStandardStreams()
-        # HTTP clients in the app would take this for a setting of theirs; it is a browser's header.
+        # HTTP clients in the app would take this header of the browser for their own setting.
         self._environ = dict(os.environb)
         os.environ.pop("HTTP_PROXY", None)
 
     def run(self) -> None:
         """
-        Answer it. Runs the reactor, and returns when the request has ended.
+        Answer the request. Runs the reactor, and returns when the request has ended.
         """
         Signals(self._reactor, self._hurry).install()
         self._reactor.addSystemEventTrigger(
@@ -93,7 +94,7 @@ class CGIProgram:
 
     async def _letEnd(self) -> None:
         """
-        Let the request end, and its answer reach the web server, before the process does.
+        Let the request end, and its response reach the web server, before the process ends.
         """
         self._stopping = True
         if self._factory.connections:
@@ -133,7 +134,7 @@ class CGIProgram:
 
     def _connect(self, headers: bytes, length: int) -> None:
         """
-        Be the web server of the factory.
+        Connect to the factory, in place of a web server.
         """
         self._begun = True
         self._passed = Deferred()
@@ -148,9 +149,9 @@ class CGIProgram:
 
     def _feed(self, far: socket.socket, headers: bytes, length: int) -> None:
         """
-        Pass on the request, and no more of standard input than belongs to it.
+        Relay the request: the headers, and as much of standard input as CONTENT_LENGTH says.
         """
-        # An answer may be there, and all of it sent, before all of the request is.
+        # The whole response may be sent before the whole request.
         with suppress(OSError):
             far.sendall(headers)
             while length:
@@ -163,7 +164,7 @@ class CGIProgram:
 
     def _drain(self, far: socket.socket) -> None:
         """
-        Pass on the answer. If nobody takes it any more, the app hears that the web server is gone.
+        Relay the response. If the web server stops reading, tell the app that it is gone.
         """
         with far, suppress(OSError):
             while piece := far.recv(_PIECE):
@@ -184,8 +185,8 @@ class CGIProgram:
 
 def _takeStandardStreams() -> tuple[int, int]:
     """
-    Keep standard input and output for the request alone: what an app prints would be a part of its
-    answer, and is for the log.
+    Reserve standard input and output for the request: anything the app prints goes to the log, not
+    into the response.
 
     @return: Their new descriptors.
     """

@@ -1,5 +1,5 @@
 """
-What the command lines of all commands under C{twistd} and C{twist} have in common.
+What all commands under C{twistd} and C{twist} share.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def optionName(name: str) -> str:
     """
     @param name: The name of a field, such as C{firstByte}.
 
-    @return: The same in the words of a command line: C{first-byte}.
+    @return: The name of its option: C{first-byte}.
     """
     return re.sub("([A-Z])", lambda found: "-" + found[1].lower(), name)
 
@@ -43,10 +43,10 @@ def numberOption(
 ) -> list[Any]:
     """
     @param option: The name of an option.
-    @param default: What it is if it is not given.
-    @param text: What it means.
-    @param kind: What its values are.
-    @param none: Whether it can also be switched off.
+    @param default: Its default value.
+    @param text: Its help.
+        @param kind: The type of its value.
+        @param none: Whether C{none} turns it off.
 
     @return: The option, as C{optParameters} has it.
     """
@@ -72,7 +72,8 @@ def fieldOption(options: type, name: str, option: str) -> list[Any]:
     An option that sets a number.
 
     @param options: A dataclass, such as L{Limits<txfcgi.server.limits.Limits>}.
-    @param name: The name of a field of it. The C{help} in its metadata says what it is for.
+    @param name: The name of one of its fields. The C{help} in the field's metadata is the help of
+        the option.
     @param option: The name of the option.
 
     @return: The option, as C{optParameters} has it.
@@ -87,9 +88,9 @@ def fieldOption(options: type, name: str, option: str) -> list[Any]:
 def oneOf(option: str, *values: str) -> Callable[[str], str]:
     """
     @param option: The name of an option.
-    @param values: What it can be.
+    @param values: The allowed values.
 
-    @return: What reads it, as C{optParameters} has it.
+    @return: The function that parses it, as C{optParameters} has it.
     """
 
     def read(text: str) -> str:
@@ -124,7 +125,7 @@ DRAIN_INHERITED = [
 ]
 
 
-#: Options for all that answers HTTP.
+#: Options of every command that serves HTTP.
 HTTP_PARAMETERS = [
     fieldOption(HTTPLimits, name, f"http-{optionName(name)}")
     for name in ("headBytes", "headerCount", "writeTimeout")
@@ -133,7 +134,7 @@ HTTP_PARAMETERS = [
 
 class CommandOptions(Options):
     """
-    The command line of a command. It takes options, and nothing else.
+    The command line of a command. It takes only options.
 
     @cvar command: The name of the command.
     @ivar logs: The log files of this process.
@@ -148,13 +149,13 @@ class CommandOptions(Options):
 
     def __str__(self) -> str:
         """
-        What C{--help} says.
+        The text of C{--help}.
         """
         return helpPage(PAGES[self.command], self)
 
     def httpLimits(self) -> HTTPLimits:
         """
-        @return: What C{HTTP_PARAMETERS} say.
+        @return: The limits that C{HTTP_PARAMETERS} set.
         """
         return HTTPLimits(
             headBytes=self["http-head-bytes"],
@@ -171,9 +172,9 @@ class CommandOptions(Options):
 
     def parseArgs(self, *words: str) -> None:
         """
-        Refuse what is left when the options are read.
+        Refuse words after the options.
 
-        @param words: The words that are left.
+        @param words: The words.
 
         @raise UsageError: There are some.
         """
@@ -186,10 +187,10 @@ class CommandOptions(Options):
 
         @param options: Its words, or L{None} for this process's own.
 
-        @raise UsageError: It asks for what can't be had.
+        @raise UsageError: An option is wrong.
 
-        @raise CannotStart: The same, under C{twistd} and C{twist}. What they make of a
-            L{UsageError} is a page of their own options, and two different exit statuses.
+        @raise CannotStart: The same, under C{twistd} and C{twist}, which would answer a
+            L{UsageError} with their own options, and with two different exit statuses.
         """
         command = f"{os.path.basename(sys.argv[0])} {self.command}"
         try:
@@ -209,10 +210,10 @@ class CommandOptions(Options):
 
     def logged(self, service: IService) -> IService:
         """
-        @param service: What this command runs.
+        @param service: The service of this command.
 
-        @return: The same, with the log file of C{twistd}, if it has one, or with the journal of
-            systemd, if the standard output leads there: see L{Logged}.
+        @return: The service, which also writes the log file of C{twistd}, if any, or systemd's
+            journal, if standard output leads there: see L{Logged}.
         """
         if self._logFile is not None:
             return Logged(service, partial(self.logs.observer, self._logFile))
@@ -222,10 +223,11 @@ class CommandOptions(Options):
 
     def _toJournal(self, options: MutableMapping[str, Any]) -> bool:
         """
-        @param options: Those of C{twistd} or C{twist}, which log to the standard output unless they
-            are told otherwise.
+        @param options: The options of C{twistd} or C{twist}, which log to standard output by
+            default.
 
-        @return: Whether C{twistd} logs to the journal. C{twist} asks nobody, and is told here.
+        @return: Whether C{twistd} logs to the journal. For C{twist}, this function sets the
+            observer itself.
         """
         if not leadsToJournal(sys.stdout, os.environ):
             return False
@@ -239,9 +241,9 @@ class CommandOptions(Options):
 
     def _meant(self, said: str) -> str:
         """
-        @param said: What is said of a command line.
+        @param said: The error message for a command line.
 
-        @return: Which option may have been meant, if it was one that there is not.
+        @return: A suggestion, if the message is about an unknown option.
         """
         names = [option.rstrip("=") for option in self.longOpt]
         prefix = re.fullmatch(r"option --(\S+) not a unique prefix", said)

@@ -1,5 +1,5 @@
 """
-The description of an endpoint: taking it apart, and what is said of one that makes no sense.
+The description of an endpoint: parsing, and error messages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..server.admission import isPublic
 from .errors import BadEndpoint
 from .sockets import BACKLOG
 
-#: The arguments of Twisted's TCP endpoints, in the order that they have without names.
+#: The arguments of Twisted's TCP endpoints, by position.
 TCP_ARGUMENTS = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "backlog", "interface"),
@@ -26,19 +26,19 @@ TCP_ARGUMENTS = {
 
 MAX_PORT = 65_535
 
-# Stands before another endpoint.
+# A prefix of another endpoint.
 _PROXIED = "haproxy:"
 
 
 @dataclass(frozen=True)
 class Description:
     """
-    The description of an endpoint, taken apart.
+    The parsed description of an endpoint.
 
     @ivar text: The description.
-    @ivar kind: What is before the first colon.
-    @ivar args: What follows and has no equals sign.
-    @ivar kwargs: What follows and has one.
+    @ivar kind: The part before the first colon.
+    @ivar args: The positional arguments.
+    @ivar kwargs: The named arguments (C{name=value}).
     """
 
     text: str
@@ -49,14 +49,14 @@ class Description:
     @classmethod
     def fromText(cls, text: str) -> Description:
         r"""
-        Take a description apart as Twisted does: colons separate, and a backslash takes the meaning
-        of what follows it.
+        Parse a description as Twisted does: colons separate arguments, and a backslash escapes the
+        next character.
 
         @param text: Such as C{r"unix:/run/a\:b.sock:mode=600"}.
 
-        @return: The parts.
+        @return: The parsed description.
 
-        @raise BadEndpoint: It does not begin with a kind, or its port is too large.
+        @raise BadEndpoint: The kind is missing, or the port is too large.
         """
         args = []
         kwargs = {}
@@ -76,7 +76,7 @@ class Description:
 
     def isPublic(self) -> bool:
         """
-        @return: Whether it is already clear that other machines could connect.
+        @return: Whether the description alone shows that other machines could connect.
         """
         if self.kind == "haproxy" and self.args:
             return Description.fromText(self.text[len(_PROXIED) :]).isPublic()
@@ -86,7 +86,7 @@ class Description:
 
     def local(self) -> str:
         """
-        @return: The same for this machine alone, or as much of it as can be said.
+        @return: A suggestion: the same endpoint, limited to this machine.
         """
         if self.kind == "haproxy":
             return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).local()
@@ -95,8 +95,7 @@ class Description:
 
     def withBacklog(self) -> str:
         """
-        @return: The description with room for more connections that wait than Twisted gives them,
-            unless it says how many.
+        @return: The description with a larger backlog than Twisted's, unless it sets one.
         """
         if self.kind == "haproxy" and self.args:
             return _PROXIED + Description.fromText(self.text[len(_PROXIED) :]).withBacklog()
@@ -108,14 +107,14 @@ class Description:
         self, function: Callable[..., IStreamServerEndpoint], *first: Any
     ) -> IStreamServerEndpoint:
         """
-        Call a function with what follows the kind.
+        Call a function with the arguments of the description.
 
         @param function: Takes the arguments as text, by position or by name.
-        @param first: Arguments that go before them.
+        @param first: Arguments to pass before them.
 
-        @return: What it returns.
+        @return: The result of the function.
 
-        @raise BadEndpoint: The arguments do not fit.
+        @raise BadEndpoint: The function does not accept these arguments.
         """
         takes = list(inspect.signature(function).parameters)[len(first) :]
         for name in self.kwargs:
@@ -153,8 +152,8 @@ def localEndpoint(kind: str, port: str | int) -> str:
 def _split(separator: str, text: str, most: int = 0) -> list[str]:
     """
     @param separator: A character.
-    @param text: What to split wherever that character has no backslash before it.
-    @param most: How many times at most, or 0 for always.
+    @param text: The text to split wherever no backslash precedes the separator.
+    @param most: The most splits, or 0 for any number.
 
     @return: The parts, with their backslashes.
     """
@@ -178,9 +177,9 @@ def _unescaped(text: str) -> str:
 
 def mistakeIn(error: Exception) -> str:
     """
-    @param error: What a parser raised.
+    @param error: The exception of a parser.
 
-    @return: What it says of the arguments, without the name of the function that they were for.
+    @return: Its message about the arguments, without the name of the function.
     """
     if isinstance(error, ImportError):
         return "TLS needs pyOpenSSL, which is not installed: pip install txfcgi[tls]"
@@ -192,15 +191,15 @@ def mistakeIn(error: Exception) -> str:
 
 def suggestion(text: str) -> str:
     """
-    @param text: What is not a valid endpoint.
+    @param text: An invalid description.
 
-    @return: What may have been meant.
+    @return: A suggestion for the message.
     """
     if text.isdecimal():
         return f"; did you mean {localEndpoint('tcp', text)}?"
     if text.startswith(("/", "./", "@")):
         return f"; did you mean unix:{text}?"
-    # A name without a dot is rather a kind of endpoint that does not exist.
+    # A name without a dot is more likely a misspelt kind of endpoint.
     found = re.fullmatch(r"(?:tcp:)?(localhost|[\w-]+(?:\.[\w-]+)+):([0-9]+)", text)
     if found:
         return f"; did you mean tcp:{found[2]}:interface={found[1]}?"

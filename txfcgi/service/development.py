@@ -1,7 +1,7 @@
 """
-C{--http}: the app in a browser, with no web server installed.
+C{--http}: the app in a browser, without a web server.
 
-Each request takes the way that it takes behind a web server: over a socket, as FastCGI or SCGI.
+Each request goes over a socket, as FastCGI or SCGI, as it would behind a web server.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .sockets import UNIXSocketOptions, listenUNIX
 @implementer(IStreamsBody)
 class Front(Resource):
     """
-    What a browser gets: what the app answers; or why it can't be loaded, as long as that is so.
+    The root resource: the app's response, or the reason why the app can't be loaded.
     """
 
     isLeaf = True
@@ -52,8 +52,8 @@ class Front(Resource):
 
     def __init__(self, answers: IResource, app: Development) -> None:
         """
-        @param answers: Asks the app.
-        @param app: Knows how the app is.
+        @param answers: The resource that calls the app.
+        @param app: Knows whether the app is loaded.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._answers = answers
@@ -61,7 +61,7 @@ class Front(Resource):
 
     def render(self, request: Request) -> bytes | int:
         """
-        Answer a request, when it is known whether the app can.
+        Answer a request as soon as it is known whether the app is loaded.
         """
         waiting = self._app.loading()
         if waiting is None:
@@ -99,7 +99,7 @@ class Front(Resource):
 
 class Development(Serving):
     """
-    Answers HTTP by asking an app in this process, through a private Unix socket.
+    Serves HTTP by calling an app in this process through a private Unix socket.
     """
 
     _log = Logger()
@@ -114,10 +114,10 @@ class Development(Serving):
         **options: Any,
     ) -> None:
         """
-        @param factory: Serves the app; L{None}, if another process does.
-        @param makeClient: Makes a client for what C{factory} speaks.
-        @param endpoints: Where to answer HTTP, each with the text that describes it.
-        @param limits: What browsers may do.
+        @param factory: Serves the app; L{None} if another process does.
+        @param makeClient: Makes a client for the protocol of C{factory}.
+        @param endpoints: Where to serve HTTP: descriptions and endpoints.
+        @param limits: Limits for browsers.
         @param options: As for L{Serving}.
         """
         self._site = DevelopmentSite(
@@ -138,10 +138,9 @@ class Development(Serving):
 
     def startService(self) -> None:
         """
-        Make the way from HTTP to the app. Under C{twistd} this is where the process is the user
-        that it is going to be.
+        Connect HTTP to the app. Under C{twistd}, the process has changed its user by now.
 
-        @raise CannotStart: That can't be had.
+        @raise CannotStart: A socket can't be created.
         """
         folder = self._folder = tempfile.mkdtemp(prefix="txfcgi-")
         try:
@@ -150,7 +149,7 @@ class Development(Serving):
             shutil.rmtree(folder)
             raise CannotStart(f"{folder}: {error}") from error
         self._client = self._makeClient(self._reactor, endpoint)
-        # An app behind a web server usually gets to see who wants what.
+        # Web servers usually pass Authorization to an app.
         gateway = GatewayResource(self._client, GatewayOptions(passAuthorization=True))
         self._site.resource = Front(gateway, self)
         self._log.info("HTTP goes through {folder}. This is meant for development.", folder=folder)
@@ -158,13 +157,13 @@ class Development(Serving):
 
     def trouble(self) -> str:
         """
-        @return: Why the app can't be loaded: nothing here, as there would be no service.
+        @return: Why the app can't be loaded. Empty here: without an app the service does not start.
         """
         return ""
 
     def loading(self) -> Deferred[None] | None:
         """
-        @return: Fires when it is known whether the app can be loaded; L{None}, if it is.
+        @return: Fires when it is known whether the app can be loaded; L{None} if that is known now.
         """
         return None
 
@@ -172,11 +171,11 @@ class Development(Serving):
         """
         Serve the app.
 
-        @param folder: Where its socket may be. Nobody else can go there.
+        @param folder: A private folder for the socket.
 
-        @return: Where it is asked.
+        @return: The endpoint to call the app.
 
-        @raise CannotListen: No socket can be had.
+        @raise CannotListen: The socket can't be created.
         """
         assert self._app is not None
         path = str(Path(folder, "app.sock"))
@@ -187,7 +186,7 @@ class Development(Serving):
 
     async def stopApp(self) -> None:
         """
-        Serve the app no more; nobody asks it anything by now.
+        Stop serving the app. No requests are left by now.
         """
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)
@@ -196,7 +195,7 @@ class Development(Serving):
 
     async def _stop(self) -> None:
         """
-        Take the way down, from the browser's end.
+        Stop everything, from the browser's side on.
         """
         await super().stopService()
         if self._client is not None:
@@ -209,15 +208,15 @@ class Development(Serving):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, and give the requests that run the time to end.
+        Stop listening, and let running requests finish.
 
-        @return: Fires when the last has ended, at the latest when the time is over.
+        @return: Fires when the last request has ended, at the latest when the time is over.
         """
         return Deferred.fromCoroutine(self._stop())
 
     def _isListening(self, port: IListeningPort, text: str) -> None:
         """
-        Say where to look.
+        Log the address for the browser.
 
         @param port: The port.
         @param text: The description of its endpoint.

@@ -1,5 +1,5 @@
 """
-What keeps a server from starting. Each message is written for the person who reads the terminal.
+Errors that keep a server from starting. Each message is written for the person at the terminal.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from ..errors import CannotServe
 
 class CannotLoad(CannotServe):
     """
-    The name of an app leads to nothing that can be called.
+    The name of an app does not lead to a callable object.
     """
 
 
 class BadEndpoint(CannotServe, ValueError):
     """
-    The description of an endpoint can't be understood.
+    The description of an endpoint is invalid.
     """
 
 
 class CannotListen(CannotServe):
     """
-    There is no socket to listen on: it is taken, it may not be had, or it would be open to too
-    many.
+    The server can't listen: the address is in use or not permitted, or it would be open to too many
+    peers.
     """
 
 
@@ -30,12 +30,12 @@ class CannotStart(SystemExit, CannotServe):
     """
     Ends the process with status 1 and this message, without a traceback.
 
-    It is an L{Exception} too, so that C{twistd} does what it does when a start fails: it removes
-    its pid file, and a daemon tells its parent.
+    It is also an L{Exception}, so that C{twistd} handles a failed start as usual: it removes its
+    pid file, and a daemon tells its parent.
     """
 
 
 class NoLoop(CannotServe):
     """
-    There is no asyncio loop for what runs in one, and none can be had.
+    An app needs an asyncio loop, and the reactor has none.
     """

@@ -1,7 +1,7 @@
 """
-The pages that a developer sees in place of an answer: the traceback of an app that failed, and why
-one could not be loaded. Both are for a browser on this machine only (L{txfcgi.web.local}). All that
-they show is escaped, secrets are masked, and nothing on them can be run.
+The pages that a developer sees instead of a response: the traceback of a failed app, and the reason
+why an app could not be loaded. Both are for a browser on this machine only (L{txfcgi.web.local}).
+They escape all values, mask secrets, and have no scripts.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ p.last {{ font-weight: bold; overflow-wrap: anywhere; }}
 
 _log: Final = Logger()
 
-# A page that gets better by itself looks again after so many seconds.
+# Seconds after which the page refreshes itself.
 _AGAIN: Final = 2
 
-# The most characters of a traceback, and of the value of a param, that are shown.
+# The most characters shown of a traceback, and of the value of a param.
 _TRACEBACK: Final = 100_000
 _VALUE: Final = 2_000
 
 
 def failurePage(error: BaseException | None, request: Request) -> bytes | None:
     """
-    The answer to a request on which an app failed, head and all.
+    The response to a request on which an app failed, with its head.
 
-    @param error: What it failed with.
+    @param error: The exception.
     @param request: The request.
 
-    @return: The answer, or L{None} if this is not for the one who asks.
+    @return: The response, or L{None} if the browser is not on this machine.
     """
     try:
         return None if error is None else _failurePage(error, request)
@@ -95,9 +95,9 @@ def _failurePage(error: BaseException, request: Request) -> bytes | None:
 
 def loadPage(why: str) -> bytes:
     """
-    The page that says that an app can't be loaded. It looks again every few seconds.
+    The page for an app that can't be loaded. It refreshes itself every few seconds.
 
-    @param why: Why, in words, with a traceback.
+    @param why: The reason, with a traceback.
     """
     last = why.rstrip().rpartition("\n")[2]
     body = (
@@ -111,7 +111,7 @@ def loadPage(why: str) -> bytes:
 
 def _described(error: BaseException) -> tuple[str, str]:
     """
-    What an error says, on one line, and its traceback.
+    An error on one line, and its traceback.
     """
     trace = "".join(TracebackException.from_exception(error).format()).rstrip("\n")
     if len(trace) > _TRACEBACK:

@@ -23,9 +23,9 @@ def _rules(text: str) -> frozenset[str]:
     """
     @param text: The value of C{--lenient}.
 
-    @return: The rules in it.
+    @return: Its rules.
 
-    @raise UsageError: One of them is none.
+    @raise UsageError: A rule is unknown.
     """
     rules = frozenset(word.strip() for word in text.split(","))
     try:
@@ -77,7 +77,7 @@ class Options(ServerOptions):
 
     def ownOptions(self) -> dict[str, Any]:
         """
-        @return: What the factory is told beside what all are told.
+        @return: The arguments of this protocol's factory.
         """
         return {
             "multiplex": not self["no-multiplex"],

@@ -1,6 +1,6 @@
 """
-The log and the pid file of C{twistd}, before it opens them: one that can't be written would be told
-by a traceback.
+Checks the log and the pid file of C{twistd} before it opens them, as it would report an unwritable
+file with a traceback.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from .logs import openLog
 
 def checkFiles(options: Mapping[str, Any]) -> str | None:
     """
-    See that C{twistd} can write its log and its pid file.
+    Check that C{twistd} can write its log and its pid file.
 
-    @param options: Those of C{twistd}, or of another program that has no such files.
+    @param options: The options of C{twistd}, or of another program without such files.
 
     @return: The path of the log, if there is one.
 

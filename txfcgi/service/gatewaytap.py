@@ -44,10 +44,10 @@ from .errors import BadEndpoint
 from .listen import endpointFromText
 from .serving import Serving
 
-# The files that stand for a folder.
+# The index files of a folder.
 INDEX: Final = "index.php,index.html"
 
-# How many bytes of a body are spooled in memory, before a file takes them.
+# How many bytes of a body are kept in memory before they go to a file.
 SPOOL_MEMORY: Final = 524_288
 
 
@@ -55,12 +55,12 @@ def timeoutOption(name: str) -> str:
     """
     @param name: The name of a field of L{Timeouts}.
 
-    @return: That of its option.
+    @return: The name of its option.
     """
     return f"{optionName(name)}-timeout"
 
 
-# None for a whole request: it would cut event streams off, and slow browsers.
+# No limit for a whole request: it would cut off event streams and slow browsers.
 TIMEOUT_PARAMETERS = [
     numberOption("total-timeout", None, field.metadata["help"], float, none=True)
     if field.name == "total"
@@ -226,7 +226,7 @@ class Options(CommandOptions):
         """
         Check what can be checked before a daemon forks.
 
-        @raise UsageError: Something is missing or wrong.
+        @raise UsageError: An option is missing or wrong.
         """
         for name, value in (("http", self["http"]), ("backend", self["backends"])):
             if not value:
@@ -266,7 +266,7 @@ class Options(CommandOptions):
 
     def _proxies(self) -> TrustedProxies | None:
         """
-        @return: The web servers in front of this one.
+        @return: The trusted web servers in front of this one.
         """
         if self["trust-forwarded"] is None:
             if self["trust-forwarded-host"]:
@@ -285,18 +285,18 @@ class Options(CommandOptions):
 
     def clientOptions(self) -> ClientOptions:
         """
-        @return: What the client is told.
+        @return: The arguments of the client.
         """
         make: Callable[..., ClientOptions]
         make = ClientOptions.forPHP if self["php"] else ClientOptions
-        # Without one of the options, it is as the client has it.
+        # Without either option, the client's default holds.
         kept = {} if self["keep"] is None else {"keepConnections": self["keep"]}
         return make(
             timeouts=self.timeouts(),
             maxConnections=self["max-connections"],
             **kept,
             unknownLength=self["unknown-length"],
-            # --max-body-bytes bounds a body, whether or not its length is known.
+            # --max-body-bytes limits bodies of known and of unknown length.
             spoolBytes=None,
             spoolTotalBytes=self["max-spool-bytes"],
             spoolMemory=SPOOL_MEMORY,
@@ -304,16 +304,16 @@ class Options(CommandOptions):
 
     def timeouts(self) -> Timeouts:
         """
-        @return: How long each part of a request may take.
+        @return: The timeouts of the parts of a request.
         """
         fields = dataclasses.fields(Timeouts)
         return Timeouts(**{field.name: self[timeoutOption(field.name)] for field in fields})
 
     def resource(self, client: Client) -> IResource:
         """
-        @param client: For the back end.
+        @param client: The client for the back end.
 
-        @return: What answers.
+        @return: The root resource.
         """
         options = GatewayOptions(
             params=self["params"],
@@ -344,7 +344,7 @@ class Options(CommandOptions):
 
 class GatewayService(Serving):
     """
-    A site, and the client that it asks.
+    A site, and the client that it calls.
     """
 
     def __init__(
@@ -354,7 +354,7 @@ class GatewayService(Serving):
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
     ) -> None:
         """
-        @param endpoints: Where to answer HTTP.
+        @param endpoints: Where to serve HTTP.
         """
         kind: type[Client] = SCGIClient if options["scgi"] else FastCGIClient
         self._client = kind(reactor, options["targets"], options.clientOptions())
@@ -364,7 +364,7 @@ class GatewayService(Serving):
             limits=options.httpLimits(),
             proxies=options["proxies"],
         )
-        # Being open to all is what it is for.
+        # A gateway is meant to be open to all.
         super().__init__(
             reactor,
             site,
@@ -377,7 +377,7 @@ class GatewayService(Serving):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, let the requests end that run, and close the connections to the back end.
+        Stop listening, let running requests finish, and close the connections to the back end.
         """
         return super().stopService().addCallback(lambda _: self._client.close())
 

@@ -1,5 +1,5 @@
 """
-The options that let others see how a service is.
+The options for health checks and metrics.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PUBLIC_STATUS: Final = (
 
 def _path(option: str) -> Callable[[str], str]:
     """
-    @return: What reads the value of an option that is a path.
+    @return: The function that parses an option whose value is a path.
     """
 
     def read(text: str) -> str:
@@ -46,9 +46,9 @@ def _path(option: str) -> Callable[[str], str]:
 
 class HealthOptions(CommandOptions):
     """
-    Pings, figures, and a page of their own.
+    Status endpoint, ping path and status path.
 
-    @ivar summary: What the master of this worker said last of all its workers.
+    @ivar summary: The last summary of all workers that the master sent to this worker.
     """
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
@@ -93,7 +93,7 @@ class HealthOptions(CommandOptions):
 
     def probing(self) -> Probing | None:
         """
-        @return: What answers the paths that were asked for, if some were.
+        @return: What answers the given paths, if any.
         """
         if self["ping-path"] is None and self["status-path"] is None:
             return None
@@ -103,11 +103,11 @@ class HealthOptions(CommandOptions):
         self, reactor: IReactorTime, served: IService, source: Callable[[], Snapshot]
     ) -> IService:
         """
-        Give a service its status pages, if they are wanted.
+        Add the status pages to a service, if they are wanted.
 
-        @param source: Says how it is.
+        @param source: Returns the state of the service.
 
-        @return: Both of them.
+        @return: The service with its pages.
         """
         if not self["status"]:
             return served
@@ -127,14 +127,14 @@ class HealthOptions(CommandOptions):
 
     def named(self) -> list[str]:
         """
-        @return: What is served, in the words of the command line.
+        @return: The served app, in the words of the command line.
         """
         raise NotImplementedError
 
 
 class Probing:
     """
-    The paths before an app, which need what serves the app.
+    The paths that are answered before the app. They need the server's figures.
     """
 
     def __init__(self, options: HealthOptions) -> None:
@@ -145,18 +145,18 @@ class Probing:
 
     def before(self, app: App) -> Probes:
         """
-        Put them before an app.
+        Put the paths before an app.
 
-        @return: What is to be served.
+        @return: The app to serve.
         """
         ping, status = self._options["ping-path"], self._options["status-path"]
         return Probes(app, ping, status, self._figures, self._isWell)
 
     def serveBy(self, factory: ServerFactory, counters: Counters | None) -> None:
         """
-        Know what serves the app.
+        Set the factory that serves the app.
 
-        @param counters: What counts its requests.
+        @param counters: The counters of its requests.
         """
         self._factory = factory
         if counters is not None:

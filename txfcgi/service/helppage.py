@@ -1,6 +1,5 @@
 """
-What C{--help} of a command under C{twistd} says: its options in sections, those that are used most
-first.
+The C{--help} page of a command under C{twistd}: its options in sections, the most used first.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 WIDTH = 80
 _COLUMN = 26
-#: The title of what stands in no section.
+#: The title for options without a section.
 OTHER = "Other"
 
 
@@ -23,9 +22,9 @@ class Section:
     """
     Options that belong together.
 
-    @ivar title: What they are about.
+    @ivar title: Their subject.
     @ivar options: Their names, in order, each with a word for its value; C{""} for a flag, and for
-        a number of what its name or L{unit} says.
+        a number whose unit L{unit} tells.
     """
 
     title: str
@@ -35,13 +34,13 @@ class Section:
 @dataclass(frozen=True)
 class Page:
     """
-    What a command tells of itself.
+    The content of a help page.
 
-    @ivar usage: What follows C{twistd [options of twistd]}.
-    @ivar summary: What it does.
+    @ivar usage: The usage, after C{twistd [options of twistd]}.
+    @ivar summary: What the command does.
     @ivar sections: Its options.
-    @ivar examples: Command lines.
-    @ivar more: Where the rest is told.
+    @ivar examples: Example command lines.
+    @ivar more: References to further help.
     """
 
     usage: str
@@ -56,8 +55,8 @@ class Option:
     """
     @ivar name: The name of an option, without dashes.
     @ivar short: Its letter, or C{""}.
-    @ivar takesValue: Whether a value follows.
-    @ivar text: What it is for.
+    @ivar takesValue: Whether it takes a value.
+    @ivar text: Its help.
     """
 
     name: str
@@ -88,7 +87,7 @@ def unit(name: str) -> str:
     """
     @param name: The name of an option that takes a number.
 
-    @return: What it is a number of.
+    @return: The unit of the number.
     """
     words = name.split("-")
     if "timeout" in words or words[0] in ("drain", "slow"):
@@ -118,10 +117,10 @@ def _wrapped(text: str) -> str:
 
 def sectioned(page: Page, found: Mapping[str, Option]) -> list[Section]:
     """
-    @param page: What a command tells of itself.
-    @param found: Its options.
+    @param page: The content of a help page.
+    @param found: The command's options.
 
-    @return: The sections with the options that there are; those which have none come last.
+    @return: The sections with the options that exist; options without a section come last.
     """
     sections = [
         Section(
@@ -136,8 +135,8 @@ def sectioned(page: Page, found: Mapping[str, Option]) -> list[Section]:
 
 def helpPage(page: Page, command: Any) -> str:
     """
-    @param page: What a command tells of itself.
-    @param command: Its command line.
+    @param page: The content of a help page.
+    @param command: The command line.
 
     @return: The text, in lines of 80 columns.
     """

@@ -1,5 +1,5 @@
 """
-Descriptors that this process was started with: listening sockets, and standard ones, open or not.
+Inherited descriptors: listening sockets, and standard input, output and error, open or closed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from .errors import CannotListen
 from .sockets import closedOnError
 
-#: The families of sockets that can be served on.
+#: The supported families of sockets.
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 
 # SD_LISTEN_FDS_START.
@@ -27,9 +27,9 @@ def inheritedListener(fd: int) -> socket.socket:
 
     @param fd: Its file descriptor; FastCGI's is 0 (FCGI_LISTENSOCK_FILENO, section 2.2).
 
-    @return: A socket of its own for the same listener, of the family that it has. C{fd} stays open.
+    @return: A new socket object for the same listener, of the same family. C{fd} stays open.
 
-    @raise CannotListen: It is no listening stream socket. What it is instead is in the message.
+    @raise CannotListen: It is not a listening stream socket. The message says what it is instead.
     """
     try:
         kind = os.fstat(fd).st_mode
@@ -55,7 +55,7 @@ def passedBySystemd() -> list[tuple[int, str]]:
     """
     Find the sockets that systemd passes to this process (sd_listen_fds(3)).
 
-    @return: The descriptor of each, and its name, which is empty where it has none, as with
+    @return: The descriptor and the name of each. The name is empty if systemd gives none, as with
         C{systemd-socket-activate} without C{--fdname}.
     """
     for environ in (os.environ, _firstEnvironment()):
@@ -72,7 +72,7 @@ def passedBySystemd() -> list[tuple[int, str]]:
 
 def _firstEnvironment() -> dict[str, str]:
     """
-    @return: The environment that this process was started with, where the system tells.
+    @return: The environment that this process was started with, if the system provides it.
     """
     try:
         text = Path("/proc/self/environ").read_bytes()
@@ -84,10 +84,10 @@ def _firstEnvironment() -> dict[str, str]:
 
 def isService(fd: int = 0) -> bool:
     """
-    Was this program started as a FastCGI server, with a listening socket in place of standard input
-    (section 2.2)? If not, it may be a CGI program, or a person may have started it.
+    Whether this program was started as a FastCGI server, with a listening socket in place of
+    standard input (section 2.2). If not, it may be a CGI program, or a person may have started it.
 
-    @param fd: The file descriptor to look at.
+    @param fd: The file descriptor to check.
 
     @return: Whether it is a socket that can be served.
     """
@@ -100,8 +100,8 @@ def isService(fd: int = 0) -> bool:
 
 def releaseDescriptor(fd: int) -> None:
     """
-    Let go of an inherited descriptor. Standard input, output and error become C{/dev/null} instead
-    of a number that the next socket would get.
+    Close an inherited descriptor. Standard input, output and error become C{/dev/null} instead, as
+    the next socket would otherwise get their number.
 
     @param fd: The descriptor.
     """
@@ -116,10 +116,10 @@ def releaseDescriptor(fd: int) -> None:
 
 def fillStandardDescriptors() -> None:
     """
-    Put C{/dev/null} where standard input, output or error is closed, as a web server may start a
-    program (section 2.2). Otherwise a socket could get the number, and a stray message would be
-    sent to a web server. Python has no object for such a descriptor, and an app that prints to it
-    fails: it gets one.
+    Open C{/dev/null} in place of a closed standard input, output or error, as a web server may
+    start a program like that (section 2.2). Otherwise a socket could get the number, and a stray
+    message would go to a web server. Python has no file object for a closed descriptor, and
+    printing to it fails; so create one.
     """
     for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         null = fd
@@ -130,7 +130,7 @@ def fillStandardDescriptors() -> None:
         else:
             if getattr(sys, name) is not None:
                 continue
-            # What was opened since has got the number.
+            # Another file has got the number meanwhile.
             null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         stream = open(null, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
         for alias in (name, f"__{name}__"):
@@ -140,8 +140,8 @@ def fillStandardDescriptors() -> None:
 
 def _accepts(candidate: socket.socket) -> bool:
     """
-    Is this a listening socket? One that is connected has a peer (section 2.2); one that is neither
-    is told apart by SO_ACCEPTCONN.
+    Whether a socket listens. A connected socket has a peer (section 2.2); SO_ACCEPTCONN tells other
+    sockets apart.
 
     @param candidate: The socket.
 
@@ -157,12 +157,12 @@ def _accepts(candidate: socket.socket) -> bool:
 
 def _kindOfFile(fd: int, mode: int) -> str:
     """
-    Name what a file descriptor is.
+    Name the kind of a file descriptor.
 
     @param fd: The descriptor.
     @param mode: Its mode.
 
-    @return: Such as C{"a terminal"}.
+    @return: A kind such as C{"a terminal"}.
     """
     if os.isatty(fd):
         return "a terminal"

@@ -1,10 +1,10 @@
 """
-L{JournalObserver}: what is logged, for systemd's journal.
+L{JournalObserver}: logs to systemd's journal.
 
-A standard output that leads there has each line as an entry of its own. So the journal is given
-entries in its own protocol, where it has a socket for that: a traceback is one entry. Elsewhere,
-as in a container, each line has its priority before it, and a traceback is of one priority. The
-journal knows the time by itself.
+On standard output, the journal makes an entry of each line. So this observer sends entries in the
+journal's own protocol, if the journal's socket exists: a traceback is one entry. Without the
+socket, as in a container, each line begins with its priority, and all lines of a traceback have the
+same one. The journal adds the time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, Final, TextIO
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
 from zope.interface import implementer
 
-#: Where the journal takes entries.
+#: The journal's socket.
 JOURNAL: Final = "/run/systemd/journal/socket"
 
-# The levels as syslog has them.
+# The levels of syslog.
 _PRIORITIES: Final = {
     LogLevel.debug: 7,
     LogLevel.info: 6,
@@ -33,10 +33,10 @@ _PRIORITIES: Final = {
 
 def leadsToJournal(stream: Any, environ: Mapping[str, str]) -> bool:
     """
-    Whether what is written to a stream becomes entries of systemd's journal.
+    Whether a stream leads to systemd's journal.
 
     @param stream: Such as C{sys.stdout}.
-    @param environ: The environment, where JOURNAL_STREAM has the device and the inode of what the
+    @param environ: The environment, whose JOURNAL_STREAM has the device and the inode that the
         journal reads.
     """
     try:
@@ -49,13 +49,13 @@ def leadsToJournal(stream: Any, environ: Mapping[str, str]) -> bool:
 @implementer(ILogObserver)
 class JournalObserver:
     """
-    Writes what is logged to the journal.
+    Writes log events to the journal.
     """
 
     def __init__(self, stream: TextIO, path: str = JOURNAL) -> None:
         """
-        @param stream: Where lines go, if the journal takes no entries.
-        @param path: Where it takes them.
+        @param stream: Where lines go if the journal's socket can't be used.
+        @param path: The journal's socket.
         """
         self._stream = stream
         self._path = path
@@ -79,8 +79,8 @@ class JournalObserver:
 
     def _sent(self, priority: int, text: str) -> bool:
         """
-        Give an entry to the journal. It never waits: one that is too long, or finds no room, is
-        written line by line.
+        Send an entry to the journal without waiting. If it is too long, or the socket is full, it
+        is written line by line instead.
         """
         if self._socket is None:
             return False
@@ -98,7 +98,7 @@ class JournalObserver:
 
     def close(self) -> None:
         """
-        Give the journal no more entries; lines are written as ever.
+        Stop sending entries; lines are still written.
         """
         if self._socket is not None:
             self._socket.close()

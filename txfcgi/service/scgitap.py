@@ -46,7 +46,7 @@ class Options(ServerOptions):
 
     def ownOptions(self) -> dict[str, Any]:
         """
-        @return: What the factory is told beside what all are told.
+        @return: The arguments of this protocol's factory.
         """
         return {
             "lenient": bool(self["lenient"]),
