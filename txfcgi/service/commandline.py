@@ -45,8 +45,8 @@ def numberOption(
     @param option: The name of an option.
     @param default: Its default value.
     @param text: Its help.
-        @param kind: The type of its value.
-        @param none: Whether C{none} turns it off.
+    @param kind: The type of its value.
+    @param none: Whether C{none} turns it off.
 
     @return: The option, as C{optParameters} has it.
     """

@@ -1,6 +1,6 @@
 """
-What a worker says at SIGUSR2, which its master sends when it hangs: its stack, and the requests
-that it has.
+What a worker writes on SIGUSR2, which the master sends to a worker that hangs: its stack, and its
+running requests.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from ..server.factory import ServerFactory
 
 _STANDARD_ERROR: Final = 2
 
-# The most requests that are named, the oldest ones.
+# The most requests to name, the oldest first.
 _REQUESTS: Final = 20
 
 
 def sayStack() -> None:
     """
-    Write the stacks of all threads at SIGUSR2, wherever they are.
+    On SIGUSR2, write the stacks of all threads.
     """
     faulthandler.register(signal.SIGUSR2, file=_STANDARD_ERROR, all_threads=True)
 
 
 def nameRequests(server: ServerFactory) -> None:
     """
-    Name the requests of a server, too. That takes Python: where the hang is in code that never
-    returns to it, there are the stacks alone.
+    Also name the requests of a server. That needs the Python interpreter: if the worker hangs in
+    code that never returns to Python, only the stacks are written.
     """
 
     def received(number: int, frame: FrameType | None) -> None:
@@ -46,5 +46,5 @@ def nameRequests(server: ServerFactory) -> None:
 
     faulthandler.unregister(signal.SIGUSR2)
     signal.signal(signal.SIGUSR2, received)
-    # It writes the stacks first, and then lets the other one have the signal.
+    # faulthandler writes the stacks first, then calls the other one.
     faulthandler.register(signal.SIGUSR2, file=_STANDARD_ERROR, all_threads=True, chain=True)

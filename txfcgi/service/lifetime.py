@@ -1,6 +1,6 @@
 """
-What an app does before its first request, and after its last: L{IStartsAndStops
-<txfcgi.server.application.IStartsAndStops>}, for all services that serve it.
+Startup and shutdown of an app: L{IStartsAndStops <txfcgi.server.application.IStartsAndStops>}, for
+all services that serve it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ STARTUP_TIMEOUT: Final = 300.0
 
 class Lifetime:
     """
-    Starts an app once, for as many as serve it, and stops it when the last of them has ended.
+    Starts an app once for all services that serve it, and stops it after the last of them has
+    ended.
     """
 
     _log = Logger()
@@ -34,8 +35,8 @@ class Lifetime:
         self, reactor: Any, app: App | None, startupTimeout: float | None = STARTUP_TIMEOUT
     ) -> None:
         """
-        @param app: The app. One that has nothing to do at its start is ready at once.
-        @param startupTimeout: Seconds that it has to get ready in, or L{None} for any time.
+        @param app: The app. An app without startup code is ready at once. @param startupTimeout:
+            Seconds for the app to get ready, or L{None} for no limit.
         """
         self._reactor = reactor
         self._app: Any = app if IStartsAndStops.providedBy(app) else None
@@ -55,9 +56,9 @@ class Lifetime:
 
     def begin(self) -> Deferred[None]:
         """
-        Let the app get ready. That is begun in the reactor, as no loop runs before.
+        Start the app. The startup code begins in the reactor, as no loop runs before.
 
-        @return: Fires when it is, and fails with L{StartupFailed} if it can't be.
+        @return: Fires when the app is ready; fails with L{StartupFailed} if its startup fails.
         """
         self._users += 1
         if self._started:
@@ -76,10 +77,10 @@ class Lifetime:
 
     def end(self) -> Deferred[None]:
         """
-        One of those that serve the app has ended.
+        One of the services that serve the app has ended.
 
-        @return: Fires when the app has let go of everything, if that was the last of them. What
-            goes wrong then is logged.
+        @return: Fires when the app has shut down, if that was the last service. A failed shutdown
+            is logged.
         """
         self._users -= 1
         if self._users or self._app is None:
@@ -95,14 +96,14 @@ class Lifetime:
 
     def hurry(self) -> None:
         """
-        Wait no longer for what the app does.
+        Stop waiting for startup and shutdown of the app.
         """
         if self._working is not None:
             self._working.cancel()
 
     def _call(self, function: Callable[[], object]) -> Deferred[Any]:
         """
-        Call what returns anything, or a Deferred or coroutine.
+        Call a function that may return a Deferred or a coroutine.
         """
 
         def called() -> Any:
@@ -132,8 +133,8 @@ class Lifetime:
 
 def endWithFailure() -> None:
     """
-    Have this process end with status 1 when its reactor has stopped: C{twistd} and C{twist} know no
-    status but 0 from then on.
+    Let this process exit with status 1 after its reactor has stopped: from then on, C{twistd} and
+    C{twist} would exit with 0.
     """
     atexit.register(_exit)
 

@@ -1,15 +1,14 @@
 """
-From the description of an endpoint to a listening port: what C{--port} understands.
+From the description of an endpoint to a listening port, for C{--port}.
 
-Twisted's own descriptions (C{ssl:}, C{haproxy:} and those of plugins) go to Twisted. Some kinds are
-different here, and one is new. All of them answer at once what can be answered so, as
-L{txfcgi.transport.atonce} has it:
+Twisted handles its own descriptions (C{ssl:}, C{haproxy:} and those of plugins). The following
+kinds differ from Twisted's, or are new. All of them serve through L{txfcgi.transport.atonce}:
 
-  - C{tcp:9000:interface=127.0.0.1} and C{tcp6:} are as Twisted's.
-  - C{unix:/run/app.sock:mode=660:owner=app:group=www-data} has the permissions that it says and no
-    others, and takes the place of a dead socket alone.
-  - C{systemd:domain=UNIX:index=0} leaves the socket as systemd made it, and goes without the names
-    that C{systemd-socket-activate} does not give.
+  - C{tcp:9000:interface=127.0.0.1} and C{tcp6:} take the same arguments as in Twisted.
+  - C{unix:/run/app.sock:mode=660:owner=app:group=www-data} has exactly these permissions from the
+    start, and replaces only a stale socket.
+  - C{systemd:domain=UNIX:index=0} leaves the socket as systemd made it, and works without the names
+    that C{systemd-socket-activate} does not pass.
   - C{fcgi:fd=0} is a listening socket that this process was started with (FCGI_LISTENSOCK_FILENO,
     section 2.2).
 """
@@ -41,7 +40,7 @@ from .sockets import BACKLOG, UNIXSocketOptions, listenTCP, listenUNIX
 @implementer(IStreamServerEndpoint)
 class SocketEndpoint:
     """
-    Listens on a socket that is there, or made, at once.
+    Listens at once, on an existing or a new socket.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -71,14 +70,14 @@ class SocketEndpoint:
 
 class UNIXSocketEndpoint(SocketEndpoint):
     """
-    Listens on a Unix socket of its own.
+    Listens on a new Unix socket.
     """
 
     def __init__(self, reactor: Any, path: str, options: UNIXSocketOptions) -> None:
         """
         @param reactor: The reactor to accept in.
-        @param path: The path of the socket, or C{"@name"} for an abstract one.
-        @param options: Its permissions.
+        @param path: The path of the socket, or C{"@name"} for an abstract one. @param options: Its
+            permissions and more.
         """
         super().__init__(reactor)
         self.path = path
@@ -117,8 +116,8 @@ class TCPSocketEndpoint(SocketEndpoint):
 
 class InheritedSocketEndpoint(SocketEndpoint):
     """
-    Listens on a socket that the parent process made, of whatever family. The descriptor is let go
-    of when that begins: the port has one of its own.
+    Listens on a socket that the parent process made, of any family. The inherited descriptor is
+    then closed: the port has its own.
     """
 
     def __init__(
@@ -131,13 +130,12 @@ class InheritedSocketEndpoint(SocketEndpoint):
     ) -> None:
         """
         @param reactor: The reactor to accept in.
-        @param fd: The descriptor that was inherited.
-        @param path: Where in the filesystem the socket is, if that is not the name that it was
-            bound to.
-        @param perTurn: The most connections that are accepted in one turn of the reactor. Where
-            several processes accept on a socket, the fewer, the better they share them.
-        @param own: Whether the socket belongs to the master of this worker, and ends with it. If
-            not, somebody else may accept there afterwards.
+        @param fd: The descriptor that was inherited. @param path: The socket's path in the
+            filesystem, if it differs from the name that the socket was bound to. @param perTurn:
+            The most connections to accept in one turn of the reactor. Several processes on one
+            socket share connections more evenly if this is low. @param own: Whether the socket
+            belongs to the master of this worker, and ends with it. If not, other processes may
+            accept there afterwards.
         """
         super().__init__(reactor)
         self.fd = fd
@@ -182,7 +180,7 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
     try:
         endpoint = serverFromString(reactor, description.withBacklog())
     except Exception as error:
-        # Parsers are plugins: what they raise for a mistake is not agreed on.
+        # Parsers are plugins, and may raise anything for a mistake.
         raise BadEndpoint(
             f"{text!r} is not a valid endpoint: {mistakeIn(error)}{_hint(description, error)}"
         ) from error
@@ -191,10 +189,9 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
 
 def _hint(description: Description, error: Exception) -> str:
     """
-    @param description: What Twisted does not understand.
-    @param error: What it raised.
+    @param description: The description that Twisted rejected. @param error: The exception.
 
-    @return: What may have been meant, or nothing.
+    @return: A suggestion, or an empty string.
     """
     if isinstance(error, ValueError):
         return suggestion(description.text)
@@ -207,16 +204,17 @@ def listen(
     factory: IProtocolFactory, endpoint: str | IStreamServerEndpoint, reactor: Any = None
 ) -> Deferred[IListeningPort]:
     """
-    Serve in a Twisted program, as C{twistd fcgi --port} does: a whole request that comes with its
-    connection, and that the app answers at once, is answered as the connection is accepted. Where
-    web servers make a connection for each request, that saves a third of the work::
+    Listen in a Twisted program, like C{twistd fcgi --port}. If a request arrives complete with its
+    connection, and the app answers at once, the response is sent as the connection is accepted.
+    With web servers that open a connection for each request, this saves a third of the work::
 
         port = await listen(FastCGIServerFactory(app), "unix:/run/app.sock:mode=660:group=www-data")
 
-    @param factory: What serves, such as a L{FastCGIServerFactory<txfcgi.FastCGIServerFactory>}.
+    @param factory: The server's factory, such as a
+        L{FastCGIServerFactory<txfcgi.FastCGIServerFactory>}.
     @param endpoint: A description such as C{unix:/run/app.sock}, C{tcp:9000:interface=127.0.0.1},
-        C{tcp6:}, C{systemd:} or C{fcgi:fd=0}; see the module. An endpoint of Twisted's will do,
-        and serves as it always did.
+        C{tcp6:}, C{systemd:} or C{fcgi:fd=0}; see the module. Twisted's endpoints work, too, in the
+        usual way.
     @param reactor: The reactor to accept in; the running one, if not given.
 
     @return: Fires with the port.
@@ -242,8 +240,7 @@ def _unixEndpoint(
     group: str | None = None,
 ) -> IStreamServerEndpoint:
     """
-    @param reactor: The reactor to listen with.
-    @param insecure: Whether any directory will do.
+    @param reactor: The reactor to listen with. @param insecure: Whether any directory is allowed.
     @param address: The path.
     @param mode: The permissions, in octal.
     @param backlog: How many connections may wait.
@@ -307,8 +304,8 @@ def _tcp6Endpoint(
 
 def _portNumber(text: str, interface: str) -> int:
     """
-    @param text: The number of a port.
-    @param interface: What was given beside it: the two may have been confused.
+    @param text: The number of a port. @param interface: The other argument, for a suggestion if the
+        two were swapped.
 
     @return: The number.
     """
@@ -345,8 +342,8 @@ def _systemdEndpoint(
     accept: str = str(PER_TURN),
 ) -> IStreamServerEndpoint:
     """
-    @param reactor: The reactor to listen with.
-    @param domain: The family of the socket. It has one already, whatever is said here.
+    @param reactor: The reactor to listen with. @param domain: Ignored: the socket already has a
+        family.
     @param index: Which of the sockets that systemd passes, from 0.
     @param name: Its FileDescriptorName=, in place of C{index}.
     @param accept: How many connections are accepted in one turn of the reactor.
@@ -371,9 +368,9 @@ def _systemdEndpoint(
 
 def _perTurn(text: str) -> int:
     """
-    @param text: What C{accept=} says.
+    @param text: The value of C{accept=}.
 
-    @return: How many connections to accept at once.
+    @return: The most connections to accept in one turn of the reactor.
     """
     perTurn = _natural("accept", text)
     if not perTurn:
@@ -413,7 +410,7 @@ def explainListenFailure(error: Exception) -> str:
     """
     Say why an endpoint does not listen.
 
-    @param error: What it failed with.
+    @param error: The exception.
 
     @return: One line.
     """

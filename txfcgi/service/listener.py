@@ -1,8 +1,7 @@
 """
-L{UNIXListener}: accepts on a Unix socket that listens already, and removes its entry in the
-filesystem at the end.
+L{UNIXListener}: accepts on a listening Unix socket, and removes its file at the end.
 
-Twisted's own port removes whatever is at its path when it stops.
+Twisted's own port removes any file at its path when it stops.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from ..transport.accept import Listener
 
 def identityOf(info: os.stat_result) -> tuple[int, int]:
     """
-    @param info: What C{lstat} says.
+    @param info: The result of C{lstat}.
 
-    @return: What tells this file from every other that exists now.
+    @return: The identity of the file among all that exist now.
     """
     return info.st_dev, info.st_ino
 
@@ -31,7 +30,7 @@ def identityOf(info: os.stat_result) -> tuple[int, int]:
 @dataclass(frozen=True)
 class SocketFile:
     """
-    The entry in the filesystem that a Unix socket of ours has.
+    The file of a Unix socket that this server made.
 
     @ivar path: Where it is.
     @ivar identity: Device and inode. The number stays taken for as long as the socket is open.
@@ -42,9 +41,9 @@ class SocketFile:
 
     def remove(self) -> bool:
         """
-        Remove the entry, unless another one is at its path by now.
+        Remove the file, unless another one is at its path by now.
 
-        @return: Whether nothing of ours is left there.
+        @return: Whether no file of ours is left there.
         """
         try:
             if identityOf(os.lstat(self.path)) == self.identity:
@@ -71,27 +70,26 @@ class UNIXListener(Listener):
         """
         @param listening: The socket, non-blocking.
         @param factory: Builds a protocol for each connection.
-        @param reactor: The reactor to accept in.
-        @param file: The socket's entry in the filesystem where it is ours, to be removed at the
-            end.
+        @param reactor: The reactor to accept in. @param file: The socket's file to remove at the
+            end, if it is ours.
         """
-        # It was bound to another name, if it was made in a private directory.
+        # A socket from a private directory was bound to another name.
         host = None if file is None else UNIXAddress(os.fsencode(file.path))
         super().__init__(reactor, listening, factory, host)
         self.file = file
 
     def unlink(self) -> None:
         """
-        Remove what is ours in the filesystem, so that nobody finds the socket any more.
+        Remove the socket's file, if it is ours, so that no new peer finds the socket.
         """
         if self.file is not None and not self.file.remove():
             self.log.warn("The socket {path} could not be removed.", path=self.file.path)
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Remove what is ours in the filesystem, and close the socket.
+        Remove the socket's file, if it is ours, and close the socket.
 
-        @param reason: Why it stops; of no interest.
+        @param reason: Why it stops; not used.
         """
         self.unlink()
         super().connectionLost(reason)

@@ -1,9 +1,9 @@
 """
-From the name of an app, C{mod.fn}, to what has that name.
+From the name of an app, C{mod.fn}, to the object.
 
-A name can fail in two ways that need two answers: there is nothing of that name, or there is and it
-failed when it was imported. The second keeps its own traceback, as the mistake is in a file of the
-user's.
+A name can fail in two ways that need different messages: the object does not exist, or its module
+failed when it was imported. The second keeps its own traceback, as the mistake is in the user's
+file.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .errors import CannotLoad
 
 def loadObject(name: str, directory: str) -> Any:
     """
-    Find an app, or what one can be made of, by its name.
+    Load an app, or another object to serve, by its name.
 
-    @param name: C{"mod.fn"}, C{"package.mod.fn"}, C{"mod.object.method"}; or with a colon where the
-        module ends, C{"mod:fn"}.
-    @param directory: Where modules are looked for first. It becomes the first entry of C{sys.path}.
+    @param name: C{"mod.fn"}, C{"package.mod.fn"}, C{"mod.object.method"}; or with a colon after the
+        module, C{"mod:fn"}. @param directory: The directory to search for modules first. It becomes
+        the first entry of C{sys.path}.
 
-    @return: What has that name.
+    @return: The object.
 
-    @raise CannotLoad: There is no such module or attribute, or the module failed to import.
+    @raise CannotLoad: The module or attribute does not exist, or the module failed to import.
     """
     directory = os.path.abspath(directory)
     if sys.path[:1] != [directory]:
@@ -54,11 +54,11 @@ def loadObject(name: str, directory: str) -> Any:
 
 def callFactory(name: str, factory: Any) -> object:
     """
-    Call what makes an app.
+    Call a factory (C{--factory}).
 
     @param name: Its name, for messages.
 
-    @return: What it makes.
+    @return: The app that it returns.
 
     @raise CannotLoad: It can't be called without arguments, or it fails.
     """
@@ -75,14 +75,13 @@ def callFactory(name: str, factory: Any) -> object:
 
 def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
     """
-    Import as much of a name as is a module.
+    Import the longest part of a name that is a module.
 
-    @param name: The name of an app.
-    @param directory: Where it is looked for, for the message.
+    @param name: The name of an app. @param directory: The searched directory, for the message.
 
-    @return: The module, and the names that lead on from it.
+    @return: The module, and the remaining names.
 
-    @raise CannotLoad: None of it is a module, or one failed to import.
+    @raise CannotLoad: No part is a module, or a module failed to import.
     """
     moduleName, colon, rest = name.partition(":")
     parts = moduleName.split(".")
@@ -114,9 +113,9 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
 
 def _stem(name: str) -> str:
     """
-    @param name: What does not name an app, such as C{"./hello.py"} or C{"hello"}.
+    @param name: A wrong name, such as C{"./hello.py"} or C{"hello"}.
 
-    @return: The module that may have been meant.
+    @return: The module to suggest.
     """
     stem = os.path.basename(name).partition(":")[0].removesuffix(".py")
     return stem if stem.isidentifier() else "hello"
@@ -124,10 +123,9 @@ def _stem(name: str) -> str:
 
 def _meant(name: str, there: Sequence[str]) -> str:
     """
-    @param name: What was not found.
-    @param there: The names that there are.
+    @param name: A name that was not found. @param there: The existing names.
 
-    @return: Which of them may have been meant, or nothing.
+    @return: A suggestion, or an empty string.
     """
     near = difflib.get_close_matches(name, there, 1)
     return f"; did you mean {near[0]}?" if near else ""
@@ -135,12 +133,11 @@ def _meant(name: str, there: Sequence[str]) -> str:
 
 def _isMissing(error: BaseException, moduleName: str) -> bool:
     """
-    Does this error say that the module itself is not there, rather than one that it imports?
+    Whether the module itself does not exist, rather than one that it imports.
 
-    @param error: What the import raised.
-    @param moduleName: The module that was to be imported.
+    @param error: The exception of the import. @param moduleName: The module to import.
 
-    @return: Whether the module, or a package that it would be in, is missing.
+    @return: Whether the module or its package is missing.
     """
     return isinstance(error, ModuleNotFoundError) and f"{moduleName}.".startswith(f"{error.name}.")
 
@@ -149,7 +146,7 @@ def _ownTraceback(error: BaseException) -> str:
     """
     Format a traceback without the frames between this module and the user's.
 
-    @param error: What the import raised.
+    @param error: The exception of the import.
 
     @return: The traceback, without a line end after it.
     """
@@ -168,11 +165,10 @@ def _ownTraceback(error: BaseException) -> str:
 
 def _describe(module: ModuleType, attributes: list[str]) -> str:
     """
-    Name what was found so far, and its file: a module of the same name elsewhere is the usual
-    reason.
+    Describe what was found so far, with its file: the usual mistake is another module of the same
+    name.
 
-    @param module: The module.
-    @param attributes: The names followed from there.
+    @param module: The module. @param attributes: The names found in it.
 
     @return: The name, such as C{"the module hello (/srv/hello.py)"}.
     """

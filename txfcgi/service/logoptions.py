@@ -1,5 +1,5 @@
 """
-The options of C{twistd fcgi} and C{twistd scgi} that say what is logged of requests.
+The options of C{twistd fcgi} and C{twistd scgi} for logging requests.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .commandline import CommandOptions, numberOption
 
 class LogOptions(CommandOptions):
     """
-    What is logged of requests.
+    The options for logging requests.
 
-    @ivar workerName: What a worker is called in its lines.
-    @ivar standardOutput: The descriptor of the standard output that C{-} means.
+    @ivar workerName: The name of this worker in the access log. @ivar standardOutput: The
+        descriptor of the standard output that C{-} means.
     """
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
@@ -73,7 +73,7 @@ class LogOptions(CommandOptions):
     @property
     def hasMaster(self) -> bool:
         """
-        Whether this process is to be a master, which leaves the log to its workers.
+        Whether this process becomes a master, which leaves the access log to its workers.
         """
         raise NotImplementedError
 
@@ -81,7 +81,7 @@ class LogOptions(CommandOptions):
         """
         Open the access log, if one is wanted.
 
-        @raise UsageError: It can't be written, or its format means nothing.
+        @raise UsageError: The file can't be written, or the format is invalid.
         """
         path = self["access-log"]
         if path in (None, "none"):
@@ -102,8 +102,7 @@ class LogOptions(CommandOptions):
 
     def _open(self, path: str) -> None:
         """
-        @raise OSError: It can't be written.
-        @raise BadFormat: Its format means nothing.
+        @raise OSError: The file can't be written. @raise BadFormat: The format is invalid.
         """
         writing = AccessLog(self._write, self["access-log-format"] or "combined", self.workerName)
         if path != "-":
@@ -114,8 +113,8 @@ class LogOptions(CommandOptions):
 
     def _giveAway(self, path: str) -> None:
         """
-        See that the log can be written. If it is made, give it to the user that C{twistd} is going
-        to be, who may have to open it again.
+        Check that the log can be written. A new log is given to the user that C{twistd} changes to,
+        who may have to reopen it.
         """
         isNew = not os.path.exists(path)
         descriptor = openToAppend(path)
@@ -132,7 +131,7 @@ class LogOptions(CommandOptions):
 
     def logObservers(self) -> list[IServerObserver]:
         """
-        @return: What writes the logs that are wanted.
+        @return: The observers that write the wanted logs.
         """
         wanted: list[IServerObserver] = []
         if self._accessLog is not None:
@@ -146,7 +145,7 @@ class LogOptions(CommandOptions):
 
     def attachLogs(self, reactor: Any) -> None:
         """
-        Let the logs be opened again at SIGUSR1, and ended with the reactor.
+        Reopen the logs on SIGUSR1, and close them with the reactor.
         """
         if self["log-to-stderr"]:
             self._stderrLog = StderrLog(reactor)

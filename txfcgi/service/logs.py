@@ -1,5 +1,5 @@
 """
-Log files that another program may rename: logrotate, or a person.
+Log files that logrotate or a person may rename.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from twisted.application.service import IService, IServiceCollection, MultiServi
 from twisted.logger import FileLogObserver, ILogObserver, Logger, textFileLogObserver
 from twisted.python.components import Componentized
 
-#: The permissions of a log that is made: it is for its owner, and a group of administrators.
+#: The permissions of a new log: for its owner, and a group of administrators.
 LOG_MODE = 0o640
 
 
 def openLog(path: str) -> TextIO:
     """
-    Open a log to write at its end, wherever that is by then. One that is made has L{LOG_MODE}; one
-    that is there keeps the permissions that it has.
+    Open a log for appending. A new file gets L{LOG_MODE}; an existing one keeps its permissions.
 
-    @param path: Where it is.
+    @param path: The path of the log.
 
-    @raise OSError: It can't be written.
+    @raise OSError: The file can't be written.
     """
-    # What is done with it, is done line by line: nothing is lost when the process is killed.
+    # The file is line-buffered, so no line is lost if the process is killed.
     return open(
         path,
         "a",
@@ -42,7 +41,7 @@ def openLog(path: str) -> TextIO:
 
 class LogFile:
     """
-    A log that is opened again under its name when it was renamed.
+    A log file that can be reopened after it was renamed.
 
     @ivar path: Its absolute path.
     """
@@ -68,14 +67,14 @@ class LogFile:
 
     def flush(self) -> None:
         """
-        Hand all of it to the system.
+        Write all buffered text to the file.
         """
         self._file.flush()
 
     def reopen(self) -> None:
         """
-        Go on in the file that has the name now, or in a new one. Where there is none to be had, it
-        goes on where it is.
+        Continue in the file that has the name now, or in a new one. If it can't be opened, continue
+        in the old file.
         """
         try:
             new = openLog(self.path)
@@ -99,7 +98,7 @@ class LogFile:
 
 class Reopened(Protocol):
     """
-    Something that can be opened again.
+    A log that can be reopened.
     """
 
     def reopen(self) -> None:
@@ -110,7 +109,7 @@ class Reopened(Protocol):
 
 class Logs:
     """
-    The logs of a process, which are opened again at SIGUSR1.
+    The logs of a process, which are reopened on SIGUSR1.
     """
 
     def __init__(self) -> None:
@@ -118,7 +117,7 @@ class Logs:
 
     def add(self, path: str) -> LogFile:
         """
-        Open one, and open it again from now on. A signal that is put to use already keeps that.
+        Open a log, and reopen it on SIGUSR1 from now on, unless the signal already has another use.
 
         @param path: Where it is.
 
@@ -130,7 +129,7 @@ class Logs:
 
     def adopt(self, log: Reopened) -> None:
         """
-        Open one again from now on, which is open already.
+        Reopen an open log on SIGUSR1 from now on.
         """
         self._logs.append(log)
         if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
@@ -138,10 +137,10 @@ class Logs:
 
     def takeOver(self, options: MutableMapping[str, Any]) -> None:
         """
-        Write what C{twist --log-file} would. It has opened that already, for everyone to read if it
-        is new.
+        Take over C{twist --log-file}. C{twist} has opened the file already; a new one is readable
+        by everyone.
 
-        @param options: Those of C{twist}, or of another program that has no such file.
+        @param options: The options of C{twist}, or of another program without such a file.
         """
         opened = options.get("logFile")
         if opened is None or opened in (sys.stdout, sys.stderr):
@@ -156,9 +155,9 @@ class Logs:
 
     def observer(self, path: str) -> FileLogObserver:
         """
-        @param path: Where a log is.
+        @param path: The path of a log.
 
-        @return: An observer that writes into it what Twisted logs.
+        @return: An observer that writes Twisted's log events to it.
         """
         file: Any = self.add(path)
         return textFileLogObserver(file)
@@ -177,7 +176,7 @@ class Logs:
 
     def reopen(self) -> None:
         """
-        Open all of them again.
+        Reopen all logs.
         """
         for log in self._logs:
             log.reopen()
@@ -185,15 +184,14 @@ class Logs:
 
 class Logged(MultiService):
     """
-    A service whose process writes its log by an observer of its own, in the place of C{twistd}'s:
-    a log file of that can be read by everyone, and C{twistd} renames it by itself whenever it has a
-    megabyte, and at SIGUSR1.
+    A service whose process logs through its own observer instead of C{twistd}'s: everyone can read
+    a log file of C{twistd}, which also renames the file at each megabyte and on SIGUSR1.
     """
 
     def __init__(self, service: IService, makeObserver: Callable[[], Any]) -> None:
         """
-        @param service: The service.
-        @param makeObserver: Makes what writes the log, such as L{Logs.observer}.
+        @param service: The service. @param makeObserver: Makes the observer that writes the log,
+            such as L{Logs.observer}.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         service.setServiceParent(self)
@@ -201,8 +199,7 @@ class Logged(MultiService):
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """
-        Become a part of the application, which C{twistd} asks for an observer before it makes its
-        own.
+        Become part of the application, and set its observer before C{twistd} makes one.
 
         @param parent: The application.
         """

@@ -1,5 +1,5 @@
 """
-The reactor that an ASGI application needs: it runs in an asyncio loop, asyncio's own or uvloop's.
+The reactor for an ASGI application: it runs in an asyncio loop, of asyncio or uvloop.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ LOOPS: Final = ("asyncio", "uvloop")
 
 def installLoop(kind: str, remedy: str) -> None:
     """
-    Install the asyncio reactor, unless it is there. It has to be before anything imports
+    Install the asyncio reactor, unless it is installed. Call this before anything imports
     C{twisted.internet.reactor}.
 
-    @param kind: C{"asyncio"} or C{"uvloop"}.
-    @param remedy: What to do where another reactor is installed: a sentence for the message.
-    @raise NoLoop: Another reactor is installed, or uvloop is not there. The message says what
-        works.
+    @param kind: C{"asyncio"} or C{"uvloop"}. @param remedy: What to do if another reactor is
+        installed: a sentence for the message. @raise NoLoop: Another reactor is installed, or
+        uvloop is missing. The message says what works.
     """
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 

@@ -1,5 +1,5 @@
 """
-The service of a master: it opens the sockets, and keeps workers that serve on them.
+The service of a master: it opens the sockets, and runs the workers that serve on them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from .sharing import SharedSocket, openShared
 from .signals import Signals
 from .snapshots import ofWorkers
 
-# What a worker must not take for its own: it has one parent, and no sockets but those it is given.
+# Variables that are not meant for workers: they get their sockets from the master, not from
+# systemd.
 _NOT_INHERITED = (
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
@@ -50,23 +51,22 @@ _NOT_INHERITED = (
 )
 
 
-#: Signals that a terminal or a person sends to all processes of a service, and that a worker leaves
-#: to its master: it would end by one that comes before it can ignore it.
+#: Signals that a terminal or a person may send to all processes of a service. A worker leaves them
+#: to its master. They are held back until the worker ignores them, as an earlier one would end it.
 NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
-# The descriptors that are open at a time while a worker is started: two pipes, a pair of sockets, a
-# copy of one, standard input, and two that Twisted and the system take for a moment.
+# Descriptors that are open at once while a worker is started: two pipes, a pair of sockets, a copy
+# of one, standard input, and two that Twisted and the system need for a moment.
 _TO_SPAWN = 10
 
 
 @dataclass(frozen=True)
 class WorkerCommand:
     """
-    How a worker is started.
+    The command that starts a worker.
 
-    @ivar command: C{fcgi} or C{scgi}.
-    @ivar words: The options that it gets, without its sockets.
-    @ivar reactor: The module that installs its reactor, where that is not the default one.
+    @ivar command: C{fcgi} or C{scgi}. @ivar words: Its options, without the sockets. @ivar reactor:
+        The module that installs its reactor, if not the default one.
     @ivar logsToOutput: Whether its access log is the master's standard output.
     """
 
@@ -89,7 +89,7 @@ class WorkerCommand:
 
 class Mastering(Service):
     """
-    Keeps workers on any number of sockets, all or none.
+    Runs workers on any number of sockets, all or none.
     """
 
     log = Logger()
@@ -106,10 +106,10 @@ class Mastering(Service):
         shares: bool = False,
     ) -> None:
         """
-        @param endpoints: Where to listen, each with the text that describes it.
-        @param allowFrom: Says who may connect, if that is limited; the workers ask it themselves.
-        @param insecure: Whether other machines may connect without it.
-        @param shares: Whether each worker is told how all of them are.
+        @param endpoints: Where to listen: descriptions and endpoints. @param allowFrom: Decides who
+            may connect, if that is limited. The workers check it themselves. @param insecure:
+            Whether other machines may connect without C{allowFrom}. @param shares: Whether each
+            worker gets a summary of all workers.
         """
         self._reactor = reactor
         self._command = command
@@ -132,7 +132,7 @@ class Mastering(Service):
         """
         Open the sockets.
 
-        @raise CannotStart: One of them can't be had. None is kept.
+        @raise CannotStart: One of them can't be opened. All are closed again.
         """
         self._begun = True
         self._signals.install()
@@ -178,7 +178,7 @@ class Mastering(Service):
 
     def _failed(self, failure: Failure) -> None:
         """
-        The first workers can't start: nor can the service.
+        The first workers can't start, so the service fails.
         """
         self.log.critical("{error}", error=failure.getErrorMessage())
         endWithFailure()
@@ -187,7 +187,7 @@ class Mastering(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Let nobody find the sockets any more, and drain the workers.
+        Remove the sockets' files, and drain the workers.
 
         @return: Fires when the last worker is gone.
         """
@@ -224,7 +224,7 @@ class Mastering(Service):
 
     def reopen(self) -> None:
         """
-        Let the workers open their logs again.
+        Let the workers reopen their logs.
         """
         self.log.info("SIGUSR1: reopens the logs.")
         self.master.tell("reopen")
@@ -235,7 +235,7 @@ class Mastering(Service):
 
     def figures(self) -> dict[str, Any]:
         """
-        @return: What all workers have counted together, those that are gone as well: see
+        @return: The sum of the figures of all workers, including those that have ended: see
             L{txfcgi.monitor.counters}.
         """
         return total([self._past, *(worker.figures for worker in self.master.workers)])
@@ -267,12 +267,12 @@ def spawnWorker(
     """
     Start the process of a worker.
 
-    @param sockets: What it serves on.
-    @param flags: Options of the worker program itself.
+    @param sockets: The sockets that it serves on. @param flags: Options of the worker program
+        itself.
 
-    @raise OSError: The system has no room for it.
+    @raise OSError: The system is out of resources.
     """
-    # Twisted would not give back what it got before it failed.
+    # On failure, Twisted would not release what it had allocated.
     checkRoom(_TO_SPAWN)
     ours, theirs = socket.socketpair()
     descriptors: dict[int, Any] = {}
@@ -307,8 +307,8 @@ def spawnWorker(
 @contextmanager
 def _heldBack(signals: Iterable[signal.Signals]) -> Iterator[None]:
     """
-    Hold signals back, in this process until the end of the context, and in those that it starts
-    meanwhile until they let them through.
+    Block signals: in this process until the end of the context, and in processes that it starts
+    meanwhile until they unblock them.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
@@ -319,7 +319,7 @@ def _heldBack(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 def setTitle(title: str) -> None:
     """
-    Say in the list of processes which one this is, if C{setproctitle} is installed.
+    Set the title of this process in the process list, if C{setproctitle} is installed.
     """
     with suppress(ImportError):
         import_module("setproctitle").setproctitle(title)

@@ -1,6 +1,6 @@
 """
-L{Notifier}: tells the service manager (systemd) how the service is: sd_notify(3), without its
-library.
+L{Notifier}: reports the state of the service to the service manager (systemd), as sd_notify(3),
+without its library.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from twisted.logger import Logger
 
 class Notifier:
     """
-    Speaks to the service manager that started this process, if there is one that listens.
+    Reports to the service manager that started this process, if any.
 
-    What can't be sent is logged once: a service manager that is gone stops nobody from serving.
+    A failure to send is logged once; serving goes on without a service manager.
     """
 
     log = Logger()
 
     def __init__(self, clock: IReactorTime, environ: Mapping[str, str] = os.environ) -> None:
         """
-        @param environ: Has NOTIFY_SOCKET, the address of the service manager; and WATCHDOG_USEC and
-            WATCHDOG_PID, where it wants to hear from this process all the time.
+        @param environ: The environment: NOTIFY_SOCKET is the address of the service manager;
+            WATCHDOG_USEC and WATCHDOG_PID are set if it expects regular messages from this process.
         """
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
         self._failed = False
@@ -40,7 +40,7 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """
-        The service serves. From now on the watchdog is answered.
+        The service is ready. From now on, the watchdog gets its messages.
 
         @param status: One line for people.
         """
@@ -50,26 +50,26 @@ class Notifier:
 
     def reloading(self, status: str) -> None:
         """
-        A reload begins. L{ready} says that it is over.
+        A reload begins. L{ready} reports its end.
         """
         monotonic = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic}", f"STATUS={_line(status)}")
 
     def status(self, status: str) -> None:
         """
-        Say how things are.
+        Report the state of the service.
         """
         self._tell(f"STATUS={_line(status)}")
 
     def stopping(self, status: str) -> None:
         """
-        The end begins.
+        The service is stopping.
         """
         self._tell("STOPPING=1", f"STATUS={_line(status)}")
 
     def close(self) -> None:
         """
-        Say nothing more.
+        Send nothing more.
         """
         if self._watchdog is not None and self._watchdog.running:
             self._watchdog.stop()
@@ -103,7 +103,7 @@ def _address(text: str) -> str:
 
 def _watchdogSeconds(environ: Mapping[str, str]) -> float:
     """
-    How often the service manager wants to hear from this process; 0 if it does not.
+    Seconds between watchdog messages; 0 if the service manager expects none.
     """
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0

@@ -1,7 +1,7 @@
 """
-The command line of C{twistd fcgi}, for whichever protocol is served.
+The command line that C{twistd fcgi} and C{twistd scgi} share.
 
-A command for another protocol is a subclass that names it and says how its factory is made.
+The command of each protocol is a subclass that names the protocol and makes its factory.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _isFlag(field: dataclasses.Field[Any]) -> bool:
     return isinstance(field.default, bool)
 
 
-#: An option for each field of L{Limits}: those with a number, and those without.
+#: An option for each field of L{Limits}: numbers, and flags.
 LIMIT_PARAMETERS = [
     fieldOption(Limits, field.name, _optionName(field))
     for field in dataclasses.fields(Limits)
@@ -80,12 +80,12 @@ LIMIT_FLAGS = [
 
 class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
     """
-    What every protocol's command takes.
+    The options of both protocols' commands.
 
-    @cvar protocol: The name of the protocol.
-    @cvar clientFactory: Makes a client for it, of a reactor and an endpoint.
-    @cvar serverFactory: Makes a factory that serves the app.
-    @ivar counters: What counts requests, if they are counted.
+    @cvar protocol: The name of the protocol. @cvar clientFactory: Makes a client for the protocol,
+        from a reactor and an endpoint.
+    @cvar serverFactory: Makes a factory that serves the app. @ivar counters: The counters, if
+        requests are counted.
     """
 
     protocol: ClassVar[str]
@@ -198,10 +198,10 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def postOptions(self) -> None:
         """
-        Check everything that can be checked before a daemon forks: once it has, only its log hears
-        of a mistake.
+        Check everything that can be checked before a daemon forks, as later mistakes only reach its
+        log.
 
-        @raise UsageError: Something is missing or wrong.
+        @raise UsageError: An option is missing or wrong.
         """
         builtIn = self["http"] and not self["ports"] and not self.served
         missing = [
@@ -263,13 +263,13 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def named(self) -> list[str]:
         """
-        @return: What is served, in the words of the command line.
+        @return: The served app, in the words of the command line.
         """
         return [f"{option} {self[option[2:]]}" for option in self.served]
 
     def makeFactory(self, limited: bool) -> ServerFactory:
         """
-        @param limited: Whether only those may connect that the options name.
+        @param limited: Whether only peers that the options name may connect.
 
         @return: A factory that serves the app.
         """
@@ -300,7 +300,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def observers(self) -> list[IServerObserver]:
         """
-        @return: Who is told what the server does.
+        @return: The observers of the server.
         """
         if (self.isWorker or self.counts) and self.counters is None:
             self.counters = Counters()
@@ -312,13 +312,13 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def ownOptions(self) -> dict[str, Any]:
         """
-        @return: What the factory is told beside what all are told.
+        @return: The arguments of this protocol's factory.
         """
         raise NotImplementedError
 
     def makeService(self) -> IService:
         """
-        @return: The service that serves it. Nothing is open yet.
+        @return: The service. It has not opened anything yet.
         """
         from twisted.internet import reactor
 
@@ -352,7 +352,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
                 **common,
             )
         if self.clientFactory is not None and self["http"]:
-            # It brings most of twisted.web with it, which a server does not need.
+            # It imports most of twisted.web, which a server does not need.
             from .development import Development
 
             factories.append(self.makeFactory(False))
@@ -387,7 +387,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _limits(self) -> Limits:
         """
-        @return: The limits that were asked for.
+        @return: The given limits.
         """
         options = {field.name: _optionName(field) for field in dataclasses.fields(Limits)}
         # A flag is 0 or 1.
@@ -413,7 +413,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _allowFrom(self) -> Callable[[IAddress], bool] | None:
         """
-        @return: Says whether a peer may connect, or L{None} if all may.
+        @return: A function that tells whether a peer may connect, or L{None} if all may.
         """
         try:
             lists = [AllowList.fromText(text) for text in self["allow-from"]]
@@ -428,8 +428,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _accounts(self) -> dict[str, str]:
         """
-        @return: The users and groups that may connect, as a factory takes them: nothing where all
-            may.
+        @return: The users and groups that may connect, as arguments of a factory; empty if all may.
         """
         return {
             parameter: ",".join(self[option])
@@ -439,7 +438,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _checkAccounts(self) -> None:
         """
-        @raise UsageError: A user or group does not exist, or nothing is served where they matter.
+        @raise UsageError: A user or group does not exist, or no endpoint is a Unix socket.
         """
         accounts = self._accounts()
         try:
@@ -459,9 +458,8 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _endpoint(self, option: str, text: str, refusal: str) -> IStreamServerEndpoint:
         """
-        @param option: The option that it was given with.
-        @param text: The description of an endpoint.
-        @param refusal: What is said if other machines could connect.
+        @param option: The option that has the endpoint. @param text: The description of the
+            endpoint. @param refusal: The message if other machines could connect.
 
         @return: The endpoint.
         """

@@ -1,10 +1,10 @@
 """
-The end of a listening socket: closing it resets the connections that wait in its queue, so they are
-accepted first, and nobody is to join them meanwhile.
+Closing a listening socket without losing connections. Closing resets the connections that wait in
+its queue, so they are accepted first, and new ones are kept out meanwhile.
 
-A Unix socket is taken out of the filesystem for that. A TCP socket gets a filter that drops the
-first packet of a connection (on Linux). A client sends that again after a second, and is refused
-then: so a web server asks another one, of which it knows that nothing has reached the first.
+A Unix socket is removed from the filesystem for that. A TCP socket gets a filter that drops the
+first packet of each connection (on Linux). A client sends that packet again after a second, and is
+then refused, so a web server knows that the request has not started, and can choose another server.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from twisted.internet.task import deferLater
 from ..transport.accept import Listener
 from .listener import UNIXListener
 
-# How often a port is told to accept at the most; it takes one connection or more each time.
+# The most times that a port is told to accept; each time it accepts at least one connection.
 _ROUNDS: Final = 10_000
 
-#: Seconds that a connection which has begun before the filter gets to be complete.
+#: Seconds for a connection that began before the filter to be established.
 HANDSHAKE: Final = 0.2
 
 # SO_ATTACH_FILTER, and a program for it (linux/filter.h): load the flags of the TCP header, look at
@@ -45,8 +45,8 @@ _NO_SYN: Final = (
 
 def acceptAll(port: IListeningPort) -> None:
     """
-    Accept until nothing waits any more. Nothing is answered meanwhile: who has an answer comes
-    again, and where nobody is turned away that would have no end.
+    Accept until no connection waits. Send no responses meanwhile: a client with a response would
+    connect again, and if new connections are not kept out, that would never end.
 
     @param port: A port that listens.
     """
@@ -64,12 +64,12 @@ def acceptAll(port: IListeningPort) -> None:
 
 def turnAway(port: IListeningPort) -> bool:
     """
-    Let nobody connect any more, over TCP; what is connected is not touched. There is no way back,
-    and it holds for all processes that have the socket.
+    Keep out new TCP connections; existing ones are not affected. This can't be undone, and affects
+    all processes that have the socket.
 
-    @param port: A port that listens.
+    @param port: A listening port.
 
-    @return: Whether that was possible.
+    @return: Whether the system supports it.
     """
     if not (sys.platform == "linux" and IReadDescriptor.providedBy(port)):
         return False
@@ -84,12 +84,11 @@ def turnAway(port: IListeningPort) -> bool:
 
 def endQueue(port: IListeningPort, clock: IReactorTime) -> Deferred[Any]:
     """
-    Stop a port whose socket ends with it, when all that connected is accepted.
+    Stop a port whose socket ends with it, after accepting all waiting connections.
 
-    @param port: A port that listens.
-    @param clock: Where the time comes from.
+    @param port: A listening port. @param clock: The source of time.
 
-    @return: Fires when it has stopped.
+    @return: Fires when the port has stopped.
     """
     if isinstance(port, UNIXListener):
         port.unlink()
