@@ -166,7 +166,7 @@ class HangUpTests(ProgramTests):
         """
         program = self.serve(app="sample.hello")
         program.kill(signal.SIGHUP)
-        program.waitFor("SIGHUP: there is nothing to read again")
+        program.waitFor("SIGHUP: nothing to reload without --workers")
         self.assertServes(self.socketPath)
         self.assertEnds(program)
 

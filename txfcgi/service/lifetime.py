@@ -35,8 +35,8 @@ class Lifetime:
         self, reactor: Any, app: App | None, startupTimeout: float | None = STARTUP_TIMEOUT
     ) -> None:
         """
-        @param app: The app. An app without startup code is ready at once. @param startupTimeout:
-            Seconds for the app to get ready, or L{None} for no limit.
+        @param app: The app. An app without startup code is ready at once.
+        @param startupTimeout: Seconds for the app to get ready, or L{None} for no limit.
         """
         self._reactor = reactor
         self._app: Any = app if IStartsAndStops.providedBy(app) else None

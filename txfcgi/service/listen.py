@@ -76,8 +76,8 @@ class UNIXSocketEndpoint(SocketEndpoint):
     def __init__(self, reactor: Any, path: str, options: UNIXSocketOptions) -> None:
         """
         @param reactor: The reactor to accept in.
-        @param path: The path of the socket, or C{"@name"} for an abstract one. @param options: Its
-            permissions and more.
+        @param path: The path of the socket, or C{"@name"} for an abstract one.
+        @param options: Its permissions and more.
         """
         super().__init__(reactor)
         self.path = path
@@ -130,12 +130,13 @@ class InheritedSocketEndpoint(SocketEndpoint):
     ) -> None:
         """
         @param reactor: The reactor to accept in.
-        @param fd: The descriptor that was inherited. @param path: The socket's path in the
-            filesystem, if it differs from the name that the socket was bound to. @param perTurn:
-            The most connections to accept in one turn of the reactor. Several processes on one
-            socket share connections more evenly if this is low. @param own: Whether the socket
-            belongs to the master of this worker, and ends with it. If not, other processes may
-            accept there afterwards.
+        @param fd: The descriptor that was inherited.
+        @param path: The socket's path in the filesystem, if it differs from the name that the
+            socket was bound to.
+        @param perTurn: The most connections to accept in one turn of the reactor. Several processes
+            on one socket share connections more evenly if this is low.
+        @param own: Whether the socket belongs to the master of this worker, and ends with it. If
+            not, other processes may accept there afterwards.
         """
         super().__init__(reactor)
         self.fd = fd
@@ -189,7 +190,8 @@ def endpointFromText(reactor: Any, text: str, *, insecure: bool = False) -> IStr
 
 def _hint(description: Description, error: Exception) -> str:
     """
-    @param description: The description that Twisted rejected. @param error: The exception.
+    @param description: The description that Twisted rejected.
+    @param error: The exception.
 
     @return: A suggestion, or an empty string.
     """
@@ -240,7 +242,8 @@ def _unixEndpoint(
     group: str | None = None,
 ) -> IStreamServerEndpoint:
     """
-    @param reactor: The reactor to listen with. @param insecure: Whether any directory is allowed.
+    @param reactor: The reactor to listen with.
+    @param insecure: Whether any directory is allowed.
     @param address: The path.
     @param mode: The permissions, in octal.
     @param backlog: How many connections may wait.
@@ -304,8 +307,8 @@ def _tcp6Endpoint(
 
 def _portNumber(text: str, interface: str) -> int:
     """
-    @param text: The number of a port. @param interface: The other argument, for a suggestion if the
-        two were swapped.
+    @param text: The number of a port.
+    @param interface: The other argument, for a suggestion if the two were swapped.
 
     @return: The number.
     """
@@ -342,8 +345,8 @@ def _systemdEndpoint(
     accept: str = str(PER_TURN),
 ) -> IStreamServerEndpoint:
     """
-    @param reactor: The reactor to listen with. @param domain: Ignored: the socket already has a
-        family.
+    @param reactor: The reactor to listen with.
+    @param domain: Ignored: the socket already has a family.
     @param index: Which of the sockets that systemd passes, from 0.
     @param name: Its FileDescriptorName=, in place of C{index}.
     @param accept: How many connections are accepted in one turn of the reactor.

@@ -70,8 +70,8 @@ class UNIXListener(Listener):
         """
         @param listening: The socket, non-blocking.
         @param factory: Builds a protocol for each connection.
-        @param reactor: The reactor to accept in. @param file: The socket's file to remove at the
-            end, if it is ours.
+        @param reactor: The reactor to accept in.
+        @param file: The socket's file to remove at the end, if it is ours.
         """
         # A socket from a private directory was bound to another name.
         host = None if file is None else UNIXAddress(os.fsencode(file.path))

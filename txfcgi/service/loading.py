@@ -26,8 +26,9 @@ def loadObject(name: str, directory: str) -> Any:
     Load an app, or another object to serve, by its name.
 
     @param name: C{"mod.fn"}, C{"package.mod.fn"}, C{"mod.object.method"}; or with a colon after the
-        module, C{"mod:fn"}. @param directory: The directory to search for modules first. It becomes
-        the first entry of C{sys.path}.
+        module, C{"mod:fn"}.
+    @param directory: The directory to search for modules first. It becomes the first entry of
+        C{sys.path}.
 
     @return: The object.
 
@@ -77,7 +78,8 @@ def _importLongest(name: str, directory: str) -> tuple[ModuleType, list[str]]:
     """
     Import the longest part of a name that is a module.
 
-    @param name: The name of an app. @param directory: The searched directory, for the message.
+    @param name: The name of an app.
+    @param directory: The searched directory, for the message.
 
     @return: The module, and the remaining names.
 
@@ -123,7 +125,8 @@ def _stem(name: str) -> str:
 
 def _meant(name: str, there: Sequence[str]) -> str:
     """
-    @param name: A name that was not found. @param there: The existing names.
+    @param name: A name that was not found.
+    @param there: The existing names.
 
     @return: A suggestion, or an empty string.
     """
@@ -135,7 +138,8 @@ def _isMissing(error: BaseException, moduleName: str) -> bool:
     """
     Whether the module itself does not exist, rather than one that it imports.
 
-    @param error: The exception of the import. @param moduleName: The module to import.
+    @param error: The exception of the import.
+    @param moduleName: The module to import.
 
     @return: Whether the module or its package is missing.
     """
@@ -168,7 +172,8 @@ def _describe(module: ModuleType, attributes: list[str]) -> str:
     Describe what was found so far, with its file: the usual mistake is another module of the same
     name.
 
-    @param module: The module. @param attributes: The names found in it.
+    @param module: The module.
+    @param attributes: The names found in it.
 
     @return: The name, such as C{"the module hello (/srv/hello.py)"}.
     """

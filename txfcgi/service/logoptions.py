@@ -24,8 +24,8 @@ class LogOptions(CommandOptions):
     """
     The options for logging requests.
 
-    @ivar workerName: The name of this worker in the access log. @ivar standardOutput: The
-        descriptor of the standard output that C{-} means.
+    @ivar workerName: The name of this worker in the access log.
+    @ivar standardOutput: The descriptor of the standard output that C{-} means.
     """
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
@@ -102,7 +102,8 @@ class LogOptions(CommandOptions):
 
     def _open(self, path: str) -> None:
         """
-        @raise OSError: The file can't be written. @raise BadFormat: The format is invalid.
+        @raise OSError: The file can't be written.
+        @raise BadFormat: The format is invalid.
         """
         writing = AccessLog(self._write, self["access-log-format"] or "combined", self.workerName)
         if path != "-":

@@ -190,8 +190,8 @@ class Logged(MultiService):
 
     def __init__(self, service: IService, makeObserver: Callable[[], Any]) -> None:
         """
-        @param service: The service. @param makeObserver: Makes the observer that writes the log,
-            such as L{Logs.observer}.
+        @param service: The service.
+        @param makeObserver: Makes the observer that writes the log, such as L{Logs.observer}.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         service.setServiceParent(self)

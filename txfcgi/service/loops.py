@@ -18,9 +18,9 @@ def installLoop(kind: str, remedy: str) -> None:
     Install the asyncio reactor, unless it is installed. Call this before anything imports
     C{twisted.internet.reactor}.
 
-    @param kind: C{"asyncio"} or C{"uvloop"}. @param remedy: What to do if another reactor is
-        installed: a sentence for the message. @raise NoLoop: Another reactor is installed, or
-        uvloop is missing. The message says what works.
+    @param kind: C{"asyncio"} or C{"uvloop"}.
+    @param remedy: What to do if another reactor is installed: a sentence for the message.
+    @raise NoLoop: Another reactor is installed, or uvloop is missing. The message says what works.
     """
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 

@@ -38,8 +38,7 @@ from .sharing import SharedSocket, openShared
 from .signals import Signals
 from .snapshots import ofWorkers
 
-# Variables that are not meant for workers: they get their sockets from the master, not from
-# systemd.
+# Variables that workers do not inherit: sockets, notifications and options are the master's.
 _NOT_INHERITED = (
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
@@ -65,8 +64,9 @@ class WorkerCommand:
     """
     The command that starts a worker.
 
-    @ivar command: C{fcgi} or C{scgi}. @ivar words: Its options, without the sockets. @ivar reactor:
-        The module that installs its reactor, if not the default one.
+    @ivar command: C{fcgi} or C{scgi}.
+    @ivar words: Its options, without the sockets.
+    @ivar reactor: The module that installs its reactor, if not the default one.
     @ivar logsToOutput: Whether its access log is the master's standard output.
     """
 
@@ -106,10 +106,11 @@ class Mastering(Service):
         shares: bool = False,
     ) -> None:
         """
-        @param endpoints: Where to listen: descriptions and endpoints. @param allowFrom: Decides who
-            may connect, if that is limited. The workers check it themselves. @param insecure:
-            Whether other machines may connect without C{allowFrom}. @param shares: Whether each
-            worker gets a summary of all workers.
+        @param endpoints: Where to listen: descriptions and endpoints.
+        @param allowFrom: Decides who may connect, if that is limited. The workers check it
+            themselves.
+        @param insecure: Whether other machines may connect without C{allowFrom}.
+        @param shares: Whether each worker gets a summary of all workers.
         """
         self._reactor = reactor
         self._command = command
@@ -267,8 +268,8 @@ def spawnWorker(
     """
     Start the process of a worker.
 
-    @param sockets: The sockets that it serves on. @param flags: Options of the worker program
-        itself.
+    @param sockets: The sockets that it serves on.
+    @param flags: Options of the worker program itself.
 
     @raise OSError: The system is out of resources.
     """

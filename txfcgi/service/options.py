@@ -82,10 +82,10 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
     """
     The options of both protocols' commands.
 
-    @cvar protocol: The name of the protocol. @cvar clientFactory: Makes a client for the protocol,
-        from a reactor and an endpoint.
-    @cvar serverFactory: Makes a factory that serves the app. @ivar counters: The counters, if
-        requests are counted.
+    @cvar protocol: The name of the protocol.
+    @cvar clientFactory: Makes a client for the protocol, from a reactor and an endpoint.
+    @cvar serverFactory: Makes a factory that serves the app.
+    @ivar counters: The counters, if requests are counted.
     """
 
     protocol: ClassVar[str]
@@ -458,8 +458,9 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
 
     def _endpoint(self, option: str, text: str, refusal: str) -> IStreamServerEndpoint:
         """
-        @param option: The option that has the endpoint. @param text: The description of the
-            endpoint. @param refusal: The message if other machines could connect.
+        @param option: The option that has the endpoint.
+        @param text: The description of the endpoint.
+        @param refusal: The message if other machines could connect.
 
         @return: The endpoint.
         """

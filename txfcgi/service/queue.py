@@ -86,7 +86,8 @@ def endQueue(port: IListeningPort, clock: IReactorTime) -> Deferred[Any]:
     """
     Stop a port whose socket ends with it, after accepting all waiting connections.
 
-    @param port: A listening port. @param clock: The source of time.
+    @param port: A listening port.
+    @param clock: The source of time.
 
     @return: Fires when the port has stopped.
     """

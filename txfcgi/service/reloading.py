@@ -1,6 +1,6 @@
 """
-C{--http} with C{--reload}: the app runs in a process of its own, which is replaced when one of its
-files changes.
+C{--http} with C{--reload}: the app runs in its own process, which is replaced when a file of the
+app changes.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from .sharing import SharedSocket
 from .sockets import UNIXSocketOptions, listenUNIX
 from .watching import makeWatch
 
-#: Seconds that requests get to end in when their app is replaced: a stream of events would keep the
-#: old one for ever.
+#: Seconds for running requests to finish when their app is replaced. Without a limit, a stream of
+#: events would keep the old process for ever.
 DRAIN: Final = 1.0
 
 
 @dataclass(frozen=True)
 class Reloadable:
     """
-    An app that can be loaded again and again.
+    An app that can be reloaded.
 
-    @ivar command: How the process that loads it is started.
-    @ivar directory: Where its modules are.
-    @ivar options: What is asked of that process.
+    @ivar command: The command that starts its process.
+    @ivar directory: The directory of its modules.
+    @ivar options: How the master runs that process.
     """
 
     command: WorkerCommand
@@ -55,9 +55,9 @@ class Reloadable:
 @implementer(IStreamClientEndpoint)
 class LastReady:
     """
-    Leads to the process that loaded the app last.
+    An endpoint that leads to the process that loaded the app last.
 
-    @ivar paths: The socket of each process that is not gone.
+    @ivar paths: The socket of each running process.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -67,7 +67,7 @@ class LastReady:
 
     def choose(self) -> None:
         """
-        See which one that is by now.
+        Choose the process that loaded the app last.
         """
         for child, path in list(self.paths.items()):
             if child.state is ChildState.READY:
@@ -88,7 +88,7 @@ class LastReady:
 
 class Reloading(Development):
     """
-    Answers HTTP by asking an app in another process.
+    Serves HTTP by calling an app in another process.
     """
 
     _log = Logger()
@@ -108,7 +108,7 @@ class Reloading(Development):
         """
 
         def notKeeping(reactor: Any, endpoint: IStreamClientEndpoint) -> Client:
-            # A kept connection would bring its next request to the app as it was.
+            # A kept connection would send its next request to the old app.
             return makeClient(reactor, endpoint, ClientOptions(keepConnections=False))
 
         super().__init__(reactor, None, notKeeping, endpoints, limits, **options)
@@ -126,13 +126,13 @@ class Reloading(Development):
 
     def trouble(self) -> str:
         """
-        @return: Why the app can't be loaded; nothing, if it can.
+        @return: Why the app can't be loaded; empty if it can.
         """
         return self._master.trouble
 
     def loading(self) -> Deferred[None] | None:
         """
-        @return: Fires when it is known whether the app can be loaded; L{None}, if it is.
+        @return: Fires when it is known whether the app can be loaded; L{None} if that is known now.
         """
         self._watch.look()
         if not self._isLoading():
@@ -149,10 +149,10 @@ class Reloading(Development):
 
     def startApp(self, folder: str) -> IStreamClientEndpoint:
         """
-        Have the app loaded.
+        Load the app, in a new process.
         """
         self._loads = folder
-        # What it fails with is shown by the page, and logged by the master.
+        # The page shows the failure, and the master logs it.
         self._master.started.addErrback(
             lambda failure: self._log.error("{error}", error=failure.getErrorMessage())
         )
@@ -171,8 +171,8 @@ class Reloading(Development):
 
     def _spawn(self, child: Child) -> None:
         """
-        Start the process that is to load the app, on a socket of its own: what comes there never
-        meets the app as it was.
+        Start a process that loads the app, on its own socket, so that requests on that socket never
+        reach the old app.
         """
         assert self._loads is not None
         path = os.path.join(self._loads, f"{child.number}.sock")
@@ -191,8 +191,8 @@ class Reloading(Development):
 
     def _changedState(self) -> None:
         """
-        Let go on what waited, and watch what the app consists of by now: its own files, those on
-        which it failed to load, and what is beside them, where a missing module may appear.
+        Release waiting requests, and watch the app's current files: its own, those on which it
+        failed to load, and the files beside them, where a missing module may appear.
         """
         self._endpoint.choose()
         if not self._isLoading():

@@ -1,5 +1,5 @@
 """
-A line for each request that a developer's browser makes: C{GET /path 200 3 ms}.
+A line for each request of a developer's browser: C{GET /path 200 3 ms}.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _MOST: Final = 300
 
 class Lines:
     """
-    Where the lines go: to a terminal, in colours if it has them; else to the log.
+    Writes the lines: to a terminal, in colours if it has them, or to the log.
     """
 
     log = Logger()
 
     def __init__(self, terminal: TextIO | None, environ: Mapping[str, str] = os.environ) -> None:
         """
-        @param terminal: Where a person reads them; L{None} for the log.
-        @param environ: The environment: NO_COLOR in it, unless empty, says that colours are not
-            wanted (https://no-color.org).
+        @param terminal: The terminal; L{None} for the log.
+        @param environ: The environment. NO_COLOR in it, unless empty, turns colours off
+            (https://no-color.org).
         """
         self._terminal = terminal
         self._colours = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
@@ -39,7 +39,7 @@ class Lines:
     @classmethod
     def ofTerminal(cls) -> Lines:
         """
-        Lines for the terminal that this process writes to, if it does.
+        Lines for the terminal of this process, if it has one; else for the log.
         """
         # Under twistd, sys.stdout becomes the log.
         output = sys.__stdout__
@@ -71,7 +71,7 @@ class Lines:
 
 class TimedRequest(StreamingRequest):
     """
-    A request that knows when it began.
+    A request with the time when it began.
     """
 
     def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +81,7 @@ class TimedRequest(StreamingRequest):
 
 class DevelopmentSite(StreamingSite):
     """
-    A site whose access log is for a person who looks at it.
+    A site whose access log is for a developer at a terminal.
     """
 
     requestFactory = TimedRequest
@@ -108,7 +108,7 @@ class DevelopmentSite(StreamingSite):
 
 def _printable(text: str) -> str:
     """
-    What a browser sent, with nothing in it that could drive a terminal, and not too long.
+    Text from a browser, shortened, and without control characters that could drive a terminal.
     """
     shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:_MOST])
     return shown if len(text) <= _MOST else f"{shown}..."

@@ -1,5 +1,5 @@
 """
-Room for connections and workers: each takes file descriptors, of which a process may have so many.
+File descriptors for connections and workers: each needs some, and a process has a limit.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from contextlib import ExitStack
 
 from twisted.logger import Logger
 
-#: Descriptors for all but connections: listening sockets, logs, files of the app.
+#: Descriptors for everything but connections: listening sockets, logs, files of the app.
 SPARE = 64
 
-# What the master has open for a worker: the link, its standard output and its standard error.
+# The descriptors of a master for a worker: the link, its standard output and its standard error.
 _PER_WORKER = 3
 
 _log = Logger()
@@ -21,11 +21,10 @@ _log = Logger()
 
 def makeRoom(connections: int) -> None:
     """
-    Let this process have the descriptors that its connections may take, as far as it may decide so
-    itself, and say so if that is too few.
+    Raise this process's limit of descriptors for its connections, as far as it may, and log a
+    warning if that is too few.
 
-    @param connections: How many connections there may be. As many again are open while they are
-        told that there are too many.
+    @param connections: The most connections. As many again may be open while they are refused.
     """
     wanted = 2 * connections + SPARE
     given = _raised(wanted)
@@ -44,10 +43,10 @@ def makeRoom(connections: int) -> None:
 
 def makeRoomForWorkers(workers: int) -> None:
     """
-    Let this process have the descriptors that so many workers take in a master, and as many again
-    while they are replaced; say so if that is too few.
+    Raise this process's limit of descriptors for a master of so many workers, and as many again
+    while they are replaced. Log a warning if that is too few.
 
-    @param workers: How many there are.
+    @param workers: The number of workers.
     """
     wanted = 2 * workers * _PER_WORKER + SPARE
     given = _raised(wanted)
@@ -64,11 +63,11 @@ def makeRoomForWorkers(workers: int) -> None:
 
 def checkRoom(descriptors: int) -> None:
     """
-    See that there is room for so many descriptors more.
+    Check that this process may open more descriptors.
 
     @param descriptors: How many.
 
-    @raise OSError: There is not.
+    @raise OSError: It may not.
     """
     with ExitStack() as taken:
         for _ in range(descriptors):
@@ -79,9 +78,9 @@ def _raised(wanted: int) -> int:
     """
     Raise the limit of this process, as far as it may.
 
-    @param wanted: How many descriptors it is to have.
+    @param wanted: The wanted number of descriptors.
 
-    @return: How many it may have, if that is less; else what is wanted.
+    @return: The wanted number, or the limit if that is lower.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

@@ -1,5 +1,5 @@
 """
-The sections of C{--help}: which option of C{twistd fcgi}, C{scgi} and C{fcgi-gateway} stands where.
+The sections of C{--help}, for C{twistd fcgi}, C{scgi} and C{fcgi-gateway}.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ _GATEWAY = Page(
     ),
 )
 
-#: What C{--help} says, by the name of the command.
+#: The help pages, by the name of the command.
 PAGES: Final[Mapping[str, Page]] = {"fcgi": _FCGI, "scgi": _SCGI, "fcgi-gateway": _GATEWAY}
 
 

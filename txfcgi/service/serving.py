@@ -1,5 +1,5 @@
 """
-The service that listens for web servers, and lets what has begun finish when it is stopped.
+The service that listens for web servers, and stops gracefully.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ PUBLIC_HTTP = (
     "--allow-from, or override with --insecure"
 )
 
-#: What an endpoint fails with when it can't listen. A port number that is too large is an
-#: L{OverflowError}. Anything else is a mistake in a program, and keeps its traceback.
+#: The exceptions of an endpoint that can't listen. A port number that is too large is an
+#: L{OverflowError}. Any other exception is a bug, and keeps its traceback.
 EXPECTED_FAILURES = (CannotServe, CannotListenError, OSError, ValueError, OverflowError)
 
 
@@ -56,14 +56,14 @@ class Serving(Service):
     Serves one factory on any number of endpoints, all or none.
 
     @ivar factory: The factory.
-    @ivar ports: What listens.
-    @ivar limitsUsers: Whether C{factory} asks which user connects to a Unix socket.
+    @ivar ports: The listening ports.
+    @ivar limitsUsers: Whether C{factory} checks which user connects to a Unix socket.
     @ivar accepting: Fires when the app is ready, and connections are accepted.
-    @ivar drainInherited: Whether nobody else accepts on the sockets that were inherited.
-    @ivar retiring: Whether somebody else accepts on all that were inherited, when it stops.
+    @ivar drainInherited: Whether no other process accepts on inherited sockets.
+    @ivar retiring: Whether, at the stop, other processes accept on all inherited sockets.
 
-    Whatever keeps it from listening is raised as L{CannotStart} from L{privilegedStartService}
-    (which C{twistd} calls before it gives up root) or L{startService} (C{twist}).
+    Any failure to listen is raised as L{CannotStart} from L{privilegedStartService} (which
+    C{twistd} calls before it gives up root) or L{startService} (C{twist}).
     """
 
     _log = Logger()
@@ -89,19 +89,20 @@ class Serving(Service):
         """
         @param reactor: The reactor whose stopping this service is part of.
         @param factory: Builds a protocol for each connection.
-        @param endpoints: Where to listen, each with the text that describes it.
-        @param drainTimeout: Seconds that requests get to end in when the service stops.
-        @param drainIdle: Seconds in which a connection without a request may bring one more then.
-        @param drainInherited: Whether nobody else accepts on the sockets that were inherited: what
-            waits in their queues is served, too. If not, it is left to the others.
-        @param allowFrom: What the factory asks whether a peer may connect. Here it matters that
-            there is one.
-        @param limitsUsers: Whether the factory asks which user connects to a Unix socket.
+        @param endpoints: Where to listen: descriptions and endpoints.
+        @param drainTimeout: Seconds for running requests to finish when the service stops.
+        @param drainIdle: Seconds in which an idle connection may still bring a request then.
+        @param drainInherited: Whether no other process accepts on inherited sockets, so that the
+            connections in their queues are served, too. If not, they are left to the others.
+        @param allowFrom: The factory's check whether a peer may connect. Only its presence matters
+            here.
+        @param limitsUsers: Whether the factory checks which user connects to a Unix socket.
         @param insecure: Whether other machines may connect without C{allowFrom}.
-        @param refusal: What is said when they may not, but could.
+        @param refusal: The message if other machines could connect, but may not.
         @param stopsAtHangUp: Whether SIGHUP stops it even if it was not started from a terminal.
-        @param lifetime: That of the app, if it has to get ready before anything is accepted.
-        @param connections: How many connections there may be, if that is known.
+        @param lifetime: The app's lifetime, if the app has to get ready before connections are
+            accepted.
+        @param connections: The most connections, if known.
         @param notifier: Tells the service manager that this serves, and that it stops.
         """
         self._reactor = reactor
@@ -131,7 +132,7 @@ class Serving(Service):
         """
         Listen on every endpoint.
 
-        @raise CannotStart: One of them can't be had. None is kept.
+        @raise CannotStart: One of them fails. All are closed again.
         """
         self._begun = True
         self._signals.install()
@@ -153,7 +154,7 @@ class Serving(Service):
 
     def startService(self) -> None:
         """
-        Listen, unless that is done, and stop gracefully when a signal asks for it.
+        Listen, if not listening yet, and stop gracefully on a signal.
 
         @raise CannotStart: As L{privilegedStartService}.
         """
@@ -165,10 +166,10 @@ class Serving(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, and give the requests that run the time to end. Where nobody else accepts
-        on a socket, what waits in its queue is accepted first.
+        Stop listening, and let running requests finish. If no other process accepts on a socket,
+        accept the connections in its queue first.
 
-        @return: Fires when the last has ended, at the latest when the time is over.
+        @return: Fires when the last request has ended, at the latest when the time is over.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         if self._notifier is not None:
@@ -187,7 +188,7 @@ class Serving(Service):
             end.addErrback(lambda failure: self._log.failure("While stopping", failure))
 
         def accepted(_: object) -> Deferred[None]:
-            # What came in while the ports stopped is to end, too.
+            # Requests that arrived while the ports stopped may finish, too.
             return self.factory.drain(self._drainTimeout, self._drainIdle)
 
         def drained(_: object) -> Deferred[None] | None:
@@ -202,10 +203,11 @@ class Serving(Service):
 
     def _end(self, port: IListeningPort, notReady: bool) -> Deferred[Any]:
         """
-        Stop a port, and accept first what waits where nobody else does.
+        Stop a port. If no other process accepts on its socket, accept the waiting connections
+        first.
 
         @param port: The port.
-        @param notReady: Whether nothing can be served.
+        @param notReady: Whether the app is not ready.
 
         @return: Fires when it has stopped.
         """
@@ -219,7 +221,7 @@ class Serving(Service):
 
     def _accept(self, _: None) -> None:
         """
-        Take connections, now that the app is ready.
+        Accept connections, now that the app is ready.
         """
         held, self._held = self._held, []
         for port in held:
@@ -247,8 +249,8 @@ class Serving(Service):
         self, port: IListeningPort, endpoint: InheritedSocketEndpoint
     ) -> IListeningPort:
         """
-        @param port: A port whose socket was inherited: others may accept there.
-        @param endpoint: Where it came from.
+        @param port: A port whose socket was inherited: other processes may accept there.
+        @param endpoint: Its endpoint.
 
         @return: The port.
         """
@@ -259,10 +261,10 @@ class Serving(Service):
         """
         Keep a port, or refuse it.
 
-        @param port: The port. Nothing was accepted on it so far.
+        @param port: The port, which has not accepted anything yet.
         @param text: The description of its endpoint.
 
-        @raise CannotListen: It is open to other machines, and nothing says that it should be.
+        @raise CannotListen: The port is open to other machines, which no option allows.
         """
         self.ports.append(port)
         host = port.getHost()
@@ -293,7 +295,7 @@ class Serving(Service):
         @param failure: Why an endpoint does not listen.
         @param text: Its description.
 
-        @return: What to raise.
+        @return: The exception to raise.
         """
         error = failure.value
         if isinstance(error, EXPECTED_FAILURES):
@@ -302,7 +304,7 @@ class Serving(Service):
 
     def _failedLate(self, failure: Failure, text: str) -> None:
         """
-        End the process when an endpoint that took its time does not come to listen.
+        End the process when an asynchronous endpoint fails to listen.
 
         @param failure: Why.
         @param text: The description of the endpoint.
@@ -314,7 +316,7 @@ class Serving(Service):
 
     def _giveUp(self) -> None:
         """
-        Let go of every port. As the reactor may never run, what is in the filesystem goes at once.
+        Close every port. The reactor may never run, so sockets' files are removed at once.
         """
         self._signals.restore()
         for port in self._letGo():
@@ -324,9 +326,9 @@ class Serving(Service):
 
     def _letGo(self) -> list[IListeningPort]:
         """
-        Forget the ports, and give up waiting for more.
+        Forget the ports, and stop waiting for more.
 
-        @return: The ports there were.
+        @return: The ports.
         """
         self._begun = False
         waiting, self._waiting = self._waiting, []
@@ -338,8 +340,8 @@ class Serving(Service):
 
     def hurry(self) -> None:
         """
-        Give the requests that are left no more time: those of the services beside this one, too,
-        as only one of them hears of signals.
+        Abort the running requests, also of the other services in this process, as only one of them
+        receives signals.
         """
         self._log.info("Told to stop again: aborts the requests that are still running.")
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
@@ -353,7 +355,7 @@ def _addressText(host: IAddress) -> str:
     """
     @param host: The address that a port listens on.
 
-    @return: The address as it would be given to C{--port}.
+    @return: The address, in the form of C{--port}.
     """
     if isinstance(host, IPv4Address):
         return f"tcp:{host.port}:interface={host.host}"

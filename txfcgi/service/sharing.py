@@ -20,7 +20,7 @@ from .listener import SocketFile
 from .serving import PUBLIC_PORT
 from .sockets import listenTCP, listenUNIX
 
-#: What can be shared, for messages.
+#: The kinds of endpoints that workers can share, for messages.
 KINDS = "unix:, tcp:, tcp6:, systemd: and fcgi:"
 
 
@@ -31,8 +31,8 @@ class SharedSocket:
 
     @ivar text: The description of its endpoint.
     @ivar listening: The socket, non-blocking.
-    @ivar file: Its entry in the filesystem, where that is ours.
-    @ivar own: Whether it was made here, and ends with this service.
+    @ivar file: Its file, if it is ours.
+    @ivar own: Whether this service made it, and closes it at the end.
     """
 
     text: str
@@ -42,9 +42,9 @@ class SharedSocket:
 
     def withdraw(self) -> bool:
         """
-        Remove its entry in the filesystem, so that nobody finds it any more.
+        Remove its file, so that no new peer finds it.
 
-        @return: Whether nothing of ours is left there.
+        @return: Whether no file of ours is left there.
         """
         return self.file is None or self.file.remove()
 
@@ -66,7 +66,7 @@ class SharedSocket:
 
 def checkShareable(option: str, text: str) -> None:
     """
-    @param option: The option that an endpoint was given with.
+    @param option: The option that has the endpoint.
     @param text: Its description.
 
     @raise BadEndpoint: Workers can't share it.
@@ -87,12 +87,12 @@ def openShared(
 
     @param text: The description of the endpoint.
     @param endpoint: The endpoint.
-    @param allowFrom: Says who may connect, if that is limited.
+    @param allowFrom: Decides who may connect, if that is limited.
     @param insecure: Whether everybody may.
 
-    @return: The socket, which listens.
+    @return: The listening socket.
 
-    @raise CannotListen: It can't be had.
+    @raise CannotListen: The socket can't be opened.
     """
     if isinstance(endpoint, UNIXSocketEndpoint):
         listening, file = listenUNIX(endpoint.path, endpoint.options)

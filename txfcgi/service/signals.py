@@ -17,27 +17,27 @@ from twisted.logger import Logger
 #: terminal.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
-#: All that are taken.
+#: All handled signals.
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP)
 
 
 def hasTerminal() -> bool:
     """
-    @return: Whether a person at a terminal started this process, and sees what it says.
+    @return: Whether this process was started from a terminal, and writes to it.
     """
     return any(os.isatty(fd) for fd in range(3))
 
 
 class Signals:
     """
-    Stops the reactor at the first signal that asks for it, and says so at each one after it. From
-    the end of the reactor to that of the process, they are ignored.
+    Stops the reactor on the first signal, and reports each further one. After the reactor has
+    ended, signals are ignored until the process ends.
 
-    Twisted's own handlers stop the reactor too, but then make the process end by that signal: its
-    exit status would not be 0 (MapServer, lighttpd and systemd take that for a failure).
+    Twisted's own handlers also stop the reactor, but then end the process by that signal, so the
+    exit status is not 0 (MapServer, lighttpd and systemd take that for a failure).
 
-    SIGHUP stops it where the terminal that it was started from is gone. A daemon does nothing at it
-    but log: nothing is to be read again.
+    SIGHUP stops the reactor if the terminal that started the process is gone. A daemon only logs
+    it: it has no configuration to reload.
     """
 
     _log = Logger()
@@ -52,9 +52,9 @@ class Signals:
     ) -> None:
         """
         @param reactor: The reactor to stop.
-        @param again: Called, in the reactor, when a signal comes while it is stopping.
-        @param stopsAtHangUp: Whether SIGHUP stops it, with a terminal or not.
-        @param reload: Called, in the reactor, at SIGHUP, which then stops nothing.
+        @param again: Called, in the reactor, on a signal while it is stopping.
+        @param stopsAtHangUp: Whether SIGHUP stops it, with or without a terminal.
+        @param reload: Called, in the reactor, on SIGHUP, which then does not stop it.
         """
         self._reload = reload
         self._reactor = reactor
@@ -67,9 +67,9 @@ class Signals:
 
     def install(self) -> None:
         """
-        Take the signals over, now and from the reactor when it has taken them at its start. One
-        that comes at that moment waits. One that is put to another use keeps it: with a log file,
-        SIGUSR1 opens that again.
+        Handle the signals from now on, and again after the reactor has installed its handlers.
+        Signals at that moment are held back. A signal with another use keeps it: with a log file,
+        SIGUSR1 reopens the log.
         """
         self._installed = True
         self._stopsAtHangUp = self._stopsAtHangUp or hasTerminal()
@@ -80,8 +80,8 @@ class Signals:
 
     def restore(self) -> None:
         """
-        Put everything back as it was found, unless a signal has begun to stop this process: another
-        one before its end would kill it, with an exit status that is not 0.
+        Restore the former handlers, unless a signal has begun to stop this process: another signal
+        would then kill it, with an exit status that is not 0.
         """
         self._installed = False
         if self._stopping:
@@ -91,13 +91,13 @@ class Signals:
 
     def _hold(self) -> None:
         """
-        Called before the reactor takes the signals.
+        Called before the reactor installs its handlers.
         """
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def _release(self) -> None:
         """
-        Called after the reactor took the signals.
+        Called after the reactor has installed its handlers.
         """
         if self._installed:
             self._take()
@@ -106,8 +106,8 @@ class Signals:
 
     def _take(self) -> None:
         """
-        Take each signal over from nobody, or from the reactor; and SIGHUP, where it reloads, from
-        C{nohup}, too.
+        Handle each signal that has no handler, or the reactor's; and SIGHUP, if it reloads, also
+        under C{nohup}.
         """
         for number in SIGNALS:
             current = signal.getsignal(number)
@@ -138,10 +138,7 @@ class Signals:
         Called by the reactor, after SIGHUP.
         """
         if not self._stopsAtHangUp:
-            self._log.info(
-                "SIGHUP: there is nothing to read again, and no worker to replace. It goes on; "
-                "SIGTERM stops it."
-            )
+            self._log.info("SIGHUP: nothing to reload without --workers. SIGTERM stops the server.")
         elif not self._stopping:
             self._stop()
 
@@ -162,7 +159,7 @@ class Signals:
 
     def _ignore(self) -> None:
         """
-        Called when all is over but the end of the process, which takes a moment.
+        Called between the end of the reactor and the end of the process.
         """
         for number in self._previous:
             signal.signal(number, signal.SIG_IGN)

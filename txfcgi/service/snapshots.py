@@ -1,5 +1,5 @@
 """
-How a service is: where there are no workers, this process; where there are, what they tell.
+The state of a service: of this process, or of the workers as they report it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def ofThisProcess(
     isReady: Callable[[], bool],
 ) -> Callable[[], Snapshot]:
     """
-    How this process is, where there are no workers.
+    The state of this process, without workers.
 
-    @param factories: What it serves.
-    @param isReady: Says whether connections are accepted.
+    @param factories: Its factories.
+    @param isReady: Tells whether connections are accepted.
 
-    @return: Says it.
+    @return: A function that takes the snapshot.
     """
     began = clock.seconds()
 
@@ -67,9 +67,9 @@ def ofThisProcess(
 
 def runningIn(factory: ServerFactory) -> list[tuple[str, float]]:
     """
-    The requests that a factory's app has not answered, those that came first before the others.
+    The running requests of a factory, the oldest first.
 
-    @return: What each is, as it may be shown, and how many seconds it has been here.
+    @return: For each, its method and URI with secrets masked, and its age in seconds.
     """
     now = factory.clock.seconds()
     return [
@@ -85,11 +85,11 @@ def ofWorkers(
     clock: IReactorTime, master: Master, figures: Callable[[], Mapping[str, Any]]
 ) -> Callable[[], Snapshot]:
     """
-    How the workers of a master are.
+    The state of a master's workers.
 
-    @param figures: Says what all of them have counted together.
+    @param figures: Returns the sum of their figures.
 
-    @return: Says it.
+    @return: A function that takes the snapshot.
     """
 
     def snapshot() -> Snapshot:
@@ -128,7 +128,7 @@ def _number(value: object) -> int:
 
 def _runningIn(worker: Child, now: float) -> list[Running]:
     """
-    What a worker has said that it is at. It may have said anything.
+    The running requests that a worker has reported. The report may be malformed.
     """
     found = []
     told = worker.figures.get("atWork")

@@ -1,8 +1,8 @@
 """
-Making sockets as a server behind a web server needs them.
+Listening sockets for a server behind a web server.
 
-A Unix socket of Twisted's own is open to everyone for a moment, or for good. This one has its owner
-and its mode before anybody can connect, and takes the place of a dead one alone.
+A Unix socket that Twisted makes is open to everyone, for a moment or for good. This one has its
+owner and its mode before any peer can connect, and replaces only a stale socket.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from .errors import CannotListen
 from .holders import holdersOfTCP, holdersOfUNIX
 from .listener import SocketFile, identityOf
 
-#: Connections that may wait to be accepted: the system gives as many as it allows (on Linux,
-#: net.core.somaxconn). A web server fails each one that finds no room in a burst.
+#: Connections that may wait to be accepted: as many as the system allows (on Linux,
+#: net.core.somaxconn). In a burst, each connection that finds the queue full fails.
 BACKLOG = 65_535
 
-#: The bytes that the path of a Unix socket may have, beside the one that ends it.
+#: The most bytes of a Unix socket's path, without the final NUL.
 PATH_BYTES = 107
 
-# A directory is opened to work in it, which does not take the right to list it.
+# A directory is opened only to work in it, which does not need the right to list it.
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
 class UNIXSocketOptions:
     """
-    How a Unix socket is to be.
+    The options of a Unix socket.
 
     @ivar mode: The permissions of its file.
     @ivar owner: The user id that owns the file, or L{None} for this process's.
     @ivar group: The group id of the file, or L{None} for this process's.
     @ivar backlog: The number of connections that may wait to be accepted.
-    @ivar lock: Whether to hold a lock file while the path is looked at and taken.
-    @ivar anyDirectory: Whether a directory in which everyone may rename files will do.
+    @ivar lock: Whether to hold a lock file while the path is checked and taken.
+    @ivar anyDirectory: Whether to allow a directory in which everyone may rename files.
     """
 
     mode: int = 0o660
@@ -58,23 +58,23 @@ class UNIXSocketOptions:
 
 def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, SocketFile | None]:
     """
-    Make a Unix socket that listens. Nobody can connect before its owner and mode are set.
+    Make a listening Unix socket. No peer can connect before its owner and mode are set.
 
-    It is made in a directory of its own, which nobody else can enter, and gets its place when it is
-    complete. So another user who may write to the directory of the socket can't have the owner or
-    the mode of any other file changed, by a symbolic link in its place.
+    The socket is made in a private directory and then renamed. So another user who may write to the
+    directory of the socket can't use a symbolic link to change the owner or the mode of another
+    file.
 
-    A socket that a dead server left at the path is replaced. A live one, and anything that is not a
-    socket, is left alone.
+    A stale socket at the path is replaced. A live one, and anything that is not a socket, is not
+    touched.
 
-    @param path: Where; or C{"@name"} for a name in Linux's abstract namespace, which has no
+    @param path: The path; or C{"@name"} for a name in Linux's abstract namespace, which has no
         permissions.
-    @param options: How.
+    @param options: Its permissions and more.
 
-    @return: The socket, non-blocking, and its entry in the filesystem if it has one. The name that
-        it is bound to is not its path.
+    @return: The socket, non-blocking, and its file, if it has one. The name that it is bound to is
+        not its path.
 
-    @raise CannotListen: It can't be had.
+    @raise CannotListen: The socket can't be made.
     """
     if path.startswith("@"):
         listening = _newSocket()
@@ -100,7 +100,7 @@ def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, So
 
 def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
     """
-    Make a TCP socket that listens.
+    Make a listening TCP socket.
 
     @param host: The address to listen on; an empty one is every IPv4 address of the machine, and
         C{"::"} every address.
@@ -109,7 +109,7 @@ def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
 
     @return: The socket, non-blocking.
 
-    @raise CannotListen: It can't be had.
+    @raise CannotListen: The socket can't be made.
     """
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     with closedOnError(listening):
@@ -141,7 +141,7 @@ def _listenThere(
     name = os.path.basename(path)
     with _privateDirectory(directory, os.path.dirname(path)) as private:
         listening.bind(os.path.join(_pathOf(private.fd, private.path), name))
-        # If it is not in there, someone has moved the directory: then this fails.
+        # This fails if someone has moved the directory.
         file = SocketFile(path, identityOf(os.lstat(name, dir_fd=private.fd)))
         try:
             os.chmod(name, options.mode, dir_fd=private.fd)
@@ -160,10 +160,10 @@ def _give(name: str, directory: int, path: str, options: UNIXSocketOptions) -> N
 
     @param name: Its name.
     @param directory: A descriptor of the directory that it is in.
-    @param path: Where it is going to be, for the message.
-    @param options: Who they are.
+    @param path: Its final path, for the message.
+    @param options: The owner and the group.
 
-    @raise CannotListen: This process may not.
+    @raise CannotListen: This process may not set them.
     """
     owner = -1 if options.owner is None else options.owner
     group = -1 if options.group is None else options.group
@@ -192,7 +192,7 @@ def _nameOf(lookUp: Callable[[int], Any], number: int) -> str:
     @param lookUp: Finds the entry of a user or a group.
     @param number: Its number.
 
-    @return: Its name, or the number where it has none.
+    @return: Its name, or the number if it has none.
     """
     try:
         name: str = lookUp(number)[0]
@@ -203,12 +203,12 @@ def _nameOf(lookUp: Callable[[int], Any], number: int) -> str:
 
 def _rename(name: str, private: int, directory: int, path: str) -> None:
     """
-    Put a socket where it belongs, in the place of a dead one.
+    Rename a socket to its final path, replacing a stale one.
 
     @param name: Its name, in both directories.
     @param private: A descriptor of the directory that it is in.
-    @param directory: A descriptor of that where it belongs.
-    @param path: Its path there, for the message.
+    @param directory: A descriptor of its final directory.
+    @param path: Its final path, for the message.
     """
     try:
         os.rename(name, name, src_dir_fd=private, dst_dir_fd=directory)
@@ -232,14 +232,14 @@ def _newSocket() -> socket.socket:
 @contextmanager
 def _opened(directory: str, options: UNIXSocketOptions) -> Iterator[int]:
     """
-    Open a directory, unless a socket can't be in it, or is not safe in it.
+    Open a directory, unless it can't hold a socket, or is not safe for one.
 
     @param directory: The directory.
-    @param options: Says whether the second matters.
+    @param options: Whether an unsafe directory is allowed.
 
-    @return: A descriptor of it: whatever happens to its path, it stays the one that was looked at.
+    @return: A descriptor, which stays with the checked directory even if its path changes.
 
-    @raise CannotListen: With the reason, and the cure.
+    @raise CannotListen: With the reason, and what to do.
     """
     try:
         fd = os.open(directory, _DIRECTORY)
@@ -278,13 +278,12 @@ def _privateDirectory(parent: int, path: str) -> Iterator[_Private]:
     """
     Make a directory that only this user can enter, and remove it afterwards.
 
-    @param parent: A descriptor of the directory that it is made in, to which others may have the
-        right to write.
-    @param path: The path of that.
+    @param parent: A descriptor of the parent directory, to which other users may write.
+    @param path: The path of the parent directory.
 
     @return: The directory.
 
-    @raise CannotListen: Someone else put another one in its place.
+    @raise CannotListen: Another user has replaced it.
     """
     name = f".txfcgi-{secrets.token_hex(8)}"
     os.mkdir(name, 0o700, dir_fd=parent)
@@ -311,7 +310,7 @@ def _pathOf(fd: int, path: str) -> str:
     @param fd: A descriptor of a directory.
     @param path: Its path, which another directory may have by now.
 
-    @return: A path that leads to what the descriptor is of, where the system has one.
+    @return: A path to the directory of the descriptor, if the system provides one.
     """
     sure = f"/proc/self/fd/{fd}"
     return sure if os.path.exists(sure) else path
@@ -319,11 +318,11 @@ def _pathOf(fd: int, path: str) -> str:
 
 def _checkFree(path: str) -> None:
     """
-    See that nothing is at a path, or only the socket that a server which is gone left behind.
+    Check that a path is free, or has only a stale socket.
 
-    @param path: Where it may be.
+    @param path: The path.
 
-    @raise CannotListen: Something else is there.
+    @raise CannotListen: A live socket or another file is there.
     """
     try:
         info = os.lstat(path)
@@ -344,15 +343,15 @@ def _checkFree(path: str) -> None:
 @contextmanager
 def _startingLock(path: str, wanted: bool) -> Iterator[None]:
     """
-    Keep a second server that starts at the same moment from taking a socket for dead that does not
-    listen yet.
+    Keep a second server that starts at the same moment from replacing a socket that does not listen
+    yet.
 
-    The lock file is there only for as long as the lock is held.
+    The lock file exists only while the lock is held.
 
     @param path: The path of the socket.
     @param wanted: Whether to lock at all.
 
-    @raise CannotListen: Another server starts at this path now.
+    @raise CannotListen: Another server is starting at this path.
     """
     if not wanted:
         yield
@@ -365,8 +364,8 @@ def _startingLock(path: str, wanted: bool) -> Iterator[None]:
         except BlockingIOError:
             os.close(fd)
             raise CannotListen(f"{path} is in use: another server is starting there") from None
-        # The last holder may have removed the file before it let go: then this lock keeps nobody
-        # out.
+        # The last holder may have removed the file before releasing the lock. Then this lock has no
+        # effect.
         if os.fstat(fd).st_nlink:
             break
         os.close(fd)
@@ -381,7 +380,7 @@ def _startingLock(path: str, wanted: bool) -> Iterator[None]:
 @contextmanager
 def closedOnError(opened: socket.socket) -> Iterator[None]:
     """
-    Close a socket if what is done with it fails.
+    Close a socket if the block fails.
 
     @param opened: The socket.
     """
@@ -395,7 +394,7 @@ def closedOnError(opened: socket.socket) -> Iterator[None]:
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
     """
-    Say which path an error of the system was about.
+    Name the path in an error of the system.
 
     @param path: The path.
 

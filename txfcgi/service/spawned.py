@@ -60,12 +60,12 @@ def serve(
     accessLogFormat: str = "combined",
 ) -> None:
     """
-    Serve an app on the socket that this program was started with, until the web server ends it. A
-    program that was started as a CGI program, with GATEWAY_INTERFACE in its environment and no
-    socket, answers that one request.
+    Serve an app on the socket that this program was started with, until the web server stops it. A
+    program that was started as a CGI program, with GATEWAY_INTERFACE in its environment and without
+    a socket, answers that one request.
 
-    Runs the reactor. It returns when SIGTERM, SIGUSR1 or SIGINT came and the requests that ran have
-    ended, so that the program ends with status 0::
+    Runs the reactor. Returns after SIGTERM, SIGUSR1 or SIGINT, when running requests have finished,
+    so that the program exits with status 0::
 
         from txfcgi import Response, serve
 
@@ -75,32 +75,33 @@ def serve(
         serve(app)
 
     @param app: The app.
-    @param limits: What a web server may use up; L{None} for the defaults.
+    @param limits: The server's limits; L{None} for the defaults.
     @param multiplex: Whether a connection may carry several requests at once.
-    @param allowFrom: The addresses and networks that may connect, separated by commas, or what says
-        whether an address may. FCGI_WEB_SERVER_ADDRS in the environment holds too (section 3.2).
-    @param allowUsers: The users that may connect to a Unix socket, names and numbers, if not all
-        may. Root, too, has to be named. It is enough if this or C{allowGroups} names a peer.
-    @param allowGroups: The groups whose members may.
-    @param drainTimeout: Seconds that requests get to end in once the program is told to stop.
-    @param drainIdle: Seconds in which a connection without a request may bring one more then.
-    @param drainInherited: Whether nobody else accepts on the socket, so that what waits in its
-        queue is served at the end, too.
-    @param insecure: Whether to serve on a TCP port that other machines can reach, without a list of
-        those that may.
+    @param allowFrom: The addresses and networks that may connect, separated by commas, or a
+        function that tells whether an address may. If FCGI_WEB_SERVER_ADDRS is set in the
+        environment, both apply (section 3.2).
+    @param allowUsers: The users that may connect to a Unix socket, names or numbers, if not all
+        may. Root must be named, too. A peer needs to match only one of this and C{allowGroups}.
+    @param allowGroups: The groups whose members may connect.
+    @param drainTimeout: Seconds for running requests to finish when the program is told to stop.
+    @param drainIdle: Seconds in which an idle connection may still bring a request then.
+    @param drainInherited: Whether no other process accepts on the socket, so that the connections
+        in its queue are served at the end, too.
+    @param insecure: Whether to serve on a TCP port that other machines can reach, without
+        C{allowFrom}.
     @param fd: The descriptor of the socket (FCGI_LISTENSOCK_FILENO, section 2.2).
-    @param log: Whether to begin logging, to standard error if it is open. A program that has begun
-        logging passes L{False}.
+    @param log: Whether to begin logging, to standard error if it is open. Pass L{False} if the
+        program already logs.
 
-    @param mount: The path below which the app is; see L{txfcgi.server.paths}.
+    @param mount: The path to serve the app below; see L{txfcgi.server.paths}.
     @param pathFrom: Where the path is taken from, C{"params"} or C{"uri"}.
-    @param accessLog: A file to write a line to for each request, or C{-} for the standard output.
-        With a file, SIGUSR1 opens it again, and stops nothing.
-    @param accessLogFormat: What stands in a line: see
+    @param accessLog: A file to write a line to for each request, or C{-} for standard output. With
+        a file, SIGUSR1 reopens it instead of stopping the program.
+    @param accessLogFormat: The format of a line: see
         L{compileFormat<txfcgi.monitor.formats.compileFormat>}.
 
-    @raise CannotStart: There is no such socket, or the access log can't be written. Not caught, it
-        ends the program with status 1 and a message.
+    @raise CannotStart: The program was not given a socket, or the access log can't be written. If
+        not caught, the program exits with status 1 and a message.
     """
     observers: list[ILogObserver] = []
     if sys.stderr is not None:
@@ -166,7 +167,7 @@ def _accessLog(reactor: Any, path: str, format: str) -> AccessLog:
     """
     Open an access log.
 
-    @raise CannotStart: It can't be written, or its format means nothing.
+    @raise CannotStart: The file can't be written, or the format is invalid.
     """
     try:
         lines = LineWriter(path, 1 if path == "-" else None)

@@ -1,5 +1,5 @@
 """
-C{--status}: where a service says how it is.
+C{--status}: the status pages of a service.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..web import StreamingSite
 from .healthoptions import PUBLIC_STATUS
 from .serving import Serving
 
-# Seconds that somebody who is reading the page gets, when the service has ended.
+# Seconds for open connections to the page after the service has ended.
 _DRAIN: Final = 1.0
 
 
@@ -34,7 +34,7 @@ class StatusPages(Serving):
         **options: Any,
     ) -> None:
         """
-        @param endpoints: Where to listen, each with the text that describes it.
+        @param endpoints: Where to listen: descriptions and endpoints.
         @param options: As for L{Serving}.
         """
         site = StreamingSite(
@@ -54,14 +54,14 @@ class StatusPages(Serving):
 
     def startService(self) -> None:
         """
-        Show it from now on.
+        Start serving the pages.
         """
         super().startService()
         self._board.start()
 
     def stopService(self) -> Deferred[None]:
         """
-        Show it no more.
+        Stop serving the pages.
         """
         self._board.stop()
         return super().stopService()
@@ -69,7 +69,7 @@ class StatusPages(Serving):
 
 class Monitored(MultiService):
     """
-    A service with its status pages, which are there until it has ended.
+    A service with its status pages, which are served until the service has ended.
     """
 
     def __init__(self, served: IService, pages: StatusPages) -> None:
@@ -84,7 +84,7 @@ class Monitored(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop the service; then its pages.
+        Stop the service, then its pages.
         """
         self.running = 0
 
@@ -97,5 +97,5 @@ class Monitored(MultiService):
 
 def _noLog(request: object) -> None:
     """
-    A page that looks again every other second would fill any log.
+    Log nothing: a page that refreshes every other second would fill any log.
     """

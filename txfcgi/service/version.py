@@ -1,5 +1,5 @@
 """
-What C{--version} says.
+The text of C{--version}.
 """
 
 from __future__ import annotations
@@ -10,6 +10,6 @@ from ..wire.framing import COMPILED
 
 def versionLine() -> str:
     """
-    The version, and which wire runs.
+    The version, and which wire is in use.
     """
     return f"txfcgi {__version__} (wire: {'compiled' if COMPILED else 'pure Python'})"

@@ -1,5 +1,5 @@
 """
-L{Watch}: notices that one of some files changes.
+L{Watch}: notices when a file changes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-#: Seconds between two looks at the files.
+#: Seconds between two checks of the files.
 EVERY: Final = 0.5
 
 #: The most files that are watched.
 MOST: Final = 5_000
 
-# What comes with Python, or is installed, does not change while somebody writes an app.
+# Python itself and installed packages do not change while somebody writes an app.
 _INSTALLED: Final = tuple(
     os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -35,10 +35,10 @@ def filesOf(modules: Mapping[str, ModuleType], error: BaseException | None = Non
     The files that an app consists of.
 
     @param modules: The modules that are loaded, as C{sys.modules} has them.
-    @param error: What the app failed to load with: of the modules that failed, no other trace is
-        left.
+    @param error: The exception that the app failed to load with: the only trace of modules that
+        failed.
 
-    @return: Their paths, without those of Python itself and of what is installed.
+    @return: Their paths, without Python itself and installed packages.
     """
     found = {getattr(module, "__file__", None) for module in list(modules.values())}
     while error is not None:
@@ -55,7 +55,7 @@ def filesOf(modules: Mapping[str, ModuleType], error: BaseException | None = Non
 
 class Watch:
     """
-    Looks at files now and then.
+    Checks files regularly.
     """
 
     log = Logger()
@@ -71,8 +71,8 @@ class Watch:
 
     def watch(self, paths: Iterable[str]) -> None:
         """
-        Watch these files, and no others. Those that are watched already are compared with what they
-        were.
+        Watch these files, and no others. Files that are already watched are compared with their
+        former state.
         """
         seen = self._seen
         self._seen = {path: seen[path] if path in seen else _stamp(path) for path in paths}
@@ -91,7 +91,7 @@ class Watch:
 
     def look(self) -> None:
         """
-        Look whether one of them has changed.
+        Check whether a file has changed.
         """
         changed = []
         for path, before in self._seen.items():
@@ -105,8 +105,8 @@ class Watch:
 
 class NotifiedWatch(Watch):
     """
-    Looks at once when the system tells of a change, through C{watchfiles}. What changes while that
-    begins is seen at the next look.
+    Checks at once when the system reports a change, through C{watchfiles}. A change while
+    C{watchfiles} starts is seen at the next check.
     """
 
     def __init__(self, reactor: Any, changed: Callable[[str], object]) -> None:
@@ -161,7 +161,7 @@ def makeWatch(reactor: Any, changed: Callable[[str], object]) -> Watch:
     """
     @param changed: Called, in the reactor, with the path of a file that has changed.
 
-    @return: What watches files: C{watchfiles}, if that is installed.
+    @return: A watch, through C{watchfiles} if that is installed.
     """
     try:
         import_module("watchfiles")
@@ -172,7 +172,7 @@ def makeWatch(reactor: Any, changed: Callable[[str], object]) -> Watch:
 
 def ownFiles(error: BaseException | None = None) -> list[str]:
     """
-    The files of the app that this process has loaded, or has failed to load.
+    The files of the app that this process has loaded or failed to load.
     """
     return filesOf(sys.modules, error)
 

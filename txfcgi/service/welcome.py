@@ -1,5 +1,5 @@
 """
-L{Welcome}: the app that is there when there is no other. It shows each request as an app sees it.
+L{Welcome}: the app that is served if no other is given. It shows each request as an app sees it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..server.pages import HEADERS, PARAMS_STYLE, htmlPage
 from ..server.request import Request
 from ..server.response import Response
 
-# How much of a body is shown.
+# The most bytes shown of a body.
 _SHOWN: Final = 1_000
 _LINES: Final = 10
 
@@ -46,16 +46,16 @@ in the log.</p>"""
 
 class Welcome:
     """
-    Shows a request: its params, its body, and what streams do.
+    Shows a request: its params, its body, and its streams.
     """
 
     def __init__(
         self, protocol: str = "FastCGI", clock: IReactorTime | None = None, pause: float = 0.5
     ) -> None:
         """
-        @param protocol: What it is served over.
-        @param clock: Where the time comes from; without one, from the reactor.
-        @param pause: Seconds between two lines of what streams slowly.
+        @param protocol: The protocol's name.
+        @param clock: The source of time; by default the reactor.
+        @param pause: Seconds between two lines of the slow stream.
         """
         self._protocol = protocol
         self._clock = clock

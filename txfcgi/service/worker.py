@@ -1,8 +1,8 @@
 """
 The program of a worker: C{python -m txfcgi.service.worker fcgi OPTIONS}, started by a master.
 
-It is what C{twistd fcgi} is, but for what its master does: it has no pid file and no log of its
-own, and ends when the master says so, or is gone.
+It serves like C{twistd fcgi}, without a pid file and a log of its own, and ends when the master
+says so, or is gone.
 """
 
 from __future__ import annotations
@@ -36,60 +36,60 @@ from .serving import Serving
 from .snapshots import runningIn
 from .watching import ownFiles
 
-#: The modules that have the options of each command.
+#: The modules with the options of each command.
 COMMANDS: Final = {"fcgi": "txfcgi.service.fcgitap", "scgi": "txfcgi.service.scgitap"}
 
-# The most characters of what is logged at once.
+# The most characters of a log event.
 _LOGGED: Final = 100_000
 
 
 @implementer(IWorks)
 class Work:
     """
-    What the service of a worker does for its master.
+    The orders of a master, carried out by a worker's service.
     """
 
     def __init__(self, service: Serving, counters: Counters, options: ServerOptions) -> None:
         self._service = service
         self._options = options
-        # Until the master says otherwise, others accept on the same sockets.
+        # Until the master says otherwise, other workers accept on the same sockets.
         service.retiring = True
         self._counters = counters
 
     def retire(self) -> Deferred[None]:
         """
-        Let the others accept.
+        Stop accepting; other workers go on.
         """
         return self._service.stopService()
 
     def drain(self) -> Deferred[None]:
         """
-        Accept what waits on the sockets of this service; nobody else will.
+        Accept the waiting connections, as no other process will.
         """
         self._service.retiring = False
         return self._service.stopService()
 
     def abort(self) -> None:
         """
-        Abort what still runs.
+        Abort the running requests.
         """
         self._service.hurry()
 
     def reopen(self) -> None:
         """
-        Open the logs anew.
+        Reopen the logs.
         """
         self._options.logs.reopen()
 
     def learn(self, summary: Mapping[str, Any]) -> None:
         """
-        Remember how all workers are.
+        Remember the summary of all workers.
         """
         self._options.summary = summary
 
     def figures(self) -> Mapping[str, Any]:
         """
-        What was counted, and the requests that run.
+        The figures, and the running requests.
         """
         server = cast(ServerFactory, self._service.factory)
         return {**self._counters.figures(), "atWork": runningIn(server)}
@@ -99,16 +99,18 @@ def main(words: list[str] | None = None) -> int:
     """
     Be a worker.
 
-    @param words: The command line; this process's own, if not given.
+    @param words: The command line; by default that of this process.
 
     @return: The exit status.
     """
     fillStandardDescriptors()
     parser = ArgumentParser(prog="txfcgi worker", allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="load the app, and end")
+    parser.add_argument("--check", action="store_true", help="load the app, then exit")
     parser.add_argument("--worker", type=int, default=0, help="the number of this worker")
-    parser.add_argument("--stdout", type=int, default=1, help="where the access log - goes")
-    parser.add_argument("--develop", action="store_true", help="show failures; name files")
+    parser.add_argument("--stdout", type=int, default=1, help="the descriptor for --access-log -")
+    parser.add_argument(
+        "--develop", action="store_true", help="show failures, and report the app's files"
+    )
     parser.add_argument("--reactor", help="the module that installs the reactor")
     parser.add_argument("command", choices=COMMANDS)
     own, rest = parser.parse_known_args(words)
@@ -116,7 +118,7 @@ def main(words: list[str] | None = None) -> int:
     if own.check:
         say: Callable[[str], object] = lambda why: print(why, file=sys.stderr)  # noqa: E731
     else:
-        # Who ends this worker is its master: a terminal's Ctrl-C goes to both.
+        # Only the master ends this worker: a terminal's Ctrl-C goes to both.
         for number in NOT_FOR_WORKERS:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, NOT_FOR_WORKERS)
@@ -124,12 +126,12 @@ def main(words: list[str] | None = None) -> int:
         if own.stdout > 2:
             os.set_inheritable(own.stdout, False)
         link = os.dup(DESCRIPTOR)
-        # What the app writes there by number reaches nobody.
+        # The app's output to these descriptors is discarded.
         with open(os.devnull, "wb") as null:
             os.dup2(null.fileno(), DESCRIPTOR, inheritable=False)
 
         def say(why: str) -> object:
-            with suppress(OSError):  # the master is gone, and nobody wants to know
+            with suppress(OSError):  # the master is gone
                 os.write(link, encode("failed", {"why": why[:_LOGGED]}))
             return None
 
@@ -180,7 +182,7 @@ def _work(options: ServerOptions, number: int, link: int) -> int:
         reactor.stop()
 
     def start() -> None:
-        # To end a worker is to replace it.
+        # SIGTERM to a worker replaces it.
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.replace))
         service.accepting.addCallbacks(lambda _: worker.ready(), failed)
 
@@ -199,7 +201,7 @@ def _work(options: ServerOptions, number: int, link: int) -> int:
 @implementer(ILogObserver)
 class LinkObserver:
     """
-    Sends what is logged to the master, whose log has all.
+    Sends log events to the master, which writes the log.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -212,7 +214,7 @@ class LinkObserver:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level", LogLevel.info)
         if not self._worker.link.tell("log", level=level.name, text=text[:_LOGGED]):
-            # Standard error is read by the master, too.
+            # The master also reads standard error.
             print(text[:_LOGGED], file=sys.stderr)
 
 

@@ -1,5 +1,5 @@
 """
-The options of C{twistd fcgi} and C{twistd scgi} for several processes.
+The options of C{twistd fcgi} and C{twistd scgi} for workers.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from .mastering import Mastering, WorkerCommand
     from .reloading import Reloadable
 
-#: The variable that holds options which come before those of the command line.
+#: The environment variable with options that apply before those of the command line.
 ARGUMENTS = "TXFCGI_ARGS"
 
-# The options that a worker doesn't get.
+# The options that workers don't get.
 _MASTERS = ("port", "http", "reload", "status")
 
-#: Seconds that a worker may take to load an app, when the start is checked.
+#: Seconds for a worker to load the app when the start is checked.
 CHECK_TIMEOUT = 300.0
 
 
@@ -38,9 +38,9 @@ def _fromEnvironment(environ: Mapping[str, str]) -> list[str]:
     """
     @param environ: The environment.
 
-    @return: The options that TXFCGI_ARGS in it holds, written as for a shell.
+    @return: The options in TXFCGI_ARGS, written as for a shell.
 
-    @raise CannotStart: It can't be read so.
+    @raise CannotStart: They are malformed.
     """
     try:
         return shlex.split(environ.get(ARGUMENTS, ""))
@@ -52,9 +52,9 @@ def _count(text: str) -> int:
     """
     @param text: The value of C{--workers}.
 
-    @return: How many.
+    @return: The number of workers.
 
-    @raise UsageError: It is no number of workers.
+    @raise UsageError: The value is not a number of workers.
     """
     if text == "auto":
         return len(os.sched_getaffinity(0))
@@ -65,10 +65,10 @@ def _count(text: str) -> int:
 
 class WorkerOptions(LogOptions):
     """
-    How many processes there are, and when they are replaced.
+    The options for the number of workers, and for their replacement.
 
-    @ivar isWorker: Whether this command line is a worker's: it has no workers of its own.
-    @ivar develops: Whether it is that of a worker whose failures a developer sees.
+    @ivar isWorker: Whether this is the command line of a worker, which has no workers itself.
+    @ivar develops: Whether this worker shows failures to a developer.
     """
 
     isWorker = False
@@ -112,8 +112,8 @@ class WorkerOptions(LogOptions):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
-        Parse the command line, and remember it for the workers. What TXFCGI_ARGS in the environment
-        holds comes before it; a worker has that among its own words already.
+        Parse the command line, and keep it for the workers. The options in TXFCGI_ARGS apply before
+        it; a worker's command line already includes them.
         """
         before = [] if self.isWorker else _fromEnvironment(os.environ)
         self.words = [*before, *(options or ())]
@@ -130,20 +130,20 @@ class WorkerOptions(LogOptions):
     @property
     def reloads(self) -> bool:
         """
-        Whether the app runs in a process of its own, which is replaced when its files change.
+        Whether the app runs in its own process, which is replaced when its files change.
         """
         return bool(self["reload"]) and not self.isWorker
 
     @property
     def hasMaster(self) -> bool:
         """
-        Whether this process is to be a master.
+        Whether this process becomes a master.
         """
         return self["workers"] is not None and not self.isWorker
 
     def checkWorkers(self) -> None:
         """
-        @raise UsageError: An option is for workers, and there are none; or one is not for them.
+        @raise UsageError: An option needs workers, and there are none; or does not go with workers.
         """
         if self.reloads:
             self._checkReload()
@@ -164,7 +164,7 @@ class WorkerOptions(LogOptions):
 
     def _checkReload(self) -> None:
         """
-        @raise UsageError: There is nothing to reload, or not by watching files.
+        @raise UsageError: C{--reload} can't be used with the other options.
         """
         if self["ports"]:
             raise UsageError(
@@ -180,7 +180,7 @@ class WorkerOptions(LogOptions):
 
     def workerCommand(self) -> WorkerCommand:
         """
-        @return: How a worker is started: with this command line, but for its sockets.
+        @return: The command that starts a worker: this command line without its sockets.
         """
         from twisted.internet import default, reactor
 
@@ -200,7 +200,7 @@ class WorkerOptions(LogOptions):
     @property
     def choosesReactor(self) -> bool:
         """
-        Whether these options themselves say which reactor a worker has.
+        Whether these options choose a worker's reactor.
         """
         raise NotImplementedError
 
@@ -227,12 +227,12 @@ class WorkerOptions(LogOptions):
 
     def checkApp(self) -> None:
         """
-        Let a process of its own load the app: a master never does.
+        Check, in a separate process, that the app can be loaded, as a master never loads it.
 
-        @raise UsageError: It can't be loaded.
+        @raise UsageError: The app can't be loaded.
         """
         command = self.workerCommand()
-        # The sockets are this process's own; nothing listens on what stands for them.
+        # The sockets stay in this process; nothing listens on the placeholders.
         line = command.line("--port=fcgi:fd=0", flags=["--check"])
         try:
             checked = subprocess.run(
@@ -271,6 +271,6 @@ class WorkerOptions(LogOptions):
 
 def _startTimeout(seconds: float | None) -> float:
     """
-    How long a worker may take to be ready: as long as its app, and a while to load it.
+    Seconds for a worker to be ready: those of its app, and some to load it.
     """
     return float("inf") if seconds is None else seconds + CHECK_TIMEOUT
