@@ -36,27 +36,6 @@ FILES = sorted(
     if "_build" not in path.parts
 )
 
-# Files that are not clean yet. It only gets shorter.
-NOT_YET = {
-    "txfcgi/cli/calling.py",
-    "txfcgi/cli/console.py",
-    "txfcgi/cli/encode.py",
-    "txfcgi/cli/relay.py",
-    "txfcgi/monitor/counters.py",
-    "txfcgi/service/cgi.py",
-    "txfcgi/service/errors.py",
-    "txfcgi/service/gatewaytap.py",
-    "txfcgi/service/inherited.py",
-    "txfcgi/service/loading.py",
-    "txfcgi/service/queue.py",
-    "txfcgi/service/reloading.py",
-    "txfcgi/service/spawned.py",
-    "txfcgi/service/watching.py",
-    "txfcgi/service/welcome.py",
-    "txfcgi/service/workeroptions.py",
-    "txfcgi/workers/child.py",
-}
-
 
 def found(name: str, text: str) -> list[str]:
     """
@@ -80,17 +59,7 @@ def test_words(name: str) -> None:
     No document, and no docstring, comment or string of the package has a word to avoid.
     """
     messages = found(name, (CHECKOUT / name).read_text("utf-8"))
-    if name in NOT_YET:
-        assert messages, f"{name} is clean: take it out of NOT_YET"
-    else:
-        assert not messages, "\n".join(messages)
-
-
-def test_listOfWhatIsLeft() -> None:
-    """
-    The list of files that are not clean yet has files that exist.
-    """
-    assert NOT_YET <= set(FILES)
+    assert not messages, "\n".join(messages)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class OptionTests(ProgramTests):
             (("--follow-links",), "--follow-links is for --php"),
             (
                 ("--php", "--root", self.folder, "--front-controller", "/no.php?a=$path"),
-                f"there is no file no.php in --root {self.folder}",
+                f"the file no.php does not exist in --root {self.folder}",
             ),
             (("--php", "--root", self.folder, "--deny", "/"), "--deny takes a path or a name"),
             (("--no-php-below", "/up"), "--no-php-below is for --php"),

@@ -1,5 +1,5 @@
 """
-Arguments that several commands take.
+Arguments that several commands share.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from ..client.scgi import SCGIClient
 from ..errors import InvalidEndpoint
 from .console import Console
 
-# What a person is likely to type for an endpoint.
+# The help of every endpoint argument.
 ENDPOINT_HELP = (
     "the back end: host:port, the path of a Unix socket, or any Twisted endpoint "
-    "such as unix:/run/php/php-fpm.sock"
+    "such as unix:/run/app.sock"
 )
 
 
-#: Runs a command in the reactor, and gives back the exit status.
+#: Runs a command in the reactor, and returns the exit status.
 Run = Callable[[Any, Namespace, Console], Coroutine[Any, Any, int]]
 
 
 class Commands:
     """
-    The commands of a program. Each of them has a parser of its own.
+    The commands of a program. Each command has its own parser.
     """
 
     def __init__(self, parser: ArgumentParser) -> None:
         """
-        @param parser: That of the program.
+        @param parser: The parser of the program.
         """
         self._parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -51,10 +51,10 @@ class Commands:
 
         @param run: Runs it.
         @param help: What it does, in one line.
-        @param about: The same at length, for its own C{--help}.
-        @param examples: What stands below the options there.
+        @param about: The description, for its own C{--help}.
+        @param examples: The examples, below the options.
 
-        @return: What reads its arguments.
+        @return: The parser of its arguments.
         """
         parser = self._parsers.add_parser(
             name,
@@ -70,7 +70,7 @@ class Commands:
 
 def endpoint(text: str) -> str:
     """
-    The description of an endpoint, from that or something shorter.
+    The description of an endpoint, from a description or a short form.
     """
     try:
         return describe(text)
@@ -122,7 +122,7 @@ def header(text: str) -> tuple[str, str]:
 
 def paramsIn(text: str) -> dict[str, str]:
     """
-    Params from a file: a JSON object, C{NAME=VALUE} lines, or these with NUL between them, as in
+    Params from a file: a JSON object, or C{NAME=VALUE} lines, which NUL may separate, as in
     C{/proc/PID/environ}.
 
     @raise ValueError: If it is none of these.
@@ -178,7 +178,7 @@ def addEndpoint(parser: ArgumentParser) -> None:
 
 def addSCGI(parser: ArgumentParser) -> None:
     """
-    The other protocol.
+    Add the option for SCGI.
     """
     parser.add_argument("--scgi", action="store_true", help="use SCGI instead of FastCGI")
 
@@ -187,7 +187,7 @@ def clientFor(reactor: Any, args: Namespace, **more: Any) -> Client:
     """
     A client for one request.
 
-    @param more: More of its options.
+    @param more: More options of the client.
     """
     kind: type[Client] = SCGIClient if args.scgi else FastCGIClient
     return kind(reactor, args.endpoint, clientOptions(args.timeout, **more))
@@ -195,14 +195,14 @@ def clientFor(reactor: Any, args: Namespace, **more: Any) -> Client:
 
 def protocolOf(args: Namespace) -> str:
     """
-    The name of the protocol that a command line asks for.
+    The name of the chosen protocol.
     """
     return "SCGI" if args.scgi else "FastCGI"
 
 
 def addParams(parser: ArgumentParser) -> None:
     """
-    Params, one by one and by file.
+    Add the options for params.
     """
     parser.add_argument(
         "-p",
@@ -224,7 +224,7 @@ def addParams(parser: ArgumentParser) -> None:
 
 def addTimeout(parser: ArgumentParser, default: float) -> None:
     """
-    How long all of it may take.
+    Add the time limit.
     """
     parser.add_argument(
         "-t",

@@ -32,9 +32,10 @@ from .probe import unlessHTTP
 _ROLES: Final = {role.name.lower(): role for role in Role}
 
 _EXIT: Final = """
-The body goes to stdout; the head (<), the back end's stderr (!) and how it ended (=) go to stderr.
-The exit status is 0; 4 or 5 for a response with such a status; 3 if the app's own exit status is
-not 0; 1 if there is no response, or not all of it.
+The body goes to stdout. The head (<), the back end's stderr (!) and how the
+request ended (=) go to stderr.
+The exit status is 0; 1 without a response, or with an incomplete one; 3 if the
+app's own exit status is not 0; 4 or 5 for a response with such a status.
 """
 
 _GET: Final = """examples:
@@ -44,13 +45,15 @@ _GET: Final = """examples:
 """
 _POST: Final = """examples:
   txfcgi post 127.0.0.1:9000 /form --data 'name=world'
-  txfcgi post /run/php/php-fpm.sock /upload.php --root /srv/www --body picture.png \\
-      --type image/png
+  txfcgi post /run/php/php-fpm.sock /upload.php --root /srv/www \\
+      --body picture.png --type image/png
 """
 _CALL: Final = """examples:
-  txfcgi call 127.0.0.1:9000 -p REQUEST_METHOD=GET -p SCRIPT_FILENAME=/srv/www/a.php
+  txfcgi call 127.0.0.1:9000 -p REQUEST_METHOD=GET \\
+      -p SCRIPT_FILENAME=/srv/www/a.php
   txfcgi call /run/auth.sock --role authorizer --params params.txt
-  txfcgi call /run/filter.sock --role filter --filter-data page.html -p REQUEST_METHOD=GET
+  txfcgi call /run/filter.sock --role filter --filter-data page.html \\
+      -p REQUEST_METHOD=GET
 """
 
 
@@ -64,7 +67,11 @@ def add(commands: Commands) -> None:
         ("call", "make any request, with only the given params", _CALL),
     ):
         parser = commands.add(
-            name, run, help=summary, about=f"{summary}.{_EXIT}", examples=examples
+            name,
+            run,
+            help=summary,
+            about=f"{summary[0].upper()}{summary[1:]}.{_EXIT}",
+            examples=examples,
         )
         parser.set_defaults(method=name.upper())
         addEndpoint(parser)
@@ -121,9 +128,9 @@ def add(commands: Commands) -> None:
 
 def paramsOf(args: Namespace) -> dict[str, str]:
     """
-    The params that a command line asks for.
+    The params of a command line.
 
-    @raise InvalidRequest: If its path can't be one.
+    @raise InvalidRequest: If the path is invalid.
     """
     if args.command == "call":
         params: dict[str, str] = {}
@@ -153,7 +160,7 @@ def paramsOf(args: Namespace) -> dict[str, str]:
 
 def bodyOf(args: Namespace) -> bytes | None:
     """
-    The body that a command line asks for.
+    The body of a command line.
     """
     if args.command == "get":
         return None
@@ -194,7 +201,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         asked = client.request(params, body, **more)
         response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
         if response.code == 404 and said.startswith(NO_SCRIPT) and _mayBePage(args, params):
-            # php-fpm has pages of its own, which it looks for elsewhere.
+            # php-fpm looks for its own pages in SCRIPT_NAME.
             await response.content()
             stderr.drop()
             params.pop("PATH_INFO", None)
@@ -218,7 +225,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
 
 def _mayBePage(args: Namespace, params: Mapping[str, str]) -> bool:
     """
-    Whether a request that php-fpm found no script for may have been for one of its own pages.
+    Whether a request without a script may have been for one of php-fpm's own pages.
     """
     return args.command == "get" and "SCRIPT_FILENAME" not in params
 

@@ -1,6 +1,6 @@
 """
-What went over TCP in a file that tcpdump or Wireshark wrote (pcap, pcapng): the bytes of each
-connection, put in order. The packets are taken apart by dpkt, the extra C{txfcgi[pcap]}.
+TCP connections in a capture of tcpdump or Wireshark (pcap, pcapng): the bytes of each connection,
+in order. dpkt parses the packets (the extra C{txfcgi[pcap]}).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .printer import Printer
 PCAP: Final = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 PCAPNG: Final = (b"\x0a\x0d\x0d\x0a",)
 
-# The most bytes of one direction that are held until those before them come.
+# The most bytes of one direction to keep while earlier bytes are missing.
 _HELD: Final = 1_048_576
 # The most bytes of a packet, or of another block of a capture.
 _PACKET: Final = 16_777_216
 # Packets of IP with nothing before them: DLT_RAW, as systems and as files number it, IPv4, IPv6.
 _RAW: Final = (12, 14, 101, 228, 229)
-# The most connections that are followed at once.
+# The most connections to follow at once.
 _CONNECTIONS: Final = 10_000
 _FIN_OR_RST: Final = 0x05
 _SYN: Final = 0x02
@@ -33,14 +33,14 @@ Key = tuple[bytes, int, bytes, int]
 
 def isCapture(start: bytes) -> bool:
     """
-    Whether a file is a capture, by its first four bytes. No FastCGI and no SCGI begins like that.
+    Whether a file is a capture, by its first four bytes. FastCGI and SCGI never begin with these.
     """
     return start[:4] in PCAP or start[:4] in PCAPNG
 
 
 class _Whole:
     """
-    A file of which nothing is missing: dpkt takes what is cut off for what was recorded.
+    A file that raises if it is truncated: dpkt would take a truncated packet for a whole one.
     """
 
     def __init__(self, file: BinaryIO, start: bytes) -> None:
@@ -49,7 +49,7 @@ class _Whole:
 
     def read(self, size: int) -> bytes:
         """
-        Read so many bytes, or none at the end.
+        Read this many bytes, or none at the end.
 
         @raise ValueError: If there are fewer, or if they are too many for a packet.
         """
@@ -64,7 +64,7 @@ class _Whole:
 
 class _Direction:
     """
-    What one end of a connection sent.
+    The bytes that one end of a connection sent.
     """
 
     def __init__(self) -> None:
@@ -77,21 +77,21 @@ class _Direction:
 
     def start(self, sequence: int) -> None:
         """
-        The first byte has this number.
+        Set the sequence number of the first byte.
         """
         if self._next is None:
             self._next = sequence % _WRAP
 
     def take(self, sequence: int, data: bytes) -> bytes:
         """
-        Take a segment.
+        Add a segment.
 
         @return: The bytes that are in order now.
         """
         if self._next is None:
             self._next = sequence
         behind = (sequence - self._next) % _WRAP
-        if behind >= _WRAP // 2:  # it begins with what came already
+        if behind >= _WRAP // 2:  # it begins with bytes that were received before
             data = data[_WRAP - behind :]
             behind = 0
         if not data:
@@ -120,7 +120,7 @@ class _Direction:
 
     def _following(self) -> bytes | None:
         """
-        What was kept, and is next.
+        The kept bytes that follow now.
         """
         assert self._next is not None
         for sequence, data in self._later.items():
@@ -134,7 +134,7 @@ class _Direction:
     @property
     def missing(self) -> bool:
         """
-        Whether bytes are missing before some that came.
+        Whether bytes are missing before kept ones.
         """
         return self.broken or bool(self._later)
 
@@ -143,7 +143,7 @@ class _Connection:
     """
     One connection.
 
-    @ivar number: Tells it apart.
+    @ivar number: Its number in the output.
     @ivar client: The address and port of the end that opened it.
     """
 
@@ -167,10 +167,10 @@ class Capture:
 
     def __init__(self, show: Show, say: Callable[[str], None], port: int | None) -> None:
         """
-        @param show: Makes what shows one direction, of the number of the connection and whether it
-            goes to the app.
-        @param say: Takes what is said about the capture.
-        @param port: The app's; without it, all connections are shown.
+        @param show: Makes the printer of one direction, from the number of the connection and
+            whether the direction is to the app.
+        @param say: Takes messages about the capture.
+        @param port: The app's port; without it, all connections are shown.
         """
         self._show = show
         self._say = say
@@ -181,10 +181,10 @@ class Capture:
 
     def read(self, file: BinaryIO, start: bytes) -> None:
         """
-        Show all of a file.
+        Show a whole file.
 
         @param start: Its first four bytes, which were read already.
-        @raise ValueError: If it is not what it begins like, or is cut off.
+        @raise ValueError: If the file is malformed or truncated.
         @raise ImportError: If dpkt is not installed.
         """
         try:
@@ -249,8 +249,8 @@ class Capture:
 
     def _opener(self, key: Key, opens: bool) -> tuple[bytes, int]:
         """
-        Which end of a connection is the web server's: that which opened it; where that was not
-        recorded, that which does not have the app's port, or else the higher one.
+        The web server's end of a connection: the end that opened it. If that was not recorded, the
+        end without the app's port, or else with the higher port.
         """
         source, sourcePort, target, targetPort = key
         first = opens or (
@@ -281,7 +281,7 @@ class Capture:
 
 def _segments(dpkt: Any, link: int, packet: bytes) -> Iterator[tuple[Key, int, int, bytes]]:
     """
-    The TCP segment in a packet, if there is one: its addresses and ports, its flags, the number of
+    The TCP segment in a packet, if any: its addresses and ports, its flags, the sequence number of
     its first byte, and its bytes.
     """
     layers = {

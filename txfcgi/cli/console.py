@@ -1,5 +1,5 @@
 """
-L{Console}: where a command writes to, and how what came from elsewhere is made fit for a terminal.
+L{Console}: the output of a command, with text from elsewhere made safe for a terminal.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TextIO
 
-# Statuses that a command ends with.
+# Exit statuses.
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
@@ -25,8 +25,8 @@ class Console:
     """
     The two outputs of a command.
 
-    @ivar out: Takes what was asked for.
-    @ivar err: Takes what is said about it.
+    @ivar out: Takes the result.
+    @ivar err: Takes messages about it.
     """
 
     out: BinaryIO = field(default_factory=lambda: sys.stdout.buffer)
@@ -34,20 +34,20 @@ class Console:
 
     def write(self, data: bytes) -> None:
         """
-        Write some of what was asked for, at once.
+        Write a part of the result, unbuffered.
         """
         self.out.write(data)
         self.out.flush()
 
     def line(self, text: str) -> None:
         """
-        Write a line of what was asked for.
+        Write a line of the result.
         """
         self.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
     def say(self, text: str) -> None:
         """
-        Write a line about it.
+        Write a message.
         """
         self.err.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
         self.err.flush()
@@ -55,7 +55,7 @@ class Console:
 
 def readable(data: bytes | str) -> str:
     """
-    Text from elsewhere on one line, with nothing in it that would drive a terminal.
+    Text from elsewhere on one line, without control characters that would drive a terminal.
     """
     text = data if isinstance(data, str) else data.decode("utf-8", "backslashreplace")
     return _control(lambda found: ascii(found[0])[1:-1], text)
@@ -63,7 +63,7 @@ def readable(data: bytes | str) -> str:
 
 class Lines:
     """
-    Shows what comes in pieces line by line.
+    Shows text that arrives in pieces, line by line.
     """
 
     def __init__(self, console: Console, prefix: str) -> None:
@@ -73,7 +73,7 @@ class Lines:
 
     def receive(self, data: bytes) -> None:
         """
-        Take a piece.
+        Add a piece.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
@@ -81,13 +81,13 @@ class Lines:
 
     def drop(self) -> None:
         """
-        Forget what is there without the end of its line.
+        Drop an incomplete line.
         """
         self._rest = b""
 
     def end(self) -> None:
         """
-        Show what is there without the end of its line.
+        Show an incomplete line.
         """
         if self._rest:
             self._console.say(self._prefix + readable(self._rest))

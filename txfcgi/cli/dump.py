@@ -1,5 +1,5 @@
 """
-C{txfcgi dump}: what goes over the wire, recorded or as it goes.
+C{txfcgi dump}: what goes over the wire, recorded or as it passes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from .printer import Listing, Printer
 from .relay import RelayFactory
 from .scgi import RecordedPrinter, RequestPrinter, ResponsePrinter
 
-_ABOUT: Final = """show FastCGI records, or SCGI requests and responses: those in a file, or,
-between a web server and an app, each as it passes. > goes to the app, < to the web server; the
-number tells connections apart.
-Passwords, cookies, tokens and the like are shown as ***; bodies are not shown unless asked for.
+_ABOUT: Final = """Show FastCGI records, or SCGI requests and responses, from a file, or as they
+pass between a web server and an app. > goes to the app, < to the web server;
+the number is that of the connection.
+Passwords, cookies, tokens and the like are shown as ***. Bodies are only shown
+with --content.
 """
 _EXAMPLES: Final = """examples:
   txfcgi dump recorded.bin
@@ -38,7 +39,8 @@ _EXAMPLES: Final = """examples:
   txfcgi dump --listen unix:/tmp/seen.sock --connect unix:/run/app.sock
     and in nginx: fastcgi_pass unix:/tmp/seen.sock
   txfcgi dump --scgi recorded.bin
-  txfcgi dump --scgi --listen tcp:4001:interface=127.0.0.1 --connect 127.0.0.1:4000
+  txfcgi dump --scgi --listen tcp:4001:interface=127.0.0.1 \\
+      --connect 127.0.0.1:4000
     and in nginx: scgi_pass 127.0.0.1:4001
 """
 
@@ -137,7 +139,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
     """
-    The file of a command line, open; standard input is not closed.
+    The open file of a command line; standard input is not closed afterwards.
     """
     if name == "-":
         return nullcontext(sys.stdin.buffer)
@@ -146,9 +148,9 @@ def _opened(name: str) -> AbstractContextManager[BinaryIO]:
 
 def _read(start: bytes, file: BinaryIO, isHex: bool, printer: Printer) -> None:
     """
-    Show what is in a file.
+    Show a file.
 
-    @param start: What was read of it already.
+    @param start: The bytes that were read already.
     """
     if isHex:
         printer.receive(bytes.fromhex((start + file.read()).decode("ascii")))
@@ -164,7 +166,7 @@ async def _pass(
     reactor: Any, args: Namespace, console: Console, printer: Callable[[int, bool], Printer]
 ) -> int:
     """
-    Stand between a web server and an app, until the process is told to end.
+    Relay between a web server and an app until the process is told to stop.
     """
     try:
         factory = RelayFactory(clientEndpoint(reactor, args.connect), printer, console.say)

@@ -1,5 +1,5 @@
 """
-C{txfcgi encode}: records, written down as text or JSON, as the bytes that go over the wire.
+C{txfcgi encode}: turns records in text or JSON into the bytes that go over the wire.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from ..wire.scgicodec import encodeHeaderList
 from .arguments import Commands
 from .console import FAILED, OK, Console
 
-_ABOUT: Final = """write FastCGI records as they go over the wire. The file has one record in each
-line, or is a JSON list of objects with the same names (params is an object, names a list):
+_ABOUT: Final = """Write FastCGI records as they go over the wire. The file has one record in each
+line, or is a JSON list of objects with the same names (params is an object,
+names a list):
   BEGIN_REQUEST id=N role=RESPONDER keep
   PARAMS id=N NAME=VALUE ...        also GET_VALUES_RESULT
-  STDIN id=N content=TEXT           or hex=DIGITS; also the other streams, and any type
+  STDIN id=N content=TEXT           or hex=DIGITS; also other streams, any type
   END_REQUEST id=N appStatus=N protocolStatus=OVERLOADED
   GET_VALUES NAME ...
   UNKNOWN_TYPE unknown=N
-A stream record with nothing in it ends the stream. A type may be a number. padding=N goes with
-each; without it, a record is filled up to a multiple of 8 bytes. A line that begins with # is left
-out. Words are quoted as in a shell.
+An empty stream record ends the stream. A type may be a number. Every record may
+have padding=N; by default, records are padded to a multiple of 8 bytes. Lines
+that begin with # are comments. Words are quoted as in a shell.
 """
 _EXAMPLES: Final = """examples:
   printf 'GET_VALUES FCGI_MPXS_CONNS\\n' | txfcgi encode - | txfcgi dump -
@@ -99,7 +100,7 @@ def records(text: str) -> bytes:
     The bytes of records.
 
     @param text: One in each line, or a JSON list.
-    @raise ValueError: If one of them is none; says which.
+    @raise ValueError: If one of them is not a record; the message says which.
     """
     if text.lstrip()[:1] in ("[", "{"):
         listed = _json(text)
@@ -136,7 +137,7 @@ def _json(text: str) -> list[Any]:
 
 def _parsed(words: list[str]) -> dict[str, Any]:
     """
-    A line as an object of JSON has it.
+    Parse a line into the form of a JSON object.
     """
     kind = words[0]
     found: dict[str, Any] = {"type": int(kind) if kind.isdecimal() else kind}
@@ -155,7 +156,7 @@ def _parsed(words: list[str]) -> dict[str, Any]:
         elif word == "keep":
             found["keep"] = True
         else:
-            found[word] = None  # to be complained of
+            found[word] = None  # an error names it later
     if pairs:
         found["params"] = pairs
     if names:
@@ -165,7 +166,7 @@ def _parsed(words: list[str]) -> dict[str, Any]:
 
 def _encoded(record: object) -> bytes:
     """
-    @raise ValueError: If it is no record.
+    @raise ValueError: If it is not a record.
     """
     if not isinstance(record, dict):
         raise ValueError(f"a record is an object with a type, not {record!r:.80}")
@@ -270,7 +271,7 @@ def _choice(record: dict[str, Any], name: str, kind: Any, default: int, most: in
 
 def _headers(text: str) -> bytes:
     """
-    The headers of an SCGI request, as they are.
+    The headers of an SCGI request, unchecked.
     """
     if text.lstrip()[:1] in ("[", "{"):
         found = json.loads(text)

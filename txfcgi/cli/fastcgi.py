@@ -29,8 +29,8 @@ from .printer import HELD, Listing, OutputPrinter, Printer
 
 class RecordPrinter(Printer):
     """
-    Shows the records that go one way over one connection. Params are shown when all of them are
-    there, and so is the head of a response; of bodies, the size, and as much content as is wanted.
+    Shows the records of one direction of a connection. Params, and the head of a response, are
+    shown when they are complete; of bodies, the size, and as much content as is wanted.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -50,7 +50,7 @@ class RecordPrinter(Printer):
             while records:
                 for record in records:
                     self._show(record)
-                # Records before one that is none are returned first.
+                # Valid records before a malformed one are returned first.
                 records = self._reader.receive(b"")
         except TxFCGIError as error:
             self._stop(f"this is not FastCGI: {error}")
@@ -104,7 +104,7 @@ class RecordPrinter(Printer):
 
     def _showParams(self, record: Params) -> None:
         """
-        Show all params when the last of them is there.
+        Show all params when the last of them has arrived.
         """
         held = self._params.setdefault(record.requestID, bytearray())
         if held is None:

@@ -1,5 +1,5 @@
 """
-The pages that php-fpm answers by itself: C{ping.path} and C{pm.status_path}.
+The pages that php-fpm answers itself: C{ping.path} and C{pm.status_path}.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from ..cgiparams import cgiParams
 
-#: How php-fpm says that a request names no script of its own, and no page of its own either.
+#: php-fpm's message for a request that names neither a script nor one of its own pages.
 NO_SCRIPT: Final = b"Primary script unknown"
 
-#: What its status page has, and a line shows of it.
+#: The figures of its status page that the result line shows.
 FIGURES: Final = (
     "active processes",
     "idle processes",
@@ -21,16 +21,16 @@ FIGURES: Final = (
     "slow requests",
 )
 
-# It looks for these in the query, in this order, and the first one wins.
+# php-fpm looks for these in the query, in this order; the first one wins.
 _OTHER_FORMATS: Final = ("html", "xml")
 
 
 def pageParams(method: str, uri: str) -> dict[str, str]:
     """
-    Params for one of its pages: it looks for the path in SCRIPT_NAME, and takes no request that has
-    no SCRIPT_FILENAME.
+    Params for one of its pages: php-fpm looks for the path in SCRIPT_NAME, and refuses a request
+    without SCRIPT_FILENAME.
 
-    @raise InvalidRequest: If the path can't be one.
+    @raise InvalidRequest: If the path is invalid.
     """
     path = uri.partition("?")[0]
     return cgiParams(method, uri, scriptName=path, scriptFilename=path)
@@ -38,7 +38,7 @@ def pageParams(method: str, uri: str) -> dict[str, str]:
 
 def statusURI(uri: str) -> str:
     """
-    The URI of its status page, with C{json} in the query, whatever else is there, such as C{full}.
+    The URI of its status page, with C{json} in the query beside other words, such as C{full}.
     """
     path, _, query = uri.partition("?")
     words = [word for word in query.split("&") if word.partition("=")[0] not in _OTHER_FORMATS]
@@ -49,9 +49,9 @@ def statusURI(uri: str) -> str:
 
 def readStatus(body: bytes) -> dict[str, Any] | None:
     """
-    What its status page says.
+    Parse its status page.
 
-    @return: The figures by their names, or L{None} if it is not such a page.
+    @return: The figures by their names, or L{None} if it is not a status page.
     """
     try:
         status = json.loads(body)

@@ -1,5 +1,5 @@
 """
-The command line: which commands there are, and how one runs.
+The command line: its commands, and how they run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ txfcgi COMMAND --help tells more of each.
 
 def makeParser() -> ArgumentParser:
     """
-    What reads the command line.
+    Make the parser of the command line.
     """
     parser = ArgumentParser(
         prog="txfcgi",
@@ -50,9 +50,9 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     """
     Run a command, and end the process with its exit status.
 
-    @param words: What stands behind C{txfcgi}; L{None} for what this process was started with.
+    @param words: The words after C{txfcgi}; L{None} for the arguments of this process.
     """
-    # Mistakes in it are told before there is a reactor.
+    # Report mistakes before the reactor is imported.
     args = makeParser().parse_args(words)
 
     async def running(reactor: Any) -> None:
@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
             print(f"txfcgi {args.command}: {error}", file=sys.stderr)
             status = USAGE
         except BrokenPipeError:
-            # Whoever reads has enough. Python would complain when it flushes what is left.
+            # The reader has closed the pipe. Python would complain when it flushes the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = FAILED
         raise SystemExit(status)

@@ -1,5 +1,5 @@
 """
-C{txfcgi ping}: is a back end healthy?
+C{txfcgi ping}: check whether a back end is healthy.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from .console import FAILED, OK, USAGE, Console, readable
 from .fpm import FIGURES, pageParams, readStatus, statusURI
 from .probe import unlessHTTP
 
-_ABOUT: Final = """check whether a back end is healthy, by asking it for something.
-One line says what was found. The exit status is 0 if it is healthy, and 1 if it is not: it can't be
-reached, is too slow, or answers something else than expected.
+_ABOUT: Final = """Check whether a back end is healthy, by making a request.
+The result is one line. The exit status is 0 if the back end is healthy, and 1
+if it can't be reached, is too slow, or answers something unexpected.
 """
 _EXAMPLES: Final = """examples:
   txfcgi ping 127.0.0.1:9000
-  txfcgi ping unix:/run/app.sock --uri /health --status 200 --expect ok --timeout 2
+  txfcgi ping unix:/run/app.sock --uri /health --status 200 --expect ok
   txfcgi ping /run/php/php-fpm.sock --fpm-ping
-  txfcgi ping /run/php/php-fpm.sock --fpm-status /status --max-queue 10 --max-active 40
+  txfcgi ping /run/php/php-fpm.sock --fpm-status /status --max-queue 10 \\
+      --max-active 40
   txfcgi ping /run/php/php-fpm.sock --fpm-status '/status?full' --json
 """
 
@@ -40,12 +41,12 @@ _THRESHOLDS: Final = {
 @dataclass
 class Found:
     """
-    What was found.
+    The result of a check.
 
-    @ivar problem: Why the back end is not well, if it is not.
-    @ivar status: The HTTP status of its answer.
+    @ivar problem: Why the back end is not healthy; empty if it is.
+    @ivar status: The HTTP status of its response.
     @ivar seconds: How long it took.
-    @ivar fpm: What php-fpm's status page says.
+    @ivar fpm: The figures of php-fpm's status page.
     """
 
     problem: str | None = None
@@ -55,7 +56,7 @@ class Found:
 
     def line(self) -> str:
         """
-        It in one line for people.
+        The result in one line for people.
         """
         if self.fpm is not None:
             what = ", ".join(f"{name} {self.fpm[name]}" for name in FIGURES if name in self.fpm)
@@ -67,14 +68,14 @@ class Found:
 
     def json(self) -> str:
         """
-        It in one line for programs.
+        The result in one line for programs.
         """
         return json.dumps({"ok": self.problem is None, **asdict(self)})
 
 
 def natural(text: str) -> int:
     """
-    A number from 0 on.
+    A whole number of at least 0.
     """
     if not re.fullmatch("[0-9]{1,18}", text):
         raise ArgumentTypeError(f"{text!r} is not a whole number")
@@ -165,7 +166,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
 
 def _params(args: Namespace) -> dict[str, str]:
     """
-    The params that are asked with.
+    The params of the request.
     """
     if args.fpm_ping:
         return pageParams("GET", args.fpm_ping)
@@ -177,7 +178,7 @@ def _params(args: Namespace) -> dict[str, str]:
 
 def _thresholds(args: Namespace) -> dict[str, int]:
     """
-    The thresholds that were given, by the names of their options.
+    The given thresholds, by the names of their options.
     """
     given = {option: getattr(args, f"max_{option}") for option in _THRESHOLDS}
     return {option: most for option, most in given.items() if most is not None}
@@ -185,7 +186,7 @@ def _thresholds(args: Namespace) -> dict[str, int]:
 
 def _look(args: Namespace, code: int, body: bytes, found: Found) -> None:
     """
-    Look at an answer.
+    Check a response.
     """
     found.status = code
     expected = args.expect or ("pong" if args.fpm_ping else None)
@@ -206,7 +207,7 @@ def _look(args: Namespace, code: int, body: bytes, found: Found) -> None:
 
 def _tooMuch(figures: dict[str, Any], thresholds: dict[str, int]) -> str | None:
     """
-    Which figures are over their thresholds, if any.
+    The figures that are over their thresholds, if any.
     """
     over = []
     for option, most in thresholds.items():

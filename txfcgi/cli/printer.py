@@ -1,5 +1,5 @@
 """
-What passes one way over one connection, as lines of text: what does not depend on the protocol.
+One direction of a connection as lines of text: the part that does not depend on the protocol.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..masking import masked
 from ..wire.cgi import HeadReader, ResponseHead
 from .console import readable
 
-# What is held of params, and of a response's head, to show them whole.
+# The most bytes of params, and of a response's head, that are kept to show them whole.
 HELD: Final = 262_144
 
 
@@ -30,7 +30,7 @@ class Listing:
     ) -> None:
         """
         @param write: Takes each line.
-        @param prefix: Stands before each.
+        @param prefix: The beginning of each line.
         @param secrets: Whether passwords, cookies and the like are shown.
         @param content: How many bytes of each piece of a body are shown.
         """
@@ -47,7 +47,7 @@ class Listing:
 
     def content(self, data: bytes) -> None:
         """
-        Show as much of a piece of a body as is wanted.
+        Show as much content of a piece of a body as is wanted.
         """
         if self._content and data:
             more = len(data) - self._content
@@ -77,7 +77,7 @@ class Listing:
 
 class Printer:
     """
-    Shows what passes one way. Each protocol has its own.
+    Shows one direction. Each protocol has its own.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -89,7 +89,7 @@ class Printer:
 
     def receive(self, data: bytes) -> None:
         """
-        Take bytes as they come.
+        Take the next bytes.
         """
         if data and not self._stopped:
             self._receive(data)
@@ -103,7 +103,7 @@ class Printer:
 
     def _stop(self, reason: str) -> None:
         """
-        Show nothing of all that is still to come, for it can't be read.
+        Stop showing: the rest can't be read.
         """
         self._stopped = True
         self._listing.line(f"{reason}; nothing more is shown")
@@ -119,10 +119,10 @@ class Printer:
 
 class OutputPrinter:
     """
-    Shows CGI output: the head of a response when all of it is there, and then the body.
+    Shows CGI output: the head of a response when it is complete, then the body.
 
     @ivar head: The head, once it was read.
-    @ivar bodyBytes: How much of the body came.
+    @ivar bodyBytes: How many bytes of the body have arrived.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -131,7 +131,7 @@ class OutputPrinter:
         """
         self._listing = listing
         self._reader = HeadReader(HELD)
-        self._held: bytearray | None = bytearray()  # what came so far of the head
+        self._held: bytearray | None = bytearray()  # the received part of the head
         self.head: ResponseHead | None = None
         self.bodyBytes = 0
 
@@ -157,7 +157,7 @@ class OutputPrinter:
 
     def end(self) -> None:
         """
-        No more of it comes.
+        The output has ended.
         """
         if self._held:
             self._listing.head(bytes(self._held))
@@ -168,9 +168,9 @@ class OutputPrinter:
 
     def _withoutHead(self, output: bytes, error: TxFCGIError) -> bytes:
         """
-        Show what stands where the head should be, and why it is none.
+        Show the malformed head, and what is wrong with it.
 
-        @return: What stands behind it.
+        @return: The bytes after it.
         """
         if isinstance(error, MalformedHead):
             head, _, output = output.replace(b"\r\n", b"\n").partition(b"\n\n")

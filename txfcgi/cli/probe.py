@@ -1,6 +1,6 @@
 """
-Finding out that a back end which says nothing speaks HTTP: many HTTP servers wait for the end of a
-line, which no FastCGI request has, and would let a command wait until its time is over.
+Finding out that a silent back end speaks HTTP: many HTTP servers wait for the end of a line, which
+a FastCGI request does not have, so a command would wait until its time limit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import BadResponse
 
 T = TypeVar("T")
 
-#: Seconds without an answer after which that is looked at.
+#: Seconds without an answer before the check.
 PATIENCE: Final = 1.0
 
 _QUESTION: Final = b"OPTIONS * HTTP/1.0\r\n\r\n"
@@ -25,12 +25,12 @@ _ANSWER: Final = b"HTTP/"
 
 class Probe(Protocol):
     """
-    A connection of its own on which an HTTP server would answer.
+    A separate connection, on which an HTTP server would answer.
     """
 
     def __init__(self, answer: Deferred[Any]) -> None:
         """
-        @param answer: What is waited for meanwhile. It is given up if the peer speaks HTTP.
+        @param answer: The awaited answer, which is cancelled if the peer speaks HTTP.
         """
         self._answer = answer
         self._seen = b""
@@ -45,7 +45,7 @@ class Probe(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Look at the beginning of what comes.
+        Check the beginning of the response.
         """
         assert self.transport is not None
         self._seen += data[: len(_ANSWER)]
@@ -58,20 +58,20 @@ class Probe(Protocol):
 
 async def unlessHTTP(reactor: Any, endpoint: str, protocol: str, answer: Deferred[T]) -> T:
     """
-    Wait for an answer, and look after a while whether the back end speaks HTTP.
+    Wait for an answer, and check after a while whether the back end speaks HTTP.
 
-    @param endpoint: Where it is.
-    @param protocol: What it is expected to speak.
-    @param answer: What is waited for.
+    @param endpoint: The back end.
+    @param protocol: The expected protocol.
+    @param answer: The awaited answer.
 
-    @raise BadResponse: If it speaks HTTP.
+    @raise BadResponse: If the back end speaks HTTP.
     """
     probe = Probe(answer)
     connections: list[Deferred[Any]] = []
 
     def ask() -> None:
         connecting: Deferred[Any] = connectProtocol(clientEndpoint(reactor, endpoint), probe)
-        # What keeps it from being asked is told by the answer that is waited for.
+        # The awaited answer reports a failure to connect.
         connections.append(connecting.addErrback(lambda failure: None))
 
     later = reactor.callLater(PATIENCE, ask)

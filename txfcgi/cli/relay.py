@@ -1,5 +1,5 @@
 """
-A connection that goes through this process, and is shown as it does.
+A connection that this process relays and shows.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .printer import Printer
 
 class Half(Protocol):
     """
-    One end of such a connection.
+    One end of a relayed connection.
 
-    @ivar other: The other end, as soon as it is there.
-    @ivar closed: Fires when this one is closed.
+    @ivar other: The other end, once it is connected.
+    @ivar closed: Fires when this end is closed.
     """
 
     other: Half | None = None
@@ -40,13 +40,13 @@ class Half(Protocol):
     @property
     def tcp(self) -> Connection:
         """
-        The transport. Whatever its kind, it has what a TCP connection has.
+        The transport. Every kind has the methods of a TCP connection.
         """
         return cast(Connection, self.transport)
 
     def joinTo(self, other: Half) -> None:
         """
-        Send what comes here there, no faster than it is taken.
+        Relay this end's bytes to the other end, no faster than it accepts them.
         """
         self.other = other
         other.tcp.registerProducer(self.tcp, True)
@@ -72,7 +72,7 @@ class Half(Protocol):
 
 class RelayFactory(Factory):
     """
-    Passes each connection on to an endpoint.
+    Relays each connection to an endpoint.
     """
 
     noisy = False
@@ -84,9 +84,9 @@ class RelayFactory(Factory):
         say: Callable[[str], None],
     ) -> None:
         """
-        @param makePrinter: Makes what shows one direction, of the number of the connection and
-            whether it is that to the app.
-        @param say: Takes what there is to say beside.
+        @param makePrinter: Makes the printer of one direction, from the number of the connection
+            and whether the direction is to the app.
+        @param say: Takes messages.
         """
         self._endpoint = endpoint
         self._makePrinter = makePrinter
@@ -97,7 +97,7 @@ class RelayFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Half:
         """
-        An end for a web server's connection.
+        Make the end of a web server's connection.
         """
         self._number += 1
         return self._track(Accepted(self, self._makePrinter(self._number, True), self._number))
@@ -109,7 +109,7 @@ class RelayFactory(Factory):
 
     def connect(self, half: Accepted) -> None:
         """
-        Make the other end.
+        Connect the other end.
         """
         ended = Factory()
         ended.noisy = False
@@ -148,7 +148,7 @@ class RelayFactory(Factory):
 @implementer(IHalfCloseableProtocol)
 class Accepted(Half):
     """
-    The end of a web server, which may close its direction and wait for the answer.
+    The web server's end. A web server may close its direction and wait for the response.
     """
 
     connecting: Deferred[Any] | None = None
@@ -160,14 +160,14 @@ class Accepted(Half):
 
     def connectionMade(self) -> None:
         """
-        Read nothing before there is somebody to take it.
+        Read nothing before the other end is connected.
         """
         self.tcp.pauseProducing()
         self._factory.connect(self)
 
     def readConnectionLost(self) -> None:
         """
-        Close this direction at the other end, too. TLS closes both.
+        Close this direction at the other end, too. TLS closes both directions.
         """
         assert self.other is not None
         if self.other.closed.called:
@@ -181,5 +181,5 @@ class Accepted(Half):
 
     def writeConnectionLost(self) -> None:
         """
-        Nothing closes the other direction alone.
+        The other direction is never closed alone.
         """

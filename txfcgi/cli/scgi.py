@@ -1,5 +1,5 @@
 """
-L{RequestPrinter} and L{ResponsePrinter}: an SCGI request, and its answer, as lines of text.
+L{RequestPrinter} and L{ResponsePrinter}: an SCGI request, and its response, as lines of text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .printer import Listing, OutputPrinter, Printer
 
 class _SCGIPrinter(Printer):
     """
-    Tells FastCGI, which starts with the version of a record, from SCGI, whose two directions start
-    with a digit and with a header's name.
+    Recognizes FastCGI, which starts with the version of a record. SCGI starts with a digit in one
+    direction and with a header's name in the other.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -31,7 +31,7 @@ class _SCGIPrinter(Printer):
 
     def receive(self, data: bytes) -> None:
         """
-        Take bytes as they come.
+        Take the next bytes.
         """
         if data and not self._started:
             self._started = True
@@ -42,8 +42,8 @@ class _SCGIPrinter(Printer):
 
 class RequestPrinter(_SCGIPrinter):
     """
-    Shows a request: its headers when all of them are there, and of its body the size, and as much
-    content as is wanted. What only a lenient server takes is shown as well, and told.
+    Shows a request: its headers when they are complete; of its body, the size, and as much content
+    as is wanted. A request that only a lenient server accepts is shown, with a message.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -87,8 +87,8 @@ class RequestPrinter(_SCGIPrinter):
 
 class ResponsePrinter(_SCGIPrinter):
     """
-    Shows an answer: its head when all of it is there, and of its body the size, and as much
-    content as is wanted.
+    Shows a response: its head when it is complete; of its body, the size, and as much content as is
+    wanted.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -111,7 +111,7 @@ class ResponsePrinter(_SCGIPrinter):
 
 class RecordedPrinter(Printer):
     """
-    Shows one of the two: only a request starts with a digit.
+    Shows either of the two: only a request starts with a digit.
     """
 
     def __init__(self, listing: Listing) -> None:

@@ -1,5 +1,5 @@
 """
-C{txfcgi values}: what an application says of itself (GET_VALUES, FastCGI 1.0, section 4.1).
+C{txfcgi values}: the variables of an application (GET_VALUES, FastCGI 1.0, section 4.1).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from .arguments import Commands, addEndpoint, addTimeout, clientOptions
 from .console import FAILED, OK, Console, readable
 from .probe import unlessHTTP
 
-_ABOUT: Final = """ask an application for its variables (FCGI_GET_VALUES), and print those that it
-knows. The exit status is 0, or 1 if it does not answer; some close the connection instead.
+_ABOUT: Final = """Ask an application for its FastCGI variables (FCGI_GET_VALUES), and print those
+that it knows. The exit status is 0, or 1 without an answer: some applications
+close the connection instead.
 """
 _EXAMPLES: Final = """examples:
   txfcgi values 127.0.0.1:9000
@@ -28,7 +29,11 @@ def add(commands: Commands) -> None:
     Add the command.
     """
     parser = commands.add(
-        "values", run, help="ask an application for its variables", about=_ABOUT, examples=_EXAMPLES
+        "values",
+        run,
+        help="ask an application for its FastCGI variables",
+        about=_ABOUT,
+        examples=_EXAMPLES,
     )
     addEndpoint(parser)
     parser.add_argument(

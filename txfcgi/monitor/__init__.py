@@ -1,3 +1,3 @@
 """
-What can be seen of a server while it runs: counters, an access log, slow requests.
+Monitoring of a running server: counters, access log, slow requests.
 """

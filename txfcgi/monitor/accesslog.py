@@ -1,5 +1,5 @@
 """
-L{AccessLog}: a line for each request that is over, or was refused.
+L{AccessLog}: a line for each request that has ended or was refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class AccessLog(ServerObserver):
         @param format: See L{compileFormat<txfcgi.monitor.formats.compileFormat>}.
         @param worker: The name of this worker.
         @param now: The time of day, in seconds since 1970.
-        @raise BadFormat: The format has something in it which means nothing.
+        @raise BadFormat: The format is invalid.
         """
         self._write = write
         self._line = compileFormat(format, worker)

@@ -1,5 +1,5 @@
 """
-L{Board}: how a service is at this moment, and what its last minute was like.
+L{Board}: the current state of a service, and its last minute.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from twisted.logger import Logger
 
 from .counters import BUCKETS
 
-#: Seconds between two samples of the figures, and how many of them are kept.
+#: Seconds between two samples of the figures, and the number of samples to keep.
 EVERY: Final = 1.0
 KEPT: Final = 61
 
-#: The most running requests that are shown of one process: those that came first.
+#: The most running requests to show of one process, the oldest first.
 MOST_RUNNING: Final = 50
 
 
 @dataclass(frozen=True)
 class Running:
     """
-    A request that an app has not answered so far.
+    A running request.
 
-    @ivar target: Its method and URI, as they may be shown.
-    @ivar seconds: How long it has been here.
-    @ivar worker: The number of the worker that has it; 0 without workers.
+    @ivar target: Its method and URI, with secrets masked.
+    @ivar seconds: Its age.
+    @ivar worker: The number of its worker; 0 without workers.
     """
 
     target: str
@@ -41,15 +41,15 @@ class Running:
 @dataclass(frozen=True)
 class Process:
     """
-    A process that serves.
+    A serving process.
 
     @ivar number: The number of the worker; 0 without workers.
     @ivar pid: The process id.
     @ivar generation: The number of its generation; 0 without workers.
     @ivar state: C{starting}, C{ready} or C{ending}.
-    @ivar seconds: How long it has been there.
+    @ivar seconds: How long it has been running.
     @ivar requests: How many requests it has had.
-    @ivar running: How many it has now.
+    @ivar running: How many requests are running.
     @ivar connections: How many connections are open.
     """
 
@@ -66,14 +66,13 @@ class Process:
 @dataclass(frozen=True)
 class Snapshot:
     """
-    How a service is.
+    The state of a service.
 
     @ivar state: C{starting}, C{ready} or C{draining}.
     @ivar text: The same in words.
-    @ivar processes: Who serves.
-    @ivar running: The requests that run, the oldest first: not more than L{MOST_RUNNING} of each
-        process.
-    @ivar figures: What was counted, as L{Counters<txfcgi.monitor.counters.Counters>} has it.
+    @ivar processes: The serving processes.
+    @ivar running: The running requests, the oldest first: at most L{MOST_RUNNING} of each process.
+    @ivar figures: The figures, as L{Counters<txfcgi.monitor.counters.Counters>} has it.
     """
 
     state: str
@@ -86,15 +85,15 @@ class Snapshot:
 @dataclass
 class Minute:
     """
-    What the last minute was like, or as much of it as there was.
+    The last minute, or less if the service is younger.
 
-    @ivar seconds: How long it was.
+    @ivar seconds: Its length.
     @ivar requests: Requests per second.
     @ivar errors: Requests per second that the app failed on.
-    @ivar received: Bytes per second that came.
-    @ivar sent: Bytes per second that went.
-    @ivar quantiles: Seconds in which so many of the requests were over, by their percentage: the
-        upper end of a class of L{BUCKETS}; L{None} for the longest class, or without requests.
+    @ivar received: Received bytes per second.
+    @ivar sent: Sent bytes per second.
+    @ivar quantiles: Seconds within which a percentage of the requests ended, by that percentage:
+        the upper end of a class of L{BUCKETS}; L{None} for the longest class, or without requests.
     """
 
     seconds: float = 0.0
@@ -107,7 +106,7 @@ class Minute:
 
 class Board:
     """
-    What a status page shows.
+    The content of the status pages.
 
     @ivar began: When the service was started, in seconds since 1970.
     """
@@ -118,8 +117,8 @@ class Board:
         self, name: str, clock: IReactorTime, source: Callable[[], Snapshot], began: float
     ) -> None:
         """
-        @param name: What is served, in words.
-        @param source: Says how the service is.
+        @param name: The served app, in words.
+        @param source: Returns the state of the service.
         """
         self.name = name
         self.began = began
@@ -132,7 +131,7 @@ class Board:
 
     def start(self) -> None:
         """
-        Begin to remember.
+        Start sampling the figures.
         """
         self._sampling.start(EVERY).addErrback(
             lambda failure: self.log.failure("The figures are not sampled", failure)
@@ -140,7 +139,7 @@ class Board:
 
     def stop(self) -> None:
         """
-        Leave nothing with the reactor.
+        Stop sampling the figures.
         """
         if self._sampling.running:
             self._sampling.stop()
@@ -154,7 +153,7 @@ class Board:
 
     def snapshot(self) -> Snapshot:
         """
-        How the service is now.
+        The current state of the service.
         """
         return self._source()
 
@@ -185,7 +184,7 @@ class Board:
 
     def asJSON(self) -> dict[str, Any]:
         """
-        All of it, as JSON has it.
+        Everything, as JSON values.
         """
         snapshot = self.snapshot()
         return {
@@ -207,7 +206,7 @@ class Board:
 
 def _quantile(classes: Sequence[int], share: int) -> float | None:
     """
-    In how many seconds so many percent were over.
+    The seconds within which a percentage of the requests ended.
     """
     wanted = sum(classes) * share / 100
     so_far = 0

@@ -1,6 +1,6 @@
 """
-L{Counters}: how many of everything, since the start. The figures of several workers add up, and
-those of a worker that is gone stay in the sum.
+L{Counters}: counts everything since the start. The figures of several workers are added up, and the
+sum keeps those of workers that have ended.
 """
 
 from __future__ import annotations
@@ -24,31 +24,29 @@ if TYPE_CHECKING:
     from ..wire.params import Params
     from .slow import SlowRequests
 
-#: The upper ends of the classes that durations are counted in, in seconds; one more class has the
-#: rest.
+#: The upper ends of the classes of durations, in seconds; one more class has the rest.
 BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-#: The figures that tell how many there are now, not how many there were: nothing of them is left
-#: when a worker is gone.
+#: The figures of the present state: they don't stay in the sum when a worker has ended.
 GAUGES: Final = frozenset(("connections", "running", "open", "connecting", "idle", "waiting"))
 
 
 class Counters(ServerObserver):
     """
-    Counts what one or more servers do, and what the clients beside them do.
+    Counts the activity of servers, and of the clients beside them.
 
-    @ivar connections: How many connections are open.
-    @ivar accepted: How many there were.
-    @ivar running: How many requests are with the app.
-    @ivar busiest: The most that were with it at once.
-    @ivar answers: How many answers there were, by the first digit of their status; 0 for none.
-    @ivar refused: How many requests and connections were refused, by the reason in one word.
+    @ivar connections: Open connections.
+    @ivar accepted: Accepted connections.
+    @ivar running: Running requests.
+    @ivar busiest: The most requests that ran at once.
+    @ivar answers: Responses, by the first digit of their status; 0 without a status.
+    @ivar refused: Refused requests and connections, by the reason in one word.
     @ivar limits: How often each limit was reached, by its name.
-    @ivar aborted: How many requests the web server gave up.
-    @ivar errors: How many requests an app failed on.
-    @ivar brokenConnections: How many connections ended with a breach of the protocol.
-    @ivar seconds: How long the requests took, all together.
-    @ivar durations: How many took how long, by L{BUCKETS}.
+    @ivar aborted: Requests that the web server aborted.
+    @ivar errors: Requests that an app failed on.
+    @ivar brokenConnections: Connections that ended because the peer broke the protocol.
+    @ivar seconds: The total duration of all requests.
+    @ivar durations: Requests by their duration, in the classes of L{BUCKETS}.
     """
 
     __slots__ = (
@@ -86,21 +84,21 @@ class Counters(ServerObserver):
 
     def addServer(self, factory: ServerFactory) -> None:
         """
-        Count the bytes of a server, too. It tells the rest by itself, as this is its observer.
+        Also count the bytes of a server. This object gets everything else as the server's observer.
         """
         self._factories.append(factory)
 
     def addSlow(self, slow: SlowRequests) -> None:
         """
-        Have among these how many requests were slow.
+        Include the number of slow requests.
         """
         self._slow = slow
 
     def addClient(self, name: str, client: Client) -> None:
         """
-        Have the L{figures<txfcgi.client.figures.ClientFigures>} of a client's pool among these.
+        Include the L{figures<txfcgi.client.figures.ClientFigures>} of a client's pool.
 
-        @param name: What it is called in them.
+        @param name: The name of the client in the figures.
         """
         self._clients[name] = client
 
@@ -176,7 +174,7 @@ class Counters(ServerObserver):
 
     def figures(self) -> dict[str, Any]:
         """
-        All of it, as JSON has it.
+        All figures, as JSON values.
         """
         counted = {name: getattr(self, name) for name in _COUNTED}
         traffic = [factory.traffic for factory in self._factories]
@@ -200,10 +198,10 @@ def _add(counts: dict[str, int], name: str) -> None:
 
 def total(figures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
-    Add up what several workers count.
+    Add up the figures of several workers.
 
-    @param figures: What L{Counters.figures} says of each. A name that one of them does not have
-        counts for nothing there, and what is not a figure is left out.
+    @param figures: The L{Counters.figures} of each worker. A missing name counts as 0, and anything
+        that is not a figure is left out.
     """
     together = Counters().figures()
     for each in figures:
@@ -213,7 +211,7 @@ def total(figures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def remains(figures: Mapping[str, Any]) -> dict[str, Any]:
     """
-    What stays in the sum of a worker that is gone: all that was, and nothing of what is.
+    The figures of an ended worker that stay in the sum: all but those of the present state.
     """
     return {
         name: remains(value) if isinstance(value, Mapping) else value
@@ -224,7 +222,7 @@ def remains(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sum(first: Any, second: Any) -> Any:
     """
-    The sum of two figures, number by number. What comes from a worker may be of any kind.
+    The sum of two figures, number by number. A worker's report may be malformed.
     """
     if isinstance(first, dict):
         if not isinstance(second, Mapping):

@@ -1,8 +1,8 @@
 """
-What stands in a line of an access log: Apache's formats, and JSON.
+The format of a line of an access log: Apache's formats, and JSON.
 
-Who asked, from where, and for what is shown; what is a secret by its name is not
-(L{txfcgi.masking}). What came from outside can't forge a line: it is escaped as Apache does it.
+User, address and URI are shown; values that are secret by their name are masked
+(L{txfcgi.masking}). Text from outside is escaped as Apache does it, so nobody can forge a line.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 class BadFormat(ValueError):
     """
-    A format of an access log that has something in it which means nothing.
+    A format of an access log is invalid.
     """
 
 

@@ -1,6 +1,5 @@
 """
-L{LineWriter}: lines into a file, by a thread of its own, so that a slow disk never holds a request
-up.
+L{LineWriter}: writes lines to a file in its own thread, so that a slow disk never delays a request.
 """
 
 from __future__ import annotations
@@ -13,25 +12,25 @@ from typing import Any, ClassVar, Final
 
 from twisted.logger import Logger
 
-#: The most lines that wait to be written.
+#: The most lines that may wait to be written.
 WAITING_LINES: Final = 20_000
 
-#: The permissions of a file that is made.
+#: The permissions of a new file.
 MODE: Final = 0o640
 
 # The most lines that are written at once.
 _TOGETHER: Final = 500
 
-# Seconds that lines wait for others, so that many are written at once.
+# Seconds for which lines are collected, so that many are written at once.
 _PAUSE: Final = 0.1
 
-# Seconds that what waits gets to be written in at the end.
+# Seconds for waiting lines to be written at the end.
 _LAST: Final = 5.0
 
 
 def openToAppend(path: str) -> int:
     """
-    Open a file to write at its end, wherever that is by then, and make it if it is not there.
+    Open a file for appending, and create it if it does not exist.
 
     @return: Its descriptor.
     @raise OSError: It can't be written.
@@ -43,9 +42,9 @@ class LineWriter:
     """
     Appends lines to a file.
 
-    A line that can't be written (a full disk), and one that finds too many before it, is dropped
-    and counted. That is logged when it begins and when it is over; whoever is served goes on being
-    served. Several processes may write to one file: each write is of whole lines.
+    A line that can't be written (a full disk), or that finds too many others waiting, is dropped
+    and counted. The log says when that begins and when it is over; requests are served meanwhile.
+    Several processes may write to one file: each write has whole lines.
 
     @ivar path: The file, or C{"-"} for standard output.
     """
@@ -58,9 +57,9 @@ class LineWriter:
         """
         Open the file.
 
-        @param descriptor: What is open already in its place, as standard output is. It is not
-            opened anew.
-        @param waitingLines: The most lines that wait to be written.
+        @param descriptor: An open descriptor to use instead, such as standard output. It is never
+            reopened.
+        @param waitingLines: The most lines that may wait to be written.
         @raise OSError: It can't be written.
         """
         self.path = path if descriptor is not None or path == "-" else os.path.abspath(path)
@@ -89,7 +88,7 @@ class LineWriter:
 
     def attach(self, reactor: Any) -> None:
         """
-        Write what waits when the reactor stops, and log in its thread alone.
+        Write waiting lines when the reactor stops, and log only in the reactor's thread.
         """
         self._reactor = reactor
         reactor.addSystemEventTrigger("after", "shutdown", self.close)
@@ -122,8 +121,7 @@ class LineWriter:
 
     def reopen(self) -> None:
         """
-        Go on in the file that has the name now, as the one before may have been moved away. What
-        was written until now goes into that one.
+        Reopen the file, as the old one may have been renamed. Earlier lines go to the old file.
         """
         if not self._isOurs:
             return
@@ -136,8 +134,8 @@ class LineWriter:
 
     def close(self) -> None:
         """
-        Write what waits, and close the file. What a disk that is stuck has not taken after some
-        seconds is lost.
+        Write waiting lines, and close the file. Lines that a stuck disk has not accepted after some
+        seconds are lost.
         """
         thread, self._thread = self._thread, None
         if thread is not None:
@@ -216,7 +214,7 @@ class LineWriter:
 
     def _gather(self) -> None:
         """
-        Wait a moment for more lines. To write each by itself would cost more than to make it.
+        Wait a moment for more lines. Writing each line alone would cost more than making it.
         """
         due = monotonic() + _PAUSE
         while not (self._reopening or self._closing):

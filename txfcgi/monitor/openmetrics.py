@@ -1,5 +1,5 @@
 """
-The figures of a service in OpenMetrics, for Prometheus and its like. It takes C{prometheus_client}.
+The figures of a service in OpenMetrics, for Prometheus and others. Requires C{prometheus_client}.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Final
 from .board import Board
 from .counters import BUCKETS
 
-#: What is said where C{prometheus_client} is missing.
+#: The message if C{prometheus_client} is missing.
 MISSING: Final = "This page needs prometheus_client: pip install txfcgi[metrics]\n"
 
-# Figures that are numbers: their names here, and what they are.
+# Figures that are numbers: their names, and their descriptions.
 _COUNTERS: Final = (
     ("connections_accepted", "accepted", "Connections that were accepted"),
     ("requests_aborted", "aborted", "Requests that the web server aborted"),
@@ -38,7 +38,7 @@ _OF_CLIENTS: Final = frozenset(("requests", "retries", "failures"))
 
 class Collector:
     """
-    What C{prometheus_client} collects from.
+    The collector for C{prometheus_client}.
     """
 
     def __init__(self, board: Board) -> None:
@@ -46,7 +46,7 @@ class Collector:
 
     def collect(self) -> Iterable[Any]:
         """
-        All metrics as they are now.
+        All current metrics.
         """
         from prometheus_client.core import (
             CounterMetricFamily,
@@ -106,7 +106,7 @@ def openMetrics(board: Board) -> tuple[str, bytes]:
     """
     The figures of a service.
 
-    @return: Their media type, and what it names.
+    @return: Their media type, and the content.
 
     @raise ImportError: C{prometheus_client} is not installed.
     """

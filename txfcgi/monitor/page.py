@@ -1,5 +1,5 @@
 """
-The status page for people. It has no script, and looks again by itself.
+The status page for people. It has no scripts, and refreshes itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..server.pages import htmlPage
 from .board import Board, Minute, Snapshot
 
-# Seconds after which it looks again.
+# Seconds after which the page refreshes itself.
 _AGAIN: Final = 2
 
 _STYLE: Final = """
@@ -146,7 +146,7 @@ def _clients(clients: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _duration(seconds: float) -> str:
     """
-    Seconds as a person reads them.
+    Seconds, formatted for people.
     """
     if seconds < 1:
         return f"{1000 * max(0.0, seconds):.0f} ms"

@@ -31,9 +31,9 @@ class StatusResource(Resource):
     """
     The status page at C{/}, and C{/status.json}, C{/metrics}, C{/ping}.
 
-    Where the listener is a loopback address, what tells anything is for browsers on this machine
-    only: a page from elsewhere could have one ask for it (DNS rebinding), and a web server in front
-    would show it to everybody.
+    On a loopback address, everything but C{/ping} is for browsers on this machine only: otherwise a
+    foreign page could make a browser request it (DNS rebinding), and a web server in front would
+    show it to everybody.
     """
 
     isLeaf = True

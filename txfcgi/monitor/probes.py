@@ -19,22 +19,22 @@ from ..server.response import Response
 from ..wire.records import Role
 from .board import Snapshot
 
-#: What a ping is answered with while all is well.
+#: The answer to a ping while the service accepts requests.
 PONG: Final = b"pong"
 
-# tcpi_unacked and tcpi_sacked of struct tcp_info: of a socket that listens, what waits in its queue
-# and how much may (Linux).
+# tcpi_unacked and tcpi_sacked of struct tcp_info: for a listening socket, the length of its queue
+# and the limit (Linux).
 _TCP_INFO: Final = struct.Struct("=24xII")
 
 
 class Pool:
     """
-    A service as php-fpm would describe a pool.
+    A service, described as php-fpm describes a pool.
     """
 
     def __init__(self, name: str, began: float) -> None:
         """
-        @param name: What it is called.
+        @param name: Its name.
         @param began: When it was started, in seconds since 1970.
         """
         self._name = name
@@ -48,7 +48,7 @@ class Pool:
         """
         The fields of php-fpm's status page, by its names.
 
-        @param listening: The sockets that listen. The kernel tells the queues of TCP sockets only.
+        @param listening: The listening sockets. The kernel reports the queues of TCP sockets only.
         @param now: The time, in seconds since 1970.
         """
         queues = [_queueOf(each) for each in listening]
@@ -78,7 +78,7 @@ class Pool:
 
 class Probes:
     """
-    An app behind two paths that are not its own.
+    An app behind two paths that are answered in its place.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Probes:
         isWell: Callable[[], bool],
     ) -> None:
         """
-        @param ping: The path that is answered with 200 and L{PONG}, or with 503 when connections
-            had better go elsewhere.
+        @param ping: The path that is answered with 200 and L{PONG}, or with 503 when requests
+            should go elsewhere.
         @param status: The path that is answered with the figures.
-        @param figures: What L{Pool.figures} says.
-        @param isWell: Whether connections may come here.
+        @param figures: Returns L{Pool.figures}.
+        @param isWell: Tells whether requests are welcome.
         """
         self._app: Any = app
         self.__wrapped__ = app
@@ -126,7 +126,7 @@ class Probes:
 
 def poolText(figures: Mapping[str, Any]) -> str:
     """
-    The figures as php-fpm writes them as text.
+    The figures as text, in php-fpm's form.
     """
     shown = dict(figures)
     when = time.gmtime(shown["start time"])
@@ -141,7 +141,7 @@ def _answer(code: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> 
 
 def _queueOf(listening: socket.socket) -> tuple[int, int]:
     """
-    What waits in the queue of a socket, and how much may.
+    The length of a socket's queue, and its limit.
     """
     if listening.family not in (socket.AF_INET, socket.AF_INET6) or not hasattr(socket, "TCP_INFO"):
         return 0, 0

@@ -1,5 +1,5 @@
 """
-L{SlowRequests}: says once of each request that takes long where its app is: what its coroutine
+L{SlowRequests}: logs each slow request once, with the place where its app is: what its coroutine
 awaits, or what its thread runs.
 """
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..server.observing import Account
     from ..server.request import Request
 
-# How a Deferred is awaited.
+# The iterator that awaits a Deferred.
 _DEFERRED: Final = vars(Deferred)["__await__"].__code__
 
-# The most calls that are shown, the last ones.
+# The most calls to show, the last ones.
 _CALLS: Final = 30
 
 
@@ -33,7 +33,7 @@ class SlowRequests(ServerObserver):
     """
     Logs each request that takes longer than it should, once, while it still runs.
 
-    @ivar count: How many there were so far.
+    @ivar count: The number of slow requests so far.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -43,7 +43,7 @@ class SlowRequests(ServerObserver):
 
     def __init__(self, after: float) -> None:
         """
-        @param after: Seconds. It is looked about once in a second.
+        @param after: Seconds after which a request is slow. It is checked once a second.
         """
         self._after = after
         self._told: set[Request] = set()
@@ -51,7 +51,7 @@ class SlowRequests(ServerObserver):
 
     def ticked(self, server: ServerFactory) -> None:
         """
-        Look for requests that take long.
+        Check for slow requests.
         """
         now = server.clock.seconds()
         for request in server.running():
@@ -70,14 +70,14 @@ class SlowRequests(ServerObserver):
 
     def requestEnded(self, request: Request, account: Account) -> None:
         """
-        It is over.
+        The request has ended.
         """
         self._told.discard(request)
 
 
 def whereIs(request: Request, account: Account) -> str:
     """
-    Where the app of a request is at this moment.
+    The place where the app of a request is now.
     """
     thread = account.thread
     frame = None if thread is None else _current_frames().get(thread)
@@ -93,7 +93,7 @@ def whereIs(request: Request, account: Account) -> str:
 
 def _calls(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
     """
-    The calls that a frame is in, those that were made first before the others.
+    The calls on a frame's stack, the outermost first.
     """
     calls = list(traceback.walk_stack(frame))
     return reversed(calls)
@@ -101,9 +101,9 @@ def _calls(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
 
 def _awaits(coroutine: Any) -> tuple[list[tuple[FrameType, int]], str]:
     """
-    Go down from a coroutine to what it awaits.
+    Follow a coroutine to what it awaits.
 
-    @return: The calls on the way, and what is at its end.
+    @return: The calls on the way, and the awaited object.
     """
     calls: list[tuple[FrameType, int]] = []
     seen: set[int] = set()
@@ -128,7 +128,8 @@ def _awaits(coroutine: Any) -> tuple[list[tuple[FrameType, int]], str]:
 
 def _of(coroutine: Any, *names: str) -> Any:
     """
-    What a coroutine, a generator or an asynchronous one has under its name of it.
+    An attribute of a coroutine, a generator or an asynchronous generator, whose names differ by a
+    prefix.
     """
     for name in names:
         found = getattr(coroutine, name, None)
@@ -139,7 +140,7 @@ def _of(coroutine: Any, *names: str) -> Any:
 
 def _shown(calls: list[tuple[FrameType, int]]) -> str:
     """
-    Calls as a traceback shows them.
+    Calls in the form of a traceback.
     """
     summary = traceback.StackSummary.extract(iter(calls[-_CALLS:]), lookup_lines=True)
     return "".join(summary.format()).rstrip()

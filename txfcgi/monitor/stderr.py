@@ -1,5 +1,5 @@
 """
-L{StderrLog}: what is logged during a request, to the web server's error log.
+L{StderrLog}: sends what is logged during a request to the web server's error log.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 @implementer(ILogObserver)
 class StderrLog(ServerObserver):
     """
-    Writes what is logged during a request to its STDERR (FCGI_STDERR, section 5.3), which web
-    servers write to their error logs. Over SCGI there is none, and the log alone has it.
+    Writes the log events of a request to its STDERR (FCGI_STDERR, section 5.3), which web servers
+    write to their error logs. SCGI has no such stream, so these events are only in the server's
+    log.
     """
 
     tracksRequests = True
 
     def __init__(self, reactor: Any) -> None:
         """
-        @param reactor: Runs what a thread has to say.
+        @param reactor: Takes the log events of threads.
         """
         self._reactor = reactor
         self._writing = False
@@ -43,18 +44,18 @@ class StderrLog(ServerObserver):
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Write an event, if it is one of a request.
+        Write an event, if it belongs to a request.
         """
         about = event.get("request")
         request = about if isinstance(about, Request) else currentRequest.get()
         if request is None or event.get("log_level", LogLevel.info) < LogLevel.info:
             return
         if event.get("inStderr"):
-            return  # who logged it writes it there, too
+            return  # the code that logged it also writes it there
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         if text:
             lines = [visible(line) for line in text.rstrip("\n").split("\n")]
-            # Further lines are set in, so that none looks like a line of its own.
+            # Further lines are indented, so that none looks like a separate message.
             self._inReactor(request, "\n\t".join(lines) + "\n")
 
     def _inReactor(self, request: Request, text: str) -> None:
@@ -66,7 +67,7 @@ class StderrLog(ServerObserver):
     def _write(self, request: Request, text: str) -> None:
         if self._writing or request.ended or not request.channel.wire.hasStderr:
             return
-        # Whatever is logged about the writing does not belong to the request.
+        # Events about the writing itself do not belong to the request.
         self._writing = True
         try:
             request.stderr.write(text.encode("utf-8", "backslashreplace"))

@@ -247,8 +247,8 @@ class Options(CommandOptions):
             script = self["front-controller"].partition("?")[0]
             if not os.path.isfile(os.path.join(root, script.lstrip("/"))):
                 raise UsageError(
-                    f"--front-controller {self['front-controller']}: there is no file "
-                    f"{script.lstrip('/')} in --root {root}"
+                    f"--front-controller {self['front-controller']}: the file "
+                    f"{script.lstrip('/')} does not exist in --root {root}"
                 )
         self["proxies"] = self._proxies()
         from twisted.internet import reactor

@@ -1,5 +1,5 @@
 """
-Several processes on the same sockets. A master that loads none of the app's code owns the sockets,
-starts the workers, replaces those that die, and lets a new generation take over from an old one.
-Each worker serves as a single process would.
+Several processes on the same sockets. The master owns the sockets, starts the workers, replaces
+workers that die, and lets a new generation take over from an old one. It never loads the app. Each
+worker serves like a single process.
 """

@@ -1,5 +1,5 @@
 """
-L{Child}: a worker as its master sees it: a process, and the link to it.
+L{Child}: a worker as the master sees it: a process, and the link to it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .link import ILinkEnd, Link
 if TYPE_CHECKING:
     from .master import Master
 
-# The most bytes of a line that a worker prints which are kept until its end comes.
+# The most bytes to keep of an incomplete line that a worker prints.
 _LINE_BYTES: Final = 65_536
 
-# Seconds from a worker's end to that of what it printed. A process that it has left behind may hold
-# its standard output open for ever.
+# Seconds to wait for a worker's last output after its end. A process that the worker left behind
+# may keep its standard output open for ever.
 _LAST_WORDS: Final = 1.0
 
 
 class ChildState(IntEnum):
     """
-    How far a worker has come. It only ever gets further.
+    The state of a worker. It only moves forward.
     """
 
     STARTING = 0
@@ -45,14 +45,14 @@ class Child(ProcessProtocol):
     """
     One worker.
 
-    @ivar number: Its number; no other worker of the same master ever has it.
+    @ivar number: Its number, which its master never uses again.
     @ivar generation: The number of its generation.
     @ivar replaces: The worker that ends when this one is ready, if any.
-    @ivar state: How far it has come.
-    @ivar heardAt: When it said something last, in seconds of the master's clock.
+    @ivar state: Its state.
+    @ivar heardAt: When its last message arrived, in seconds of the master's clock.
     @ivar startedAt: When it was started.
-    @ivar figures: What it told of itself last.
-    @ivar files: The files of the app that it has loaded, or failed to load, if it was asked to say.
+    @ivar figures: The figures of its last report.
+    @ivar files: The files of the app that it has loaded or failed to load, if it reports them.
     """
 
     log = Logger()
@@ -81,20 +81,20 @@ class Child(ProcessProtocol):
 
     def connectionMade(self) -> None:
         """
-        The process runs. What is said of it after its end names it, too.
+        The process is running. Keep its id for messages after its end.
         """
         self._pid = self.pid
 
     @property
     def pid(self) -> int | None:
         """
-        The process's id, as long as it runs.
+        The id of the process while it runs.
         """
         return None if self.transport is None else self.transport.pid
 
     def enter(self, state: ChildState) -> None:
         """
-        Come further.
+        Enter the next state.
         """
         assert state > self.state, f"{self} can't go from {self.state!r} to {state!r}"
         self.state = state
@@ -103,13 +103,13 @@ class Child(ProcessProtocol):
 
     def retire(self, within: float) -> None:
         """
-        Let it end, as others accept on its sockets.
+        Stop it gracefully, as other workers accept on its sockets.
         """
         self._end("retire", within)
 
     def drain(self, within: float) -> None:
         """
-        Let it end, as nobody else will accept on its sockets.
+        Stop it gracefully, as no other process will accept on its sockets.
         """
         self._end("drain", within)
 
@@ -119,29 +119,29 @@ class Child(ProcessProtocol):
             self.enter(ChildState.ENDING)
             self.endBy = self._master.clock.seconds() + within
             if starting:
-                # It serves nobody, and may be a long time in the app's own code.
+                # It serves no request, and may run the app's own code for a long time.
                 self.signal(SIGKILL)
             else:
                 self.link.tell(kind)
 
     def hurry(self) -> None:
         """
-        Abort the requests that it still has.
+        Abort its running requests.
         """
         self.link.tell("abort")
 
     def signal(self, number: int) -> None:
         """
-        Send it a signal, if it still runs.
+        Send it a signal, if it is still running.
         """
         if self.transport is not None and self.transport.pid is not None:
             self.transport.signalProcess(number)
 
-    # What it says
+    # Messages
 
     def heard(self, kind: str, values: Mapping[str, Any]) -> None:
         """
-        It said something: it lives.
+        A message arrived, so the worker is alive.
         """
         self.heardAt = self._master.clock.seconds()
         if kind == "ready":
@@ -162,7 +162,7 @@ class Child(ProcessProtocol):
 
     def unlinked(self, why: str) -> None:
         """
-        It does not speak any more: it ends, or it wrote something else to the link.
+        The link is closed: the worker ends, or wrote something else to the link.
         """
         if why:
             self.log.error("{child} is killed: {why}", child=self, why=why)
@@ -205,13 +205,13 @@ class Child(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """
-        It has ended, and what it printed last is still to be read.
+        The process has ended; its last output may still arrive.
         """
         self._overdue = self._master.clock.callLater(_LAST_WORDS, self.gone, _ended(reason))
 
     def processEnded(self, reason: Failure) -> None:
         """
-        It is gone, and all that it printed is read.
+        The process has ended, and all of its output was read.
         """
         for line in self._lines.values():
             self._print(line)
@@ -223,7 +223,7 @@ class Child(ProcessProtocol):
 
     def gone(self, how: str) -> None:
         """
-        There is no process of it, or none any more.
+        The worker has no process, or its process has ended.
 
         @param how: How it ended.
         """

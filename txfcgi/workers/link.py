@@ -1,8 +1,8 @@
 """
-L{Link}: what a master and a worker tell each other, over descriptor 3 of the worker.
+L{Link}: the messages between a master and a worker, over descriptor 3 of the worker.
 
-A message is a kind and its values: a JSON array in a netstring. Nothing of it is code, and none is
-longer than L{MAX_BYTES}.
+A message is a kind and its values: a JSON array in a netstring. It is data only, of at most
+L{MAX_BYTES}.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAX_BYTES: Final = 1_048_576
 
 def encode(kind: str, values: Mapping[str, Any]) -> bytes:
     """
-    A message as it is on the link.
+    Encode a message.
 
-    @param values: What JSON can express.
+    @param values: Any JSON values.
     """
     encoded = json.dumps([kind, values]).encode("ascii")
     return b"%d:%s," % (len(encoded), encoded)
@@ -36,28 +36,28 @@ def encode(kind: str, values: Mapping[str, Any]) -> bytes:
 
 class ILinkEnd(Interface):
     """
-    What hears the messages at one end of a L{Link}.
+    The receiver of messages at one end of a L{Link}.
     """
 
     def heard(kind: str, values: Mapping[str, Any]) -> None:
         """
-        The other end said something.
+        A message arrived.
         """
 
     def unlinked(why: str) -> None:
         """
-        The link is gone.
+        The link is closed.
 
-        @param why: What the other end did wrong; empty if it did nothing wrong.
+        @param why: What the other end did wrong, or empty.
         """
 
 
 @implementer(IPushProducer)
 class Link(NetstringReceiver):
     """
-    One end of the conversation between a master and a worker.
+    One end of the link between a master and a worker.
 
-    What is told while the other end does not read is counted, and not sent: nothing piles up in a
+    Messages are dropped and counted while the other end does not read, so nothing piles up in a
     process because another one hangs.
 
     @ivar unsent: How many messages were not sent.
@@ -74,7 +74,7 @@ class Link(NetstringReceiver):
 
     def connectionMade(self) -> None:
         """
-        The other end can be spoken to.
+        The link is open.
         """
         self._open = True
         self._transport.registerProducer(self, True)
@@ -87,10 +87,10 @@ class Link(NetstringReceiver):
         """
         Send a message.
 
-        @param kind: What it is about.
-        @param values: What JSON can express.
-        @return: Whether it is on its way: not if the other end is gone or does not read, and not
-            if it is longer than L{MAX_BYTES}.
+        @param kind: Its kind.
+        @param values: Any JSON values.
+        @return: Whether it was sent: not if the other end is gone or does not read, or if it is
+            longer than L{MAX_BYTES}.
         """
         message = encode(kind, values)
         if not self._open or self._full or len(message) > MAX_BYTES:
@@ -101,7 +101,7 @@ class Link(NetstringReceiver):
 
     def close(self) -> None:
         """
-        End the conversation when all that was told is sent.
+        Close the link after all messages were sent.
         """
         if self._open:
             self._open = False
@@ -110,7 +110,7 @@ class Link(NetstringReceiver):
 
     def stringReceived(self, string: bytes) -> None:
         """
-        Take a message apart, and hand it on.
+        Decode a message, and deliver it.
         """
         try:
             kind, values = json.loads(string)
@@ -123,7 +123,7 @@ class Link(NetstringReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Read messages. What is not one ends the link.
+        Read messages. Anything else closes the link.
         """
         if self._why:
             return
@@ -146,18 +146,18 @@ class Link(NetstringReceiver):
 
     def pauseProducing(self) -> None:
         """
-        Tell nothing more for now.
+        Drop messages for now.
         """
         self._full = True
 
     def resumeProducing(self) -> None:
         """
-        Go on.
+        Send messages again.
         """
         self._full = False
 
     def stopProducing(self) -> None:
         """
-        There is nobody to tell anything.
+        The other end is gone.
         """
         self._open = False

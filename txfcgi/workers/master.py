@@ -1,8 +1,8 @@
 """
-L{Master}: it keeps the workers: as many as are asked for, each replaced when it dies, and all of
-them by a new generation when that is asked for.
+L{Master}: runs the workers, replaces each one that dies, and replaces all of them by a new
+generation on a reload.
 
-It knows nothing of sockets, options and apps. How a worker is started is told it by a function.
+It does not know sockets, options or apps. A function starts a worker.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from twisted.logger import Logger
 
 from .child import Child, ChildState
 
-#: Seconds between two looks at the workers.
+#: Seconds between two checks of the workers.
 TICK: Final = 1.0
 
 # Seconds from the death of a worker to its replacement: the first at once, then longer and longer.
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
 
-# Seconds that a worker which hangs gets to write its stack, before it is killed.
+# Seconds for a worker that hangs to write its stack before it is killed.
 _LAST_WORDS: Final = 1.0
 
 
 @dataclass(frozen=True)
 class MasterOptions:
     """
-    How a master keeps its workers.
+    The options of a master.
 
-    @ivar workers: How many there are.
-    @ivar drainTimeout: Seconds that the requests of a worker get to end in, when it is to end.
-    @ivar startTimeout: Seconds that a worker may take until it is ready.
-    @ivar hangTimeout: Seconds without a word from a worker after which it hangs, and is killed;
-        L{None} to wait for ever.
+    @ivar workers: The number of workers.
+    @ivar drainTimeout: Seconds for running requests to finish when a worker stops.
+    @ivar startTimeout: Seconds for a worker to be ready.
+    @ivar hangTimeout: Seconds without a report after which a worker counts as hanging, and is
+        killed; L{None} for no limit.
     """
 
     workers: int = 1
@@ -50,10 +50,10 @@ class MasterOptions:
 @dataclass
 class Generation:
     """
-    Workers that were started from the same code.
+    Workers that were started with the same code.
 
-    @ivar number: 1 for the first.
-    @ivar workers: Those that are not gone.
+    @ivar number: 1 for the first generation.
+    @ivar workers: The workers that have not ended.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Generation:
 
     def ready(self) -> int:
         """
-        How many of them serve.
+        How many of them are ready.
         """
         return sum(worker.state is ChildState.READY for worker in self.workers)
 
@@ -70,13 +70,13 @@ class Master:
     """
     The workers of one service.
 
-    There are never more than two generations: the one that serves, and either the one that comes
-    or the one that goes.
+    There are never more than two generations: the one that serves, and a new one that starts or an
+    old one that drains.
 
-    @ivar clock: Where the time comes from.
+    @ivar clock: The source of time.
     @ivar started: Fires when the first generation is ready; fails with L{StartFailed} if it can't
-        be. L{reload} tries again then.
-    @ivar trouble: Why the last generation that was started can't serve; empty if it does.
+        start. L{reload} then tries again.
+    @ivar trouble: Why the last started generation can't serve; empty if it can.
     """
 
     log = Logger()
@@ -91,9 +91,8 @@ class Master:
     ) -> None:
         """
         @param spawn: Starts the process of a worker.
-        @param changed: Called when the master has something else to say of itself; see
-            L{describe}.
-        @param parted: Called when a worker is gone, which is not among the L{workers} any more.
+        @param changed: Called when the result of L{describe} may have changed.
+        @param parted: Called with a worker that has ended, after it was removed from L{workers}.
         """
         self.clock = clock
         self.options = options
@@ -115,12 +114,12 @@ class Master:
         self._replacing: set[IDelayedCall] = set()
         self._hanging: dict[Child, float] = {}
 
-    # What it can be asked
+    # State
 
     @property
     def workers(self) -> list[Child]:
         """
-        All workers that are not gone, by their number.
+        All workers that have not ended, by their number.
         """
         generations = (self._serving, self._coming, self._going)
         found = [w for generation in generations if generation for w in generation.workers]
@@ -129,27 +128,27 @@ class Master:
     @property
     def ready(self) -> int:
         """
-        How many workers serve, of those that are to stay.
+        How many workers of the current generation are ready.
         """
         return self._serving.ready()
 
     @property
     def reloading(self) -> bool:
         """
-        Whether a new generation comes, or is to come when another one is gone.
+        Whether a new generation is starting, or will start after an old one has ended.
         """
         return self._coming is not None or self._again
 
     @property
     def stopping(self) -> bool:
         """
-        Whether all workers drain.
+        Whether the service is stopping.
         """
         return self._stopping is not None
 
     def describe(self) -> str:
         """
-        The state of things, in one line.
+        The state in one line.
         """
         if self._stopping is not None:
             return f"draining {len(self.workers)} workers"
@@ -162,13 +161,13 @@ class Master:
 
     def files(self) -> set[str]:
         """
-        The files that the app consists of, as far as its workers have said: those that serve, and
-        the one that could not.
+        The files of the app that workers have reported: workers that serve, and the one that
+        failed.
         """
         found = {path for worker in self.workers for path in worker.files}
         return found.union(self._failedFiles if self.trouble else ())
 
-    # What it can be told
+    # Orders
 
     def start(self) -> None:
         """
@@ -180,8 +179,8 @@ class Master:
 
     def reload(self) -> None:
         """
-        Let a new generation take over. The old one drains when all of the new one is ready; it
-        stays if the new one can't start. Asked for meanwhile, it is done once more afterwards.
+        Let a new generation take over. The old one drains when all new workers are ready, and stays
+        if they can't start. A reload that is requested meanwhile follows afterwards, once.
         """
         if self._stopping is not None:
             return
@@ -214,23 +213,23 @@ class Master:
 
     def hurry(self) -> None:
         """
-        Abort all requests that are left.
+        Abort all running requests.
         """
         for worker in self.workers:
             worker.hurry()
 
     def tell(self, kind: str, **values: object) -> None:
         """
-        Say something to all workers.
+        Send a message to all workers.
         """
         for worker in self.workers:
             worker.link.tell(kind, **values)
 
-    # What the workers say
+    # Messages of the workers
 
     def childReady(self, child: Child) -> None:
         """
-        A worker serves.
+        A worker is ready.
         """
         if child.replaces is not None:
             child.replaces.retire(self.options.drainTimeout)
@@ -252,13 +251,13 @@ class Master:
 
     def childLoaded(self, child: Child) -> None:
         """
-        A worker said what files it has loaded.
+        A worker has reported the files that it loaded.
         """
         self._changed()
 
     def childSpent(self, child: Child) -> None:
         """
-        A worker has served as many requests as it is to: start the one that comes after it.
+        A worker has served its number of requests: start its replacement.
         """
         if (
             self._stopping is None
@@ -298,7 +297,7 @@ class Master:
 
     def _populate(self, generation: Generation) -> None:
         for _ in range(self.options.workers):
-            if generation is self._coming:  # none of those before it has failed at once
+            if generation is self._coming:  # no earlier one has failed at once
                 self._add(generation)
 
     def _add(self, generation: Generation, replaces: Child | None = None) -> None:
@@ -346,7 +345,7 @@ class Master:
 
     def _perhapsOver(self) -> None:
         """
-        See whether a generation that was to end has ended, and whether another reload waits.
+        Check whether the old generation has ended, and whether another reload is pending.
         """
         if self._going is not None and not self._going.workers:
             self._going = None
@@ -363,7 +362,7 @@ class Master:
 
     def _replaceLater(self, child: Child) -> None:
         """
-        Start another worker in place of one that died; the later, the more of them die.
+        Start a replacement for a worker that died; the more of them die, the later.
         """
         successor = [other for other in self._serving.workers if other.replaces is child]
         if successor:
@@ -383,7 +382,7 @@ class Master:
             if spent is None or spent.state is not ChildState.READY:
                 self._add(generation)
             else:
-                spent.replaced = False  # it serves, and asks again
+                spent.replaced = False  # it goes on serving, and asks again
 
         call = self.clock.callLater(delay, replace)
         self._replacing.add(call)
@@ -392,7 +391,7 @@ class Master:
 
     def _look(self) -> None:
         """
-        Look for workers that take too long.
+        Check for workers that take too long.
         """
         now = self.clock.seconds()
         self._tick = self.clock.callLater(TICK, self._look)
@@ -403,7 +402,7 @@ class Master:
     def _watch(self, worker: Child, now: float) -> None:
         options = self.options
         if worker.endBy is not None:
-            # What is left after its own deadline does not end by itself.
+            # A worker that is left after its own deadline does not end by itself.
             if now > worker.endBy + 2 * TICK:
                 self.log.warn("{worker} did not end in time and is killed.", worker=worker)
                 worker.signal(SIGKILL)
@@ -431,7 +430,7 @@ class Master:
 
     def _forgive(self, now: float) -> None:
         """
-        Forget deaths when all has gone well for a while.
+        Reset the delay when no worker has died for a while.
         """
         if self.ready == self.options.workers and now - self._diedAt > 2 * _LONGEST_DELAY:
             self._deaths = 0

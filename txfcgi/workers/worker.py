@@ -1,6 +1,5 @@
 """
-L{Worker}: the worker's own end: it says that it is ready and how it is, and does what its master
-says.
+L{Worker}: the worker's end of the link: it reports to the master, and carries out its orders.
 """
 
 from __future__ import annotations
@@ -24,39 +23,39 @@ REPORT_EVERY: Final = 1.0
 
 class IWorks(Interface):
     """
-    What a worker does, as far as its master has a say in it.
+    The orders that a master can give to a worker.
     """
 
     def retire() -> Deferred[None]:
         """
-        Accept nothing more, and end when the requests that run have ended.
+        Stop accepting, and end when running requests have finished.
         """
 
     def drain() -> Deferred[None]:
         """
-        Accept what waits already, and end when all requests have ended.
+        Accept the connections that are waiting, and end when all requests have finished.
         """
 
     def abort() -> None:
         """
-        Give the requests that still run no more time.
+        Abort the running requests.
         """
 
     def reopen() -> None:
         """
-        Open the log files anew.
+        Reopen the log files.
         """
 
     def learn(summary: Mapping[str, Any]) -> None:
         """
-        Hear how all workers are together.
+        Take the summary of all workers.
 
-        @param summary: What C{--status-path} shows.
+        @param summary: The figures for C{--status-path}.
         """
 
     def figures() -> Mapping[str, Any]:
         """
-        How it is: what JSON can express. C{requests} is how many requests have begun.
+        The worker's figures, as JSON values. C{requests} is how many requests have begun.
         """
 
 
@@ -78,12 +77,12 @@ class Worker:
         files: Callable[[], list[str]] | None = None,
     ) -> None:
         """
-        @param works: What it does; see L{IWorks}.
+        @param works: Carries out the orders; see L{IWorks}.
         @param over: Called when it has ended.
-        @param requests: After how many requests it asks to be replaced, with up to a tenth more by
-            chance, so that not all do so at once; L{None} for never.
+        @param requests: After how many requests it asks to be replaced, plus up to a tenth at
+            random, so that workers are not all replaced at once; L{None} for never.
         @param chance: A number from 0 to 1.
-        @param files: Says which files the app consists of, if the master wants to know.
+        @param files: Returns the files of the app, if the master wants them.
         """
         self.link = Link(self)
         self._works = works
@@ -98,7 +97,7 @@ class Worker:
 
     def ready(self) -> None:
         """
-        Tell the master that this worker accepts connections, and from now on how it is.
+        Report to the master that this worker accepts connections, and its figures from now on.
         """
         self.link.tell("ready")
         self._reports.start(REPORT_EVERY).addErrback(
@@ -107,15 +106,15 @@ class Worker:
 
     def failed(self, why: str) -> None:
         """
-        Tell the master why this worker can't start.
+        Report to the master why this worker can't start.
 
-        @param why: In words.
+        @param why: The reason.
         """
         self.link.tell("failed", why=why[:10_000])
 
     def report(self) -> None:
         """
-        Tell the master how this worker is.
+        Report this worker's figures to the master.
         """
         figures = self._works.figures()
         self.link.tell("figures", **figures)
@@ -130,8 +129,8 @@ class Worker:
 
     def replace(self) -> None:
         """
-        Somebody wants this worker to end: ask the master for another one, after which it retires.
-        Asked again, retire at once.
+        This worker was told to end: ask the master for a replacement, then retire. If told again,
+        retire at once.
         """
         if self._leaving:
             self._end(self._works.retire)
@@ -158,7 +157,8 @@ class Worker:
 
     def unlinked(self, why: str) -> None:
         """
-        The master is gone, or can't be understood: nobody will ever say when to end.
+        The master is gone, or sent something malformed. It will never send an order to end, so
+        drain now.
         """
         if not self._ending:
             self.log.error(
@@ -176,7 +176,7 @@ class Worker:
                 self.log.failure("While ending", result)
             if self._reports.running:
                 self._reports.stop()
-                self.report()  # what it did since the last one is to be counted, too
+                self.report()  # the last report includes the latest figures
             self.link.close()
             self._over()
 
