@@ -1,7 +1,8 @@
 """
-Which processes hold a socket that is in use: what a person who can't start a server has to know.
+Finds the processes that hold a socket in use, for the message of a server that can't start.
 
-Linux alone tells it, and only of processes that this one may look into; elsewhere nobody is found.
+This works only on Linux, and only for processes that this one may inspect; otherwise the result is
+empty.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 
 from ..masking import visible
 
-# Of linux/netlink.h, sock_diag.h and unix_diag.h.
+# From linux/netlink.h, sock_diag.h and unix_diag.h.
 _SOCK_DIAG: Final = 4
 _BY_FAMILY: Final = 20
 _DUMP: Final = 0x301
@@ -28,14 +29,14 @@ _ENTRY: Final = struct.Struct("=II")
 _SHOW_ENTRY: Final = 2
 _ENTRY_KIND: Final = 1
 
-# A state of sockets, as the kernel numbers them.
+# The kernel's number for listening sockets.
 _LISTENS: Final = 10
 
-# Seconds that the kernel gets to answer, and the most that it tells in one message.
+# Seconds for the kernel to answer, and the most bytes of one message.
 _PATIENCE: Final = 1.0
 _MESSAGE_BYTES: Final = 65_536
 
-#: How many processes are named.
+#: The most processes to name.
 _NAMED: Final = 8
 
 
@@ -43,8 +44,8 @@ def holdersOfUNIX(path: str) -> str:
     """
     @param path: The path of a Unix socket that is in use.
 
-    @return: Who holds it, in brackets and with a space before, to be put behind the reason why it
-        can't be had; empty if nobody is found.
+    @return: The processes that hold it, in brackets after a space, to append to an error message;
+        empty if none is found.
     """
     try:
         entry = os.stat(path)
@@ -55,11 +56,11 @@ def holdersOfUNIX(path: str) -> str:
 
 def holdersOfTCP(host: str, port: int, error: OSError) -> str:
     """
-    @param host: The address that it is to listen on; an empty one is every IPv4 address.
+    @param host: The address to listen on; an empty one is every IPv4 address.
     @param port: The number.
-    @param error: Why it can't.
+    @param error: The failure to listen.
 
-    @return: As L{holdersOfUNIX}; empty for other errors than that the port is in use.
+    @return: As L{holdersOfUNIX}; empty unless the error is that the port is in use.
     """
     if error.errno != errno.EADDRINUSE:
         return ""
@@ -71,8 +72,8 @@ def holdersOfTCP(host: str, port: int, error: OSError) -> str:
 
 def _unixSockets(entry: os.stat_result) -> Iterator[int]:
     """
-    @param entry: Of a socket in the filesystem. The name that the kernel tells may be another one,
-        as it was renamed.
+    @param entry: The identity of a socket's file. The kernel may report another name, as the file
+        was renamed.
 
     @return: The inodes of the sockets that listen there.
     """
@@ -87,7 +88,7 @@ def _unixSockets(entry: os.stat_result) -> Iterator[int]:
             while start < len(data):
                 length, kind, *_ = _MESSAGE.unpack_from(data, start)
                 if kind != _BY_FAMILY:
-                    return  # it is all, or an error
+                    return  # the end, or an error
                 if _entryOf(data[start + _MESSAGE.size : start + length]) == there:
                     yield _FOUND.unpack_from(data, start + _MESSAGE.size)[0]
                 start += _aligned(length)
@@ -95,9 +96,9 @@ def _unixSockets(entry: os.stat_result) -> Iterator[int]:
 
 def _entryOf(found: bytes) -> tuple[int, int] | None:
     """
-    @param found: What the kernel tells of a Unix socket.
+    @param found: The kernel's message about a Unix socket.
 
-    @return: The inode and the device of its entry in the filesystem, if it has one.
+    @return: The inode and the device of its file, if it has one.
     """
     start = _FOUND.size
     while start < len(found):
@@ -133,7 +134,7 @@ def _tcpSockets(host: str, port: int) -> Iterator[int]:
 
 def _address(text: str) -> bytes:
     """
-    @param text: An address as the kernel writes it: each four bytes as a number.
+    @param text: An address in the kernel's form: each four bytes as a number.
 
     @return: Its bytes.
     """
@@ -143,9 +144,9 @@ def _address(text: str) -> bytes:
 
 def _described(inodes: set[int]) -> str:
     """
-    @param inodes: Of sockets.
+    @param inodes: The inodes of sockets.
 
-    @return: Which processes hold one of them.
+    @return: The processes that hold one of them.
     """
     links = {f"socket:[{inode}]" for inode in inodes}
     found = sorted(
@@ -170,7 +171,7 @@ def _holds(pid: int, links: set[str]) -> bool:
 
 def _named(pid: int) -> str:
     """
-    A process, its name, and what to do with one that stands still: it ends by no other signal.
+    A process and its name; for a stopped process, also the signals that end it, as no others do.
     """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

@@ -122,7 +122,7 @@ class WorkerOptions(LogOptions):
         except (UsageError, CannotStart) as error:
             if not before:
                 raise
-            # Whoever looks at the command line alone does not find what is wrong.
+            # The mistake may be in the environment, and not on the command line.
             said = f"{error}\n{ARGUMENTS} in the environment holds: {shlex.join(before)}"
             kind = CannotStart if isinstance(error, CannotStart) else UsageError
             raise kind(said) from error
