@@ -1,5 +1,5 @@
 #!/srv/txfcgi/venv/bin/python
-# For web servers that start the application by themselves (mod_fcgid, lighttpd's
+# For web servers that start the application themselves (mod_fcgid, lighttpd's
 # bin-path, spawn-fcgi): an executable file that serves on file descriptor 0.
 import sys
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# spawn-fcgi makes the socket; multiwatch starts two processes on it, and replaces those that end.
+# spawn-fcgi creates the socket; multiwatch starts two processes on it, and restarts any that end.
 # Replace the paths, and the name of the application (myapp.app).
 cd /srv/txfcgi &&
 exec spawn-fcgi -n -s /run/txfcgi/app.sock -M 0660 -b 4096 -- \
