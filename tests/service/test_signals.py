@@ -85,7 +85,7 @@ class SignalsTests(SynchronousTestCase):
         with capturedLogs() as events:
             signal.raise_signal(signal.SIGHUP)
         self.assertEqual((self.reactor.stops, self.again), (0, []))
-        self.assertIn("It goes on; SIGTERM stops it.", events[0]["log_format"])
+        self.assertIn("SIGTERM stops the server.", events[0]["log_format"])
 
     def test_reload(self) -> None:
         """

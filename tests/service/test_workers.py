@@ -438,7 +438,7 @@ class OptionsTests(ProgramTests):
         """
         for held, said in (
             ("--prot unix:a", "option --prot not recognized"),
-            ("--port unix:a --app sample.hello", "one thing is served at a time"),
+            ("--port unix:a --app sample.hello", "a server serves one app"),
         ):
             words = "twistd", "-n", "fcgi", "--app", "sample.echo"
             program = self.start(*words, env={"TXFCGI_ARGS": held})
