@@ -4,6 +4,7 @@ Mistakes on the command lines of C{twistd fcgi} and C{twistd fcgi-gateway}.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from txfcgi.service import fcgitap, gatewaytap
 from txfcgi.service.commandline import CommandOptions
 
 FOLDER = str(Path(__file__).parent)
+TROUBLE = Path(__file__).parent.parent.parent / "docs" / "troubleshooting.rst"
 HERE = ("--app-dir", FOLDER)
 PORT = ("--port", "unix:/run/hello/app.sock")
 APP = (*HERE, "--app", "firstapp.hello")
@@ -317,3 +319,26 @@ def test_calling(words: tuple[str, ...], message: str) -> None:
     Mistakes of people who put the gateway in front of php-fpm.
     """
     assert told(gatewaytap.Options, words) == message
+
+
+#: Messages on the page for trouble that do not come from a command line alone.
+ELSEWHERE = {
+    "Another twistd server is running",
+    "is an option of twistd, and goes before fcgi",
+    "is in use",
+    "Address already in use",
+}
+
+
+def test_pageForTrouble() -> None:
+    """
+    The page for trouble quotes messages as they are.
+    """
+    table = TROUBLE.read_text("utf-8").partition("The server does not start\n")[2]
+    quoted = re.findall('"([^"]+)"', "".join(re.findall(r"^   \* - (\".*)", table, re.MULTILINE)))
+    messages = [message for _, message in (*SERVING.values(), *CALLING.values())]
+    assert len(quoted) > len(ELSEWHERE)
+    for text in quoted:
+        pieces = text.split(" ... ")
+        found = any(all(piece in message for piece in pieces) for message in messages)
+        assert found or text in ELSEWHERE, text
