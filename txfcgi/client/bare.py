@@ -40,10 +40,10 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
 
     def getValues(self, names: Iterable[str] = VALUES) -> Deferred[dict[str, str]]:
         """
-        Ask for variables of the application (GET_VALUES, section 4.1). Some close the connection
-        instead of answering.
+        Ask for variables of the application (GET_VALUES, section 4.1). Some applications close the
+        connection instead of answering.
 
-        @return: Fires with those that it knows.
+        @return: Fires with the variables that the application knows, by name.
         """
         try:
             encoded = encodedNames(names)

@@ -1,5 +1,5 @@
 """
-L{Caller}: how requests are asked for, the same at a client with its pool and at a bare connection.
+L{Caller}: how a program makes requests, the same for a client with a pool and a single connection.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Authorization:
     """
     What an Authorizer decided.
 
-    @ivar allowed: Whether the request may go on.
-    @ivar variables: What it is to have then: params for whoever serves it.
-    @ivar response: What the Authorizer said; if it refused, this is the browser's answer.
+    @ivar allowed: Whether the request is allowed.
+    @ivar variables: Params to add to the request before it is served, if it is allowed.
+    @ivar response: The Authorizer's response; if it refused, this is the page for the browser.
     """
 
     allowed: bool
@@ -45,7 +45,7 @@ class Authorization:
 
 class Caller:
     """
-    Something that makes requests.
+    Makes requests.
     """
 
     def __init__(self, clock: IReactorTime, options: ClientOptions) -> None:
@@ -87,21 +87,21 @@ class Caller:
         Make a request.
 
         @param params: The CGI variables, as a mapping or as pairs, of text or bytes.
-            CONTENT_LENGTH is added when there is a body.
+            CONTENT_LENGTH is added if the request has a body.
         @param body: STDIN: bytes, an C{IBodyProducer}, an
             L{InputStream<txfcgi.streams.InputStream>}, or an (asynchronous) iterable of bytes.
         @param role: A L{Role<txfcgi.wire.records.Role>}.
         @param data: DATA, for a Filter; a body of any kind.
         @param dataLastModified: When the Filter's file was modified, in seconds since 1970.
-        @param timeouts: In place of the client's.
-        @param context: Anything that belongs to the request; it is on the response as well.
-        @param requestID: The id that it is to have on its connection, 1 to 65535 (section 3.3);
-            the lowest one that is free without it.
-        @param trace: Notes when each step of the request happens.
+        @param timeouts: Used in place of the client's.
+        @param context: Any values that belong to the request; the response has them, too.
+        @param requestID: Its id on the connection, 1 to 65535 (section 3.3); the lowest one that
+            is free, if not given.
+        @param trace: Records when each step of the request happens.
         @return: Fires as soon as the head of the response is there. It fails with a
             L{RequestFailed<txfcgi.errors.RequestFailed>} that tells how far the request came, or
-            with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it gives the
-            request up.
+            with an L{InvalidRequest<txfcgi.errors.InvalidRequest>}. Cancelling it aborts
+            the request.
         """
         if (
             body is None
@@ -141,8 +141,11 @@ class Caller:
         trace: CallTrace | None = None,
     ) -> Deferred[Result]:
         """
-        Make a request as with L{request}, and collect all that comes as it comes; nothing of it
-        is read as a response.
+        Make a request as with L{request}, and collect all output unchanged, without reading a
+        response head from it.
+
+        @return: Fires with the L{Result<txfcgi.Result>} when the request has ended; fails as
+            L{request} does.
         """
         kind = partial(CollectedCall, chosenID=requestID)
         return Deferred.fromCoroutine(
@@ -162,13 +165,13 @@ class Caller:
         trace: CallTrace | None = None,
     ) -> AsyncGenerator[tuple[Stream, bytes], None]:
         """
-        Make a request as with L{request}, and get what the back end writes to its stdout and its
-        stderr as it comes, in its order; nothing of it is read as a response::
+        Make a request as with L{request}, and iterate over what the back end writes to its stdout
+        and its stderr, in the order in which it arrives, without reading a response head from it::
 
             async for stream, data in client.stream(params):
                 ...
 
-        The request is made when the first piece is asked for, and given up when the iterator is
+        The request is made when the first piece is asked for, and aborted when the iterator is
         closed before its end.
 
         @return: Pairs of L{Stream.STDOUT<txfcgi.wire.records.Stream>} or C{Stream.STDERR} and
@@ -193,8 +196,8 @@ class Caller:
         """
         Ask an Authorizer (section 6.3).
 
-        @return: Fires with its decision, which allows nothing before the Authorizer has come to its
-            end. Any error means that it did not allow anything.
+        @return: Fires with the decision when the Authorizer has ended the request. After any error,
+            nothing is allowed.
         """
         return Deferred.fromCoroutine(self._authorize(params, timeouts, context))
 

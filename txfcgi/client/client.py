@@ -25,7 +25,7 @@ class Client(Caller):
     """
     A client with its pool of connections, whatever the protocol.
 
-    @ivar options: What it was given.
+    @ivar options: Its limits and timeouts.
     """
 
     protocol: ClassVar[type[ClientProtocol]]
@@ -43,7 +43,7 @@ class Client(Caller):
             C{unix:/run/php/php-fpm.sock} or C{tcp:127.0.0.1:9000}. If there are several, a request
             goes to the least busy of those that can be reached.
         @param options: Its limits and timeouts.
-        @param clock: Where the time comes from, if not from the reactor.
+        @param clock: Measures time; the reactor, if not given.
         @raise InvalidEndpoint: If C{endpoint} is not an endpoint, or an empty list.
         """
         timers = Timers(reactor if clock is None else clock)
@@ -53,22 +53,22 @@ class Client(Caller):
 
     def submit(self, call: Call) -> None:
         """
-        Give a call the next connection that there is for it.
+        Give a call the next connection that is free for it.
         """
         self.pool.submit(call)
 
     def figures(self) -> ClientFigures:
         """
-        How its pool is doing: the connections that there are, the requests that wait, and how many
-        had to be made again or failed.
+        The state of its pool: open connections, waiting requests, and how many requests were
+        retried or failed.
         """
         return self.pool.figures()
 
     def close(self) -> Deferred[None]:
         """
-        Close all connections; requests that are under way fail.
+        Close all connections; requests that are running fail.
 
-        @return: Fires when they are closed. Nothing of the client is left in the reactor then.
+        @return: Fires when they are closed. The client then leaves nothing in the reactor.
         """
         self.stopCollecting()
         return self.pool.close()
@@ -92,12 +92,14 @@ class FastCGIClient(Client):
     ) -> Deferred[dict[str, str]]:
         """
         Ask for variables of the application (GET_VALUES, section 4.1), over a connection of its
-        own. That is never done unasked: some applications close the connection instead of
-        answering. If the answer says that connections can be shared, they are from now on, unless
+        own. Only this method asks: some applications close the connection instead of answering. If
+        the answer says that connections can be shared, they are shared from then on, unless
         C{options.multiplex} forbids it.
 
-        @param endpoint: Which one is asked, if there are several.
-        @return: Fires with those that the application knows.
+        @param names: The names of the variables.
+        @param endpoint: The back end to ask, by its place in the list of endpoints, from 0.
+        @param timeouts: Used in place of the client's.
+        @return: Fires with the variables that the application knows, by name.
         """
         return Deferred.fromCoroutine(
             self.pool.askValues(

@@ -1,5 +1,5 @@
 """
-Where a back end is: from what a person writes to an endpoint.
+Where a back end is: endpoints, made of descriptions that people write.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-What a client may be told: its timeouts, its limits and when it tries again. Each has a default
-that is safe for a program that calls php-fpm on the same machine.
+The options of a client: its timeouts, its limits, and when it tries again. The defaults are safe
+for a program that calls php-fpm on the same machine.
 """
 
 from __future__ import annotations
@@ -26,10 +26,8 @@ Context = dict[Any, Any]
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
     """
-    How long each part of a request may take, in seconds; L{None} waits forever.
-
-    The C{help} in the metadata of each field says what it bounds; the options of the gateway's
-    command line are made of it.
+    How long each part of a request may take, in seconds; L{None} waits forever. The gateway has an
+    option for each.
     """
 
     connect: float | None = field(
@@ -90,16 +88,17 @@ def whenStale(error: RequestFailed) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
     """
-    When a failed request is made again, on a new connection. Whatever it says, that is only done
-    if nothing of the response was seen, if the whole body can be sent again, and if the back end
-    can't have acted on the request
-    (C{error.L{mayHaveRun<txfcgi.errors.RequestFailed.mayHaveRun>}}), or it is idempotent (RFC
-    9110, section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT or DELETE.
+    When a failed request is made again, on a new connection. Whatever the policy, a request is made
+    again only if nothing of a response arrived, if the whole body can be sent again, and if either
+    the back end can't have acted on the request
+    (C{error.L{mayHaveRun<txfcgi.errors.RequestFailed.mayHaveRun>}}), or its method is idempotent
+    (RFC 9110, section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT or DELETE.
 
-    @ivar attempts: How many times at the most, beside the first.
-    @ivar delay: Seconds to wait before each.
-    @ivar when: Whether this error is worth another attempt.
-    @ivar anyMethod: Whether requests of any method may be carried out twice.
+    @ivar attempts: The most attempts after the first one.
+    @ivar delay: Seconds to wait before each of them.
+    @ivar when: Tells whether an error is worth another attempt.
+    @ivar anyMethod: Whether requests of any method may be made again, although the back end may
+        then act on them twice.
     """
 
     attempts: int = 1
@@ -119,9 +118,9 @@ class RetryPolicy:
 @dataclass(frozen=True, kw_only=True)
 class ClientOptions:
     """
-    The limits of a client. What has an option on a command line says so in its metadata (C{help}).
+    The timeouts and limits of a client.
 
-    @ivar timeouts: Where a request does not bring its own.
+    @ivar timeouts: Used for requests that do not bring their own.
     @ivar retry: When a failed request is made again.
     @ivar keepConnections: Whether connections are used for more than one request.
     @ivar reuseFor: Which requests may go on a connection that was used before: all, or those that
@@ -137,30 +136,30 @@ class ClientOptions:
         that it can.
     @ivar requestsPerConnection: How many requests may share a connection, if it is shared.
     @ivar failTime: Seconds for which an endpoint that could not be reached comes last.
-    @ivar headBytes: Most bytes of a response head.
+    @ivar headBytes: The most bytes of a response head.
     @ivar streamBytes: How many bytes of a response may wait to be read before the back end is held
         back.
     @ivar connectionBytes: The same for all the responses of a shared connection together.
-    @ivar collectBytes: Most bytes that C{content()}, C{execute()} and other reads that collect
-        take.
+    @ivar collectBytes: The most bytes that C{content()}, C{execute()} and other reads collect.
     @ivar stderrBytes: How much of a request's stderr is kept; the rest is counted and dropped.
     @ivar outputBytes: How many bytes a body's producer may write while the connection takes none.
     @ivar unknownLength: What happens to a request body whose length is not known: C{"spool"} it,
         in memory and then in a temporary file; C{"stream"} it without a CONTENT_LENGTH, which
-        php-fpm takes for no body at all; or C{"refuse"} it.
+        php-fpm takes for an empty body; or C{"refuse"} it.
     @ivar allowSplit: Whether a param of more than 65,535 bytes, its lengths included, is split over
         several records. libfcgi, fcgiwrap, Go, flup and txfcgi join it again; php-fpm and uWSGI
         close the connection. Without it, such a param is an error
         (L{ParamTooLarge<txfcgi.errors.ParamTooLarge>}). SCGI does not have this limit.
-    @ivar spoolBytes: Most bytes that are spooled of one body; L{None} for no limit.
-    @ivar spoolMemory: How many of them are kept in memory.
+    @ivar spoolBytes: The most bytes of one body that are spooled; L{None} for no limit.
+    @ivar spoolMemory: How many bytes of them are kept in memory; the rest is in a file.
     @ivar closeTimeout: Seconds for a connection to close before it is cut.
     @ivar logStderr: Whether what a back end writes to its stderr is logged: as an error if the
         response has a status of 400 or more, else as information.
-    @ivar onStderr: Called with each piece of stderr as it comes, and the context of the request.
-    @ivar onTrace: Called at the end of each request with when each of its steps happened, and the
-        context of the request.
-    @ivar onRecord: Called with each FastCGI record that passes, either way.
+    @ivar onStderr: Called with each piece of stderr when it arrives, and the context of the
+        request.
+    @ivar onTrace: Called at the end of each request with the times of its steps, and the context
+        of the request.
+    @ivar onRecord: Called with each FastCGI record, in either direction.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -202,7 +201,7 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         """
-        @raise ValueError: If one of them can't be what it is; the message names it.
+        @raise ValueError: If an option has a value that it can't have; the message names it.
         """
         checkNumbers(self, _MAY_BE_ZERO)
         checkKind(self, "timeouts", Timeouts)
@@ -214,12 +213,11 @@ class ClientOptions:
     @classmethod
     def forPHP(cls, **options: Any) -> ClientOptions:
         """
-        Options for php-fpm: no connection is kept, as a script that ends its request early
-        (C{fastcgi_finish_request}) holds up the next request on its connection; and where they are
-        kept after all (C{keepConnections=True}), no request goes on a used one that must not be
-        sent again.
+        Make options for php-fpm. Connections are not kept, as a script that ends its request early
+        (C{fastcgi_finish_request}) holds up the next request on its connection. Where they are kept
+        after all (C{keepConnections=True}), a request that must not be sent twice gets a new one.
 
-        @param options: Others of the client's, or these as they are wanted.
+        @param options: More options, or other values for these two.
         """
         return cls(**{"keepConnections": False, "reuseFor": "idempotent", **options})
 

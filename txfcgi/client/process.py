@@ -102,10 +102,10 @@ class FCGIProcess:
         """
         @param command: The program and its arguments; it is looked for in PATH, and where Debian
             keeps servers.
-        @param environment: In place of this program's own.
-        @param startTimeout: Seconds until it has to listen.
-        @param stopTimeout: Seconds to end after the signal, before it is killed.
-        @raise InvalidRequest: If the command is none.
+        @param environment: Its environment; this program's own, if not given.
+        @param startTimeout: Seconds in which it has to listen.
+        @param stopTimeout: Seconds in which it has to end after C{stopSignal}, before it is killed.
+        @raise InvalidRequest: If the command is not a list of strings.
         """
         if isinstance(command, (str, bytes)) or not command:
             raise InvalidRequest(
@@ -130,7 +130,7 @@ class FCGIProcess:
     @property
     def output(self) -> bytes:
         """
-        The last of what the program wrote to its standard output and error.
+        The last output of the program, on its standard output and error.
         """
         return bytes(self._output)
 
@@ -138,11 +138,11 @@ class FCGIProcess:
 
     def start(self) -> Deferred[None]:
         """
-        Start the program. That can be done once.
+        Start the program. It can be started once.
 
-        @return: Fires when connections are taken. It fails with
-            L{BackEndFailed<txfcgi.errors.BackEndFailed>} if the program is not there, ends, or does
-            not listen in time.
+        @return: Fires when the program accepts connections. It fails with
+            L{BackEndFailed<txfcgi.errors.BackEndFailed>} if the program is not installed, ends, or
+            does not listen in time.
         """
         return Deferred.fromCoroutine(self._start())
 
@@ -229,7 +229,7 @@ class FCGIProcess:
         """
         Wait for the end of the program.
 
-        @return: Fires when it has ended, however that came about.
+        @return: Fires when it has ended, for whatever reason.
         """
         ended: Deferred[None] = Deferred(self._waiting.remove)
         if self._reason is not None or self._transport is None:
@@ -244,7 +244,7 @@ class FCGIProcess:
         """
         End the program, by its signal and, if that is not enough, by SIGKILL.
 
-        @return: Fires when it has ended and its folder is gone; it may be asked for twice.
+        @return: Fires when it has ended and its folder is deleted. It may be called twice.
         """
         return Deferred.fromCoroutine(self._stop())
 
@@ -282,15 +282,15 @@ def phpFPM(
     program: str | None = None,
 ) -> FCGIProcess:
     """
-    A php-fpm of one's own. What it serves is said with each request
+    Make a php-fpm that belongs to this program. The params of each request say which script it runs
     (L{PHPFPM<txfcgi.cgiparams.PHPFPM>}).
 
-    @param children: How many processes it has.
-    @param user: Whom they belong to; root has to say that.
+    @param children: How many requests it runs at once, each in a process.
+    @param user: The user that they run as; needed if this program runs as root.
     @param settings: More of its pool's settings, as in C{{"pm.max_requests": "100"}}.
     @param program: The program, if it is not the latest C{php-fpm} that is installed.
-    @raise InvalidRequest: If a setting can't be written down, or root does not say whose processes
-        these are to be.
+    @raise InvalidRequest: If a setting can't be written to its configuration, or C{user} is
+        missing where this program runs as root.
     """
     if os.geteuid() == 0 and user is None:
         raise InvalidRequest('phpFPM(user=...) is needed as root: "www-data", for example')

@@ -1,6 +1,6 @@
 """
-What a call gives back: L{ClientResponse}, which is there as soon as the head is, and L{Result},
-which is there at the end.
+What a call returns: a L{ClientResponse}, as soon as its head has arrived, or a L{Result}, at the
+end of the request.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTT
 @dataclass(frozen=True)
 class Result:
     """
-    All that a back end said to one request.
+    All that a back end sent for one request.
 
-    @ivar stdout: Its output as it came, the head included.
-    @ivar stderr: Its messages, as far as they are kept.
-    @ivar stderrDropped: How many bytes of them are not.
+    @ivar stdout: Its output, unchanged, with the head.
+    @ivar stderr: Its error messages, up to C{stderrBytes} of the client's options.
+    @ivar stderrDropped: How many bytes of them were dropped.
     @ivar applicationStatus: Its exit status, 0 to 2**32 - 1.
     @ivar protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
     """
@@ -50,12 +50,12 @@ class Result:
         """
         Read the output as a response.
 
-        @param headBytes: Most bytes of its head.
+        @param headBytes: The most bytes that the head may have.
         @return: Its head and its body.
-        @raise MalformedHead: If it begins with no head, or with a part of one
+        @raise MalformedHead: If it does not begin with a head, or begins with a part of one
             (L{IncompleteHead<txfcgi.errors.IncompleteHead>}).
         @raise EmptyResponse: If the back end wrote no output.
-        @raise HeadTooLarge: If the head is longer than that.
+        @raise HeadTooLarge: If the head is longer than C{headBytes}.
         """
         if not self.stdout:
             raise EmptyResponse("the request ended without a response")
@@ -76,9 +76,9 @@ class Result:
         applicationStatus: int = 0,
     ) -> Result:
         """
-        What a back end says whose response is this one.
+        Make the result of a back end that sent this response.
 
-        @param code: The HTTP status; without one, it is not said.
+        @param code: The HTTP status, or L{None} to leave it out.
         @param headers: Pairs. Content-Length and Content-Type are added where they are missing.
         @raise InvalidHeader: If one of these can't be sent.
         """
@@ -89,16 +89,16 @@ class Result:
 @implementer(IResponse)
 class ClientResponse:
     """
-    The response to a request. Its body streams; as long as nobody reads it, the back end is held
-    back.
+    The response to a request. Its body is a stream; the back end is held back while nobody reads
+    it.
 
-    It can be used wherever twisted.web's response can: C{treq.content(response)} works.
+    It can be used in place of twisted.web's response: C{treq.content(response)} works.
 
     @ivar head: The head as it was read.
     @ivar code: The HTTP status.
-    @ivar version: What stands in the place of HTTP's version.
-    @ivar previousResponse: For C{IResponse}: what was answered before this, if anything was.
-    @ivar request: For C{IResponse}: what the Agent says was asked.
+    @ivar version: For C{IResponse}: the protocol, its major and its minor version.
+    @ivar previousResponse: For C{IResponse}: the redirect that led here, or L{None}.
+    @ivar request: For C{IResponse}: the request, if an Agent made it.
     """
 
     version: tuple[bytes, int, int] = (b"CGI", 1, 1)
@@ -118,7 +118,7 @@ class ClientResponse:
     @property
     def phrase(self) -> bytes:
         """
-        The words behind the status: as the back end said them, or as they usually are.
+        The reason phrase: that of the back end, or the usual one of the status.
         """
         return self.head.reason or _PHRASES.get(self.code, b"Unknown")
 
@@ -140,7 +140,7 @@ class ClientResponse:
     @property
     def length(self) -> Any:
         """
-        The length of the body as declared, or C{UNKNOWN_LENGTH}; 0 where there is none.
+        The length of the body as declared, or C{UNKNOWN_LENGTH}; 0 for a response without a body.
         """
         if self._length is not None:
             return self._length
@@ -155,7 +155,7 @@ class ClientResponse:
     @property
     def context(self) -> Context:
         """
-        What the caller gave along with the request.
+        The values that the caller gave with the request.
         """
         return self._call.context
 
@@ -169,7 +169,7 @@ class ClientResponse:
     @property
     def stderr(self) -> bytes:
         """
-        What the back end wrote to its stderr so far, as far as it is kept.
+        What the back end has written to its stderr so far, up to C{stderrBytes} of the options.
         """
         return self._call.stderr
 
@@ -190,8 +190,9 @@ class ClientResponse:
     @property
     def variables(self) -> dict[str, str]:
         """
-        What an Authorizer that says yes wants the request to have (section 6.3): the C{Variable-}
-        headers of a response with status 200, without that prefix. Anything else has none.
+        The variables that an Authorizer adds to a request that it allows (section 6.3): the
+        C{Variable-} headers of a response with status 200, without that prefix. Any other response
+        has none.
         """
         if self.code != 200:
             return {}
@@ -203,18 +204,18 @@ class ClientResponse:
 
     def whole(self) -> bytes | None:
         """
-        Take the body at once, if all of it is here already and nobody has begun to read it.
+        Take the whole body, if all of it has arrived and nobody has begun to read it.
 
-        @return: It, or L{None} if it is to be read.
+        @return: The body, or L{None} if it has to be read.
         """
         return self._call.whole()
 
     def content(self) -> Deferred[bytes]:
         """
-        The whole body.
+        Read the whole body.
 
-        @return: Fires when the request has ended. It fails with
-            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if that is more than the client collects,
+        @return: Fires with the body when the request has ended. It fails with
+            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if it is longer than C{collectBytes},
             and with a L{RequestFailed<txfcgi.errors.RequestFailed>} if the response was cut off.
         """
         whole = self._call.whole()
@@ -222,9 +223,10 @@ class ClientResponse:
 
     def text(self, encoding: str = "utf-8") -> Deferred[str]:
         """
-        The whole body as text.
+        Read the whole body as text.
 
-        @param encoding: Which is used if the Content-Type names no C{charset}.
+        @param encoding: Used if the Content-Type does not name a C{charset}.
+        @return: Fires with the text; fails as L{content} does.
         """
         kind = (self.head.get(b"content-type") or b"").decode("latin-1")
         for part in kind.split(";")[1:]:
@@ -237,8 +239,8 @@ class ClientResponse:
         """
         Call a function with each piece of the body.
 
-        @return: Fires with the number of bytes when the request has ended; fails with what the
-            function raises, and the rest of the response is then not wanted.
+        @return: Fires with the number of bytes when the request has ended; fails with
+            the error that the function raises, and then drops the rest of the response.
         """
         return Deferred.fromCoroutine(self._collect(collector))
 
@@ -255,7 +257,7 @@ class ClientResponse:
 
     def abort(self) -> None:
         """
-        Do without the rest of the response: the back end is told, or the connection closed.
+        Drop the rest of the response: the request is aborted, or its connection closed.
         """
         self._call.abandon()
 
@@ -275,7 +277,7 @@ class ClientResponse:
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """
-        Remember what was answered before this.
+        Set the redirect that led to this response.
         """
         self.previousResponse = response
 

@@ -1,5 +1,5 @@
 """
-L{SCGIClient}: requests to SCGI back ends, asked for as those to FastCGI back ends are.
+L{SCGIClient}: requests to SCGI back ends, made like those to FastCGI back ends.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class SCGIClient(Client):
     """
     Makes requests to SCGI back ends: C{client = SCGIClient(reactor, "unix:/run/app.sock")}
 
-    It has a connection for each request. There are no roles but the Responder's, no stderr and no
-    statuses; a body whose length is not known is spooled, or refused.
+    It makes a connection for each request. SCGI has the Responder's role only, and neither stderr
+    nor an exit status; a body of unknown length is spooled, or refused (SCGI, section 3).
     """
 
     protocol = SCGIClientProtocol
