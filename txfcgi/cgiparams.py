@@ -1,9 +1,9 @@
 """
-Params for a request (RFC 3875, section 4.1), made of what a program knows about it: method, URI and
-headers; and those that php-fpm wants in addition.
+Params for a request (RFC 3875, section 4.1), made of its method, URI and headers; and the params
+that php-fpm needs in addition.
 
-Nothing that a browser sends becomes a param other than C{HTTP_*}, CONTENT_TYPE and CONTENT_LENGTH,
-so none of its headers can set PHP_VALUE or SCRIPT_FILENAME.
+The headers that a browser sends become C{HTTP_*}, CONTENT_TYPE and CONTENT_LENGTH only, so none can
+set PHP_VALUE or SCRIPT_FILENAME.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _badPercent: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 
 def headerParams(headers: AnyHeaders) -> dict[str, str]:
     """
-    The params that carry HTTP headers. Left out are Proxy (CVE-2016-5385), Redirect-Status, which
-    PHP could be made to take for REDIRECT_STATUS (CVE-2024-8927), and names that have other
-    characters than letters, digits and hyphens, for two of them could become one param.
+    Make the params that carry HTTP headers. Left out are Proxy (CVE-2016-5385); Redirect-Status,
+    which PHP could take for REDIRECT_STATUS (CVE-2024-8927); and names with characters other than
+    letters, digits and hyphens, two of which could become one param.
 
     Several headers of one name are joined with a comma; cookies with a semicolon.
 
@@ -83,17 +83,20 @@ def cgiParams(
     **more: str,
 ) -> dict[str, str]:
     """
-    The params of a request.
+    Make the params of a request (RFC 3875, section 4.1).
 
     @param uri: Path and query as they stand in an HTTP request, percent-encoded.
     @param scriptName: SCRIPT_NAME; without it, the decoded path.
-    @param pathInfo: PATH_INFO, if there is one.
+    @param pathInfo: PATH_INFO, or L{None} to leave it out.
     @param serverName: SERVER_NAME; without it, the host of the Host header.
-    @param serverPort: SERVER_PORT; without it, that of the Host header, or the usual one.
-    @param more: Any other params, by name. They replace what is made here.
+    @param serverPort: SERVER_PORT; without it, the port of the Host header, or the default port of
+        the scheme.
+    @param more: Any other params, by name. They replace those that are made here.
+    @return: The params, by name.
     @raise InvalidPath: If the URI does not begin with a slash, the path has control characters in
-        it, or the query CR, LF or NUL.
-    @raise InvalidParam: If the method or the scheme is not one, or a header has one of these.
+        it, or the query has CR, LF or NUL in it.
+    @raise InvalidParam: If the method or the scheme is not a valid one, or a header has CR, LF or
+        NUL in it.
     """
     if scheme not in ("http", "https"):
         raise InvalidParam(f"the scheme {scheme!r:.80} is neither 'http' nor 'https'")
@@ -232,22 +235,22 @@ def splitPath(path: str, suffixes: Iterable[str] = (".php",)) -> tuple[str, str]
 @dataclass(frozen=True)
 class PHPFPM:
     """
-    What php-fpm wants to know: which file it runs, and where the site is.
+    What php-fpm has to be told: which script it runs, and where the site is.
 
-    It does not look whether the file exists; php-fpm answers 404 if it does not.
+    Whether the script exists is not checked; php-fpm answers 404 if it does not.
 
     C{PHPFPM("/srv/site")} serves the scripts of a folder, and C{PHPFPM(script="/srv/app.php")} one
     script, whatever the path.
 
-    @ivar root: The absolute path of the site's folder, as php-fpm sees it. With a C{script}, it may
-        be left out: it is the script's folder then.
+    @ivar root: The absolute path of the site's folder, as php-fpm sees it. With a C{script}, it is
+        the script's folder if not given.
     @ivar index: The script for a path that ends in a slash.
     @ivar frontController: The script, from the root, for every path that names none.
-    @ivar suffixes: What scripts end in.
+    @ivar suffixes: The endings of scripts' names.
     @ivar script: The absolute path of the one script that runs for every path.
-    @ivar resolveLinks: Whether SCRIPT_FILENAME and DOCUMENT_ROOT are named without symbolic links,
-        which are looked up for each request. So a release that C{current} points to is one for
-        PHP's opcode cache, too. The files must be on this machine.
+    @ivar resolveLinks: Whether symbolic links in SCRIPT_FILENAME and DOCUMENT_ROOT are resolved,
+        for each request. PHP's opcode cache then sees a new release when a link such as C{current}
+        is changed. The files must be on this machine.
     @raise InvalidPath: If neither a root nor a script is given, one of them is not absolute, or the
         script is not in the root.
     """
@@ -313,10 +316,11 @@ class PHPFPM:
         **more: str,
     ) -> dict[str, str]:
         """
-        The params of a request.
+        Make the params of a request (RFC 3875, section 4.1).
 
-        @param uri: Path and query as they stand in an HTTP request.
+        @param uri: Path and query as they stand in an HTTP request, percent-encoded.
         @param more: Any other params, by name, and other arguments of L{cgiParams}.
+        @return: The params, by name.
         @raise InvalidPath: If the path has control characters, goes up with C{..}, or names no
             script where C{frontController} is not set; if the query has CR, LF or NUL.
         @raise InvalidParam: If the method or a header has one of these.

@@ -1,5 +1,5 @@
 """
-The body of a request as what it stands for: JSON, or a form with files.
+Reading the body of a request as JSON, or as a form with files.
 """
 
 from __future__ import annotations

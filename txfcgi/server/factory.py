@@ -77,7 +77,7 @@ class ServerFactory(Factory):
         """
         @param app: Called with each request.
         @param limits: What is taken at the most.
-        @param clock: Where the time comes from; the reactor, if not given.
+        @param clock: Measures time; the reactor, if not given.
         @param allowFrom: Tells whether an address may connect. One that may not is closed at
             once. L{AllowList<txfcgi.server.admission.AllowList>} does so for IP addresses, and
             lets all pass that use a Unix socket.
@@ -144,8 +144,8 @@ class ServerFactory(Factory):
     @property
     def traffic(self) -> tuple[int, int]:
         """
-        How many bytes came, and how many were sent; on those connections that are open, if this
-        has no observers.
+        How many bytes were received, and how many were sent. Without observers, only the
+        connections that are open are counted.
         """
         return (
             self._received + sum(each.received for each in self._open),
@@ -154,7 +154,7 @@ class ServerFactory(Factory):
 
     def running(self) -> list[Request]:
         """
-        The requests that are with the app, those that came first before the others.
+        The requests that the app is working on, the oldest first.
         """
         found = [request for each in self._open for request in each.requests.values()]
         return sorted(found, key=lambda request: request.started)
@@ -202,7 +202,7 @@ class ServerFactory(Factory):
 
     def stopFactory(self) -> None:
         """
-        Nobody listens any more: leave nothing with the reactor.
+        Leave nothing in the reactor when no port listens any more.
         """
         if not self._open:
             self.sparing.flush()
@@ -313,15 +313,16 @@ class ServerFactory(Factory):
 
     def drain(self, deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Come to an end. Connections are closed behind the requests that run. One that has none may
-        bring one more, for some seconds; one that was accepted and not read so far, too.
+        Drain: close each connection after the requests that run on it. A connection without a
+        request may bring one more for C{idle} seconds; so may one that was accepted and not yet
+        read.
 
-        Stop listening before: where nobody else accepts on the socket, when nothing waits in its
-        queue any more.
+        Stop listening first; where no other process accepts on the socket, not before its queue is
+        empty.
 
         @param deadline: Seconds after which the requests that still run are aborted.
         @param idle: Seconds that a connection without a request stays open.
-        @return: Fires when no connection is left.
+        @return: Fires when all connections are closed.
         """
         now = self.clock.seconds()
         self.draining = True

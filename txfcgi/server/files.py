@@ -31,13 +31,13 @@ SendFileStyle = Literal["X-Sendfile", "X-Accel-Redirect"]
 
 class FileBody:
     """
-    A file, or a part of it, as the body of an answer.
+    A file, or a part of it, as the body of a response.
 
-    @ivar start: Its first byte that is sent.
-    @ivar length: How many are sent.
-    @ivar size: How many the whole file has.
+    @ivar start: The first byte to send, counted from 0.
+    @ivar length: How many bytes to send.
+    @ivar size: How many bytes the whole file has.
     @ivar modified: When the file was changed, in seconds since 1970.
-    @ivar tag: What tells it from every other version of it, as an ETag.
+    @ivar tag: The ETag of this version of the file (RFC 9110, section 8.8.3).
     """
 
     def __init__(self, path: str) -> None:
@@ -216,7 +216,7 @@ def _secondsOf(date: str) -> int:
 
 class SendFile:
     """
-    How a web server is asked to send a file by itself: by a header of the answer.
+    How a web server is asked to send a file by itself: by a header of the response.
 
     lighttpd and Apache with mod_xsendfile take the path of the file (C{X-Sendfile}); nginx takes a
     path of the site that leads to it, in a C{location} that is C{internal} (C{X-Accel-Redirect}).
@@ -226,11 +226,11 @@ class SendFile:
         self, style: SendFileStyle = "X-Sendfile", folders: Mapping[str, str] | None = None
     ) -> None:
         """
-        @param style: The header.
-        @param folders: For C{X-Accel-Redirect}: the folders that the web server sends files from,
-            each with the path of the site that stands for it. For C{X-Sendfile} the values don't
-            matter, and without folders it sends files from anywhere.
-        @raise InvalidPath: If a folder is not absolute, or there is none and there has to be.
+        @param style: The header to use.
+        @param folders: For C{X-Accel-Redirect}: the folders from which the web server sends files,
+            each with the path on the site that stands for it. For C{X-Sendfile}, the paths are
+            ignored; without folders, the web server sends any file.
+        @raise InvalidPath: If a folder is not absolute, or C{X-Accel-Redirect} has no folders.
         """
         if style not in ("X-Sendfile", "X-Accel-Redirect"):
             raise InvalidPath(f"files are sent by X-Sendfile or X-Accel-Redirect, not {style!r}")
@@ -250,8 +250,8 @@ class SendFile:
         """
         The header that has the web server send a file.
 
-        @return: Its name and value, or L{None} if the file is in none of the folders and has to be
-            sent from here. Links are followed first, so none leads out of them.
+        @return: Its name and value, or L{None} if the file is in none of the folders: the app's
+            server then sends it. Links are followed first, so that none leads out of a folder.
         """
         real = os.path.realpath(path)
         if self._style == "X-Sendfile" and not self._folders:

@@ -1,5 +1,5 @@
 """
-What runs a server needs to know of what it runs.
+What the program that runs a server has to know of the factory it runs.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ DRAIN_IDLE: Final = 2.0
 
 class IDrains(IProtocolFactory, Interface):
     """
-    A factory that comes to an end without losing what it has begun.
+    A factory that can be drained: it ends without losing a request.
     """
 
     def drain(deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Come to an end. Connections are closed behind the requests that run. One that has none may
-        bring one more, for some seconds; one that was accepted and not read so far, too.
+        Drain: close each connection after the requests that run on it. A connection without a
+        request may bring one more for C{idle} seconds; so may one that was accepted and not yet
+        read.
 
-        Stop listening before: where nobody else accepts on the socket, when nothing waits in its
-        queue any more.
+        Stop listening first; where no other process accepts on the socket, not before its queue is
+        empty.
 
-        @param deadline: Seconds after which what still runs is aborted.
+        @param deadline: Seconds after which requests that still run are aborted.
         @param idle: Seconds that a connection without a request stays open.
-        @return: Fires when no connection is left.
+        @return: Fires when all connections are closed.
         """

@@ -21,11 +21,11 @@ def _limit(default: T, help: str) -> T:
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """
-    What a server takes at the most, and how long it waits. All of it is on by default; L{None}
-    switches off where it is allowed. What GET_VALUES tells a web server is what is enforced.
+    How much a server accepts at most, and how long it waits. All limits are on by default, except
+    those whose default is L{None}. The answer to GET_VALUES (FastCGI 1.0, section 4.1) has the
+    limits that are enforced.
 
-    The C{help} in the metadata of each field says what it bounds, in bytes, seconds or numbers; the
-    options of the command line are made of it.
+    Each limit is an option of the command line, too.
     """
 
     connections: int = _limit(
@@ -87,7 +87,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         """
-        @raise ValueError: If one of them can't be a limit.
+        @raise ValueError: If a value can't be that limit; the message names it.
         """
         for name, value in vars(self).items():
             if value is None and getattr(type(self), name) is not None:
@@ -106,7 +106,7 @@ class Limits:
 @dataclass(frozen=True, kw_only=True)
 class HTTPLimits:
     """
-    What a site takes of browsers, and how long it waits for them.
+    How much a site accepts from browsers at most, and how long it waits for them.
     """
 
     headBytes: int = _limit(

@@ -1,7 +1,7 @@
 """
-asyncio's side of an app, where the reactor runs in an asyncio loop: a coroutine is a task there,
-and may await what asyncio has, and Deferreds. How a task begins is L{txfcgi.server.eager}'s. Under
-other reactors, a coroutine whose first step was not its last is L{continued}.
+Coroutines of apps. Where the reactor runs in an asyncio loop, each is an asyncio task, and may
+await asyncio's awaitables as well as Deferreds. L{txfcgi.server.eager} starts these tasks. Under
+other reactors, L{continued} runs a coroutine that was not finished by its first step.
 
 No task factory is installed; other programs' tasks stay as they are.
 """
@@ -28,9 +28,11 @@ _BAD_YIELD: Final = "Task got bad yield: <Deferred"
 
 def asFuture(deferred: Deferred[T]) -> asyncio.Future[T]:
     """
-    A Deferred as a future of asyncio, for what takes nothing else: C{asyncio.gather}, C{wait_for},
-    C{create_task}, a C{TaskGroup}. Cancelling the future cancels the Deferred. The result is the
-    future's from then on, and no longer the Deferred's.
+    Turn a Deferred into an asyncio future, for functions that accept nothing else:
+    C{asyncio.gather}, C{wait_for}, C{create_task}, a C{TaskGroup}. Cancelling the future cancels
+    the Deferred. Do not use the Deferred afterwards: its result goes to the future.
+
+    @return: The future.
 
     @raise RuntimeError: If no asyncio loop is running.
     """

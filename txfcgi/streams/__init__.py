@@ -1,9 +1,9 @@
 """
-One stream of bytes each way, the same at a server and at a client.
+Streams of bytes, one in each direction, the same for a server and a client.
 
-L{InputStream} is read; L{OutputStream} is written. Both hold a bounded number of bytes: the first
-by asking its source to pause, the second by asking its writer to wait, and by failing the request
-of a writer that does not.
+A program reads from an L{InputStream}, and writes to an L{OutputStream}. Both hold a bounded number
+of bytes: the first asks its source to pause; the second asks its writer to wait, and fails the
+request of a writer that does not.
 """
 
 from .incoming import COLLECT_BYTES, STREAM_BYTES, Source

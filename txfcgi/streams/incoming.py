@@ -1,6 +1,6 @@
 """
-L{Incoming}: the side of an input stream that is filled, and its way to a consumer. How it is read
-is in L{txfcgi.streams.input}.
+L{Incoming}: how an input stream is filled, and how it is delivered to a consumer. How it is read is
+in L{txfcgi.streams.input}.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Incoming:
     Bytes that arrive, and wait to be read.
 
     @ivar length: The declared length in bytes, or L{None} if none was declared.
-    @ivar received: How many bytes came so far.
+    @ivar received: How many bytes have arrived so far.
     @ivar buffered: How many bytes wait to be read.
-    @ivar error: What the stream ends with, if not with its end.
+    @ivar error: Why the stream was cut off, or L{None}.
     """
 
     __slots__ = (
@@ -77,7 +77,7 @@ class Incoming:
         """
         @param length: The declared length in bytes.
         @param streamBytes: How many bytes may wait to be read before the source is asked to pause.
-        @param collectBytes: How many bytes a read that collects takes at the most.
+        @param collectBytes: The most bytes that a read collects.
         @param limit: How many bytes the whole stream may have.
         """
         self._source = source
@@ -109,7 +109,7 @@ class Incoming:
 
     def receive(self, data: bytes) -> None:
         """
-        Take the next bytes. What is beyond the declared length is dropped.
+        Take the next bytes. Bytes beyond the declared length are dropped.
         """
         received = self.received + len(data)
         self.received = received
@@ -200,7 +200,7 @@ class Incoming:
 
     def close(self, error: Exception) -> None:
         """
-        Nothing is to be read any more. A reader that has not come to the end gets the error.
+        Drop the stream. A reader that has not reached its end gets the error.
         """
         if self._chunks or not self.complete:
             self.error = error
@@ -222,7 +222,7 @@ class Incoming:
 
     def discard(self) -> None:
         """
-        Drop what is there and all that still comes.
+        Drop the bytes that have arrived, and all that follow.
         """
         self._discarding = True
         self._drop()

@@ -21,39 +21,40 @@ _ONE_READER: Final = "the stream is being read, and it has one reader at a time"
 @implementer(IPushProducer)
 class InputStream(Incoming):
     """
-    Bytes that arrive, read in one of several ways: L{read}, L{readExactly},
-    L{readline}, C{async for}, L{lines}, L{text} or L{deliverTo}. One reader at a time.
+    A stream that a program reads, in one of several ways: L{read}, L{readExactly}, L{readline},
+    C{async for}, L{lines}, L{text} or L{deliverTo}. It has one reader at a time.
 
-    A reader gets an error in place of the end when the stream is cut off: the request was
+    A reader gets an error in place of the end if the stream is cut off: the request was
     aborted, the body is shorter or longer than declared, or a limit was reached.
 
     @ivar length: The declared length in bytes, or L{None} if none was declared.
-    @ivar received: How many bytes came so far.
+    @ivar received: How many bytes have arrived so far.
     @ivar buffered: How many bytes wait to be read.
-    @ivar error: What the stream ends with, if not with its end.
+    @ivar error: Why the stream was cut off, or L{None}.
     """
 
     __slots__ = ()
 
     def read(self, size: int = -1) -> Deferred[bytes]:
         """
-        Read.
+        Read the bytes that have arrived, or the whole stream.
 
-        @param size: How many bytes at the most; fewer are returned when fewer are there, but
-            never none before the end. A negative size collects all to the end.
-        @return: The bytes; none at the end of the stream. It fails with
-            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if what is collected passes the limit, and
-            with what cut the stream off.
+        @param size: The most bytes to read; fewer are returned if fewer have arrived, but at least
+            one before the end. A negative size collects everything up to the end.
+        @return: Fires with the bytes, which are empty at the end of the stream. It fails with
+            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if there are more to collect than the limit
+            allows, and with the L{error} that cut the stream off.
         """
         return Deferred.fromCoroutine(self._readAll() if size < 0 else self._readSome(size))
 
     def readline(self, limit: int | None = None) -> Deferred[bytes]:
         """
-        Read up to and with the next line feed.
+        Read a line, with the line feed at its end.
 
-        @param limit: How many bytes a line may have; without it, what a collecting read may take.
-        @return: The line; without a line feed only at the end of the stream, and nothing after it.
-            It fails with L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if the line is longer.
+        @param limit: The most bytes of a line; if not given, as many as a read may collect.
+        @return: Fires with the line. Only the last line of a stream may lack the line feed; after
+            it, the line is empty. It fails with L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if the
+            line is longer.
         """
         return Deferred.fromCoroutine(
             self._readLine(self._collectBytes if limit is None else limit)
@@ -61,13 +62,14 @@ class InputStream(Incoming):
 
     def readExactly(self, size: int) -> Deferred[bytes]:
         """
-        Read so many bytes, and wait for all of them.
+        Read a number of bytes, and wait until all of them have arrived.
 
-        @param size: How many; no more than a collecting read may take.
-        @return: The bytes. It fails with L{IncompleteRead<txfcgi.errors.IncompleteRead>}, which has
-            what came, if the stream ends before; with
-            L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if C{size} is more than may be collected,
-            and nothing was read then; and with what cut the stream off.
+        @param size: How many; at most as many as a read may collect.
+        @return: Fires with the bytes. It fails with
+            L{IncompleteRead<txfcgi.errors.IncompleteRead>}, which has the bytes that arrived, if
+            the stream ends before; with L{ReadTooLarge<txfcgi.errors.ReadTooLarge>} if C{size} is
+            more than a read may collect, without reading anything; and with the L{error} that cut
+            the stream off.
         @raise ValueError: If C{size} is not a number of bytes.
         """
         if type(size) is not int or size < 0:
@@ -76,14 +78,14 @@ class InputStream(Incoming):
 
     def text(self, encoding: str = "utf-8", errors: str = "strict") -> AsyncGenerator[str, None]:
         """
-        Go through the stream as text: C{async for piece in stream.text()}. A character whose bytes
-        come apart is put together.
+        Iterate over the stream as text: C{async for piece in stream.text()}. No character is split
+        over two pieces.
 
-        @param errors: What becomes of bytes that are no text, as C{bytes.decode} has it:
+        @param errors: What happens to bytes that are not text, as for C{bytes.decode}:
             C{"strict"}, C{"replace"}, C{"surrogateescape"} ...
-        @return: The pieces, as they come. With C{"strict"} it raises
-            L{MalformedBody<txfcgi.errors.MalformedBody>}, which is a 400 and says where the wrong
-            byte is.
+        @return: The pieces, as they arrive. With C{"strict"}, the iterator raises
+            L{MalformedBody<txfcgi.errors.MalformedBody>}, which becomes a 400 and says where the
+            wrong byte is.
         @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
         return decoded(self, encoding, errors)
@@ -92,23 +94,23 @@ class InputStream(Incoming):
         self, encoding: str = "utf-8", errors: str = "strict", limit: int | None = None
     ) -> AsyncGenerator[str, None]:
         """
-        Go through the lines of the stream as text: C{async for line in stream.lines()}. Each has
-        the line feed that ends it, but for the last one of a stream that ends without. The encoding
-        is one whose line feed is the byte 10, as it is in UTF-8.
+        Iterate over the lines of the stream as text: C{async for line in stream.lines()}. Each
+        line has the line feed at its end; only the last line of a stream may lack it.
 
-        @param errors: As with L{text}.
-        @param limit: How many bytes a line may have; without it, what a collecting read may take.
-        @return: The lines. It raises what L{text} and L{readline} do.
+        @param encoding: An encoding whose line feed is the byte 10, as it is in UTF-8.
+        @param errors: What happens to bytes that are not text, as for L{text}.
+        @param limit: The most bytes of a line; if not given, as many as a read may collect.
+        @return: The lines. The iterator raises what L{text} and L{readline} do.
         @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
         return decodedLines(self, encoding, errors, limit)
 
     def deliverTo(self, consumer: IConsumer) -> Deferred[int]:
         """
-        Write everything that comes to a consumer, which may pause and resume the stream.
+        Write the whole stream to a consumer, which may pause and resume it.
 
-        @return: Fires with the number of bytes when the end is reached, and fails with what cut
-            the stream off. The consumer is unregistered from then on.
+        @return: Fires with the number of bytes at the end of the stream; fails with the L{error}
+            that cut it off. In either case, the stream has been unregistered from the consumer.
         """
         if self._waiter is not None or self._delivery is not None:
             return fail(AlreadyReading(_ONE_READER))

@@ -24,11 +24,11 @@ TURN: Final = 1_048_576
 @implementer(IConsumer)
 class OutputStream:
     """
-    Bytes to be sent. What is written goes out at once, as far as the peer takes it.
+    A stream that a program writes. Bytes are sent at once, as far as the peer takes them.
 
-    A writer that has much to say waits with L{drain}, or registers a producer.
+    A writer of many bytes awaits L{drain} between them, or registers a producer.
 
-    @ivar enough: Whether all was written that may be: whatever follows is dropped.
+    @ivar enough: Whether the declared length was written: further bytes are dropped.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class OutputStream:
     @property
     def full(self) -> bool:
         """
-        Whether the peer does not take as much as is written.
+        Whether the writer is ahead of the peer, and should await L{drain}.
         """
         return self._outlet.full
 
@@ -100,11 +100,12 @@ class OutputStream:
         """
         Send bytes.
 
-        @raise InvalidResponse: If they are not bytes.
-        @raise StreamClosed: If the stream is over. After an abort nothing is raised, and nothing
-            is sent: the writer is told by the cancellation that goes with it.
-        @raise OutputTooLarge: If too much was written that the peer did not take. The request has
-            failed.
+        @param data: Bytes, or a view of bytes.
+        @raise InvalidResponse: If C{data} is not bytes.
+        @raise StreamClosed: If the stream is closed. After an abort nothing is raised, and nothing
+            is sent: the app is cancelled instead.
+        @raise OutputTooLarge: If more was written than C{outputBytes} while the peer took nothing.
+            The request has failed.
         """
         if type(data) is not bytes:
             data = asBuffer(data)
@@ -137,9 +138,9 @@ class OutputStream:
 
     def drain(self) -> Deferred[None]:
         """
-        Wait until the peer has taken so much of what was written that there is room again.
+        Wait until the peer has taken so many bytes that more may be written.
 
-        @return: Fires at once if there is room, or nothing more can be written; fails with
+        @return: Fires at once if more may be written, or the stream is closed; fails with
             L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
         """
         if isinstance(self._closed, RequestAborted):
@@ -153,11 +154,11 @@ class OutputStream:
 
     def flush(self) -> Deferred[None]:
         """
-        Wait until all that was written so far is out of our hands: with the operating system, or,
-        over TLS, with what encrypts it. What the web server makes of it is not known then. The
-        lines of a response head wait for the rest of it, and are not waited for.
+        Wait until all bytes that were written so far have left this program: to the operating
+        system or, over TLS, to the encryption. Whether the web server has read them is not known.
+        An incomplete response head stays here, and is not waited for.
 
-        @return: Fires at once if nothing waits; fails with
+        @return: Fires when they have, at once if none are left; fails with
             L{RequestAborted<txfcgi.errors.RequestAborted>} when the request ends before.
         """
         if isinstance(self._closed, RequestAborted):
@@ -181,7 +182,7 @@ class OutputStream:
 
     def close(self) -> None:
         """
-        Say that nothing more is written.
+        Close the stream: nothing more will be written.
         """
         self._end(StreamClosed("the stream was closed before this was written"))
 
@@ -233,10 +234,10 @@ class OutputStream:
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """
-        Let a producer write here: a push producer is paused and resumed, a pull producer is asked
-        for more whenever there is room.
+        Let a producer write to the stream: a push producer is paused and resumed, a pull producer
+        is asked for more whenever the peer has taken enough.
 
-        @raise RuntimeError: If another one is registered.
+        @raise RuntimeError: If another producer is registered.
         """
         if self._producer is not None:
             raise RuntimeError(f"{self._producer!r} is registered already")
@@ -253,7 +254,7 @@ class OutputStream:
 
     def unregisterProducer(self) -> None:
         """
-        The producer has no more to write.
+        Unregister the producer, which has no more to write.
         """
         self._producer = None
         if not self._waiters:

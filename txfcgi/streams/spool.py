@@ -1,6 +1,6 @@
 """
-Keeping a body of unknown length until its length is known: in memory, and then in a temporary file
-that has no name.
+Keeping a body of unknown length until its length is known: in memory, then in a temporary file
+without a name.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _PIECE: Final = 65_536
 
 class SpoolBudget:
     """
-    What the bodies of all requests together may take, in memory and in files.
+    How many bytes the bodies of all requests may take together, in memory and in files.
 
-    @ivar spooled: The bytes that they take now.
+    @ivar spooled: How many bytes they take now.
     """
 
     def __init__(self, maxBytes: int) -> None:
@@ -40,7 +40,7 @@ class SpoolBudget:
         """
         Make room for so many bytes.
 
-        @raise Overloaded: If there is not so much.
+        @raise Overloaded: If the budget has less left.
         """
         if self.spooled + size > self._maxBytes:
             raise Overloaded(
@@ -61,7 +61,7 @@ class SpooledBody:
     A body in a temporary file, which can be sent as often as it is needed. The file is gone with
     this object.
 
-    @ivar length: Its bytes.
+    @ivar length: Its length in bytes.
     """
 
     def __init__(self, descriptor: int, length: int, budget: SpoolBudget) -> None:

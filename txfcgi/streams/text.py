@@ -1,5 +1,5 @@
 """
-A stream of bytes as text, with what is wrong in it told by its place.
+A stream of bytes as text. Errors say at which byte the text is wrong.
 """
 
 from __future__ import annotations
