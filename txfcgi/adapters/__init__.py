@@ -1,7 +1,7 @@
 """
-Programs that were written for another interface, as apps: L{txfcgi.adapters.wsgi},
-L{txfcgi.adapters.asgi} and L{txfcgi.adapters.resource}.
+Adapters: programs that were written for another interface, as apps. L{txfcgi.adapters.wsgi} is for
+WSGI, L{txfcgi.adapters.asgi} for ASGI, L{txfcgi.adapters.resource} for twisted.web and Klein.
 
-An adapter knows requests and responses. It knows nothing of wires, sockets and processes, so it
-works wherever an app does.
+An adapter deals with requests and responses, not with protocols, sockets or processes, so it works
+wherever an app does.
 """

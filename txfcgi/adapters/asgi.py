@@ -1,8 +1,7 @@
 """
 L{ASGIApp}: an ASGI application (ASGI 3) as an app.
 
-It runs in asyncio's loop, so the reactor has to be the asyncio reactor; C{twistd fcgi --asgi} sees
-to that by itself.
+It runs in asyncio's loop, so it needs the asyncio reactor, which C{twistd fcgi --asgi} installs.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ class ASGIApp:
         serve(ASGIApp(application))
         FastCGIServerFactory(ASGIApp(application))
 
-    What it is served over has no WebSockets: it is called with scopes of HTTP requests, and with
-    that of its lifespan.
+    FastCGI and SCGI do not carry WebSockets: the application is called with C{http} and C{lifespan}
+    scopes only.
 
     @ivar name: What the application is called in messages.
     """
@@ -68,15 +67,15 @@ class ASGIApp:
     ) -> None:
         """
         @param application: The application.
-        @param lifespan: Whether it is told of its lifespan: C{"on"}, C{"off"}, or C{"auto"}: it
-            is, and served all the same if it takes no such event.
-        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
-            413.
-        @param sendFile: How the web server is asked to send the file of a pathsend message. Without
-            it, the file is sent from here.
-        @param shutdownTimeout: The seconds that the application has, when it is shut down, for
-            what it still does behind its answers, and as many for its lifespan's end.
-        @param name: What to call it in messages.
+        @param lifespan: Whether the lifespan protocol is used: C{"on"}, C{"off"}, or C{"auto"},
+            which serves the application even if it does not support that.
+        @param maxBodyBytes: The most bytes of the body of a request. A request with more is
+            answered with 413.
+        @param sendFile: How the web server is asked to send the file of a pathsend message; if not
+            given, the file is sent by the app's server.
+        @param shutdownTimeout: Seconds at shutdown for work that continues after responses, such as
+            background tasks; and as many again for the lifespan's end.
+        @param name: The application's name in messages.
         @raise TypeError: If it can't be an ASGI application.
         @raise ValueError: If C{lifespan} has any other value.
         """
@@ -106,8 +105,8 @@ class ASGIApp:
         Let the application get ready. In asyncio's own coroutines, wait for
         C{asFuture(app.startup())}.
 
-        @return: Fires when it is ready, at once if it was told already; fails with
-            L{StartupFailed<txfcgi.errors.StartupFailed>} if it can't be.
+        @return: Fires when it is ready, at once if it has been started already; fails with
+            L{StartupFailed<txfcgi.errors.StartupFailed>} if the application reports a failure.
         @raise StartupFailed: If no asyncio loop is running.
         """
         if self._started:
@@ -119,8 +118,10 @@ class ASGIApp:
 
     def shutdown(self) -> Deferred[None]:
         """
-        Wait for what the application still does behind its answers, and let it let go of
-        everything.
+        Wait for work that continues after responses, then let the application release its
+        resources.
+
+        @return: Fires when both are done.
         """
         if not self._running and not self._lifespan.active:
             return succeed(None)

@@ -1,5 +1,5 @@
 """
-L{MountHint}: a word, once, about a web server that does not say which part of a path is the app's.
+L{MountHint}: a warning, once, about a web server that sends no usable SCRIPT_NAME and PATH_INFO.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from twisted.logger import Logger
 
 class MountHint:
     """
-    Looks at the requests of an app that finds its way by PATH_INFO, until there was something to
-    say.
+    Looks at the requests of an app that is routed by PATH_INFO, until it has warned.
     """
 
     log: ClassVar[Logger] = Logger()
 
     def __init__(self, name: str) -> None:
         """
-        @param name: What the app is called in messages.
+        @param name: The app's name in messages.
         """
         self._name = name
         self._said = False

@@ -1,8 +1,8 @@
 """
 L{ResourceApp}: a twisted.web resource or site as an app.
 
-Resources get what they get from twisted.web: its own requests, over a channel that is there for one
-request; see L{txfcgi.adapters.webchannel}.
+Resources get twisted.web's own requests, each over a channel of its own; see
+L{txfcgi.adapters.webchannel}.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ResourceApp:
         FastCGIServerFactory(ResourceApp(site))
         SCGIServerFactory(ResourceApp(kleinApp.resource))
 
-    A request of twisted.web has the one that it stands for as C{request.channel.request}, with the
-    params that are no HTTP headers, such as REMOTE_USER.
+    A request of twisted.web has the L{Request<txfcgi.Request>} behind it as
+    C{request.channel.request}, with params that are not HTTP headers, such as REMOTE_USER.
 
-    @ivar site: The site: that which was given, or one for the resource.
+    @ivar site: The site that was given, or one around the resource.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class ResourceApp:
         maxBodyBytes: int = MAX_BODY_BYTES,
     ) -> None:
         """
-        @param resource: A resource, a site, or a Klein app's C{resource} method. A site that is
-            given keeps its own log of requests, as it does over HTTP.
-        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
-            413.
-        @raise TypeError: If it is none of these.
+        @param resource: A resource, a site, or a Klein app's C{resource} method. A site writes its
+            own access log, as it does over HTTP.
+        @param maxBodyBytes: The most bytes of the body of a request. A request with more is
+            answered with 413.
+        @raise TypeError: If C{resource} is none of these.
         """
         root = resourceOf(resource)
         self._given = isinstance(root, Site)

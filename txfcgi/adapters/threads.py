@@ -1,14 +1,14 @@
 """
-Threads for what blocks, apart from the reactor's own pool, and the way back to the reactor.
+Threads for blocking code, apart from the reactor's own pool, and the way back to the reactor.
 
-To wake a thread for each request, and the reactor for each answer, costs more than most answers do,
-and each of them then wants the interpreter's lock while another has it. So:
+Waking a thread for each request, and the reactor for each response, costs more than most responses
+do, and all of them compete for the interpreter's lock. So:
 
-  - Threads are woken when the reactor has read all that there is to read, not at each request.
-  - One thread is woken, and if it leaves jobs behind, it wakes the next one. If a job blocks, that
-    one goes on at once; if none does, the first thread does them all.
-  - The reactor is woken when a thread has no more jobs. Should it block before, the thread that it
-    has woken does so.
+  - Threads are woken when the reactor has read everything that is waiting, not at each request.
+  - One thread is woken. If it leaves jobs behind, it wakes the next one. If a job blocks, the next
+    thread continues at once; if none blocks, the first thread does all jobs.
+  - The reactor is woken when a thread has no more jobs; if the thread blocks before that, by the
+    thread that it has woken.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _RETRY: Final = 1.0
 @implementer(IStartsAndStops)
 class ThreadPool:
     """
-    A number of threads that run jobs, the oldest first. They are started as they are needed, so
-    there is none before the first job.
+    A number of threads that run jobs, the oldest first. Threads are started when they are needed,
+    the first one with the first job.
 
-    @ivar threads: How many threads there may be.
+    @ivar threads: The most threads.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -58,10 +58,10 @@ class ThreadPool:
         self, threads: int = THREADS, *, maxWaiting: int = MAX_WAITING, reactor: Any = None
     ) -> None:
         """
-        @param threads: How many threads there may be.
+        @param threads: The most threads.
         @param maxWaiting: How many jobs may wait for a thread.
         @param reactor: Where the threads' messages go; the installed one, if not given.
-        @raise ValueError: If there would be no threads, or nothing might wait.
+        @raise ValueError: If C{threads} or C{maxWaiting} is less than 1.
         """
         if threads < 1:
             raise ValueError(f"threads: at least 1, not {threads}")
@@ -104,8 +104,8 @@ class ThreadPool:
         """
         Have a job done by a thread.
 
-        @param job: Called in a thread. What it raises is logged.
-        @raise Overloaded: If too many wait already.
+        @param job: Called in a thread. An exception that it raises is logged.
+        @raise Overloaded: If C{maxWaiting} jobs wait already.
         """
         if not self._endsWithReactor:
             self._endsWithReactor = True
@@ -132,9 +132,9 @@ class ThreadPool:
 
     def forget(self, job: Job) -> bool:
         """
-        Leave a job undone.
+        Drop a job that waits.
 
-        @return: Whether it was still waiting; else it is being done, or was.
+        @return: Whether it was still waiting; if not, it is running, or has run.
         """
         with self._lock:
             try:
@@ -145,11 +145,11 @@ class ThreadPool:
 
     def call(self, function: Callable[[], T]) -> Deferred[T]:
         """
-        Call a function in a thread, with the context variables of here.
+        Call a function in a thread, with the context variables of the caller.
 
-        @return: What the function returns or raises. Cancelled, it fails at once; a function that
-            runs goes on, and nobody hears of its result.
-        @raise Overloaded: If too many wait already.
+        @return: Fires with what the function returns; fails with what it raises. Cancelling it
+            fails it at once; a function that is running continues, and its result is dropped.
+        @raise Overloaded: If C{maxWaiting} jobs wait already.
         """
         context = copy_context()
         request = currentRequest.get()
@@ -179,16 +179,16 @@ class ThreadPool:
 
     def startup(self) -> None:
         """
-        Nothing: threads are started as they are needed.
+        Do nothing: threads are started when they are needed.
         """
 
     def shutdown(self) -> Deferred[None]:
         """
-        End the threads when they have done all that waits. It is done by itself when the reactor
-        stops. A thread that hangs is left behind after a few seconds, and does not keep the
-        process. A job that comes later starts threads again.
+        End the threads when all waiting jobs are done. This happens by itself when the reactor
+        stops. A thread that hangs is given up after a few seconds, and does not keep the process
+        from exiting. A later job starts threads again.
 
-        @return: Fires when that is done.
+        @return: Fires when the threads have ended, or are given up.
         """
         with self._lock:
             if not self._threads and not self._jobs:
@@ -337,27 +337,27 @@ class ThreadPool:
 @cache
 def sharedPool() -> ThreadPool:
     """
-    The pool of this process, for L{threaded}, and for what C{twistd} serves.
+    The pool of this process, for L{threaded} and for the WSGI application that C{twistd} serves.
     """
     return ThreadPool()
 
 
 def threaded(function: Callable[P, T]) -> Callable[P, Deferred[T]]:
     """
-    Make a function that blocks one that does not: it runs in a thread of this process's pool, of
-    eight threads, or as many as C{--threads} says.
+    Make a blocking function one that does not block: it runs in a thread of this process's pool,
+    which has eight threads, or as many as C{--threads} says.
 
-    A function of a request is an app then. In its thread it may look at the request's params and
-    headers, and return a response. The request's streams belong to the reactor: what the function
-    needs of the body is read before, and given to it::
+    A blocking function of a request becomes an app. In its thread, it may look at the request's
+    params and headers, and return a response. The request's streams belong to the reactor: if the
+    function needs the body, read it first::
 
         async def app(request):
             form = await request.stdin.read()
             return await threaded(store)(form)
 
-    @return: The function. It returns a Deferred of its result, and raises L{Overloaded
-        <txfcgi.errors.Overloaded>} if too many wait for a thread; a browser then sees 503.
-    @raise TypeError: If it is an C{async def}, which never needs a thread, or no function.
+    @return: A function that returns a Deferred of the result. It raises L{Overloaded
+        <txfcgi.errors.Overloaded>} if too many calls wait for a thread; a browser then sees 503.
+    @raise TypeError: If C{function} is an C{async def}, which needs no thread, or can't be called.
     """
     if not callable(function):
         raise TypeError(f"threaded() takes a function, not {function!r:.80}")

@@ -1,9 +1,9 @@
 """
 L{WSGIApp}: a WSGI application (PEP 3333) as an app.
 
-The application runs in a thread. What it is given is whole before a thread is taken, the body
-included, so that browsers that send slowly hold none up; how its answer leaves the thread is in
-L{txfcgi.adapters.wsgicall}.
+The application runs in a thread. The whole request, with its body, is read before a thread is used,
+so that browsers that send slowly do not occupy threads. L{txfcgi.adapters.wsgicall} says how the
+response leaves the thread.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ class WSGIApp:
     ) -> None:
         """
         @param application: The application.
-        @param threads: How many threads it runs in, and so how many requests at once.
+        @param threads: How many threads it runs in: the most requests that it handles at once.
         @param maxWaiting: How many requests may wait for a thread. One more is answered with 503.
-        @param maxBodyBytes: The bytes that the body of a request may have. More are answered with
-            413.
+        @param maxBodyBytes: The most bytes of the body of a request. A request with more is
+            answered with 413.
         @param multiprocess: Whether other processes run the same application:
             C{wsgi.multiprocess}.
-        @param pool: The threads, if they are not this app's own.
+        @param pool: The threads to use, in place of a pool of the app's own.
         @raise TypeError: If the application can't be called.
         """
         if not callable(application):
@@ -102,7 +102,7 @@ class WSGIApp:
 
     def startup(self) -> None:
         """
-        Nothing: threads are started as they are needed.
+        Do nothing: threads are started when they are needed.
         """
 
     def shutdown(self) -> Deferred[None]:

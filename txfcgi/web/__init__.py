@@ -1,8 +1,9 @@
 """
-twisted.web in front of a FastCGI or SCGI back end: resources that pass requests on, an Agent that
-asks a back end, and a resource that asks an Authorizer first.
+The HTTP gateway: twisted.web in front of a FastCGI or SCGI back end. It has resources that pass
+requests to a back end, an Agent that makes requests of one, and a resource that asks an Authorizer
+first.
 
-C{FastCGIHTTPClient} is imported when it is first named, as it needs treq.
+C{FastCGIHTTPClient} is imported at its first use, as it needs treq.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,5 @@
 """
-The lines of a site's access log: twisted.web's, without the secrets that queries may have.
+The lines of a site's access log: those of twisted.web, with secrets in queries masked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-L{GatewayAgent}: a back end where twisted.web wants an Agent, so that treq and all wrappers of
-Agents can talk to it.
+L{GatewayAgent}: a twisted.web Agent whose requests go to a back end, for treq and everything else
+that takes an Agent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MakesParams(Protocol):
 
     def __call__(self, method: str, uri: str, **more: Any) -> dict[str, str]:
         """
-        Make them.
+        Make the params of a request.
 
         @param uri: Path and query.
         @param more: C{headers} and C{scheme}, and any params by name.
@@ -40,7 +40,7 @@ class MakesParams(Protocol):
 @implementer(IClientRequest)
 class AgentRequest:
     """
-    What was asked for.
+    The request that an Agent made.
     """
 
     def __init__(self, method: bytes, absoluteURI: bytes, headers: Headers) -> None:
@@ -52,8 +52,8 @@ class AgentRequest:
 @implementer(IAgent)
 class GatewayAgent:
     """
-    Makes HTTP requests of a back end. The host of a URI becomes the Host header and SERVER_NAME,
-    and decides nothing else: every request goes to the one client.
+    Makes HTTP requests of a back end. All requests go to one client: the host of a URI only becomes
+    the Host header and SERVER_NAME.
 
     C{treq.client.HTTPClient(FastCGIAgent(client)).get("http://app/path")}
     """
@@ -67,7 +67,7 @@ class GatewayAgent:
         """
         @param makeParams: Makes the params of a request; for php-fpm
             C{PHPFPM("/srv/site").params}.
-        @param env: What the back end hears of the web server that this stands for.
+        @param env: How the back end sees the web server that the Agent stands for.
         """
         self._client = client
         self._makeParams = makeParams
@@ -76,8 +76,8 @@ class GatewayAgent:
 
     def withEnv(self, env: EnvPolicy | None) -> GatewayAgent:
         """
-        An Agent for the same back end whose requests have another environment; it costs nothing to
-        have one for each request.
+        Make an Agent for the same back end whose requests have another environment. It is cheap
+        enough for each request to have one.
         """
         return type(self)(self._client, self._makeParams, env)
 
@@ -91,8 +91,10 @@ class GatewayAgent:
         """
         Make a request.
 
-        @param uri: With scheme and host.
-        @return: Fires with the response when its head is there.
+        @param method: The method, such as C{b"GET"}.
+        @param uri: The absolute URI, with scheme and host.
+        @return: Fires with the response when its head has arrived; fails as a request of the
+            client does.
         """
         parts = urlsplit(uri)
         target = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")

@@ -24,7 +24,7 @@ from .request import IStreamsBody, renderOn
 
 class IsAuthorizerClient(IsClient, Protocol):
     """
-    What is needed of a client here.
+    A client that can ask an Authorizer.
     """
 
     def authorize(
@@ -38,12 +38,13 @@ class IsAuthorizerClient(IsClient, Protocol):
 @implementer(IStreamsBody)
 class AuthorizerResource(Resource):
     """
-    Shows what it wraps, and everything below it, to those whom an Authorizer allows to see it.
+    Serves the resource that it wraps, and everything below that, to requests that an Authorizer
+    allows.
 
-    Only an answer with status 200 allows anything. Its C{Variable-} headers, and nothing else of
+    Only a response with status 200 allows a request. Its C{Variable-} headers, and nothing else of
     it, go to the wrapped resource: as C{IAuthorizedVariables(request)}, and as params if that
-    passes the request on to a back end. Any other answer is the browser's. If there is none, the
-    browser gets a 502, 503 or 504, and never what is wrapped.
+    passes the request to a back end. Any other response goes to the browser. If the Authorizer
+    fails, the browser gets a 502, 503 or 504, and never the wrapped resource.
     """
 
     isLeaf = True
@@ -53,8 +54,9 @@ class AuthorizerResource(Resource):
     ) -> None:
         """
         @param client: A L{FastCGIClient<txfcgi.client.client.FastCGIClient>} for the Authorizer.
-        @param options: As of any gateway. The Authorization header is what an Authorizer looks at,
-            so without any options it is passed on to it.
+        @param wrapped: The resource to protect.
+        @param options: The options of a gateway. Without them, the Authorization header is passed
+            on, as most Authorizers need it.
         """
         super().__init__()
         self._client = client
@@ -63,7 +65,7 @@ class AuthorizerResource(Resource):
 
     def render(self, request: IRequest) -> int:
         """
-        Ask, before anything is known of what is wrapped.
+        Ask the Authorizer, before the wrapped resource sees the request.
         """
         asking = _Asking(self._gateway, request)
         asking.wrapped = self._wrapped

@@ -98,7 +98,7 @@ class StreamingChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Take bytes, and only then let resources see what they mean.
+        Take bytes, and let resources see their requests only after that.
         """
         if self._reading is Reading.NOTHING:
             # The time for this is set: it is not to begin anew with each piece.
@@ -160,7 +160,7 @@ class StreamingChannel(HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """
-        A head is too long.
+        Refuse a head that is too long.
         """
         most = self.site.limits.headBytes
         if self._reading is Reading.REQUEST_LINE:
@@ -170,7 +170,7 @@ class StreamingChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """
-        Look for what twisted.web lets pass.
+        Refuse heads that break rules which twisted.web does not check.
         """
         problem = self._problem()
         if problem is not None:
@@ -300,7 +300,7 @@ class StreamingChannel(HTTPChannel):
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """
-        Whether there is another request after this one: not when the site comes to an end.
+        Whether another request may follow this one: not while the site drains.
         """
         if self.site.draining:
             request.responseHeaders.setRawHeaders(b"connection", [b"close"])
@@ -311,7 +311,7 @@ class StreamingChannel(HTTPChannel):
 
     def hold(self) -> None:
         """
-        Read no more. The client is not to blame, so its time does not run.
+        Stop reading. Time limits of the client are paused, as it is not the one that delays.
         """
         self._held = True
         self._heldTimeOut = self.setTimeout(None)

@@ -1,9 +1,8 @@
 """
-Requests and responses as twisted.web has them, or as plain dictionaries: to params and results, and
+Converting requests and responses of twisted.web, or plain dictionaries, to params and results, and
 back.
 
-What a client gives, a L{ClientResponse<txfcgi.ClientResponse>}, is a response of twisted.web's
-already.
+A L{ClientResponse<txfcgi.ClientResponse>} needs no conversion: it is a response of twisted.web.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from .params import RequestParams, mountedAt
 
 class RequestDict(TypedDict):
     """
-    A request without its body: C{method}; C{uri}, path and query, percent-encoded; C{headers}, by
-    name.
+    A request without its body: C{method}; C{uri}, the path and query, percent-encoded; C{headers},
+    by name.
     """
 
     method: str
@@ -34,8 +33,8 @@ class RequestDict(TypedDict):
 
 class ResponseDict(TypedDict):
     """
-    A response: C{code}, the HTTP status; C{headers}, pairs in their order, as there can be several
-    of one name; C{body}.
+    A response: C{code}, the HTTP status; C{headers}, pairs in order, as a name can occur several
+    times; C{body}.
     """
 
     code: int
@@ -45,13 +44,13 @@ class ResponseDict(TypedDict):
 
 def paramsOf(request: Any, options: GatewayOptions | None = None, **more: str) -> dict[str, str]:
     """
-    The params of a request of twisted.web's, as the gateway makes them: SCRIPT_NAME is the path of
-    the resource that got it, and PATH_INFO the rest.
+    Make the params of a twisted.web request, as the gateway does: SCRIPT_NAME is the path of the
+    resource that got the request, and PATH_INFO the rest.
 
     @param request: An C{IRequest}. Its C{content.read()} is the body.
-    @param options: Which headers pass, and what else the back end is told.
-    @param more: Other params by name; C{scriptFilename} and C{documentRoot} are the names of two.
-    @raise InvalidRequest: If it is one that the gateway refuses.
+    @param options: Which headers are passed on, and which params are added.
+    @param more: Other params by name, or C{scriptFilename} and C{documentRoot}.
+    @raise InvalidRequest: If the gateway refuses such a request.
     """
     scriptName, pathInfo = mountedAt(request)
     params = RequestParams(GatewayOptions() if options is None else options)
@@ -60,7 +59,7 @@ def paramsOf(request: Any, options: GatewayOptions | None = None, **more: str) -
 
 def respondWith(result: Result, request: Any) -> None:
     """
-    Answer a request of twisted.web's with a result, and finish it.
+    Answer a twisted.web request with a result, and finish it.
 
     @param request: An C{IRequest}.
     @raise MalformedHead: If the result is not a response; see
@@ -76,7 +75,7 @@ def respondWith(result: Result, request: Any) -> None:
 
 def requestAsDict(params: Mapping[str, str]) -> RequestDict:
     """
-    The HTTP request that params tell of.
+    Make a dictionary of the HTTP request that params describe.
 
     @param params: Such as C{request.params} of an app.
     @raise InvalidParam: If REQUEST_METHOD is missing.
@@ -94,20 +93,21 @@ def requestAsDict(params: Mapping[str, str]) -> RequestDict:
 
 def requestFromDict(request: Mapping[str, Any], **more: Any) -> dict[str, str]:
     """
-    The params of a request.
+    Make the params of a request.
 
-    @param request: As L{RequestDict}; C{headers} may be missing.
-    @param more: What else L{cgiParams<txfcgi.cgiParams>} takes.
-    @raise InvalidParam: If C{method} or C{uri} is missing, or there is a key of another name.
+    @param request: A L{RequestDict}, whose C{headers} may be missing.
+    @param more: Other arguments of L{cgiParams<txfcgi.cgiParams>}.
+    @raise InvalidParam: If C{method} or C{uri} is missing, or a key is unknown.
     """
     return cgiParams(**_only(request, ("method", "uri"), ("headers",)), **more)
 
 
 def resultAsDict(result: Result) -> ResponseDict:
     """
-    A result as a response.
+    Make a dictionary of the response in a result.
 
-    @raise MalformedHead: If it is none; see L{Result.parsed<txfcgi.Result.parsed>}.
+    @raise MalformedHead: If the result is not a response; see
+        L{Result.parsed<txfcgi.Result.parsed>}.
     """
     head, body = result.parsed()
     return {"code": head.code, "headers": _textHeaders(head), "body": body}
@@ -115,11 +115,11 @@ def resultAsDict(result: Result) -> ResponseDict:
 
 def resultFromDict(response: Mapping[str, Any]) -> Result:
     """
-    What a back end says whose response is this one.
+    Make the result of a back end that sent this response.
 
-    @param response: As L{ResponseDict}; C{headers} may be a mapping, or missing, and so may the
-        body.
-    @raise InvalidParam: If C{code} is missing, or there is a key of another name.
+    @param response: A L{ResponseDict}, whose C{headers} may be a mapping, and whose C{headers} and
+        C{body} may be missing.
+    @raise InvalidParam: If C{code} is missing, or a key is unknown.
     @raise InvalidHeader: If a header can't be sent.
     """
     given = _only(response, ("code",), ("headers", "body"))

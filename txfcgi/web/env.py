@@ -1,5 +1,5 @@
 """
-L{EnvPolicy}: what a back end hears of the web server in front of it, rather than of a request.
+L{EnvPolicy}: the params that describe the web server to a back end, rather than the request.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, kw_only=True)
 class EnvPolicy:
     """
-    The environment of requests, beside what is made of each of them.
+    Params that all requests have, beside those that are made of each request.
 
     @ivar gatewayInterface: GATEWAY_INTERFACE.
-    @ivar serverSoftware: SERVER_SOFTWARE. Some programs only do for the servers that they know what
-        those can do.
-    @ivar redirectStatus: REDIRECT_STATUS, which PHP wants if it was built to be safe from being
-        asked directly. L{None} leaves it to what serves PHP, which sets it to 200.
-    @ivar params: Any others, by name.
+    @ivar serverSoftware: SERVER_SOFTWARE. Some programs use features of a server only if they know
+        its name.
+    @ivar redirectStatus: REDIRECT_STATUS, which PHP requires if C{cgi.force_redirect} is on. With
+        L{None}, it is 200 for PHP (L{PHPFPM<txfcgi.PHPFPM>}), and not sent otherwise.
+    @ivar params: More params, by name.
     """
 
     gatewayInterface: str = "CGI/1.1"
@@ -28,7 +28,7 @@ class EnvPolicy:
 
     def environment(self) -> dict[str, str]:
         """
-        All of it, as params.
+        All of them, by name.
         """
         made = {
             "GATEWAY_INTERFACE": self.gatewayInterface,

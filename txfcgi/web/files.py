@@ -1,9 +1,9 @@
 """
-Answers that are files: all of one, the parts that were asked for, or that it did not change.
+Serving files: a whole file, the ranges that were asked for, or a 304 (RFC 9110, sections 13, 14).
 
-twisted.web's C{File} is not used for them: it knows no ETag and no If-Range, takes
-If-Modified-Since for more than If-None-Match, and turns in circles where a file becomes shorter
-while it is sent, or a part of several ends near the end of a buffer.
+twisted.web's C{File} is not used: it does not know ETag and If-Range, prefers If-Modified-Since to
+If-None-Match, and loops for ever where a file becomes shorter while it is sent, or one of several
+ranges ends near the end of a buffer.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def serveFile(
     request: Any, path: str, showError: Callable[[int], object], kind: str | None = None
 ) -> None:
     """
-    Answer a request with a file. What conditions and ranges say counts if nothing was decided
-    before: it is a GET or HEAD, and the status of the answer is 200.
+    Answer a request with a file. Conditions and ranges apply to GET and HEAD, unless a status other
+    than 200 has been set.
 
     @param showError: Shows the page of a status.
-    @param kind: Its media type; without it, what its name stands for.
+    @param kind: Its media type; if not given, that of its name.
     @raise OSError: If it can't be opened, or is not a regular file.
     """
     file = _open(path)
@@ -194,8 +194,8 @@ def _multipart(
 @implementer(IPullProducer)
 class FileProducer:
     """
-    Writes pieces of a file to a request, and closes it when they are written or nobody is there any
-    more to have them.
+    Writes pieces of a file to a request, and closes the file when they are written, or the browser
+    has gone.
     """
 
     _log = Logger()

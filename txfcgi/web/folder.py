@@ -16,8 +16,8 @@ from .pages import plainPage
 
 class Folder(File):
     """
-    A directory or a file. Directories, their indexes and lists are twisted.web's; conditions and
-    ranges are those of L{serveFile}.
+    A directory or a file. twisted.web serves directories, their indexes and listings; L{serveFile}
+    serves files.
     """
 
     def render_GET(self, request: Any) -> Any:

@@ -1,10 +1,9 @@
 """
-L{TrustedProxies}: whose request it is that came through another web server, as that says in
-X-Forwarded-For and its like, or in Forwarded (RFC 7239).
+L{TrustedProxies}: the client of a request that came through another web server, by that server's
+X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239).
 
-Anybody can send such headers. What counts is what servers of trusted networks said: the address of
-the client is the last in the list that is not of such a server, and a peer that is none of them is
-not believed in anything.
+Anyone can send such headers. Only those of servers in trusted networks count: the client's address
+is the last one in the list that is not of such a server, and headers of any other peer are ignored.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _node: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?
 
 class Hop(NamedTuple):
     """
-    What one web server said of a request that it passed on; an empty text where it said nothing.
+    What one web server told about a request that it passed on; empty strings for what it left out.
     """
 
     client: str = ""
@@ -52,8 +51,8 @@ class Origin(NamedTuple):
     Where a request comes from.
 
     @ivar client: The address of the client.
-    @ivar secure: Whether it came by HTTPS, if somebody said so.
-    @ivar host: What it was for, if somebody said so who is believed in that.
+    @ivar secure: Whether the client used HTTPS, or L{None} if that is not known.
+    @ivar host: The host that the client asked for, if a server told that is trusted to.
     """
 
     client: IAddress
@@ -66,12 +65,12 @@ class TrustedProxies:
     """
     The web servers in front of a site.
 
-    @ivar networks: Where they are. L{None} for none but those that connect by Unix sockets.
-    @ivar unix: Whether a peer on a Unix socket is one of them.
-    @ivar header: What they use, and only that: C{"x-forwarded"} for X-Forwarded-For and
+    @ivar networks: Their networks; L{None} to trust peers on Unix sockets only.
+    @ivar unix: Whether peers on Unix sockets are trusted.
+    @ivar header: The only headers that they use: C{"x-forwarded"} for X-Forwarded-For and
         X-Forwarded-Proto, C{"forwarded"} for Forwarded.
-    @ivar host: Whether they are believed in what host was asked for, too. Not all of them replace
-        what a browser says.
+    @ivar host: Whether they are trusted to name the host, too. Not all web servers replace the one
+        that a browser sends.
     """
 
     networks: AllowList | None
@@ -86,7 +85,7 @@ class TrustedProxies:
         """
         Read a list such as C{"10.0.0.0/8,unix"}.
 
-        @raise BadAllowList: If an entry is none.
+        @raise BadAllowList: If an entry is not a network.
         """
         entries = text.split(",")
         others = [entry for entry in entries if entry.strip() != UNIX]
@@ -95,9 +94,9 @@ class TrustedProxies:
 
     def originOf(self, peer: IAddress, headers: Headers) -> Origin:
         """
-        Where a request comes from. Headers that nobody vouches for are taken away.
+        Find out where a request comes from. Headers of peers that are not trusted are removed.
 
-        @param peer: Who sent it.
+        @param peer: The address of the peer that sent it.
         """
         trusted = self._trusts(peer)
         mine = self.header == "x-forwarded"

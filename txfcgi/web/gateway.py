@@ -1,8 +1,8 @@
 """
-L{Gateway}: what every resource does that has a back end: pass a request on, bring the answer back,
-and tell a browser something sensible if there is none.
+L{Gateway}: what all resources with a back end have in common: they pass a request to it, its
+response to the browser, and show an error page if it fails.
 
-A request on its way through is a L{Passage}.
+A L{Passage} is one request on its way through.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _BODILESS: Final = {204: None, 205: b"0"}
 
 class IsClient(Protocol):
     """
-    What a gateway needs of a client: L{FastCGIClient<txfcgi.client.client.FastCGIClient>} and its
-    like have it, whatever they speak.
+    A client that a gateway can use, such as L{FastCGIClient<txfcgi.client.client.FastCGIClient>} or
+    L{SCGIClient<txfcgi.client.scgi.SCGIClient>}.
     """
 
     options: ClientOptions
@@ -57,7 +57,7 @@ class IsClient(Protocol):
 
 class Gateway:
     """
-    A back end, and how requests get there.
+    A back end, and how requests are passed to it.
     """
 
     def __init__(self, client: IsClient, options: GatewayOptions | None = None) -> None:
@@ -69,9 +69,9 @@ class Gateway:
 
     def forward(self, request: IRequest, scriptName: str, pathInfo: str | None, **more: str) -> int:
         """
-        Pass a request on.
+        Pass a request to the back end.
 
-        @return: C{NOT_DONE_YET}: the answer comes from here.
+        @return: C{NOT_DONE_YET}: the response is written later.
         """
         method: bytes = cast(Any, request).method
         if method.upper() in _REFUSED:
@@ -83,7 +83,7 @@ class Gateway:
 
     def refuse(self, request: IRequest, error: Exception) -> int:
         """
-        Tell a browser that its request is none for the back end.
+        Answer a request that must not go to the back end.
         """
         Passage(self, request).failed(Failure(error))
         return NOT_DONE_YET
@@ -282,7 +282,7 @@ class Passage:
 
     def noFile(self, name: str) -> None:
         """
-        The back end named a file that is not there, or is none of ours to give.
+        Answer that the back end named a file that does not exist, or may not be served.
         """
         self._log.error(
             "{what}: the back end names {name!r}, which is not a file there [{id}]",
@@ -294,7 +294,7 @@ class Passage:
 
     def showError(self, code: int) -> None:
         """
-        Show a page that tells what a browser's user may know.
+        Show the error page of a status. The log has the details.
         """
         request = self.request
         # What was said of a file does not hold for this.

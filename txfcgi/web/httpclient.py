@@ -1,5 +1,5 @@
 """
-L{FastCGIHTTPClient}: treq's client over a back end. It needs treq, which is the extra
+L{FastCGIHTTPClient}: a client like treq's whose requests go to a back end. It needs treq, the extra
 C{txfcgi[treq]}.
 """
 
@@ -20,11 +20,11 @@ except ImportError as error:
 
 class FastCGIHTTPClient(HTTPClient):
     """
-    Makes requests of a FastCGI or SCGI back end in treq's way: C{get}, C{post} with C{json=},
-    C{data=} and C{files=}, C{put}, C{patch}, C{delete}, C{head} and C{request}, with cookies kept
-    and redirects followed. All of these are treq's own.
+    Makes requests of a FastCGI or SCGI back end as treq does: C{get}, C{post} with C{json=},
+    C{data=} and C{files=}, C{put}, C{patch}, C{delete}, C{head} and C{request}. Cookies are
+    kept, and redirects followed. All of these are treq's own.
 
-    The host in a URL becomes the Host header and SERVER_NAME, and decides nothing else::
+    All requests go to one client: the host in a URL only becomes the Host header and SERVER_NAME::
 
         http = FastCGIHTTPClient(FastCGIClient(reactor, "unix:/run/app.sock"))
         response = await http.post("http://app/items", json={"name": "pen"})
@@ -41,7 +41,7 @@ class FastCGIHTTPClient(HTTPClient):
         @param client: A L{FastCGIClient<txfcgi.FastCGIClient>} or L{SCGIClient<txfcgi.SCGIClient>}.
         @param makeParams: Makes the params of a request; for php-fpm
             C{PHPFPM("/srv/site").params}.
-        @param env: What the back end hears of the web server that this stands for.
-        @param options: What C{treq.client.HTTPClient} takes, such as C{cookiejar}.
+        @param env: How the back end sees the web server that this stands for.
+        @param options: Arguments of C{treq.client.HTTPClient}, such as C{cookiejar}.
         """
         super().__init__(GatewayAgent(client, makeParams, env), **options)

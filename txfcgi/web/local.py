@@ -1,10 +1,10 @@
 """
-Does a request come from a browser on this machine, straight and meant for this machine? What shows
-the inside of a program is shown to no other.
+Telling whether a request comes directly from a browser on this machine: pages that show the inside
+of a program are for no one else.
 
-A web server in front of this one connects from this machine for everybody: it is known by what it
-says of itself. A page elsewhere can have a browser here ask for it, under a name that its owner has
-pointed at 127.0.0.1 (DNS rebinding): it is known by that name.
+A web server in front of this one connects from this machine on behalf of anyone: its headers or its
+version of HTTP give it away. A page elsewhere can make a browser on this machine send a request, by
+a name that its owner has pointed at 127.0.0.1 (DNS rebinding): that name gives it away.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _host: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?").fullmatch
 
 def isLoopback(host: str) -> bool:
     """
-    Is this an address, or a name, of this machine that no other machine reaches it by?
+    Whether this is an address, or a name, of this machine by which no other machine can reach it.
 
     @param host: A numeric address, with or without brackets, or a name.
     """
@@ -50,7 +50,7 @@ def isLocalHost(value: str | None) -> bool:
 
 def isLocal(ends: Iterable[str], protocol: str, host: str | None, headers: Iterable[str]) -> bool:
     """
-    Does a request come straight from a browser on this machine?
+    Whether a request comes directly from a browser on this machine.
 
     @param ends: The addresses of both ends of its connection.
     @param protocol: Its version of HTTP. A browser speaks HTTP/1.1 here; nginx passes requests on

@@ -37,28 +37,27 @@ _ANY_BYTE: Final = "surrogateescape"
 @dataclass(frozen=True, kw_only=True)
 class PHPSite:
     """
-    How a folder is laid out.
+    The layout of a PHP site.
 
-    @ivar index: The files that stand for a folder; the first that is there does.
-    @ivar tryFiles: What is looked for, in this order; C{$uri} is the path. What ends in a slash is
-        a folder with an index.
-    @ivar frontController: The script, as a path from the root, for all that is not there; with
-        L{None} that is a 404. WordPress, Laravel, Symfony and Drupal want C{/index.php}. It may
-        have a query, in which C{$path} is the path that was asked for, without its first slash:
-        DokuWiki wants C{/doku.php?id=$path}. The query of the request follows.
-    @ivar suffixes: What scripts end in. No file whose name ends so, in whatever case, is ever shown
-        as it is.
-    @ivar hidden: Whether files and folders whose names begin with a dot are there at all.
-        C{.well-known} is, in any case.
-    @ivar deny: What nobody gets to see (403), whatever it is: paths from the root, with all that is
-        below them, or names without a slash, wherever they are; C{*}, C{?} and C{[...]} stand for
-        others.
-    @ivar noScripts: Where no script is run (403), be it there, as C{deny} has it: folders that
-        anybody can upload files to.
+    @ivar index: The files that are served for a folder; the first one that exists is used.
+    @ivar tryFiles: The paths that are tried, in this order; C{$uri} is the path of the request. A
+        path that ends in a slash is a folder with an index.
+    @ivar frontController: The script, as a path from the root, for paths that do not exist; with
+        L{None}, they get a 404. WordPress, Laravel, Symfony and Drupal need C{/index.php}. It may
+        have a query, in which C{$path} is the path of the request without its first slash:
+        DokuWiki needs C{/doku.php?id=$path}. The query of the request follows.
+    @ivar suffixes: The endings of scripts' names. A file whose name ends so, in upper or lower
+        case, is never sent as it is.
+    @ivar hidden: Whether files and folders whose names begin with a dot are served. C{.well-known}
+        always is.
+    @ivar deny: Files and folders that are never served (403): paths from the root, with everything
+        below them, or names without a slash, in any folder; C{*}, C{?} and C{[...]} are wildcards.
+    @ivar noScripts: Where scripts are not run (403), in the form of C{deny}: folders to which users
+        upload files.
     @ivar cacheControl: The Cache-Control header of files.
     @ivar scriptRoot: The root as php-fpm sees it, if it runs in a container or a chroot.
-    @ivar resolveRoot: Whether a root that is a symbolic link is named by what it leads to. PHP's
-        cache needs that if a new version is put in place by changing the link.
+    @ivar resolveRoot: Whether symbolic links in the root are resolved. PHP's opcode cache needs
+        that where a new release is deployed by changing a link.
     @ivar followLinks: Whether symbolic links may lead out of the root.
     """
 
@@ -104,10 +103,10 @@ class _Found:
 @implementer(IStreamsBody)
 class PHPResource(Resource):
     """
-    Serves a folder: files by twisted.web, scripts by php-fpm.
+    Serves a folder: php-fpm runs scripts; other files are served as they are.
 
-    A script is run only if its file is there, below the root, so that no path that a browser makes
-    up runs another file. What follows a script in the path is its PATH_INFO.
+    A script is run only if its file exists below the root, so that no path that a browser makes up
+    runs another file. The rest of the path after the script is its PATH_INFO.
     """
 
     isLeaf = True
@@ -122,8 +121,9 @@ class PHPResource(Resource):
     ) -> None:
         """
         @param root: The folder.
-        @param client: For php-fpm. Whoever made it closes it.
-        @param site: How the folder is laid out.
+        @param client: A client for php-fpm. It is not closed with the resource.
+        @param site: The layout of the site.
+        @param options: The options of the gateway.
         """
         super().__init__()
         self._site = site = PHPSite() if site is None else site
@@ -139,7 +139,7 @@ class PHPResource(Resource):
 
     def render(self, request: Any) -> int:
         """
-        Find what a path leads to, and serve it.
+        Serve the file or the script to which the path leads.
         """
         try:
             mount, path = mountedAt(request)

@@ -1,6 +1,6 @@
 """
-Local redirects (RFC 3875, section 6.2.2): a response that says nothing but where else on this site
-the answer is.
+Local redirects (RFC 3875, section 6.2.2): a response that only names another path on the same site,
+which the gateway serves instead.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def isLocalRedirect(head: ResponseHead) -> bool:
 
 def followRedirect(request: Any, head: ResponseHead, most: int) -> None:
     """
-    Answer a request with what is there, as if it had been asked for by GET.
+    Answer a request with the path that a redirect names, as if the browser had asked for it by GET.
 
-    @param most: How many redirects one request may meet.
-    @raise BadResponse: If it met more, or the Location can be no path.
+    @param most: How many redirects are followed for one request.
+    @raise BadResponse: If there were more, or the Location can't be a path.
     """
     met = getattr(request, "localRedirects", 0) + 1
     if met > most:

@@ -1,5 +1,5 @@
 """
-L{GatewayResource}: a twisted.web resource whose answers come from a back end.
+L{GatewayResource}: a twisted.web resource whose responses come from a back end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .request import IStreamsBody
 @implementer(IStreamsBody)
 class GatewayResource(Resource):
     """
-    Passes every request on to a back end: all methods, and all paths from where it is put.
+    Passes all requests to a back end: any method, and any path at and below its own.
 
-    C{StreamingSite(FastCGIResource(client))} is a whole site. There, request bodies go on as they
-    arrive; on any other site they are collected first. Responses always stream.
+    C{StreamingSite(FastCGIResource(client))} is a whole site. There, request bodies are passed on
+    as they arrive; any other site collects them first. Responses always stream.
 
     SCRIPT_NAME is the path to this resource, and PATH_INFO the rest.
     """
@@ -31,7 +31,8 @@ class GatewayResource(Resource):
     def __init__(self, client: IsClient, options: GatewayOptions | None = None) -> None:
         """
         @param client: A L{FastCGIClient<txfcgi.client.client.FastCGIClient>}, or another with its
-            C{request} method. Whoever made it closes it.
+            C{request} method. It is not closed with the resource.
+        @param options: The options of the gateway.
         """
         super().__init__()
         self._gateway = Gateway(client, options)

@@ -1,5 +1,5 @@
 """
-X-Sendfile and X-Accel-Redirect: a back end that names a file in place of sending it.
+X-Sendfile and X-Accel-Redirect: headers by which a back end names a file in place of sending it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def sendFile(passage: Passage, response: ClientResponse, root: str) -> bool:
     """
     Answer with the file that a response names.
 
-    @param root: The folder that it has to be in.
-    @return: Whether it names one.
-    @raise BadResponse: If what it names can be no path.
+    @param root: The folder that the file has to be in.
+    @return: Whether the response names a file.
+    @raise BadResponse: If the header can't be a path.
     """
     path = response.head.get(b"x-sendfile")
     accel = response.head.get(b"x-accel-redirect")
@@ -59,7 +59,7 @@ def within(root: str, name: str) -> str | None:
     """
     The real path of a file, with all symbolic links followed.
 
-    @return: It, or L{None} if it is not in the folder.
+    @return: The path, or L{None} if it is not in the folder.
     """
     real, top = os.path.realpath(name), os.path.realpath(root)
     return real if os.path.join(real, "").startswith(os.path.join(top, "")) else None

@@ -1,10 +1,10 @@
 """
-L{StreamingSite}: a twisted.web site whose resources can have a request's body while it arrives.
+L{StreamingSite}: a twisted.web site whose resources can read a request's body while it arrives.
 
-twisted.web collects the whole body, in memory or in a file, before a resource hears of the request.
-Here a resource that provides L{IStreamsBody<txfcgi.web.request.IStreamsBody>} hears of it as soon
-as its head is there; all others are served as ever. Such a resource works on any other site too,
-where its body is collected first.
+twisted.web collects the whole body, in memory or in a file, before a resource gets the request.
+Here, a resource that provides L{IStreamsBody<txfcgi.web.request.IStreamsBody>} gets it as soon as
+its head has arrived; all others are served as usual. Such a resource works on any other site, too,
+which collects the body first.
 """
 
 from __future__ import annotations
@@ -36,12 +36,11 @@ class StreamingSite(Site):
     A site where request bodies stream. It speaks HTTP/1.1, also over TLS.
 
     @ivar channels: The connections that are open.
-    @ivar draining: Whether it comes to an end: each connection is closed behind its next answer.
-    @ivar limits: What browsers may do.
-    @ivar proxies: The web servers in front of this site that are believed in what they say of
-        clients.
-    @ivar sparing: Where to log what may come again and again.
-    @ivar timers: The deadlines of those that do not take their answers.
+    @ivar draining: Whether it drains: each connection is closed after its next response.
+    @ivar limits: The limits of browsers' requests and connections.
+    @ivar proxies: The web servers in front of this site that are trusted to name the client.
+    @ivar sparing: A log for messages that may be repeated often.
+    @ivar timers: The deadlines of connections whose peer does not read its response.
     """
 
     _log = Logger()
@@ -59,8 +58,11 @@ class StreamingSite(Site):
         **kwargs: Any,
     ) -> None:
         """
-        @param args: As for C{Site}.
-        @param allowFrom: Says whether a peer may connect; all may if it is L{None}.
+        @param resource: The root resource.
+        @param args: Other arguments of C{twisted.web.server.Site}.
+        @param allowFrom: Tells whether a peer may connect; with L{None}, any may.
+        @param limits: The limits of browsers' requests and connections.
+        @param proxies: The web servers in front that are trusted to name the client.
         """
         if len(args) < 4:
             kwargs["logFormatter"] = kwargs.get("logFormatter") or maskedLogFormatter
@@ -94,7 +96,7 @@ class StreamingSite(Site):
 
     def stopFactory(self) -> None:
         """
-        Nobody listens any more: leave nothing with the reactor.
+        Leave nothing in the reactor when no port listens any more.
         """
         super().stopFactory()
         self.sparing.flush()
@@ -108,12 +110,12 @@ class StreamingSite(Site):
 
     def drain(self, deadline: float, idle: float = DRAIN_IDLE) -> Deferred[None]:
         """
-        Come to an end: connections are closed when their requests have been answered; those that
-        have none after another one, or some seconds.
+        Drain: close each connection when its request has been answered; one without a request after
+        one more, or after C{idle} seconds.
 
-        @param deadline: Seconds after which what is left is cut.
+        @param deadline: Seconds after which the connections that are left are cut.
         @param idle: Seconds that a connection without a request stays open.
-        @return: Fires when all are closed.
+        @return: Fires when all connections are closed.
         """
         self.draining = True
         for channel in list(self.channels):
