@@ -1,5 +1,5 @@
 """
-What a back end in memory answers: L{Answer}, and the faults that back ends have.
+The answers of a back end in memory: L{Answer}, and the faults that back ends have.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ..wire.records import ProtocolStatus
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """
-    What is said to one request, and how.
+    The answer to one request, and how it is sent.
 
-    @ivar stdout: The output, its head included; L{None}: no STDOUT at all.
+    @ivar stdout: The output, with its head; L{None} for no STDOUT at all.
     @ivar stderr: The bytes on stderr, which are sent before it.
     @ivar appStatus: The application's exit status.
     @ivar protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
-    @ivar delay: Seconds of the clock before the first byte.
-    @ivar pieceBytes: The most bytes of each read at the client.
-    @ivar every: Seconds of the clock from one to the next.
-    @ivar cutAfter: The connection is lost when so many bytes of the answer are out.
-    @ivar closes: The connection is closed behind the answer, even if it was to be kept.
-    @ivar early: It comes when the params are there, whatever of the body is still to come; not if a
-        function chooses it, which is called when all is there.
-    @ivar idShift: What is added to the request's id in the records of the answer.
-    @ivar raw: These bytes in place of records.
-    @ivar ends: Whether END_REQUEST comes.
-    @ivar twice: Whether it comes twice.
-    @ivar staleOnly: Whether only a connection that served a request before has this fault; a new
-        one answers as if it had none.
+    @ivar delay: Seconds, by the clock, before the first byte.
+    @ivar pieceBytes: The most bytes of each read by the client.
+    @ivar every: Seconds, by the clock, between two pieces.
+    @ivar cutAfter: The connection is lost after so many bytes of the answer.
+    @ivar closes: Whether the connection is closed after the answer, even if it was to be kept.
+    @ivar early: Whether it is sent when the params have arrived, before the end of the body. Not
+        for an answer that a function chooses: that is called with complete requests.
+    @ivar idShift: A number to add to the request's id in the records of the answer.
+    @ivar raw: Bytes to send in place of records.
+    @ivar ends: Whether END_REQUEST is sent.
+    @ivar twice: Whether END_REQUEST is sent twice.
+    @ivar staleOnly: Whether the fault is limited to connections that have served a request; a new
+        connection answers without it.
     """
 
     stdout: bytes | None = b""
@@ -66,9 +66,9 @@ _HELLO: Final = Response(200, _PLAIN, b"hello\n")
 
 def asAnswer(answer: CanAnswer) -> Answer:
     """
-    An answer of any kind as an L{Answer}.
+    Make an L{Answer} of an answer of any kind.
 
-    @raise InvalidResponse: If it is none, or a response whose body is not bytes.
+    @raise InvalidResponse: If it is not an answer, or a response whose body is not bytes.
     """
     if isinstance(answer, Answer):
         return answer
@@ -91,9 +91,9 @@ _NOT_OVER_SCGI: Final = ("stderr", "appStatus", "protocolStatus", "idShift", "tw
 
 def answerOver(protocol: str, answer: CanAnswer) -> Answer:
     """
-    An answer of any kind as one that is given over a protocol.
+    Make an answer of any kind one that is sent over a protocol.
 
-    @raise InvalidResponse: If it is none, or one that the protocol has no words for.
+    @raise InvalidResponse: If it is not an answer, or the protocol can't carry it.
     """
     answer = asAnswer(answer)
     if answer.pieceBytes is not None and answer.pieceBytes < 1:
@@ -126,7 +126,7 @@ def stale(answer: CanAnswer = _HELLO) -> Answer:
 
 def lost(answer: CanAnswer = _HELLO, after: int = 0) -> Answer:
     """
-    The connection is lost after so many bytes of the answer: half an answer, or none.
+    The connection is lost after so many bytes of the answer; before any, if not given.
     """
     return answered(answer, cutAfter=after)
 
@@ -147,7 +147,7 @@ def unfinished(answer: CanAnswer = _HELLO) -> Answer:
 
 def slow(answer: CanAnswer = _HELLO, delay: float = 0.0, every: float = 1.0, by: int = 1) -> Answer:
     """
-    The answer takes its time.
+    The answer is sent slowly.
 
     @param delay: Seconds before the first byte.
     @param every: Seconds between two pieces.
@@ -193,14 +193,16 @@ def endedTwice(answer: CanAnswer = _HELLO) -> Answer:
 
 def garbage(data: bytes = b"HTTP/1.1 400 Bad Request\r\n\r\n") -> Answer:
     """
-    Bytes that are no FastCGI.
+    Bytes that are not FastCGI.
     """
     return Answer(raw=data)
 
 
 def authorized(variables: Mapping[str, str] | None = None) -> Answer:
     """
-    An Authorizer's yes.
+    An Authorizer allows the request.
+
+    @param variables: The variables that it adds, by name.
     """
     headers = [(f"Variable-{name}", value) for name, value in (variables or {}).items()]
     return asAnswer(Response(200, headers))

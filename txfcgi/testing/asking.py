@@ -1,5 +1,5 @@
 """
-What a browser sends, as a test writes it down: headers, and a body of bytes, JSON, a form or files.
+What a browser sends, as a test gives it: headers, and a body of bytes, JSON, a form or files.
 """
 
 from __future__ import annotations

@@ -44,20 +44,20 @@ Responses = (
 @implementer(IStreamClientEndpoint)
 class MemoryBackEnd(Closing):
     """
-    A back end in memory that says what it was told to say, and remembers what it was asked. It is
-    an endpoint: whatever connects to one can be given this.
+    A back end in memory that gives the answers it was told to give, and records the requests. It is
+    an endpoint: pass it to anything that connects to one.
 
-    A client that L{client} makes has its answers at once. Another one has them after L{pump}, or
+    A client that L{client} makes gets its answers at once. Any other gets them after L{pump}, or
     when C{clock} is advanced.
 
-    @ivar protocol: What it speaks.
-    @ivar clock: The time for clients and slow answers.
-    @ivar calls: The requests that came, a L{Called} for each.
+    @ivar protocol: The protocol, C{"fastcgi"} or C{"scgi"}.
+    @ivar clock: The clock of clients and slow answers.
+    @ivar calls: The requests so far, a L{Called} for each.
     @ivar connections: How many connections were made.
-    @ivar failures: The rules that clients broke.
+    @ivar failures: The rules of the protocol that clients broke.
     @ivar refuses: Whether connections are refused from now on.
-    @ivar hangs: Whether connecting takes forever from now on.
-    @ivar answersValues: Whether GET_VALUES is answered; if not, it is passed over.
+    @ivar hangs: Whether connection attempts hang from now on.
+    @ivar answersValues: Whether GET_VALUES is answered; if not, it is ignored.
     """
 
     def __init__(
@@ -70,14 +70,15 @@ class MemoryBackEnd(Closing):
         multiplex: bool | None = None,
     ) -> None:
         """
-        @param responses: One answer for all requests; a function of a L{Called}, all of which is
-            there, that returns one, or L{None} if there is none; answers by the path (SCRIPT_NAME
-            and PATH_INFO); or the answers in the order in which they are to be given. An answer is
-            an L{Answer<txfcgi.testing.answers.Answer>}, a response, or the body of one.
-        @param testCase: A test that is to fail if something is left when it is over.
-        @param multiplex: What GET_VALUES is told: yes, if not given. SCGI has no such question.
+        @param responses: One answer for all requests; a function that is called with each complete
+            request, a L{Called}, and returns an answer, or L{None} for none; answers by path
+            (SCRIPT_NAME and PATH_INFO); or a list of answers to give in turn. An answer is an
+            L{Answer<txfcgi.testing.answers.Answer>}, a response, or the body of one.
+        @param testCase: A test that fails if something is left at its end.
+        @param multiplex: Whether the answer to GET_VALUES allows multiplexing; it does if not
+            given. Not for SCGI.
         @raise ValueError: If the protocol is unknown.
-        @raise TypeError: If there is an argument that the protocol has no place for.
+        @raise TypeError: If an argument does not fit the protocol.
         @raise InvalidResponse: If an answer can't be given over this protocol.
         """
         if known(protocol) == "scgi" and multiplex is not None:
@@ -111,10 +112,10 @@ class MemoryBackEnd(Closing):
 
     def client(self, options: ClientOptions | None = None, **more: Any) -> Client:
         """
-        A client of this back end. Its Deferreds fire at once, where the answer does not take time.
+        Make a client of this back end. Its Deferreds fire at once, unless the answer takes time.
 
-        @param options: Those of the client.
-        @param more: Some of them by name.
+        @param options: The options of the client.
+        @param more: Single options, by name.
         """
         options = replace(ClientOptions() if options is None else options, **more)
         client = watchedClient(
@@ -143,7 +144,7 @@ class MemoryBackEnd(Closing):
 
     def pump(self) -> None:
         """
-        Deliver all that is under way.
+        Deliver all bytes that are on their way.
         """
         self.turns.run()
 
@@ -280,13 +281,13 @@ class MemoryBackEnd(Closing):
     @property
     def left(self) -> list[str]:
         """
-        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        What is left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
         """
         return [*self._watched.left(), *self._unexpected]
 
     def close(self) -> None:
         """
-        End it all; the clients that L{client} made are closed.
+        Close all connections, and the clients that L{client} made.
 
         @raise Leftovers: If something is left.
         """

@@ -1,5 +1,5 @@
 """
-L{Browser}: a visitor of a front end in memory, who keeps cookies and is given plain responses.
+L{Browser}: a browser of a front end in memory, which keeps cookies and returns responses directly.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 class Unanswered(AssertionError):
     """
-    A request was not answered at once, and a plain response was wanted.
+    A request of a L{Browser} was not answered at once.
     """
 
 
 class Browser:
     """
-    A visitor. Cookies that the app sets come back with later requests, by the rules of
-    C{http.cookiejar}; those that are C{Secure} do so too. Redirects are not followed.
+    A browser. Cookies that the app sets are sent with later requests, by the rules of
+    C{http.cookiejar}; C{Secure} cookies are sent, too. Redirects are not followed.
 
     @ivar frontEnd: The web server.
     @ivar cookies: A C{CookieJar}.
@@ -36,7 +36,7 @@ class Browser:
 
     def __init__(self, frontEnd: MemoryFrontEnd, headers: AnyHeaders = ()) -> None:
         """
-        @param headers: What each request has, beside its own.
+        @param headers: Headers of each request.
         """
         self.frontEnd = frontEnd
         self.cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("http",)))
@@ -44,7 +44,7 @@ class Browser:
 
     def cookie(self, name: str) -> str | None:
         """
-        The value of a cookie that is kept, by its name.
+        The value of a cookie, by its name.
         """
         return next((each.value for each in self.cookies if each.name == name), None)
 
@@ -58,7 +58,7 @@ class Browser:
         self, uri: str = "/", body: Body = None, headers: AnyHeaders = (), **options: Any
     ) -> MemoryResponse:
         """
-        Make a POST request; see L{request}. Without a body of any kind, it has an empty one.
+        Make a POST request; see L{request}. Its body is empty unless one is given.
         """
         return self.request("POST", uri, headers, posted(body, options), **options)
 
@@ -73,14 +73,14 @@ class Browser:
         """
         Make a request.
 
-        @param headers: In place of this visitor's, by their names; C{Cookie} too.
-        @param options: Those of L{MemoryFrontEnd.request
+        @param headers: Headers that replace the browser's of the same names, including C{Cookie}.
+        @param options: Arguments of L{MemoryFrontEnd.request
             <txfcgi.testing.frontend.MemoryFrontEnd.request>}.
         @return: The response.
-        @raise Unanswered: If the app waits for something; the request is given up then.
-        @raise Exception: What L{MemoryFrontEnd.request
-            <txfcgi.testing.frontend.MemoryFrontEnd.request>} fails with: with C{raiseErrors}, what
-            the app failed with.
+        @raise Unanswered: If the app does not answer at once; the request is then aborted.
+        @raise Exception: If L{MemoryFrontEnd.request
+            <txfcgi.testing.frontend.MemoryFrontEnd.request>} fails, its error; with
+            C{raiseErrors}, the exception of the app.
         """
         own = headerPairs(headers)
         named = {name.lower() for name, _ in own}

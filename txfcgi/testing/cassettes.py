@@ -1,9 +1,9 @@
 """
-Cassettes: what a real back end answered, in a file, to be answered again by one in memory.
+Cassettes: files with the answers of a real back end, for a back end in memory to give again.
 
-A cassette goes into a repository, so it holds little that could be a secret: of the params those on
-an allow-list, and of all values what L{txfcgi.masking} shows; bodies only where they were asked
-for. A request is found again by what was kept of it.
+As a cassette is kept in a repository, it holds little that could be a secret: only params on an
+allow-list, values as L{txfcgi.masking} shows them, and bodies only on request. A request is matched
+by the parts of it that were kept.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class BadCassette(ValueError):
 @dataclass(frozen=True)
 class Rules:
     """
-    What of a conversation is kept.
+    Which parts of a conversation are kept.
 
     @ivar protocol: C{"fastcgi"} or C{"scgi"}.
     @ivar bodies: Whether bodies are kept, those of requests and of responses, and what came on

@@ -1,5 +1,5 @@
 """
-L{Exchange}: one request of a web server in memory, and L{MemoryResponse}: what came of it.
+L{Exchange}: one request of a web server in memory, and L{MemoryResponse}, its response.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ BAD_GATEWAY: Final = 502
 
 class MemoryResponse:
     """
-    An answer, whole.
+    A complete response.
 
     @ivar code: The HTTP status; 502 if the application gave none, as with FCGI_UNKNOWN_ROLE, or
-        what the web server answered by itself.
+        the status with which the web server answered by itself.
     @ivar body: The body.
-    @ivar stderr: What the application wrote to stderr.
+    @ivar stderr: The bytes that the application wrote to stderr.
     @ivar appStatus: The application's exit status.
     @ivar protocolStatus: A L{ProtocolStatus<txfcgi.wire.records.ProtocolStatus>}.
     @ivar connection: The number of the connection, counted from 0; -1 if there was none.
@@ -92,7 +92,7 @@ class MemoryResponse:
     @property
     def variables(self) -> dict[str, str]:
         """
-        What an Authorizer that says yes wants the request to have.
+        The variables that an Authorizer adds to a request that it allows, by name (section 6.3).
         """
         if self.code != 200 or self.head is None:
             return {}
@@ -105,13 +105,13 @@ class MemoryResponse:
     @property
     def records(self) -> list[Passed]:
         """
-        The records as they passed, both ways.
+        The records of the exchange, in both directions.
         """
         return self._passed()
 
     def header(self, name: str, default: str | None = None) -> str | None:
         """
-        The value of a header; of the first if there are several.
+        The value of a header; of the first one, if several have the name.
         """
         values = self.headers.getRawHeaders(name)
         return values[0] if values else default
@@ -119,9 +119,9 @@ class MemoryResponse:
     @property
     def text(self) -> str:
         """
-        The body as text, in the C{charset} of its Content-Type, or else UTF-8.
+        The body as text, in the C{charset} of its Content-Type, or UTF-8.
 
-        @raise UnicodeDecodeError: If it is not.
+        @raise UnicodeDecodeError: If it is not text in that encoding.
         """
         for part in (self.header("content-type") or "").split(";")[1:]:
             name, _, value = part.strip().partition("=")
@@ -131,9 +131,9 @@ class MemoryResponse:
 
     def json(self) -> Any:
         """
-        The body as the value that it is in JSON.
+        The value of a JSON body.
 
-        @raise ValueError: If it is none; says what it is.
+        @raise ValueError: If the body is not JSON; the message shows it.
         """
         try:
             return jsonFormat.loads(self.body)
@@ -156,9 +156,9 @@ class Awaited(Deferred[MemoryResponse]):
 
 class CutOff(ResponseCutOff):
     """
-    An answer was begun and not ended.
+    A response was begun and not completed.
 
-    @ivar stdout: What came of it, the head included.
+    @ivar stdout: The output up to there, with the head.
     """
 
     stdout: bytes = b""
@@ -166,16 +166,16 @@ class CutOff(ResponseCutOff):
 
 class Exchange:
     """
-    A request under way.
+    A request that is in progress.
 
-    @ivar asked: What the browser asked for.
+    @ivar asked: The request as the browser made it.
     @ivar link: The connection.
-    @ivar requestID: Its id there.
-    @ivar response: Fires with a L{MemoryResponse} when the answer is whole; fails with a
-        L{CutOff} if it is broken off, a L{BadResponse<txfcgi.errors.BadResponse>} if it is none,
-        and a L{RequestAborted<txfcgi.errors.RequestAborted>} if the browser left or the connection
-        was lost. Cancelling it is what a browser does that leaves.
-    @ivar over: Whether nothing more comes for it.
+    @ivar requestID: Its id on the connection.
+    @ivar response: Fires with a L{MemoryResponse} when the response is complete; fails with a
+        L{CutOff} if it is broken off, with a L{BadResponse<txfcgi.errors.BadResponse>} if it is
+        not a response, and with a L{RequestAborted<txfcgi.errors.RequestAborted>} if the browser
+        left or the connection was lost. Cancelling it makes the browser leave.
+    @ivar over: Whether the exchange has ended.
     @ivar left: Whether the browser has left.
     @ivar mayLeaveBody: Whether the app may leave the body unread.
     """
@@ -219,14 +219,14 @@ class Exchange:
     @property
     def stdout(self) -> bytes:
         """
-        What came so far.
+        The output so far.
         """
         return b"".join(self._stdout)
 
     @property
     def stderr(self) -> bytes:
         """
-        What came so far of its stderr.
+        The bytes on stderr so far.
         """
         return b"".join(self._stderr)
 
@@ -301,16 +301,17 @@ class Exchange:
 
     def holdBack(self) -> None:
         """
-        Take nothing of the answer before L{read} is called.
+        Read nothing of the response before L{read} is called.
         """
         self._heldBack = True
         self.link.transport.window = 0
 
     def read(self, size: int) -> None:
         """
-        Take so many bytes more of what the connection brings.
+        Read more bytes from the connection.
 
-        @raise ValueError: If it brings all by itself, as no C{readRate} was given.
+        @param size: How many.
+        @raise ValueError: If everything is read anyway, as C{readRate} was not given.
         """
         if not (self._heldBack or self.over):
             raise ValueError("this request takes all that comes: give it readRate=0")
@@ -345,7 +346,7 @@ class Exchange:
 
     def leave(self) -> None:
         """
-        The browser leaves: the web server does what it does then.
+        Have the browser leave. The web server then does what the real one does.
         """
         if self._fired or self.over:
             return

@@ -1,6 +1,6 @@
 """
-What the pytest fixtures give to a test. The fixtures themselves are in C{pytest_txfcgi}, which
-pytest loads whether or not anybody wants them, and which therefore imports nothing.
+The objects that the pytest fixtures give to a test. The fixtures themselves are in
+C{pytest_txfcgi}, which pytest always loads, and which therefore imports nothing expensive.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PATIENCE: Final = 60.0
 
 def asyncioReactor() -> tuple[type[Any], ...]:
     """
-    The class of the asyncio reactor, if anybody has imported it.
+    The class of the asyncio reactor, if it has been imported.
     """
     module: Any = sys.modules.get("twisted.internet.asyncioreactor")
     return () if module is None else (module.AsyncioSelectorReactor,)
@@ -46,7 +46,7 @@ def asyncioReactor() -> tuple[type[Any], ...]:
 
 def isAsyncioRunning() -> bool:
     """
-    Whether an event loop of asyncio runs what calls this.
+    Whether the caller runs in an asyncio event loop.
     """
     try:
         asyncio.get_running_loop()
@@ -59,7 +59,7 @@ def spin(arrived: Deferred[None]) -> None:
     """
     Run the reactor until a Deferred fires.
 
-    @raise TimeoutError: If it does not.
+    @raise TimeoutError: If it does not fire in time.
     @raise RuntimeError: If the reactor can't be run here.
     """
     from twisted.internet import reactor as installed
@@ -105,8 +105,8 @@ def blocking(blockon: Block) -> Block:
 @implementer(ILogObserver)
 class LoggedErrors:
     """
-    The failures that are logged while a test runs, that of a Deferred that nobody looked at among
-    them.
+    The failures that are logged while a test runs, including those of Deferreds whose failure was
+    not handled.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class LoggedErrors:
 
 class Fixture:
     """
-    What the fixtures have in common.
+    A base class of the fixtures.
     """
 
     def __init__(self, block: Block = spin) -> None:
@@ -145,9 +145,9 @@ class Fixture:
         """
         Take the result of a Deferred. If it has not fired, the reactor is run until it does.
 
-        @return: What it fires with; its failure is raised.
+        @return: Its result; its failure is raised.
         @raise TimeoutError: If it does not fire in time.
-        @raise RuntimeError: If a test can't wait here; it says what to do.
+        @raise RuntimeError: If a test can't wait here; the message says what to do.
         """
         results: list[T | Failure] = []
         arrived: Deferred[None] = Deferred()
@@ -167,17 +167,17 @@ class Fixture:
 
     def flushLoggedErrors(self, *kinds: type[BaseException]) -> list[Failure]:
         """
-        Take the errors that were logged, which the test expected.
+        Return the errors that were logged, which the test expected, and forget them.
 
-        @param kinds: Only those of these exceptions; all when there are none.
+        @param kinds: The classes of exceptions to take; all, if none is given.
         """
         return self._errors.flush(*kinds)
 
     def finish(self) -> None:
         """
-        The test is over.
+        End the fixture with its test.
 
-        @raise Leftovers: If it left something, or let an error be logged.
+        @raise Leftovers: If the test left something behind, or an error was logged.
         """
         left = self._stop()
         # A failed Deferred logs its failure when it is collected.
@@ -226,7 +226,7 @@ class MemoryFrontEnds(Fixture):
         **more: Any,
     ) -> MemoryFrontEnd:
         """
-        A L{MemoryFrontEnd} in front of an app; it takes what that takes.
+        Make a L{MemoryFrontEnd}, which has the same arguments.
         """
         frontEnd = MemoryFrontEnd(app, protocol, server, **more)
         self._made.append(frontEnd)
@@ -284,8 +284,9 @@ class Clients(Fixture):
 
         @param target: What L{Servers} returned, a L{MemoryBackEnd}, or the description of an
             endpoint.
-        @param protocol: What a described endpoint speaks, FastCGI if not given; the others know.
-        @raise ValueError: If they speak another one.
+        @param protocol: The protocol of a described endpoint, FastCGI if not given; other targets
+            have one.
+        @raise ValueError: If the target speaks another protocol.
         """
         if not isinstance(target, str) and protocol not in (None, target.protocol):
             raise ValueError(f"the target speaks {target.protocol}, not {protocol}")

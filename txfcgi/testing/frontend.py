@@ -42,10 +42,10 @@ class MemoryFrontEnd(Closing):
     A web server in memory. Every byte goes through the wire code of both sides; there are no
     sockets, and no reactor.
 
-    It keeps, shares and makes connections as the web server does: requests made one after the other
-    go over one kept connection, requests made at once over as many as that web server takes.
+    It makes, keeps and shares connections as the web server does: successive requests go over one
+    kept connection; simultaneous requests over as many as that web server uses.
 
-    @ivar clock: The time for the app's server and for slow readers; nothing waits for real time.
+    @ivar clock: The clock of the app's server and of slow readers; nothing waits in real time.
     @ivar factory: The app's server.
     @ivar address: The web server's host and port.
     @ivar links: All connections that were made.
@@ -71,24 +71,24 @@ class MemoryFrontEnd(Closing):
         raiseErrors: bool = False,
     ) -> None:
         """
-        @param app: The app, or a factory that serves one, for one with options of its own; its
-            clock has to be a C{Clock}.
-        @param server: Which web server to be; C{plain} for none in particular.
-        @param testCase: A test that is to fail if something is left when it is over. Without one,
-            call L{close}, or use this as a context manager.
-        @param limits: Those of the app's server.
+        @param app: The app; or a factory that serves it, with other options, whose clock is a
+            C{Clock}.
+        @param server: The web server to imitate; C{plain} for none in particular.
+        @param testCase: A test that fails if something is left at its end. Without one, call
+            L{close}, or use the front end as a context manager.
+        @param limits: The limits of the app's server.
         @param keep: A setting of the web server: see L{Settings<txfcgi.testing.manners.Settings>}.
-        @param multiplex: Another.
-        @param buffered: Another.
-        @param getValues: Another.
-        @param host: The web server's address, as the app is told.
+        @param multiplex: Another of these settings.
+        @param buffered: Another of these settings.
+        @param getValues: Another of these settings.
+        @param host: The web server's address, as the app sees it.
         @param port: Its port.
         @param root: The folder with its files.
-        @param fragment: The most bytes of each read at the application; 1 for byte by byte.
-        @param raiseErrors: Whether a request fails with what its app failed with, in place of an
-            answer with status 500; it is not logged then.
+        @param fragment: The most bytes of each read by the application; 1 for byte by byte.
+        @param raiseErrors: Whether a request fails with the exception of its app, in place of a
+            response with status 500; the exception is then not logged.
         @raise ValueError: If the web server does not speak the protocol, or has no such setting.
-        @raise Exception: What the app's C{startup} failed with, if it did so at once.
+        @raise Exception: The exception of the app's C{startup}, if it fails at once.
         """
         settings = Settings(keep=keep, multiplex=multiplex, buffered=buffered, getValues=getValues)
         self.manners = mannersOf(server, protocol, settings)
@@ -121,15 +121,15 @@ class MemoryFrontEnd(Closing):
     @property
     def started(self) -> Deferred[None]:
         """
-        Fires when the app is ready; a request that is made before is an error.
+        A Deferred that fires when the app is ready; requests before that are errors.
         """
         return self._lifetime.started
 
     def browser(self, headers: AnyHeaders = ()) -> Browser:
         """
-        A visitor, who keeps cookies and is given plain responses.
+        Make a browser, which keeps cookies and returns responses directly.
 
-        @param headers: What each of its requests has, beside its own.
+        @param headers: Headers of each of its requests.
         """
         return Browser(self, headers)
 
@@ -147,7 +147,7 @@ class MemoryFrontEnd(Closing):
         self, uri: str = "/", body: Body = None, headers: AnyHeaders = (), **options: Any
     ) -> Deferred[MemoryResponse]:
         """
-        Make a POST request; see L{request}. Without a body of any kind, it has an empty one.
+        Make a POST request; see L{request}. Its body is empty unless one is given.
         """
         return self.request("POST", uri, headers, posted(body, options), **options)
 
@@ -178,32 +178,32 @@ class MemoryFrontEnd(Closing):
         Make a request, as a browser does.
 
         @param uri: Path and query as a browser sends them, percent-encoded.
-        @param headers: What the browser sends beside Host and Content-Length.
+        @param headers: The headers that the browser sends, beside Host and Content-Length.
         @param body: Its body; pieces are sent one by one, each in records of its own.
         @param json: In place of a body: a value that is sent as JSON.
         @param form: In place of a body: the fields of a form, by name.
-        @param files: The files of a form, by the name of their field: their bytes; or the file's
-            name and its bytes; or those and its media type.
+        @param files: The files of a form, by the name of their field: the bytes; or a tuple of the
+            file's name and its bytes; or of both and its media type.
         @param role: A L{Role<txfcgi.wire.records.Role>} that this web server asks for.
         @param data: The file, for a Filter.
         @param dataLastModified: When it was changed, in seconds since 1970; 0 if not given.
-        @param chunked: Whether the browser does not say how long the body is.
+        @param chunked: Whether the browser sends the body in chunks, without its length.
         @param params: Variables to add, or to replace.
-        @param apacheRole: Apache can ask an Authorizer twice, as its C{AUTHENTICATOR} and then as
-            its C{AUTHORIZER}.
-        @param fragment: The most bytes of each read at the application.
-        @param abortAfter: The browser leaves when so many bytes of STDOUT have come; 0: when the
-            request is out. The web server does then what it does.
-        @param loseAfter: The connection breaks when so many bytes of the request are out.
-        @param readRate: Bytes that the web server takes in each second of C{clock}; 0: none before
-            L{Exchange.read<txfcgi.testing.exchange.Exchange.read>} is called.
+        @param apacheRole: C{"AUTHENTICATOR"} or C{"AUTHORIZER"}: which of its two questions Apache
+            asks an Authorizer.
+        @param fragment: The most bytes of each read by the application.
+        @param abortAfter: The browser leaves after so many bytes of STDOUT; with 0, when the
+            request has been sent. The web server then does what the real one does.
+        @param loseAfter: The connection is lost after so many bytes of the request.
+        @param readRate: How many bytes the web server reads in each second of C{clock}; with 0,
+            none before L{Exchange.read<txfcgi.testing.exchange.Exchange.read>} is called.
         @param mayLeaveBody: Whether the app may leave the body unread; see
             L{txfcgi.testing.leftovers}.
-        @param raiseErrors: In place of the front end's.
-        @return: Fires with the answer; see L{Exchange.response
+        @param raiseErrors: Used in place of the front end's.
+        @return: Fires with the response; see L{Exchange.response
             <txfcgi.testing.exchange.Exchange.response>}.
-        @raise ValueError: If this web server never asks for that.
-        @raise TypeError: If there is an argument that such a request has no place for.
+        @raise ValueError: If this web server never makes such a request.
+        @raise TypeError: If an argument does not fit the request.
         """
         if role != Role.FILTER and (data is not None or dataLastModified is not None):
             raise TypeError(
@@ -255,11 +255,11 @@ class MemoryFrontEnd(Closing):
         raiseErrors: bool | None = None,
     ) -> Exchange:
         """
-        Begin a request whose body follows when the test says so.
+        Begin a request whose body the test sends later, piece by piece.
 
-        @param length: How long it will be; without it, it is sent in chunks.
+        @param length: The length of the body in bytes; if not given, it is sent in chunks.
         @return: The request: it has C{send}, C{close}, C{read}, C{leave} and C{response}.
-        @raise ValueError: If this web server waits for the end of such a body.
+        @raise ValueError: If this web server collects such a body before it sends the request.
         """
         if length is None and self.manners.waits:
             raise ValueError(f"{self.server} waits for the end of a body that comes in chunks")
@@ -288,7 +288,7 @@ class MemoryFrontEnd(Closing):
 
     def disconnect(self) -> None:
         """
-        Close the connections that carry no request, as web servers do some time.
+        Close the connections that carry no request, as web servers do after a while.
         """
         for link in self.links:
             if not link.exchanges:
@@ -406,7 +406,7 @@ class MemoryFrontEnd(Closing):
 
     def pump(self) -> None:
         """
-        Deliver all that is under way. Whatever can come from a test does this by itself.
+        Deliver all bytes that are on their way. Every method that a test calls does so by itself.
         """
         self._turns.run()
 
@@ -436,16 +436,16 @@ class MemoryFrontEnd(Closing):
     @property
     def left(self) -> list[str]:
         """
-        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        What is left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
         """
         return self._application.left()
 
     def stop(self) -> Deferred[None]:
         """
         Stop an app whose shutdown takes time, such as an ASGI application with a lifespan or a WSGI
-        application's threads, and then L{close}.
+        application with threads, and then L{close}.
 
-        @return: Fires when that is done; fails with L{Leftovers} if something is left.
+        @return: Fires when both are done; fails with L{Leftovers} if something is left.
         """
 
         def stopped(left: list[str]) -> None:
@@ -460,7 +460,7 @@ class MemoryFrontEnd(Closing):
 
     def close(self) -> None:
         """
-        End it all.
+        Stop the app, and close all connections.
 
         @raise Leftovers: If something is left.
         """

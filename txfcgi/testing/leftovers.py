@@ -1,12 +1,12 @@
 """
-What a test may not leave behind, and who says so.
+Leftovers: things that a test must not leave behind.
 
-A request that is still with its app when the test is over, an answer that was begun and not ended,
-and a body that nobody read to its end are mistakes that nothing else would show: each fails the
-test, with a message that names it.
+A request that its app has not answered at the end of the test, a response that was begun and not
+ended, and a body that was not read to its end are mistakes that nothing else would show. Each fails
+the test, with a message that names it.
 
-A body may be left unread by who refuses the request: with a status of 400 or more, by failing, or
-because it was aborted.
+An app may leave the body of a request unread if it answers with a status of 400 or more, if it
+fails, or if the request was aborted.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ T = TypeVar("T", bound="Closing")
 
 class Closing:
     """
-    Something that tells what was left when it is closed: a context manager that closes it.
+    Something that has to be closed, and then reports leftovers. As a context manager, it closes
+    itself.
     """
 
     def close(self) -> None:

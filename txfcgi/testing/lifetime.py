@@ -1,5 +1,5 @@
 """
-L{Lifetime}: the start and the end of an app that wants to know of both.
+L{Lifetime}: the startup and shutdown of an app that has them.
 """
 
 from __future__ import annotations

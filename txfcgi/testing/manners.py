@@ -1,6 +1,6 @@
 """
-The manners of the web servers: how each of them uses its connections and its records, as it was
-recorded from the real ones.
+The manners of the web servers: how each of them uses connections and records, as recorded from the
+real ones.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ class Manners:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """
-    What can be chosen, as in the web server's own configuration; L{None} is what stands in
+    Settings of a web server, as in its own configuration; L{None} for the value in
     C{docs/deploy/conf}.
 
     @ivar keep: Whether connections are kept: C{fastcgi_keep_conn}, C{enablereuse}, C{keep-conn}.
     @ivar multiplex: Whether several requests share one: HAProxy's C{mpxs-conns}.
-    @ivar buffered: Whether a body is passed on when all of it is there:
+    @ivar buffered: Whether a body is collected before the request is sent:
         C{fastcgi_request_buffering}.
     @ivar getValues: Whether a new connection is asked for its variables: HAProxy's
         C{get-values}.

@@ -1,6 +1,6 @@
 """
-L{Recording}: an endpoint that leads to a real back end, and records on a cassette what is said
-there; and L{play}, which answers from one.
+L{Recording}: an endpoint that leads to a real back end, and records its answers on a cassette; and
+L{play}, which gives the answers of a cassette.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class _Listening(WrappingFactory):
 @implementer(IStreamClientEndpoint)
 class Recording:
     """
-    An endpoint that leads to a real back end, and records each answer that is whole.
+    An endpoint that leads to a real back end, and records each complete answer.
 
     C{FastCGIClient(reactor, Recording(reactor, "unix:/run/php/php-fpm.sock", "page.cassette"))}
     """
@@ -209,15 +209,15 @@ class Recording:
     ) -> None:
         """
         @param endpoint: Where the back end is: an endpoint, or its description.
-        @param path: The file, which does not exist yet. It is made with mode 0600.
-        @param bodies: Whether bodies are kept, of requests and of responses, and what came on
-            stderr. They may hold secrets.
-        @param params: The names of params that are kept beside those that always are: those of the
-            path and the query, the method, and what says nothing of who asks.
+        @param path: The file, which must not exist. It is made with mode 0600.
+        @param bodies: Whether to keep the bodies of requests and responses, and stderr. They may
+            hold secrets.
+        @param params: Names of params to keep, beside those that always are: the path, the query,
+            the method, and params that do not identify the user.
         @param scrub: Changes a value before it is kept: called with the name of the param or
             header, or C{"stdin"}, C{"body"} or C{"stderr"}, and its bytes, as far as
             L{txfcgi.masking} shows them.
-        @raise FileExistsError: If there is such a file.
+        @raise FileExistsError: If the file exists.
         @raise ValueError: If the protocol is unknown.
         """
         rules = rulesFor(protocol, bodies, params, scrub)
@@ -237,7 +237,7 @@ class Recording:
 
     def close(self) -> None:
         """
-        It is recorded: nothing that is said from now on is.
+        Stop recording, and close the file.
         """
         self._cassette.close()
 
@@ -250,13 +250,14 @@ def play(
     clock: Clock | None = None,
 ) -> MemoryBackEnd:
     """
-    A back end in memory that answers what a cassette has: to each request what was answered to one
-    like it, in the order in which it was recorded. A request that there is nothing for gets a 500,
-    and fails the test when it is over.
+    Make a back end in memory that gives the answers of a cassette: to each request, the next one
+    that was recorded for a request like it. A request that was not recorded gets a 500, and fails the
+    test at its end.
 
-    @param scrub: The one with which it was recorded.
+    @param path: The cassette.
+    @param scrub: The function with which it was recorded.
     @param testCase: As for L{MemoryBackEnd}.
-    @param clock: As for L{MemoryBackEnd}; the reactor, for a client that has it.
+    @param clock: As for L{MemoryBackEnd}; the reactor, for clients that use it.
     @raise OSError: If the file can't be read.
     @raise BadCassette: If it is not a cassette.
     """
@@ -275,8 +276,8 @@ def cassette(
     scrub: Scrub | None = None,
 ) -> Recording | MemoryBackEnd:
     """
-    An endpoint that answers from a cassette, if there is the file, and records it if there is not;
-    the arguments are those of L{Recording}.
+    Make an endpoint that plays a cassette if the file exists, and records it if not. The arguments
+    are those of L{Recording}.
     """
     if os.path.exists(path):
         return play(path, scrub=scrub, clock=reactor)

@@ -1,5 +1,5 @@
 """
-An app on real sockets, for as long as a test takes: L{serve}.
+L{serve}: an app on real sockets, for the time of a test.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Served:
     """
     An app that is being served.
 
-    @ivar factory: What serves it.
+    @ivar factory: The factory that serves it.
     @ivar host: The address on which it listens, unless that is a Unix socket.
-    @ivar port: The port, which nobody chose; 0 for a Unix socket.
-    @ivar endpoint: The description of an endpoint to reach it by.
-    @ivar started: Fires when the app is ready. Connections wait until then, and it fails with what
-        the app's C{startup} failed with.
+    @ivar port: The port, a free one; 0 for a Unix socket.
+    @ivar endpoint: The description of an endpoint that leads to it.
+    @ivar started: Fires when the app is ready, and fails with the exception of the app's
+        C{startup}. Connections wait until then.
     """
 
     host = "127.0.0.1"
@@ -45,10 +45,11 @@ class Served:
     ) -> None:
         """
         @param app: The app, or a factory that serves one.
-        @param reactor: The reactor, if not the one that is installed.
-        @param path: That of a Unix socket; without it, a port of the loopback interface.
-        @param mayLeave: Whether it is fine to leave something, as that is what the test is about.
-        @raise Exception: What the app's C{startup} failed with, if it did so at once.
+        @param reactor: The reactor; the installed one, if not given.
+        @param path: The path of a Unix socket; if not given, the app is on a port of the loopback
+            interface.
+        @param mayLeave: Whether the test may leave something behind.
+        @raise Exception: The exception of the app's C{startup}, if it fails at once.
         """
         if reactor is None:
             from twisted.internet import reactor
@@ -76,7 +77,7 @@ class Served:
 
     def client(self, options: ClientOptions | None = None) -> Client:
         """
-        A client of the app. It is closed with it.
+        Make a client of the app. It is closed with the app.
         """
         client = watchedClient(self._reactor, self.endpoint, self.protocol, options, self._watched)
         self._clients.append(client)
@@ -85,15 +86,15 @@ class Served:
     @property
     def left(self) -> list[str]:
         """
-        What was left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
+        What is left so far: a sentence for each thing. See L{txfcgi.testing.leftovers}.
         """
         return self._application.left() + self._watched.left()
 
     def stop(self) -> Deferred[None]:
         """
-        End it, with all that it has in the reactor.
+        Stop the app, and remove all that belongs to it from the reactor.
 
-        @return: Fires when nothing is left there; fails with L{Leftovers} if the test left
+        @return: Fires when that is done; fails with L{Leftovers} if the test left
             something.
         """
         return Deferred.fromCoroutine(self._stop())
@@ -119,13 +120,14 @@ def serve(
     mayLeave: bool = False,
 ) -> Served:
     """
-    Serve an app until a test is over; the reactor is clean then. The test fails if it left
-    something: see L{txfcgi.testing.leftovers}.
+    Serve an app until a test ends, and leave the reactor clean. The test fails if it leaves
+    something behind: see L{txfcgi.testing.leftovers}.
 
     @param testCase: A L{twisted.trial.unittest.TestCase}.
     @param protocol: C{"fastcgi"} or C{"scgi"}.
-    @param path: That of a Unix socket; without it, a port of the loopback interface.
-    @param mayLeave: Whether it is fine to leave something, as that is what the test is about.
+    @param path: The path of a Unix socket; if not given, the app is on a port of the loopback
+        interface.
+    @param mayLeave: Whether the test may leave something behind.
     """
     served = Served(app, protocol, limits, reactor, path, mayLeave)
     testCase.addCleanup(served.stop)

@@ -2,8 +2,8 @@
 The variables that each web server sends for a request, in its order, as it was recorded from the
 real one with the configuration that stands in C{docs/deploy/conf}.
 
-What stands here is compared with the recordings in C{tests/testing/recordings}, and those with the
-web servers themselves.
+Tests compare these with the recordings in C{tests/testing/recordings}, and those with the web
+servers themselves.
 """
 
 from __future__ import annotations
