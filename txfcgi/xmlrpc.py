@@ -92,7 +92,7 @@ def encodedCall(method: str, args: tuple[Any, ...], allowNone: bool) -> bytes:
     wrong = _forbidden(text)
     if wrong:
         raise InvalidRequest(
-            f"XML can't have the character {wrong[0]!r}, after {text[: wrong.start()][-40:]!r}; "
+            f"XML can't contain the character {wrong[0]!r}, after {text[: wrong.start()][-40:]!r}; "
             "xmlrpc.client.Binary carries any bytes"
         )
     return text.encode("utf-8")

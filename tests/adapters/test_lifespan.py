@@ -168,10 +168,10 @@ class LifespanTests(ASGITests):
             raise SystemExit(3)
 
         for application, said in (
-            (raising, "takes no lifespan events (it raised AssertionError"),
-            (returning, "takes no lifespan events (it returned)"),
+            (raising, "does not support lifespan events (it raised AssertionError"),
+            (returning, "does not support lifespan events (it returned)"),
             (late, "failed on lifespan.startup and is served all the same"),
-            (exiting, "takes no lifespan events (it raised SystemExit(3))"),
+            (exiting, "does not support lifespan events (it raised SystemExit(3))"),
         ):
             self.logged.clear()
             self.live(application)

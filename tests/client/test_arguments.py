@@ -109,7 +109,7 @@ class TestRequests:
             ({"role": Role.FILTER, "dataLastModified": "now"}, "seconds since 1970, not 'now'"),
             ({"role": "responder"}, "not 'responder'"),
             ({"role": 65_536}, "not 65536"),
-            ({"timeouts": 5}, "Timeouts(total=5), for example, not 5"),
+            ({"timeouts": 5}, "timeouts is a Timeouts, such as Timeouts(total=5), not 5"),
             ({"body": "text"}, "text"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
@@ -136,7 +136,7 @@ class TestRequests:
         [
             ({"endpoint": 1}, "endpoint is 0 to 0, not 1"),
             ({"endpoint": -1}, "endpoint is 0 to 0, not -1"),
-            ({"names": "FCGI_MAX_CONNS"}, "come as a list"),
+            ({"names": "FCGI_MAX_CONNS"}, "are a list, not"),
             ({"timeouts": 5}, "not 5"),
         ],
         ids=["beyond the last", "negative", "text", "timeouts"],

@@ -215,4 +215,4 @@ class TestOnTrace:
         trace: Any = "a trace"
         (error,) = outcome(client(Backend()).request(GET, trace=trace))
         assert isinstance(error, InvalidRequest)
-        assert "a trace is CallTrace(), not 'a trace'" in str(error)
+        assert "trace is a CallTrace(), not 'a trace'" in str(error)

@@ -138,7 +138,7 @@ MAKING: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "number as timeouts": (
         lambda: asked({}, timeouts=5),
-        "timeouts are Timeouts(total=5), for example, not 5",
+        "timeouts is a Timeouts, such as Timeouts(total=5), not 5",
     ),
     "role by name": (
         lambda: asked({}, role="filter"),

@@ -92,7 +92,7 @@ class AuthorizerTests(ServerTests):
             (lambda _: Deny(Response()), "denied with 200, which means yes"),
             (lambda _: Allow({"A\nB": "c"}), "is not a header name"),
             (lambda _: Allow({"A": "b\nc"}), "control character"),
-            (headless, "says yes says it: Status: 200"),
+            (headless, "that allows a request has to write Status: 200"),
             (raises, "raises failed on <AuthorizerRequest"),
         ]
         for app, words in apps:

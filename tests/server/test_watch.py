@@ -123,7 +123,7 @@ class SecondsTests(LimitTests):
         self.assertIsNone(server.answer(1).end)
         self.advance(3)
         self.assertEqual(server.answer(1).code, 408)
-        self.assertSaid("ResponderRequest 1", "no more of the body came in 10 s")
+        self.assertSaid("ResponderRequest 1", "no byte of the body arrived in 10 s")
         self.assertNothingLost(server, other)
         self.assertServes(server)
 

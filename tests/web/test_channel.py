@@ -359,7 +359,7 @@ class SlowBrowserTests(SynchronousTestCase):
                 self.assertFalse(transport.aborted)
                 self.reactor.pump([1] * 2)
                 self.assertTrue(transport.aborted)
-            said = "took nothing of its answer for 60.0 s"
+            said = "read none of its response for 60.0 s"
             self.assertTrue([event for event in events if said in (formatEvent(event) or "")])
             self.assertEqual(self.reactor.getDelayedCalls(), [])
 

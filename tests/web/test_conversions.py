@@ -128,7 +128,7 @@ def test_mistakes() -> None:
     ):
         resultFromDict({"code": 200, "status": 200})
     with pytest.raises(
-        InvalidParam, match=r"^these params tell of no HTTP request: REQUEST_METHOD"
+        InvalidParam, match=r"^these params are not those of an HTTP request: REQUEST_METHOD"
     ):
         requestAsDict({"SERVER_NAME": "app"})
     with pytest.raises(InvalidHeader):

@@ -105,7 +105,7 @@ class ErrorTests(SiteCase):
         self.assertEqual((answer.code, answer.body), (404, b"404 for /?404"))
         self.assertEqual((answer.get("X-Inner"), answer.get("Content-Type")), ([], ["text/plain"]))
         self.assertEqual((await self.fetch("/?403")).body, b"the app's")
-        self.assertTrue(self.logged("the back end said 404"))
+        self.assertTrue(self.logged("the back end answered 404"))
 
     async def test_id(self) -> None:
         """

@@ -89,7 +89,7 @@ class TestRespond:
         """
         connection = serving(get(1))
         head, body = (b"", b"") if size < 0 else (HEAD, bytes(size))
-        with pytest.raises(LocalProtocolError, match="no response for one record"):
+        with pytest.raises(LocalProtocolError, match="do not fit into one record"):
             connection.respond(1, head, body)
         assert connection.active == 1
         assert connection.end(1) == record(STDOUT, 1) + endRequest(1)

@@ -229,7 +229,7 @@ class TestPieces:
         [event] = Notes().receive(b"\2" * 8)
         assert isinstance(event, ConnectionFailed)
         assert isinstance(event.error, UnsupportedVersion)
-        assert str(event.error) == "a record of version 2, and only 1 is known (section 3.3)"
+        assert str(event.error) == "a record of version 2: only version 1 exists (section 3.3)"
 
     def test_failedAlready(self) -> None:
         """

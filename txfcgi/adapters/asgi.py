@@ -167,7 +167,7 @@ class ASGIApp:
         @raise StartupFailed: If no asyncio loop is running.
         """
         if request.role is not _RESPONDER:
-            raise UnknownRole("an ASGI application is a Responder")
+            raise UnknownRole("an ASGI application serves the Responder role only")
         if self._started:
             return self._begin(request)
         # Nobody waited for startup() before listening; then the first requests do.

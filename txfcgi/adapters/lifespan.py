@@ -124,7 +124,10 @@ class Lifespan:
                 )
             else:
                 self.log.info(
-                    "{app} takes no lifespan events ({how}).", app=self._name, how=how, error=error
+                    "{app} does not support lifespan events ({how}).",
+                    app=self._name,
+                    how=how,
+                    error=error,
                 )
             self._started.set_result(None)
             return

@@ -138,7 +138,7 @@ def readHeaders(headers: list[tuple[str, str]]) -> tuple[Pairs, int | None]:
                 pairs.append((name.encode("latin-1"), value.encode("latin-1")))
             except UnicodeEncodeError:
                 raise InvalidHeader(
-                    f"the header {name!r} has characters that are no bytes: {value!r:.80}; its "
+                    f"the header {name!r} has characters beyond latin-1: {value!r:.80}; its "
                     "text is encoded, and then decoded as latin-1 (PEP 3333)"
                 ) from None
             continue

@@ -89,7 +89,7 @@ class ResourceApp:
         Answer a request.
         """
         if request.role is not _RESPONDER:
-            raise UnknownRole("a twisted.web resource is a Responder")
+            raise UnknownRole("a twisted.web resource serves the Responder role only")
         channel = WebChannel(request, self.site, self._names, self._hint)
         length = channel.bodyLength
         if request.bodiless and not length:

@@ -239,7 +239,7 @@ class ThreadPool:
             try:
                 function(argument)
             except Exception:
-                self.log.failure("txfcgi failed on what a thread told it")
+                self.log.failure("A message from a thread failed")
 
     # In a thread
 

@@ -118,7 +118,7 @@ class WSGIApp:
         Answer a request.
         """
         if request.role is not Role.RESPONDER:
-            raise UnknownRole("a WSGI application is a Responder")
+            raise UnknownRole("a WSGI application serves the Responder role only")
         environ = self._environ(request)
         if request.bodiless and environ.get("CONTENT_LENGTH", "") in _NO_LENGTH:
             return self._run(request, environ, None)

@@ -239,7 +239,7 @@ class Call:
 
     def _warnOfExcess(self, _: None) -> None:
         self.log.warn(
-            "{app} gave more than the {length} bytes of its Content-Length; the rest is left out",
+            "{app} gave more than the {length} bytes of its Content-Length; the rest is dropped",
             app=self._name,
             length=self._declared,
             request=self._request,

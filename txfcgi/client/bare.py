@@ -66,7 +66,11 @@ class FastCGIClientProtocol(ClientProtocol, Caller):
         if not self.usable:
             call.interrupt(ClientClosed("the connection takes no more requests"))
         elif self.active and not self.options.multiplex:
-            call.interrupt(PoolFull("the connection is busy, and multiplex is not set"))
+            call.interrupt(
+                PoolFull(
+                    "the connection is busy: ClientOptions(multiplex=True) lets requests share it"
+                )
+            )
         else:
             self.start(call)
             return

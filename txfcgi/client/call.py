@@ -361,7 +361,7 @@ class Call(Deadlines):
         if self.ended:
             return
         self.ended = True
-        self.fail(ResponseCutOff, reason or RequestAborted("the caller gave the response up"))
+        self.fail(ResponseCutOff, reason or RequestAborted("the caller aborted the response"))
         if self.connection is not None:
             self.connection.abandon(self)
         elif self.pool is not None:

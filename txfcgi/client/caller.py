@@ -234,7 +234,7 @@ class Caller:
             trace = CallTrace()
         if trace is not None:
             if not isinstance(trace, CallTrace):
-                raise InvalidRequest(f"a trace is CallTrace(), not {trace!r:.80}")
+                raise InvalidRequest(f"trace is a CallTrace(), not {trace!r:.80}")
             trace.begin(self._clock.seconds)
         timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
         # The body may take a while to prepare, and that counts.

@@ -75,7 +75,7 @@ def checkedTimeouts(timeouts: object) -> Timeouts:
     """
     if isinstance(timeouts, Timeouts):
         return timeouts
-    raise InvalidRequest(f"timeouts are Timeouts(total=5), for example, not {timeouts!r:.80}")
+    raise InvalidRequest(f"timeouts is a Timeouts, such as Timeouts(total=5), not {timeouts!r:.80}")
 
 
 def whenStale(error: RequestFailed) -> bool:
@@ -232,4 +232,4 @@ def checkedOptions(options: object) -> ClientOptions:
         return ClientOptions()
     if isinstance(options, ClientOptions):
         return options
-    raise ValueError(f"a client's options are ClientOptions(...), not {options!r:.80}")
+    raise ValueError(f"options is a ClientOptions(...), not {options!r:.80}")

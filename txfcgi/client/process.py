@@ -109,7 +109,7 @@ class FCGIProcess:
         """
         if isinstance(command, (str, bytes)) or not command:
             raise InvalidRequest(
-                f"a command is a list of a program and its arguments, not {command!r:.80}"
+                f"a command is a list, the program and its arguments, not {command!r:.80}"
             )
         self._reactor = reactor
         self.command = list(command)
@@ -297,7 +297,10 @@ def phpFPM(
     more = {} if settings is None else dict(settings)
     for text in (*more, *more.values(), user or ""):
         if not isinstance(text, str) or any(character in text for character in "\r\n\0"):
-            raise InvalidRequest(f"{text!r:.80} can't stand in the configuration of php-fpm")
+            raise InvalidRequest(
+                f"{text!r:.80} can't be written to the configuration of php-fpm: give text of one "
+                "line"
+            )
     name = program or _latestFPM()
     environment = {**os.environ, "TXFCGI_SOCKET": SOCKET}
     process = FCGIProcess(reactor, [name, "--nodaemonize"], environment=environment)

@@ -22,7 +22,7 @@ def encodedNames(names: Iterable[str]) -> list[bytes]:
     @raise InvalidRequest: If these are no names.
     """
     if isinstance(names, (str, bytes)):
-        raise InvalidRequest(f"names of variables come as a list, not as {names!r:.80}")
+        raise InvalidRequest(f"the names of variables are a list, not {names!r:.80}")
     return [name.encode("utf-8", "surrogateescape") for name in names]
 
 

@@ -134,7 +134,7 @@ def _complainOfNothing(stream: InputStream) -> None:
     """
     if stream.received:
         raise StreamClosed("the body was read before")
-    raise MalformedBody("the body is empty, and JSON is wanted")
+    raise MalformedBody("the body is empty, not JSON")
 
 
 async def readForm(

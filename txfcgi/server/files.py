@@ -233,7 +233,7 @@ class SendFile:
         @raise InvalidPath: If a folder is not absolute, or C{X-Accel-Redirect} has no folders.
         """
         if style not in ("X-Sendfile", "X-Accel-Redirect"):
-            raise InvalidPath(f"files are sent by X-Sendfile or X-Accel-Redirect, not {style!r}")
+            raise InvalidPath(f"SendFile's style is X-Sendfile or X-Accel-Redirect, not {style!r}")
         self._style = style
         self._folders = {os.path.realpath(folder): path for folder, path in (folders or {}).items()}
         for folder, path in (folders or {}).items():
@@ -244,7 +244,10 @@ class SendFile:
                     f"{path!r}, which stands for {folder}, does not start with a slash"
                 )
         if style == "X-Accel-Redirect" and not folders:
-            raise InvalidPath("X-Accel-Redirect needs to know which path stands for which folder")
+            raise InvalidPath(
+                "X-Accel-Redirect needs folders, each with its path on the site, such as "
+                "{'/srv/files': '/protected'}"
+            )
 
     def header(self, path: str) -> tuple[bytes, bytes] | None:
         """

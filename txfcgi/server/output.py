@@ -105,7 +105,7 @@ class CGIOutput:
         self.release()
         if not self.headSent:
             raise InvalidResponse(
-                "what the app wrote to stdout has no response head: headers, and a blank line"
+                "the app wrote no response head to stdout: headers, and a blank line"
             )
 
     def _write(self, data: Buffer) -> None:
@@ -153,7 +153,7 @@ class CGIOutput:
         if head.code < 200:
             raise InvalidResponse(f"{head.code} is not the status of a final response")
         if self._request.role is Role.AUTHORIZER and head.code == 200 and not head.explicit:
-            raise InvalidResponse("an Authorizer that says yes says it: Status: 200")
+            raise InvalidResponse("an Authorizer that allows a request has to write Status: 200")
 
     def _writeBody(self, data: Buffer) -> None:
         if self._suppressed:

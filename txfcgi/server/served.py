@@ -277,7 +277,7 @@ class ServedRequest:
         if self.headSent:
             raise InvalidResponse("an interim response goes before the response, which has begun")
         if self.role is Role.AUTHORIZER or not self.mayWrite():
-            raise InvalidResponse("this request takes no interim response now")
+            raise InvalidResponse("this request can't have an interim response now")
         if not channel.interim:
             channel.sparing.info(
                 self.log,

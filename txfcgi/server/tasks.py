@@ -100,7 +100,7 @@ class Tasks:
             if not result.called:
                 result.errback(Failure(_explained(error)))
             elif not isinstance(error, asyncio.CancelledError):
-                self.log.failure("A task failed when it had been cancelled")
+                self.log.failure("A task failed after it was cancelled")
         else:
             if not result.called:
                 result.callback(value)

@@ -135,7 +135,7 @@ class Watch:
                 protocol.application.failed(Failure(error), request)
             elif request in silent:
                 late = TimedOut(
-                    f"no more of the body came in {limits.bodyTimeout} s", limit="bodyTimeout"
+                    f"no byte of the body arrived in {limits.bodyTimeout} s", limit="bodyTimeout"
                 )
                 for stream in request.inputStreams():
                     stream.fail(late)

@@ -73,7 +73,7 @@ class InputStream(Incoming):
         @raise ValueError: If C{size} is not a number of bytes.
         """
         if type(size) is not int or size < 0:
-            raise ValueError(f"what is read is a whole number of bytes, not {size!r:.80}")
+            raise ValueError(f"a read is of a whole number of bytes, not {size!r:.80}")
         return Deferred.fromCoroutine(self._readExactly(size))
 
     def text(self, encoding: str = "utf-8", errors: str = "strict") -> AsyncGenerator[str, None]:

@@ -107,7 +107,7 @@ class Browser:
             self.frontEnd.pump()
             raise Unanswered(
                 f"{name}: the app has not answered; it waits for something. Take "
-                "frontEnd.request(), which returns a Deferred, and bring that about"
+                "frontEnd.request(), which returns a Deferred, and have it happen in the test"
             )
         (result,) = results
         if isinstance(result, Failure):

@@ -314,7 +314,7 @@ class Exchange:
         @raise ValueError: If everything is read anyway, as C{readRate} was not given.
         """
         if not (self._heldBack or self.over):
-            raise ValueError("this request takes all that comes: give it readRate=0")
+            raise ValueError("everything is read anyway: make the request with readRate=0")
         if self._heldBack:
             self.link.transport.allow(size)
             self.link.pump()

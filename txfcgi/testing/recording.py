@@ -251,8 +251,8 @@ def play(
 ) -> MemoryBackEnd:
     """
     Make a back end in memory that gives the answers of a cassette: to each request, the next one
-    that was recorded for a request like it. A request that was not recorded gets a 500, and fails the
-    test at its end.
+    that was recorded for a request like it. A request that was not recorded gets a 500, and fails
+    the test at its end.
 
     @param path: The cassette.
     @param scrub: The function with which it was recorded.

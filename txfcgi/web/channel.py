@@ -396,7 +396,7 @@ class StreamingChannel(HTTPChannel):
         elif now - self._since >= limit:
             self.site.sparing.info(
                 self._log,
-                "{peer} took nothing of its answer for {limit} s; the connection is cut",
+                "{peer} read none of its response for {limit} s; the connection is cut",
                 peer=self.getPeer(),
                 limit=limit,
             )

@@ -82,7 +82,9 @@ def requestAsDict(params: Mapping[str, str]) -> RequestDict:
     """
     method = params.get("REQUEST_METHOD")
     if not method:
-        raise InvalidParam("these params tell of no HTTP request: REQUEST_METHOD is missing")
+        raise InvalidParam(
+            "these params are not those of an HTTP request: REQUEST_METHOD is missing"
+        )
     headers = {}
     for name, value in params.items():
         header = headerOfParam(name.encode("utf-8", "surrogateescape"))

@@ -186,7 +186,7 @@ class Passage:
         if response.code in options.interceptErrors:
             response.abort()
             self._log.info(
-                "{what}: the back end said {code} [{id}]",
+                "{what}: the back end answered {code} [{id}]",
                 what=self,
                 code=response.code,
                 id=self._newID(),

@@ -169,7 +169,7 @@ class Answering(RecordLayer):
         """
         size = len(head) + len(body)
         if size > FULL or not size:
-            raise LocalProtocolError(f"{size} bytes are no response for one record")
+            raise LocalProtocolError(f"{size} bytes of a response do not fit into one record")
         padding = -size & 7
         request = self._requests.get(requestID)
         if (request is KEPT or request is LAST) and not appStatus:

@@ -243,11 +243,11 @@ class ClientConnection(RecordLayer):
         """
         GET_VALUES (section 4.1).
 
-        @raise ParamTooLarge: If the names fit into no record.
+        @raise ParamTooLarge: If the names do not fit into one record.
         """
         content = b"".join(encodePair(name, b"") for name in names)
         if len(content) > FULL:
-            raise ParamTooLarge("the names fit into no record (section 4.1)")
+            raise ParamTooLarge("the names do not fit into one record (section 4.1)")
         self._asked += 1
         return b"".join(streamRecords(9, 0, content))
 
@@ -389,7 +389,7 @@ class ClientConnection(RecordLayer):
 
     def _management(self, kind: int, content: bytes) -> None:
         if not self._asked:
-            raise UnexpectedRecord(f"{nameOfType(kind)}, and nothing was asked (section 4)")
+            raise UnexpectedRecord(f"{nameOfType(kind)}, which was not asked for (section 4)")
         self._asked -= 1
         if kind == 10:
             self._events.append(ValuesReceived(tuple(decodePairs(content))))

@@ -283,7 +283,7 @@ class ServerConnection(Answering):
         others = len(self._requests)
         self._requests[requestID] = request
         if number not in _ROLES:
-            reason: TxFCGIError = UnknownRole(f"role {number} is none of section 6")
+            reason: TxFCGIError = UnknownRole(f"role {number} is not one of section 6")
         elif others and not self._multiplex:
             reason = CantMultiplex("one request at a time on a connection")
         elif others >= self._activeLimit:
@@ -374,6 +374,8 @@ class ServerConnection(Answering):
         values = self._values
         result = b"".join(encodePair(name, values[name]) for name in names if name in values)
         if len(result) > FULL:
-            raise MalformedRecord("GET_VALUES whose answer fits into no record (section 4.1)")
+            raise MalformedRecord(
+                "GET_VALUES whose answer does not fit into one record (section 4.1)"
+            )
         self.replies += b"".join(streamRecords(10, 0, result))
         self._events.append(ValuesRequested(names))

@@ -309,7 +309,7 @@ class RecordLayer(Connection):
         if mistaken is not None:
             return NotFastCGI(mistaken)
         return UnsupportedVersion(
-            f"a record of version {header[0]}, and only 1 is known (section 3.3)"
+            f"a record of version {header[0]}: only version 1 exists (section 3.3)"
         )
 
     def _mistakenFor(self, start: bytes) -> str | None:

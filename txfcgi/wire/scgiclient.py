@@ -209,13 +209,13 @@ class ClientConnection(Connection):
 
         @raise InvalidRequest: Always.
         """
-        raise InvalidRequest("SCGI has no question for variables")
+        raise InvalidRequest("SCGI can't ask for variables: GET_VALUES is FastCGI's")
 
     def _take(self, role: int, chosenID: object) -> int:
         if chosenID is not None:
             raise InvalidRequest("an SCGI request has no id")
         if role != Role.RESPONDER:
-            raise InvalidRequest("an SCGI application is a Responder, and nothing else")
+            raise InvalidRequest("SCGI has the Responder role only")
         if not self.reusable:
             raise LocalProtocolError("an SCGI connection carries one request")
         self._used = True
@@ -242,7 +242,7 @@ class ClientConnection(Connection):
         """
         self._raiseAgain()
         if not self.active:
-            self._error = InactiveRequestID("an answer, and nothing was asked")
+            self._error = InactiveRequestID("a response without a request")
             return [ConnectionFailed(self._error)]
         self._answered = True
         return [DataReceived(REQUEST_ID, Stream.STDOUT, bytes(data))] if data else []
