@@ -1,7 +1,7 @@
 """
-Running an app: what it returns or raises becomes output, and the end of a request cancels it.
+Running an app: its result or exception becomes output, and the end of a request cancels it.
 
-Nothing about bytes on the wire is here, and nothing about connections.
+This module knows neither the bytes of a protocol nor connections.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class Application:
     """
     An app, and how its requests are run.
 
-    @ivar name: What the app is called in messages.
+    @ivar name: The app's name in messages.
     @ivar lines: The headers that are remembered from one response to the next.
-    @ivar observers: Who is told how requests go, if anyone is.
-    @ivar failurePage: Makes the answer to a request that failed, or L{None} for the usual one.
+    @ivar observers: The observers of its requests, or L{None}.
+    @ivar failurePage: Makes the response to a request that failed, or L{None} for the usual one.
     """
 
     failurePage: Callable[[BaseException | None, Request], bytes | None] | None = None
@@ -89,7 +89,7 @@ class Application:
 
     def run(self, request: Request) -> None:
         """
-        Call the app, and see to its result.
+        Call the app, and send its result.
         """
         if self.observers is not None:
             self.observers.began(request)
@@ -359,7 +359,7 @@ class Application:
 
     def answered(self, request: Request) -> None:
         """
-        A request was answered, and the web server told so.
+        Note that a request was answered.
         """
         if self.observers is not None:
             self.observers.ended(request)
@@ -370,8 +370,8 @@ class Application:
 
     def failed(self, failure: Failure, request: Request) -> None:
         """
-        An app failed, or something failed it: the browser is told as much as can be told, and the
-        log the rest.
+        End a request whose app failed, or that failed for another reason. The browser gets an error
+        page, if nothing of a response was sent; the log has the details.
         """
         error, channel = failure.value, request.channel
         if request.ended:
@@ -415,8 +415,7 @@ class Application:
 
     def abort(self, request: Request, error: RequestAborted) -> None:
         """
-        The request is over before it was answered. Whatever must be said to the web server was
-        said.
+        End a request that was not answered. The web server has been told already.
         """
         if self.observers is not None:
             self.observers.brokenOff(request, error)
@@ -432,7 +431,7 @@ class Application:
         isHead: Callable[[], bool] = lambda: False,
     ) -> None:
         """
-        Answer a request with an error in place of what was asked for.
+        Answer a request with an error, without calling the app.
         """
         channel.outlet.writeSequence(
             refuse(channel.wire, requestID, role, error, self.overload, isHead)

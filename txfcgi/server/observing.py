@@ -33,14 +33,14 @@ class Account:
 
     @ivar began: When its app was called, in seconds of the server's clock.
     @ivar seconds: How long it took, when it is over.
-    @ivar code: The HTTP status of the answer; 0 if there was none.
-    @ivar bodyBytes: The bytes of the answer's body that were sent.
+    @ivar code: The HTTP status of the response; 0 without one.
+    @ivar bodyBytes: How many bytes of the response's body were sent.
     @ivar appStatus: The application's exit status (FCGI_END_REQUEST, section 5.5).
-    @ivar error: What it failed with, or was aborted with; L{None} after an answer of the app.
-    @ivar brokenOff: Whether it ended without a complete answer: the web server gave it up, or the
-        app failed in the middle of its body.
+    @ivar error: The error with which it failed or was aborted; L{None} after a response of the app.
+    @ivar brokenOff: Whether it ended without a complete response: the web server aborted it, or the
+        app failed in the middle of the body.
     @ivar coroutine: The app's coroutine, if it did not end with its first step.
-    @ivar thread: The number of the thread that works for it at this moment, if one does.
+    @ivar thread: The identifier of the thread that is working on it, if one is.
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ _REASONS: Final = (
 
 class IServerObserver(Interface):
     """
-    Is told what a server does: on the path of each request, so that it has to be quick.
+    Is told what a server does. Its methods are called for each request, so they must be quick.
 
     L{ServerObserver} does nothing in any of these methods, and is a base class for observers that
     need only some of them.
@@ -131,7 +131,7 @@ class IServerObserver(Interface):
 
     def connectionFailed(peer: IAddress, error: BaseException) -> None:
         """
-        A connection is closed, as the web server broke the protocol, or we made a mistake.
+        A connection is closed, as the web server broke the protocol, or txfcgi has a bug.
         """
 
     def requestBegan(request: Request, account: Account) -> None:
@@ -150,8 +150,8 @@ class IServerObserver(Interface):
         """
         A request was refused, and its app not called.
 
-        @param params: Its params, where they had come.
-        @param error: Why; L{reasonOf} has a word for it, and its C{code} is the HTTP status.
+        @param params: Its params, if they had arrived.
+        @param error: Why; L{reasonOf} names it in one word, and its C{code} is the HTTP status.
         """
 
     def limitReached(name: str) -> None:
@@ -163,69 +163,69 @@ class IServerObserver(Interface):
 
     def ticked(server: ServerFactory) -> None:
         """
-        About a second has gone, with connections open.
+        About a second has passed since the last call. Called while connections are open.
         """
 
 
 @implementer(IServerObserver)
 class ServerObserver:
     """
-    An observer that takes no notice.
+    An observer that ignores everything, for subclasses that implement some methods.
     """
 
     tracksRequests = False
 
     def connectionOpened(self, peer: IAddress) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def connectionClosed(self, peer: IAddress) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def connectionRefused(self, peer: IAddress | None, reason: str) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def connectionFailed(self, peer: IAddress, error: BaseException) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def requestBegan(self, request: Request, account: Account) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def requestEnded(self, request: Request, account: Account) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def requestRefused(
         self, peer: IAddress, role: int, params: Params | None, error: BaseException
     ) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def limitReached(self, name: str) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
     def ticked(self, server: ServerFactory) -> None:
         """
-        Take no notice.
+        Do nothing.
         """
 
 
 class Observers:
     """
-    All observers of one server, none of which can do it any harm.
+    All observers of one server. An observer that fails does not affect the server.
 
     @ivar track: Whether L{currentRequest} is to be known.
     @ivar hearsConnections: Whether anyone takes notice of connections that come and go: to find out
@@ -238,7 +238,7 @@ class Observers:
         self, observers: Sequence[IServerObserver], clock: IReactorTime, sparing: SparingLog
     ) -> None:
         """
-        @param sparing: Where to log what an observer fails with.
+        @param sparing: Logs the failures of observers.
         """
         self._seconds = clock.seconds
         self._sparing = sparing

@@ -44,9 +44,9 @@ def htmlPage(title: str, body: str, style: str = "", again: int | None = None) -
     Make a page.
 
     @param title: Its title, as text.
-    @param body: What stands in it, as HTML: escaped already.
+    @param body: Its content, as HTML, with all text escaped.
     @param style: More CSS.
-    @param again: After how many seconds a browser is to ask for it again, if it is.
+    @param again: Seconds after which a browser reloads it; without it, never.
     """
     refresh = "" if again is None else f'<meta http-equiv="refresh" content="{again}">\n'
     page = (

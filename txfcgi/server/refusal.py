@@ -1,5 +1,5 @@
 """
-What a request gets in place of what was asked for.
+Answering a request with an error, without an app.
 """
 
 from __future__ import annotations

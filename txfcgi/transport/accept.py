@@ -1,8 +1,8 @@
 """
-L{Listener}: accepts connections on a socket that listens already, of whatever family. What can be
-answered at once is, as L{txfcgi.transport.atonce} has it.
+L{Listener}: accepts connections on a socket that is already listening, of any family. Requests that
+can be answered at once are (L{txfcgi.transport.atonce}).
 
-When it stops it closes its own descriptor and no more: a socket that was inherited lives on in the
+When it stops, it closes its own descriptor only: a socket that was inherited stays open in the
 process that made it.
 """
 
@@ -88,7 +88,7 @@ class Listener(BasePort):
         """
         @param listening: The socket, non-blocking. It belongs to the port from now on.
         @param factory: Builds a protocol for each connection.
-        @param host: Where it listens, if that is not the name that the socket is bound to.
+        @param host: The address on which it listens, if the socket is bound to another one.
         @param stopped: Called when the port has stopped.
         """
         super().__init__(reactor)
@@ -117,7 +117,7 @@ class Listener(BasePort):
 
     def getHost(self) -> IAddress:
         """
-        @return: Where it listens.
+        @return: The address on which it listens.
         """
         return self._host
 
@@ -151,7 +151,7 @@ class Listener(BasePort):
         """
         Close the socket.
 
-        @param reason: Why it stops; of no interest.
+        @param reason: Why it stops; ignored.
         """
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self.connected = self.disconnecting = False

@@ -1,10 +1,10 @@
 """
 L{Accepted}: a connection that was just accepted, and has no transport of the reactor's yet.
 
-A web server that makes a connection for each request has mostly sent it by the time it is
-accepted. What is read and answered on the spot goes without the transport, and without all that
-the reactor does for one. Whatever else is to happen, a real transport takes over, and nothing is
-lost or repeated: the protocol stays the same.
+A web server that makes a connection for each request has usually sent the request by the time the
+connection is accepted. A request that is read and answered on the spot needs neither a transport
+nor the work that the reactor does for one. In any other case, a real transport takes over from the
+L{Accepted}; the protocol stays the same, and nothing is lost or repeated.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class IAnswersAtOnce(IProtocol, Interface):
 
     def goOn(transport: tcp.Connection) -> None:
         """
-        A real transport is there, and has taken the place of the L{Accepted}.
+        A real transport has taken the place of the L{Accepted}.
 
-        @param transport: The connection from now on.
+        @param transport: The transport from now on.
         """
 
 
@@ -67,8 +67,8 @@ class _UNIXConnection(unix.Server):
 @implementer(ITransport, IConsumer, ISystemHandle)
 class Accepted:
     """
-    A connection that was just accepted. It knows both ends and has the socket; asked for anything
-    that takes more, it L{becomes<become>} a real transport, which does it.
+    A connection that was just accepted. It has the socket and both addresses; for anything that
+    takes more, it L{becomes<become>} a real transport.
     """
 
     __slots__ = ("_address", "_family", "_over", "_port", "_protocol", "_real", "_socket")
@@ -77,10 +77,10 @@ class Accepted:
         self, port: Any, connection: socket.socket, family: int, address: Any, protocol: Any
     ) -> None:
         """
-        @param port: What accepted it, a L{Listener<txfcgi.transport.accept.Listener>}.
+        @param port: The L{Listener<txfcgi.transport.accept.Listener>} that accepted it.
         @param connection: The socket.
         @param family: Its family.
-        @param address: What the system calls the peer.
+        @param address: The address of the peer, as the socket module has it.
         @param protocol: The protocol, not connected so far.
         """
         self._port = port
@@ -173,13 +173,13 @@ class Accepted:
 
     def getPeer(self) -> IAddress:
         """
-        @return: The peer's end.
+        @return: The peer's address.
         """
         return addressOf(self._family, self._address)
 
     def getHost(self) -> IAddress:
         """
-        @return: Our end.
+        @return: Our address.
         """
         if self._family == socket.AF_UNIX:
             host: IAddress = self._port.getHost()
@@ -246,9 +246,9 @@ class Accepted:
 def addressOf(family: int, name: Any) -> IAddress:
     """
     @param family: The family of a socket.
-    @param name: What the system calls an end of it.
+    @param name: An address, as the socket module has it.
 
-    @return: The same as Twisted's.
+    @return: The address, as Twisted has it.
     """
     if family == socket.AF_UNIX:
         return UNIXAddress(name) if name else _NOBODY

@@ -1,5 +1,5 @@
 """
-L{CoalescingOutlet}: what is written in one turn of the reactor leaves together, at its end.
+L{CoalescingOutlet}: all output of one turn of the reactor is sent together, at the end of the turn.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .outlet import Outlet
 
 class CoalescingOutlet(Outlet):
     """
-    A way out for apps that write in many small pieces: fewer calls of the operating system, for a
-    turn of the reactor before anything leaves.
+    An outlet for apps that write in many small pieces. It makes fewer system calls, and sends
+    everything a turn of the reactor later.
     """
 
     __slots__ = ("_leaving", "_pushing")
@@ -68,7 +68,7 @@ class CoalescingOutlet(Outlet):
 
     def lost(self) -> None:
         """
-        Forget all that waits: there is nobody to take it.
+        Drop all output that waits, as the connection is lost.
         """
         if self._leaving is not None:
             self._leaving.cancel()

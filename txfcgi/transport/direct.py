@@ -1,8 +1,8 @@
 """
 L{connectUNIX}: a connection to a Unix socket, made at once.
 
-A Unix socket takes a connection or refuses it in the moment in which it is asked. So there is
-nothing to wait for: no turn of the reactor goes by, and what is to be sent can be written at once.
+A Unix socket accepts or refuses a connection immediately. So connecting needs no turn of the
+reactor, and a request can be written at once.
 """
 
 from __future__ import annotations

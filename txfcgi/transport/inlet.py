@@ -1,7 +1,7 @@
 """
-Reading from plain sockets: what is long goes into one buffer, which all connections have in common.
+Reading from plain sockets: long reads go into one buffer, which all connections share.
 
-From there it is copied once, to where it stays, and as much is read at once as the operating system
+From there, bytes are copied once, to where they stay. One read takes all that the operating system
 has.
 """
 
@@ -33,9 +33,9 @@ _LITTLE: Final = 16_384
 
 def readInto(transport: Connection, take: Taker) -> None:
     """
-    Let a transport read in this way, until L{readAsEver}.
+    Make a transport read in this way, until L{readAsEver}.
 
-    @param take: Is called with each long read, in the place of the protocol's C{dataReceived}.
+    @param take: Called with each long read, in place of the protocol's C{dataReceived}.
     """
     if isinstance(transport, DirectConnection):
         transport.doRead = partial(_readDirectly, transport, take)  # type: ignore[method-assign]
@@ -45,7 +45,7 @@ def readInto(transport: Connection, take: Taker) -> None:
 
 def readAsEver(transport: Connection) -> None:
     """
-    Let a transport read as it does by itself.
+    Make a transport read as Twisted does.
     """
     vars(transport).pop("doRead", None)
 

@@ -1,8 +1,8 @@
 """
-L{Outlet}: everything that a connection writes goes through one.
+L{Outlet}: the way out of a connection, for everything that is written to it.
 
-It writes at once when nothing is waiting, without a copy and without a turn of the reactor; what
-the socket does not take waits here, counted, and the writers hear when there is room again.
+It writes at once when nothing is waiting, without a copy and without a turn of the reactor. Bytes
+that the socket does not take wait here, and are counted; writers are told when they may go on.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class Outlet:
     """
     The way out of one connection.
 
-    A plain socket is written to directly while nothing waits. Any other transport (TLS, a test's)
-    is written to by C{transport.write} and asks for pauses as the producer interfaces have it.
+    A plain socket is written to directly while nothing waits. Any other transport (TLS, or a
+    test's) is written to by C{transport.write}, and pauses the outlet as a producer.
 
-    @ivar queued: Bytes that were written and that the socket did not take yet.
-    @ivar progress: Counts up each time the peer took something of what waited.
-    @ivar taken: Bytes that are out of our hands: with the operating system, or with another
-        transport, as TLS is.
+    @ivar queued: How many bytes wait for the socket to take them.
+    @ivar progress: Is incremented each time the peer takes some of the bytes that wait.
+    @ivar taken: How many bytes have left the outlet: to the operating system, or to a transport
+        such as TLS.
     """
 
     __slots__ = (
@@ -91,11 +91,10 @@ class Outlet:
         take: Taker | None = None,
     ) -> None:
         """
-        @param broken: Is told when the peer turns out to take nothing any more. What it has sent
-            can still be read then, and what waits to be sent does so for good. Without it, the
-            connection is cut.
-        @param take: Takes long reads as they lie in a buffer; they are bytes, and shorter, without
-            it.
+        @param broken: Called when the peer turns out to take nothing any more. What it has sent can
+            still be read; output that waits is never sent. Without it, the connection is cut.
+        @param take: Called with long reads, as views of a buffer; without it, reads are shorter,
+            and are copied.
         """
         self._transport = transport
         self._clock = clock
@@ -173,8 +172,8 @@ class Outlet:
 
     def position(self) -> int:
         """
-        Where in the output the next byte will be that is written: when C{taken} is more, that
-        byte is out of our hands.
+        The position in the output of the next byte to be written: when C{taken} is more, that byte
+        has left the outlet.
         """
         return self.taken if self._handle is None else self.taken + self.queued
 
@@ -182,8 +181,8 @@ class Outlet:
 
     def write(self, data: Buffer) -> None:
         """
-        Write bytes, behind all that was written before. After the connection is gone, nothing
-        happens.
+        Write bytes after all that was written before. After the loss of the connection, this does
+        nothing.
         """
         if not data:
             # Writing nothing would fail where the peer, which has all it wants, is gone.
@@ -207,7 +206,7 @@ class Outlet:
 
     def writeSequence(self, parts: list[Buffer]) -> None:
         """
-        Write buffers one behind the other, without joining them when they are large.
+        Write buffers in a row, without joining large ones.
         """
         size = sum(map(len, parts))
         if size <= _JOINED:
@@ -225,14 +224,14 @@ class Outlet:
 
     def cork(self) -> None:
         """
-        Keep what is written together until L{uncork}, so that it goes out at once.
+        Hold output back until L{uncork}, so that it is sent in one piece.
         """
         if self._queue is None and self._corked is None and not self._paused:
             self._corked = []
 
     def uncork(self) -> None:
         """
-        Let go what was kept since L{cork}.
+        Send the output that was held back since L{cork}.
         """
         if self._corked is not None:
             if self._corked:
@@ -397,7 +396,8 @@ class Outlet:
 
     def whenDrained(self, callback: Callable[[], None]) -> None:
         """
-        Call this once when there is room again. Asked for twice, it is called once.
+        Have a function called once when more may be written. If it is given twice, it is called
+        once.
         """
         if self._waiting is None:
             self._waiting = {}
@@ -405,9 +405,9 @@ class Outlet:
 
     def flush(self) -> bool:
         """
-        Write what is kept together.
+        Write the output that is held back.
 
-        @return: Whether something waits that the socket, or another transport, did not take.
+        @return: Whether some output waits because the transport did not take it.
         """
         if self._corked:
             self._push()
@@ -415,7 +415,7 @@ class Outlet:
 
     def whenTaken(self, callback: Callable[[], None]) -> None:
         """
-        Call this once when all that was written so far is out of our hands.
+        Have a function called once when all that was written so far has left the outlet.
         """
         if self._flushes is None:
             self._flushes = {}
@@ -432,7 +432,7 @@ class Outlet:
 
     def forget(self, callback: Callable[[], None]) -> None:
         """
-        Do not call this any more.
+        Don't call this function any more.
         """
         if self._flushes is not None:
             self._flushes.pop(callback, None)
@@ -471,7 +471,7 @@ class Outlet:
 
     def lost(self) -> None:
         """
-        Forget all that waits: there is nobody to take it.
+        Drop all output that waits, as the connection is lost.
         """
         self._lost = True
         if self._handle is not None and type(self._transport) is not Accepted:

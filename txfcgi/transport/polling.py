@@ -1,5 +1,5 @@
 """
-What a socket has to say that its transport did not hear so far.
+The state of a socket that its transport has not noticed yet.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _GONE_OR_HALF: Final = getattr(select, "POLLRDHUP", 0) | _GONE
 
 def hasInput(transport: object) -> bool:
     """
-    Whether the peer has sent something, be it the end, that was not read so far.
+    Whether the peer has sent bytes, or closed the connection, and that has not been read.
 
-    @param transport: A connection. One that has no socket never has.
+    @param transport: The transport. L{False} for one without a socket.
     """
     return _polled(transport, _READABLE)
 
 
 def isGone(transport: object, halfCloses: bool = False) -> bool:
     """
-    Whether the peer closed a connection that is not read at the moment: a transport that is
-    paused, or whose input is over, does not notice.
+    Whether the peer has closed a connection that is not being read: a transport that is paused, or
+    whose input has ended, does not notice that.
 
-    @param halfCloses: Whether the peer may close its own direction only, and is still there.
+    @param halfCloses: Whether a peer may close its own direction only, and still read.
     """
     return _polled(transport, _GONE if halfCloses else _GONE_OR_HALF)
 

@@ -38,17 +38,16 @@ class _Kind:
 
 class SparingLog:
     """
-    Writes the first few messages of each kind, and counts the others: every few seconds it says
-    how many there were, and what the last one said. So nothing is dropped in silence, and nobody
-    can fill a disk by making the same mistake again and again.
+    Writes the first few messages of each kind, and counts the others: every few seconds it logs
+    how many there were, and the last one. So nothing is dropped silently, and no peer can fill a
+    disk by repeating a mistake.
 
     Messages are of one kind when they have the same format and the same cause.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         """
-        @param clock: Where the time comes from. A delayed call is there only as long as messages
-            are held back.
+        @param clock: Measures time. It has a delayed call only while messages are held back.
         """
         self._clock = clock
         self._kinds: dict[object, _Kind] = {}
@@ -58,9 +57,9 @@ class SparingLog:
         """
         Write a warning.
 
-        @param log: Where to.
+        @param log: The log.
         @param format: The message, with the names of its fields.
-        @param cause: What tells messages of this format apart: the kind of an error, say.
+        @param cause: Distinguishes messages of this format, such as the class of an error.
         """
         self._emit(log, LogLevel.warn, format, cause, fields)
 
@@ -76,7 +75,7 @@ class SparingLog:
         """
         Write a failure, with its traceback. Its cause is its class and the line that raised it.
 
-        @param failure: The one that is being handled, if it is not given.
+        @param failure: The failure; the one that is being handled, if not given.
         """
         if failure is None:
             failure = Failure()
@@ -120,7 +119,7 @@ class SparingLog:
 
     def flush(self) -> None:
         """
-        Say now what is held back. No delayed call is left.
+        Log now how many messages were held back. No delayed call is left.
         """
         call, self._call = self._call, None
         if call is not None:

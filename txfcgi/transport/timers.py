@@ -1,8 +1,8 @@
 """
 L{Timers}: one delayed call for all deadlines of a client or a server.
 
-A deadline is set with each request and hardly ever met, so setting one has to cost nothing: only
-the earliest of all is with the reactor, and the others are looked at when it fires.
+A deadline is set for each request, and hardly ever reached, so setting one must cost next to
+nothing: the reactor has a call for the earliest only; the others are checked when it fires.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Timers:
     """
     The deadlines of everything that was told to L{watch}.
 
-    @ivar clock: Where the time comes from.
+    @ivar clock: Measures time.
     @ivar next: When the delayed call fires.
     """
 
@@ -62,7 +62,7 @@ class Timers:
 
     def need(self, due: float) -> None:
         """
-        See to it that there is a look at C{due}.
+        Make sure that deadlines are checked at C{due}.
         """
         if due < self.next and self._watched:
             self._schedule(due)

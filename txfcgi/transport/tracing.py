@@ -1,6 +1,6 @@
 """
-L{TracedRecord}: FastCGI records, told to whoever wants to see them pass. Where nobody does, nothing
-of this is in the way.
+L{TracedRecord}: FastCGI records, as C{onRecord} gets them. Without C{onRecord}, none of this costs
+anything.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PARAMS: Final = 4
 @dataclass(frozen=True, slots=True)
 class TracedRecord:
     """
-    A record that passed.
+    A record that was sent or received.
 
-    @ivar peer: The other end of its connection.
-    @ivar sent: Whether we sent it; else we received it.
+    @ivar peer: The address of the peer.
+    @ivar sent: Whether it was sent; if not, it was received.
     @ivar requestID: The request that it belongs to; 0 for the connection itself.
     @ivar type: Its type, as the number on the wire.
-    @ivar content: Its content, secrets included; L{shown} is fit for a log.
+    @ivar content: Its content, which may have secrets in it; L{shown} is fit for a log.
     """
 
     peer: IAddress
@@ -45,14 +45,14 @@ class TracedRecord:
     @property
     def name(self) -> str:
         """
-        Its type in words, such as C{STDOUT}.
+        The name of its type, such as C{STDOUT}.
         """
         return nameOfType(self.type)
 
     @property
     def size(self) -> int:
         """
-        The bytes of its content.
+        The length of its content, in bytes.
         """
         return len(self.content)
 

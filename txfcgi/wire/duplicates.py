@@ -1,5 +1,5 @@
 """
-What is done about a param of a FastCGI request whose name comes several times: see L{DUPLICATES}.
+Which param of a FastCGI request counts if several have the same name: see L{DUPLICATES}.
 """
 
 from __future__ import annotations

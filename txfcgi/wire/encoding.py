@@ -86,8 +86,8 @@ def asBytes(text: object, of: object = None) -> bytes:
     A name or a value as bytes, encoded as C{os.environ} is.
 
     @param of: The name of the param whose value it is; without it, it is a name.
-    @raise InvalidParam: If it is neither text nor bytes, or text that no bytes stand for. A value
-        is not shown, for it may be a secret.
+    @raise InvalidParam: If it is neither text nor bytes, or text that can't be encoded. The message
+        does not show a value, as that may be a secret.
     """
     try:
         if isinstance(text, str):
@@ -107,8 +107,8 @@ def encodeParams(params: AnyParams) -> list[bytes]:
 
     @param params: A mapping, or pairs; text is encoded as C{os.environ} is.
     @raise InvalidParam: If a name or a value is neither text nor bytes, or a name has NUL or C{=}
-        in it, which no environment could hold.
-    @raise ParamTooLarge: If a name or a value is longer than a length can say.
+        in it, as no environment variable has.
+    @raise ParamTooLarge: If a name or a value is too long for its length to be encoded.
     """
     pairs: object = params.items() if isinstance(params, Mapping) else params
     if not isinstance(pairs, Iterable):

@@ -1,8 +1,8 @@
 """
-What a connection reports, the same for FastCGI and SCGI and for both ends.
+The events that a connection reports, the same for FastCGI and SCGI, and for client and server.
 
-C{receive} turns bytes into a list of these. Events are values: they compare equal when their
-fields do (errors by what they say), and nothing happens to them after they were made.
+C{receive} turns bytes into a list of these. Events are values: they are equal if their fields are
+(errors, if their messages are), and do not change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .records import Role, Stream
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Connection:
     """
-    One end of a connection, as far as its failure goes.
+    One end of a connection, which can fail.
     """
 
     __slots__ = ("_error",)
@@ -44,7 +44,7 @@ class Connection:
 
 class Event:
     """
-    One thing that a peer did.
+    Something that a peer did.
     """
 
     __slots__ = ()
@@ -57,7 +57,7 @@ class RequestReceived(Event):
 
     @ivar requestID: The id, 1 to 65535, that the other events of this request carry.
     @ivar keepConnection: Whether the connection stays open after the answer.
-    @ivar params: The params as they came, decoded when they are asked for.
+    @ivar params: The params, which are decoded when they are looked up.
     """
 
     requestID: int
@@ -169,8 +169,8 @@ class UnknownTypeReceived(Event):
 @dataclass(slots=True, eq=False)
 class ConnectionFailed(Event):
     """
-    The peer broke a rule that the connection can't outlive. Nothing that comes after it is read;
-    what came before it, in the same read too, was reported as ever.
+    The peer broke a rule, and the connection can't continue. Nothing after that is read; everything
+    before it, in the same read too, has been reported.
     """
 
     error: RemoteProtocolError

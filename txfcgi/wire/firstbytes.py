@@ -1,6 +1,6 @@
 """
-What a connection speaks that does not speak what it should, by its first bytes: for messages that
-tell people what to change.
+Recognizing by its first bytes what a connection speaks in place of the expected protocol, for
+messages that say what to change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ADVICE: Final = {
 
 def protocolOf(start: bytes) -> str | None:
     """
-    What is spoken, by the first eight bytes of it.
+    The protocol of a connection, by its first eight bytes.
     """
     for match, name in _KNOWN:
         if match(start):
@@ -39,11 +39,11 @@ def protocolOf(start: bytes) -> str | None:
 
 def mistakenFor(start: bytes, expected: str) -> str | None:
     """
-    Why a connection from a web server is not what it should be, and what to do.
+    Why a connection from a web server does not speak the expected protocol, and what to do.
 
     @param start: Its first bytes.
-    @param expected: The protocol that was to be spoken.
-    @return: L{None} if these bytes are of no protocol that is known here.
+    @param expected: The expected protocol.
+    @return: A sentence, or L{None} if the bytes are not those of a known protocol.
     """
     name = protocolOf(start)
     if name is None or name not in _ADVICE or name == expected:

@@ -1,8 +1,8 @@
 """
 L{Params}: the params of a request, decoded when they are asked for.
 
-Most apps look at a few. So the first looks each go through the block that came and decode only
-what they find; the third makes the whole mapping.
+Most apps use a few of them. So the first two look-ups each search the encoded block, and decode
+only what they find; the third one decodes all params.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Params(Mapping[str, str]):
     The params of a request, by name: the last one wins where a name comes several times. They
     are decoded as C{os.environ} is, in UTF-8 with surrogateescape, so that nothing is lost.
 
-    Each look raises L{MalformedParams<txfcgi.errors.MalformedParams>} when the params can't be
-    read whole, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} when there are too many. So
-    does L{check}, which is for whoever lets no answer out that was made without them, whatever
-    became of the error.
+    Each look-up raises L{MalformedParams<txfcgi.errors.MalformedParams>} if not all params can be
+    read, and L{ParamsTooLarge<txfcgi.errors.ParamsTooLarge>} if there are too many. So does
+    L{check}, by which a server makes sure that no response is sent where they can't be read, even
+    if the app ignored the error.
 
-    @ivar checked: Whether someone has looked already, and all of them can be read.
+    @ivar checked: Whether they were checked already, and can all be read.
     """
 
     __slots__ = ("_looks", "_table", "checked")
@@ -52,7 +52,7 @@ class Params(Mapping[str, str]):
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
         """
-        Every pair as it came, in its order, duplicates kept.
+        Every pair as it was sent, in order, with duplicates.
         """
         raise NotImplementedError
 
@@ -88,9 +88,9 @@ class Params(Mapping[str, str]):
 
     def check(self) -> None:
         """
-        See that they can be read. Where a look has seen it, that is known.
+        Check that all of them can be read, unless a look-up has already shown that.
 
-        @raise MalformedParams: If they can't be read whole.
+        @raise MalformedParams: If they can't be read.
         @raise ParamsTooLarge: If there are too many.
         """
         raise NotImplementedError
@@ -99,7 +99,7 @@ class Params(Mapping[str, str]):
 
     def getBytes(self, name: str | bytes) -> bytes | None:
         """
-        A value as it came.
+        A value as it was sent.
 
         @return: The bytes, or L{None} if the param was not sent.
         """
@@ -116,8 +116,8 @@ class Params(Mapping[str, str]):
         """
         A value as text.
 
-        @param encoding: What it is decoded from.
-        @param errors: What becomes of bytes that are not text, as C{bytes.decode} has it.
+        @param encoding: The encoding of the value.
+        @param errors: What happens to bytes that are not text, as for C{bytes.decode}.
         @return: The text; L{None} if the param was not sent, or can't be decoded.
         @raise LookupError: If Python does not know C{encoding} or C{errors}.
         """
@@ -211,7 +211,8 @@ class Params(Mapping[str, str]):
 
     def texts(self) -> Mapping[str, str]:
         """
-        All of them, as text, by their names: for whoever looks at many. It is made once.
+        All of them, as text, by name. The mapping is made once, and is the fastest way to look at
+        many.
         """
         if self._table is None:
             self._table = self.decode()
@@ -261,7 +262,7 @@ class NameValueParams(Params):
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
         """
-        Every pair as it came, in its order, duplicates kept.
+        Every pair as it was sent, in order, with duplicates.
         """
         if len(self._block) > 2 * self._limit:
             self.check()
@@ -331,7 +332,7 @@ class SCGIParams(Params):
     The params of an SCGI request: its headers, names and values that each end with NUL (SCGI,
     section 3). All rules are checked at once.
 
-    @ivar contentLength: What CONTENT_LENGTH says, in bytes; 0 if it says that there is none.
+    @ivar contentLength: CONTENT_LENGTH, in bytes; 0 for a request without a body.
     """
 
     __slots__ = ("_block", "_values", "contentLength")
@@ -383,7 +384,7 @@ class SCGIParams(Params):
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
         """
-        Every pair as it came, in its order, duplicates kept.
+        Every pair as it was sent, in order, with duplicates.
         """
         strings = self._block.split(b"\0")
         return list(zip(strings[:-1:2], strings[1::2], strict=True))

@@ -1,9 +1,9 @@
 """
-L{Remembered}: what need not be worked out again, for as long as its owner lives.
+L{Remembered}: tables of results, kept for as long as their owner exists.
 
-No module keeps any of it. A server's factory or a client makes a table of its own and hands it to
-what uses it here; the owner also says whose values may be kept, for a table outlives the request
-that a value came with.
+No table belongs to a module. A server's factory or a client makes one, and passes it to the code
+here that uses it. The owner also says which params' values may be kept, as a table outlives the
+requests that they come from.
 """
 
 from __future__ import annotations

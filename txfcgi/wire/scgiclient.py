@@ -59,7 +59,7 @@ def _strings(params: AnyParams) -> list[tuple[bytes, bytes]]:
 def encodeHeaders(params: AnyParams, length: int) -> bytes:
     """
     The netstring with the headers of a request (SCGI, section 3): CONTENT_LENGTH first, then SCGI,
-    then the params as they are; what those say of these two is left out.
+    then the params as they are; any CONTENT_LENGTH and SCGI among them are left out.
 
     @param length: How many bytes the body has.
     @raise InvalidParam: If a name or a value can't be sent, or a name is there twice; if the
@@ -194,9 +194,9 @@ class ClientConnection(Connection):
 
     def abort(self, requestID: int) -> bytes:
         """
-        Only closing the connection tells an SCGI application that its answer is not wanted.
+        Abort the request. Only closing the connection tells an SCGI application.
 
-        @return: Nothing.
+        @return: No bytes.
         @raise LocalProtocolError: If the request is not active.
         """
         if not self.active or requestID != REQUEST_ID:
@@ -236,7 +236,7 @@ class ClientConnection(Connection):
 
     def receive(self, data: Buffer) -> list[Event]:
         """
-        Take what the transport brought: output, whatever it is.
+        Take the bytes that the transport has read, all of which are output.
 
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
@@ -249,7 +249,7 @@ class ClientConnection(Connection):
 
     def receiveEnd(self) -> list[Event]:
         """
-        The peer closed the connection: that is the end of its answer, if there was any.
+        Note that the peer closed the connection, which ends its response.
         """
         if not self.active or not self._answered:
             return []

@@ -173,7 +173,7 @@ class ServerConnection(Connection):
 
     def takeReplies(self) -> bytes:
         """
-        What is in L{replies}: SCGI itself answers nothing.
+        Take what waits in L{replies}: SCGI has no replies of its own.
         """
         return self.replies
 
@@ -191,7 +191,7 @@ class ServerConnection(Connection):
         A whole response.
 
         @param head: The response head, its blank line included.
-        @param appStatus: Nobody hears of it.
+        @param appStatus: Not sent: SCGI has no statuses.
         """
         if self._statusLine and not self._started:
             head = _withStatusLine(head)
@@ -220,24 +220,24 @@ class ServerConnection(Connection):
         """
         The end of the output: the end of the connection, and no bytes.
 
-        @param appStatus: Nobody hears of it.
-        @param protocolStatus: Nobody hears of it.
+        @param appStatus: Not sent: SCGI has no statuses.
+        @param protocolStatus: Not sent.
         """
         self._finish(requestID)
         return b""
 
     def breakOff(self, requestID: int) -> bytes:
         """
-        Give up the request in the middle of its answer, which must not look complete.
+        Break the request off in the middle of its response, which must not look complete.
 
-        @return: Nothing, for no bytes could say that. Only a connection that is cut can.
+        @return: No bytes: only cutting the connection can tell that.
         """
         self._finish(requestID)
         return b""
 
     def forget(self, requestID: int) -> None:
         """
-        End the request without a word to the peer, which does not listen any more.
+        End the request without telling the peer, which has gone.
         """
         self._finish(requestID)
 
@@ -254,9 +254,9 @@ class ServerConnection(Connection):
 
     def receive(self, data: Buffer) -> list[Event]:
         """
-        Take what the transport brought.
+        Take the bytes that the transport has read.
 
-        @return: What it meant, in order. When the peer broke a rule so that no request can be
+        @return: The events, in order. When the peer broke a rule so that no request can be
             made of it, L{ConnectionFailed<txfcgi.wire.events.ConnectionFailed>} is the last of it.
         @raise RemoteProtocolError: If the connection failed already, in an earlier call.
         """
@@ -285,9 +285,10 @@ class ServerConnection(Connection):
 
     def receiveEnd(self) -> list[Event]:
         """
-        The peer sends no more. That may be all that it closed: it can still wait for the answer.
+        Note that the peer sends no more. It may have closed its own direction only, and still wait
+        for the response.
 
-        @return: Nothing if the request is complete, or if there is none.
+        @return: The events: none if the request is complete, or none has begun.
         """
         if self._error is not None:
             return []

@@ -95,8 +95,8 @@ def headerOfParam(name: bytes) -> bytes | None:
 
 def uriIn(params: Mapping[str, str]) -> str:
     """
-    What a browser asked for, not decoded: REQUEST_URI; if there is none, SCRIPT_NAME, PATH_INFO and
-    the query.
+    The URI that a browser asked for, not decoded: REQUEST_URI; if it was not sent, SCRIPT_NAME,
+    PATH_INFO and the query.
     """
     uri = params.get("REQUEST_URI")
     if uri is None:
@@ -108,7 +108,7 @@ def uriIn(params: Mapping[str, str]) -> str:
 
 def readContentLength(value: bytes | None, name: str = "CONTENT_LENGTH") -> int | None:
     """
-    The length of a request's body as CONTENT_LENGTH says it, or another number that a param holds.
+    The length of a request's body, from CONTENT_LENGTH, or another number in a param.
 
     @param name: The name of the param, for the message.
     @return: Bytes, or L{None} if the variable is absent, empty (nginx, for GET and for bodies of
