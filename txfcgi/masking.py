@@ -38,7 +38,7 @@ _secretField: Final = re.compile(
     r"|(?:code(?<![a-z]code)|otp(?<![a-z]otp)|pin(?<![a-z]pin)|sid(?<![a-z]sid)|sig(?<![a-z]sig)"
     r"|ticket(?<![a-z]ticket))(?![a-z])"
 ).search
-# These are URIs, or have some in them.
+# The values of these are URIs, or contain some.
 _hasURI: Final = re.compile(
     r"(?:URI|URL|QUERY_STRING|PATH_INFO|REFERR?ER|LOCATION|REFRESH|LINK|SENDFILE|REDIRECT)$"
 ).search

@@ -223,6 +223,6 @@ class SCGIProxy:
         except Fault:
             raise
         except Exception as error:
-            # Each kind of mistake in it has another class: of expat, of xmlrpc, of Python.
+            # Mistakes in it raise exceptions of many classes: of expat, of xmlrpc, of Python.
             raise BadResponse(NotXMLRPC(wrongIn(content, error), content)) from error
         return result

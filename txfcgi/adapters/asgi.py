@@ -170,7 +170,7 @@ class ASGIApp:
             raise UnknownRole("an ASGI application serves the Responder role only")
         if self._started:
             return self._begin(request)
-        # Nobody waited for startup() before listening; then the first requests do.
+        # The program did not wait for startup() before it listened, so the first requests wait.
         return self.startup().addCallback(lambda _: self._begin(request))
 
     def _begin(self, request: Request) -> Response | Deferred[Response]:
@@ -196,7 +196,7 @@ class ASGIApp:
         except asyncio.CancelledError:
             call.failed(Failure())
             raise
-        except BaseException:  # as a Deferred takes it: sys.exit() ends the request, no more
+        except BaseException:  # as a Deferred does: sys.exit() ends only the request
             call.failed(Failure())
         else:
             call.returned()

@@ -21,8 +21,8 @@ from ..server.response import Response
 from .asgistreams import Answer, Bell, Input
 from .lifespan import Message
 
-# What is dropped of the body of an answer to HEAD before its application is told to stop: bytes,
-# and pieces of it, be they empty.
+# How much of the body of a response to HEAD is dropped before its application is told to stop:
+# bytes, and pieces, even empty ones.
 _DROPPED: Final = 1_048_576
 _DROPPED_PIECES: Final = 1_000
 
@@ -37,7 +37,7 @@ _OVER: Final = "the request is over, and nobody takes its answer any more"
 
 # How far an answer is.
 _WAITING: Final = 0  # for the head
-_HEAD: Final = 1  # the head is here, and waits for the body
+_HEAD: Final = 1  # the head has been given, and waits for the body
 _STREAMING: Final = 2
 _SUPPRESSED: Final = 3  # the answer has no body, and none is sent: HEAD, 204, 304
 _DONE: Final = 4
@@ -203,7 +203,7 @@ class Call:
                 return message
             else:
                 await self._change()
-        await asyncio.sleep(0)  # who asks again and again lets others go on
+        await asyncio.sleep(0)  # a loop that receives must not starve others
         return {"type": _DISCONNECT}
 
     def _read(self) -> Input:
@@ -248,7 +248,7 @@ class Call:
         isMessage = type(message) is dict or isinstance(message, Mapping)
         kind = message.get("type") if isMessage else None
         if stage >= _DONE:
-            await asyncio.sleep(0)  # who tries again and again lets others go on
+            await asyncio.sleep(0)  # a loop that sends must not starve others
             if stage == _GONE:
                 raise Disconnected(_OVER)
         if kind == _BODY and _WAITING < stage < _DONE:
@@ -262,7 +262,7 @@ class Call:
             if more and self._answer is not None and self._answer.paused:
                 await self._room(self._answer)
             elif more and not body and self._stage == _STREAMING:
-                await asyncio.sleep(0)  # nothing fills up that would hold it back
+                await asyncio.sleep(0)  # no buffer fills that would hold it back
         elif kind == _START and stage == _WAITING:
             self._head = self._readHead(message)
             self._stage = _HEAD
@@ -316,7 +316,7 @@ class Call:
             self._stage = _GONE
             raise Disconnected(_OVER)
         else:
-            await asyncio.sleep(0)  # what is endless lets others go on
+            await asyncio.sleep(0)  # an endless body must not starve others
 
     def _done(self) -> None:
         self._stage = _DONE

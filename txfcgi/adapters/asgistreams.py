@@ -169,7 +169,7 @@ class Answer:
         held, self._held = self._held, []
         for piece in held:
             consumer.write(piece)
-        # An application that took its first steps at once may wait for this by now.
+        # An application whose first steps ran at once may already wait for this.
         self._call.changed()
         return self._finished
 

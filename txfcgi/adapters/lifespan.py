@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 # Called with a scope, receive and send, which every framework annotates in its own way.
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Whether an application is told of its lifespan: if it wants to be, always, or never.
+# Whether the lifespan protocol is used: if the application supports it, always, or never.
 LifespanMode = Literal["auto", "on", "off"]
 
 # The version of the specification that is kept to. From 2.4 on, send() raises an OSError when the
@@ -115,7 +115,7 @@ class Lifespan:
                 self._started.set_exception(failed)
                 return
             if self._told and error is not None:
-                # It knows the event, so this may well be a mistake in what it does then.
+                # It knows the event, so this may well be a bug in its startup.
                 self.log.warn(
                     "{app} failed on lifespan.startup and is served all the same, as the "
                     "specification asks for; lifespan=on makes this an error: {error!r}",

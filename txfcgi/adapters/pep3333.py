@@ -16,7 +16,7 @@ Pairs = list[tuple[str, str] | tuple[bytes, bytes]]
 # the reactor.
 _BLOCK: Final = 65_536
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
-# The characters that a line for wsgi.errors may have before it is written without its end.
+# The most characters of a line for wsgi.errors before it is written without its end.
 _LINE: Final = 65_536
 
 

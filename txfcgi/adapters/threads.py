@@ -37,9 +37,9 @@ Job = Callable[[], object]
 
 THREADS: Final = 8
 MAX_WAITING: Final = 512
-# Seconds that threads get to end in, when no request waits for what they do.
+# Seconds in which threads have to end when no request waits for them.
 _STOP_TIMEOUT: Final = 5.0
-# Seconds after which the system is asked again for a thread, if it gave none.
+# Seconds before the next attempt to start a thread, after one failed.
 _RETRY: Final = 1.0
 
 
@@ -70,7 +70,7 @@ class ThreadPool:
         self.threads = threads
         self._maxWaiting = maxWaiting
         self._givenReactor = reactor
-        # These are looked at and changed by whoever holds the lock.
+        # These are read and changed only with the lock held.
         self._lock = Lock()
         self._jobs: deque[Job] = deque()
         self._idle: list[Lock] = []
@@ -205,7 +205,7 @@ class ThreadPool:
         return waiter
 
     def _threadEnded(self, thread: Thread) -> None:
-        thread.join()  # this was the last that it did
+        thread.join()  # this was its last job
         with self._lock:
             self._threads.discard(thread)
         if self._late is not None and not self._threads:
@@ -273,7 +273,7 @@ class ThreadPool:
                 job()
             except BaseException:
                 self.log.failure("{job} failed", job=job)
-            job = None  # or it would live until the next one comes
+            job = None  # or it would be kept alive until the next job
             job = self._next(wake, False)
 
     def _next(self, wake: Lock, woken: bool) -> Job | None:
@@ -323,7 +323,7 @@ class ThreadPool:
             thread = Thread(target=self._work, name="txfcgi", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the system gives no more, for now
+            except RuntimeError:  # the system has no more threads, for now
                 self.log.failure("no more than {started} threads", started=self._started)
                 if not self._started:
                     self._due = True

@@ -29,16 +29,16 @@ from ..streams import OutputStream
 from ..wire.variables import ParamNames, readContentLength
 from .mounthint import MountHint
 
-# A request of this version does not frame chunks by itself: there are none here. It is what
-# resources are told over HTTP/2.
+# A request of this version does not send chunks, which CGI doesn't have. Resources see the same one
+# over HTTP/2.
 _VERSION: Final = b"HTTP/2"
 # What stays as it is in a path that is encoded.
 _PATH: Final = "/!$&'()*+,;=:@-._~"
-# What HTTPS and REQUEST_SCHEME say of plain HTTP.
+# The values of HTTPS and REQUEST_SCHEME for plain HTTP.
 _INSECURE: Final = ("", "off", "0", "no", "false", "http")
 # Headers of a body, which have params of their own.
 _OF_BODY: Final = (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length"))
-# The length of a body that is answered in one piece, at the most.
+# The most bytes of a body that is sent in one piece.
 _WHOLE: Final = 1_048_576
 
 
@@ -211,7 +211,7 @@ class WebChannel:
             return
         self._kept.append(data)
         if self._answer is None:
-            return  # the resource is rendering, and it may be all there is
+            return  # the resource is rendering, and this may be the whole response
         if self._head is not None and self._declared() == len(data):
             self._complete = True
             self._fire(self._finish())

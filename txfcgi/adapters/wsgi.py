@@ -41,7 +41,7 @@ _LEFT_OUT: Final = (
 )
 
 
-# What CONTENT_LENGTH says of no body: nginx leaves it empty, and Caddy says -1.
+# CONTENT_LENGTH without a body: nginx leaves it empty, and Caddy sends -1.
 _NO_LENGTH: Final = ("", "0", "-1")
 
 

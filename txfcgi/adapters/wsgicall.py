@@ -60,7 +60,7 @@ class _Body:
         self.length: Any = UNKNOWN_LENGTH if length is None else length
         self.gone = False
         self._changed = Condition()
-        # Bytes that were handed over, and that the web server has not taken.
+        # Bytes that were handed over, and that the web server has not read yet.
         self._ahead = len(first)
         # The reactor's own.
         self._kept = [first]
@@ -182,7 +182,7 @@ class Call:
         self._request = request
         self._requestBody = body
         self._answer: Deferred[Response] | None = None
-        # The thread's own, but that the reactor says when the request is gone.
+        # The thread's own, except that the reactor sets it when the request has ended.
         self._gone = False
         self._status: int | None = None
         self._reason: bytes | None = None

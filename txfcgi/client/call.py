@@ -70,7 +70,7 @@ class Call(Deadlines):
     @ivar chosenID: The request id that the caller wants it to have, or L{None}.
     """
 
-    # What most calls never change stands here, and costs none of them anything.
+    # Defaults that most calls never change are on the class, where they cost nothing.
     pool: Pool | None = None
     connection: ClientProtocol | None = None
     requestID = 0

@@ -209,7 +209,7 @@ class Caller:
         )
         if response.code != 200:
             return Authorization(False, {}, response)
-        # Nobody gets to see the body, but half an answer is none.
+        # The body is dropped, but a response that is cut off must not count.
         response.stdout.discard()
         try:
             await response.stdout.read()
@@ -237,7 +237,7 @@ class Caller:
                 raise InvalidRequest(f"trace is a CallTrace(), not {trace!r:.80}")
             trace.begin(self._clock.seconds)
         timeouts = self.options.timeouts if timeouts is None else checkedTimeouts(timeouts)
-        # The body may take a while to prepare, and that counts.
+        # Preparing the body may take a while, which counts as part of the request.
         began = self._clock.seconds()
         total = timeouts.total
         expires = NEVER if total is None else began + total

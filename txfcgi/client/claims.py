@@ -16,9 +16,9 @@ from ..transport.timers import NEVER, Timers
 from .connection import ClientProtocol
 from .lifetime import Life
 
-#: Seconds without a word after which a new connection claims a kept one.
+#: Seconds without a response after which a new connection claims a kept one.
 PATIENCE: Final = 0.02
-#: Seconds without a word after which it claims one more, when it has had one.
+#: Seconds without a response after which it claims another one.
 AGAIN: Final = 0.1
 
 
@@ -79,7 +79,7 @@ class Claims:
             if not self._starves(protocol):
                 self.gone(protocol)
             elif now >= due and protocol not in self._late:
-                # If it was us who were busy, what it waits for is read before the next look.
+                # If this process was the busy one, the response is read before the next check.
                 self._late.add(protocol)
             elif now >= due:
                 self.gone(protocol)

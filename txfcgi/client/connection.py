@@ -204,7 +204,7 @@ class ClientProtocol(Protocol):
         """
         self.lifetime.become(Life.RETIRED)
         if error.errno == ECONNRESET:
-            # The system says so once. What is read from now on ends as if the peer had ended it.
+            # The system reports it once. From now on, reads end as if the peer had closed it.
             self._reason = ConnectionLost(str(error))
 
     # Asking
@@ -223,7 +223,7 @@ class ClientProtocol(Protocol):
                 prepared.params, prepared.role, self.options.keepConnections, call.chosenID
             )
         except LocalProtocolError as error:
-            # The params can't be sent; the connection has not seen any of them.
+            # The params can't be sent; none of them were written to the connection.
             call.refuse(error)
             self._settle()
             call.deliver()
@@ -380,7 +380,7 @@ class ClientProtocol(Protocol):
         Let go of a call: it gets nothing more from here.
         """
         if not self._bodies.stop(call):
-            # The peer will not read the rest, or read it as it likes.
+            # The peer will not read the rest, or not as it was meant.
             self._unread = True
             self.lifetime.become(Life.RETIRED)
         if call in self._calls.held:

@@ -65,7 +65,7 @@ class Deadlines:
             return BackendTimedOut("total", timeouts.total)
         if now < self.due:
             return None
-        if not paused:  # who is held back may be unable to take anything, too
+        if not paused:  # a peer that is held back may be unable to read, too
             if self.progress >= 0:
                 taken = not outlet.queued or outlet.progress != self.progress
                 if not taken and timeouts.write is not None:

@@ -302,7 +302,7 @@ class Pool:
             if not call.ended:
                 self._fail(call, ClientClosed("the client is closed"))
         elif call.ended:
-            # Given up, and the connection came nevertheless.
+            # The attempt was given up, but the connection was made nevertheless.
             self.released(protocol, target)
         else:
             protocol.start(call)
@@ -445,7 +445,7 @@ class Pool:
         self._unwatch()
         return soon
 
-    # What the application says of itself
+    # The variables of the application
 
     async def askValues(
         self, names: Iterable[str], index: int, timeouts: Timeouts

@@ -320,7 +320,7 @@ class _Delivery:
         """
         Tell the protocol of the end.
         """
-        # Imported now, for it brings most of twisted.web with it.
+        # Imported only here, as it imports most of twisted.web.
         from twisted.web.client import ResponseDone
 
         self._protocol.connectionLost(Failure(ResponseDone()))

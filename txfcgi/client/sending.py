@@ -24,7 +24,7 @@ from .deadlines import SENT
 from .prepare import Prepared
 from .wire import ClientWire
 
-# A body that is not longer is sent together with the params.
+# A body up to this length is sent together with the params.
 _SMALL: Final = 16_384
 
 

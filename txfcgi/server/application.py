@@ -48,11 +48,11 @@ from .tasks import Tasks, asCoroutine, continued, runningLoop
 
 _AUTHORIZER: Final = Role.AUTHORIZER
 
-# What an app ends with when it is told that its request is over. asyncio has a CancelledError of
+# The exceptions of an app that was told that its request has ended. asyncio has a CancelledError of
 # its own, which is not an Exception. Too much output was reported when it was written.
 _QUIET: Final = (CancelledError, asyncio.CancelledError, RequestAborted, OutputTooLarge)
 
-# How an app says that it does not take a request.
+# Exceptions by which an app refuses a request.
 _NOT_TAKEN: Final = (CantMultiplex, Overloaded, UnknownRole)
 
 
@@ -84,7 +84,7 @@ class Application:
         self.name = nameOf(app)
         self.lines = HeaderLines(REMEMBERED)
         self._tasks = Tasks()
-        # Whether the reactor runs in an asyncio loop; that is known when the first request is here.
+        # Whether the reactor runs in an asyncio loop, which is known at the first request.
         self._inLoop: bool | None = None
 
     def run(self, request: Request) -> None:
@@ -107,7 +107,7 @@ class Application:
                 self._step(request, result)
             else:
                 self._settle(request, result)
-        except BaseException:  # as a Deferred takes it: sys.exit() ends the request, no more
+        except BaseException:  # as a Deferred does: sys.exit() ends only the request
             self.failed(Failure(), request)
 
     # Results
@@ -474,7 +474,7 @@ class Application:
                 error=error,
             )
         else:
-            # Of a mistake in what the app gave us, the traceback shows no line of the app.
+            # The traceback of a mistake in the app's result shows no line of the app.
             place = placeOf(self.app) if isinstance(error, LocalProtocolError) else ""
             sparing.failure(
                 self.log,

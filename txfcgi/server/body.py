@@ -232,7 +232,7 @@ class _Multipart:
             file.file.seek(0)
             if file.filename or file.size:
                 chosen.append(file)
-            else:  # where none was chosen, browsers send one without a name
+            else:  # browsers send a file without a name if none was chosen
                 file.file.close()
         return Form(Fields(self._pairs), tuple(chosen), self._budget)
 

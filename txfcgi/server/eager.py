@@ -36,7 +36,7 @@ def startTask(
         return loop.create_task(coroutine)
     first = _FirstStep()
     rest = _rest(coroutine, first)
-    rest.send(None)  # to where it waits for its turn, so that what is thrown gets there, too
+    rest.send(None)  # to where it waits for its turn, so that an exception is raised there, too
     context = copy_context()
     task: asyncio.Task[T] = asyncio.Task(rest, loop=loop, context=context)  # type: ignore[call-arg,unused-ignore]
     outer = asyncio.current_task(loop)

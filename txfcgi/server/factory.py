@@ -187,7 +187,7 @@ class ServerFactory(Factory):
             self._tellRefused(addr, "connections")
             return None
         protocol = self.makeProtocol()
-        if self.coalesce and protocol.makeOutlet is Outlet:  # or each record is told of at once
+        if self.coalesce and protocol.makeOutlet is Outlet:  # or each record is reported at once
             protocol.makeOutlet = CoalescingOutlet
         if self.interim:
             protocol.interim = True
@@ -239,7 +239,7 @@ class ServerFactory(Factory):
         A connection is gone.
         """
         if protocol in self._open:
-            # It was not refused when it came.
+            # It was not refused when it was made.
             del self._open[protocol]
             if self.observers is not None:
                 self._received += protocol.received

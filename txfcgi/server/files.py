@@ -21,7 +21,7 @@ from .response import Headers, Response, typed
 if TYPE_CHECKING:
     from .request import Request
 
-# What is read of a file at once.
+# The most bytes that are read of a file at once.
 _PIECE: Final = 65_536
 
 _range: Final = re.compile(r"bytes[ \t]*=[ \t]*([0-9]{0,19})[ \t]*-[ \t]*([0-9]{0,19})").fullmatch

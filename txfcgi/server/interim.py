@@ -28,6 +28,6 @@ def interimHead(code: object, headers: Headers) -> bytes:
     reason = HTTPStatus(code).phrase if known else "Interim"
     lines = HeaderLines()
     checked = [lines.check(pair) for pair in Response(204, headers).pairs()]
-    # The others speak of a body, or of one connection.
+    # The others describe a body, or a single connection.
     head = b"".join(line for line, kind, _ in checked if kind == 0)
     return b"Status: %d %b\r\n%b\r\n" % (code, reason.encode("ascii"), head)

@@ -50,7 +50,7 @@ def kindOf(thing: object) -> Kind | None:
         ("twisted.web.server", "Site", SITE),
         ("klein", "Klein", KLEIN),
     ):
-        # There is none of it where nobody has imported its module.
+        # No object can be one of these if the module was not imported.
         made = getattr(sys.modules.get(name), attribute, None)
         if made is not None and isinstance(thing, made):
             return kind

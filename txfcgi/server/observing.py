@@ -67,7 +67,7 @@ class Account:
         self.thread: int | None = None
 
 
-#: The request that the code which runs belongs to, where an observer wants to know it: see
+#: The request for which the running code works, if an observer needs it: see
 #: L{IServerObserver.tracksRequests}.
 currentRequest: ContextVar[Request | None] = ContextVar("currentRequest", default=None)
 
@@ -87,7 +87,7 @@ def reasonOf(error: BaseException) -> str:
     return "error"
 
 
-#: What an app has no fault in.
+#: Errors that are not a fault of the app.
 NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 _REASONS: Final = (
@@ -314,7 +314,7 @@ class Observers:
         """
         A request is over and was not answered, or not to the end.
         """
-        # Its app may not have been called so far.
+        # Its app may not have been called yet.
         account = request.account or self.began(request)
         account.error = error
         account.brokenOff = True

@@ -322,7 +322,7 @@ class ServerProtocol(Protocol):
     def _abortAll(self, error: RequestAborted) -> None:
         requests, self.requests = self.requests, {}
         self.server.requests -= len(requests)
-        # All of them are over before the first app hears of it: it could end another's request.
+        # All of them are ended before the first app is told, as that could end another's request.
         for requestID, request in requests.items():
             self.wire.forget(requestID)
             request.ended = True

@@ -96,7 +96,7 @@ class ServedRequest:
         self.output: CGIOutput | None = None
         self.account: Account | None = None
         self._outcome: RequestAborted | bool = False  # True for a good end
-        self._touched = False  # whether there is anything of it that someone may still hold
+        self._touched = False  # whether the app may still have one of its objects
         self._inputEnded = False
         self._waiters: list[Deferred[None]] | None = None
         self._stdin: InputStream | None = None
@@ -213,7 +213,7 @@ class ServedRequest:
             method, uri = request.method, request.uri
         except TxFCGIError:
             return "params that can't be read"
-        # As repr() writes it, it forges no line of a log, and every log can take it.
+        # As repr() writes it, it can't forge a line of a log, and any log can hold it.
         return repr(f"{method} {masked('REQUEST_URI', uri)}"[:_TARGET])[1:-1]
 
     @property

@@ -22,7 +22,7 @@ from .eager import startTask
 
 T = TypeVar("T")
 
-# What asyncio says of a coroutine that awaits a Deferred in a task that knows nothing of them.
+# The error of asyncio for a coroutine that awaits a Deferred in a task of its own.
 _BAD_YIELD: Final = "Task got bad yield: <Deferred"
 
 
@@ -171,7 +171,7 @@ def _fired(deferred: Deferred[Any]) -> asyncio.Future[None]:
     def cancelled(future: asyncio.Future[None]) -> None:
         if future.cancelled():
             deferred.cancel()
-            # The coroutine has been told, and looks no more at what becomes of it.
+            # The coroutine has been told, and does not wait for the result any more.
             deferred.addErrback(lambda _: None)
 
     deferred.addBoth(fired)
@@ -194,7 +194,7 @@ def continued(coroutine: Coroutine[Any, Any, object], waitsFor: Any) -> Generato
         try:
             value = yield waitsFor
         except GeneratorExit:
-            # Nobody waits any more, and the coroutine may have been closed first.
+            # Nothing waits for the result any more, and the coroutine may have been closed first.
             coroutine.close()
             raise
         except BaseException as error:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .protocol import ServerProtocol
     from .request import Request
 
-# Seconds between two looks at the connections.
+# Seconds between two checks of the connections.
 TICK: Final = 1.0
 
-# Seconds that a connection has at the least to bring its first bytes.
+# The least seconds that a connection has for its first bytes.
 FIRST_READ: Final = 2 * TICK
 
 

@@ -17,8 +17,8 @@ from . import InputStream, OutputStream
 
 Body = bytes | IBodyProducer | Iterable[bytes] | AsyncIterable[bytes]
 
-# Bytes that are there already are sent in slices of this size: it is the most of one body that
-# others on the same connection wait for, and a whole number of full records.
+# Bytes in memory are sent in slices of this size: other requests on the same connection wait for
+# one slice at most. It is a whole number of full records.
 SLICE: Final = 32 * 65_528
 
 

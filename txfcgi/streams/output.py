@@ -17,7 +17,7 @@ from ..transport.outlet import Outlet
 from ..transport.sparing import SparingLog
 from ..wire.framing import Buffer
 
-# How much one writer may send before the others get a turn, however fast the peer takes it.
+# How many bytes one writer may send before the others get a turn, however fast the peer reads.
 TURN: Final = 1_048_576
 
 

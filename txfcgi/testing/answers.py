@@ -85,7 +85,7 @@ def asAnswer(answer: CanAnswer) -> Answer:
     return Answer(stdout=head + answer.body)
 
 
-# What only FastCGI's records can say.
+# Attributes that only FastCGI's records can carry.
 _NOT_OVER_SCGI: Final = ("stderr", "appStatus", "protocolStatus", "idShift", "twice")
 
 

@@ -26,7 +26,8 @@ from .protocols import known
 #: C{"body"} or C{"stderr"}, and the bytes.
 Scrub = Callable[[str, bytes], bytes]
 
-# What a request is found by, beside its role, its body if that was kept, and what was chosen.
+# The params by which a request is matched, beside those that were chosen, its role, and its body if
+# that was kept.
 _FOUND_BY: Final = frozenset(
     ("DOCUMENT_URI", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME")
 )
@@ -35,7 +36,7 @@ _KEPT: Final = _FOUND_BY | {
     "SCRIPT_FILENAME",
     *(name.decode("ascii") for name in REMEMBERED if name.isupper()),
 }
-# What a head says of a body that was not kept.
+# Headers that describe a body, which are dropped where it was not kept.
 _OF_BODIES: Final = frozenset(("content-length", "content-encoding", "transfer-encoding"))
 
 _VERSION: Final = 1

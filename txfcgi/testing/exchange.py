@@ -32,7 +32,7 @@ from .transport import READ
 from .variables import Asked
 
 _HEAD_BYTES: Final = 1_048_576
-# What a web server tells the browser when the application gave no answer.
+# The status that a web server sends to the browser if the application did not respond.
 BAD_GATEWAY: Final = 502
 
 

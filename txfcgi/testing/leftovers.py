@@ -36,7 +36,7 @@ from ..streams.bodies import Body
 from ..wire.cgi import Text
 from ..wire.records import Stream
 
-# What a request ends with though its app has no fault.
+# Errors of requests that are not a fault of their app.
 _NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
 
 
@@ -81,7 +81,7 @@ class Closing:
         try:
             self.close()
         except Leftovers:
-            # What failed first is the reason for what was left.
+            # The first failure is the reason for the leftovers.
             if kind is None:
                 raise
 

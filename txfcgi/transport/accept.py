@@ -31,10 +31,10 @@ from zope.interface import implementer
 from .atonce import Accepted, addressOf
 from .sparing import SparingLog
 
-# What a connection fails with that is gone before it is accepted, or that a filter forbids.
+# Errors of a connection that has gone before it is accepted, or that a filter forbids.
 _NEXT: Final = (ECONNABORTED, EINTR, EPERM, EPROTO)
 
-# What says that there are no more descriptors, or no memory.
+# Errors for which the process or the system has no more descriptors or memory.
 _EXHAUSTED: Final = (EMFILE, ENFILE, ENOBUFS, ENOMEM)
 
 #: The most connections that are accepted in one turn of the reactor.
@@ -103,7 +103,7 @@ class Listener(BasePort):
         self._sessions = 0
         self._sparing = SparingLog(reactor)
         self._reserve: int | None = None
-        # What Twisted's transports want to know of their port.
+        # Attributes of a port that Twisted's transports use.
         self._realPortNumber = getattr(self._host, "port", None)
 
     def __repr__(self) -> str:
@@ -244,7 +244,7 @@ class Listener(BasePort):
             for _ in range(self.perTurn):
                 self._listening.accept()[0].close()
         except OSError:
-            pass  # nobody waits any more, or there is still nothing to accept with
+            pass  # no connection waits any more, or there is still no descriptor
         finally:
             self._reserve = _reserved()
 

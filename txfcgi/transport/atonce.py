@@ -26,7 +26,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-# What is read at once, at the most.
+# The most bytes that are read at once.
 _READ_BYTES: Final = 65_536
 
 # Does not wait, whatever the socket does otherwise.
@@ -109,7 +109,7 @@ class Accepted:
             try:
                 data = connection.recv(_READ_BYTES, NOW)
             except OSError:
-                data = b""  # nothing yet, or the end, or an error: a real transport sees to those
+                data = b""  # nothing yet, or the end, or an error: for a real transport
             if data:
                 protocol.dataReceived(data)
         if self._over:

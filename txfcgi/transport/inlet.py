@@ -18,7 +18,7 @@ from twisted.internet.tcp import Connection
 
 from .direct import DirectConnection
 
-#: Takes what was read, before it returns: the bytes are others afterwards.
+#: Consumes what was read before it returns: the buffer is overwritten afterwards.
 Taker = Callable[[memoryview], None]
 
 # Why a read was the last one; None, if it was not.
@@ -26,7 +26,8 @@ Reason = ConnectionDone | ConnectionLost | None
 
 _buffer: Final = memoryview(bytearray(262_144))
 
-# What a read takes as bytes. Who sends a lot is read into the buffer, until there is little again.
+# How much a read takes as bytes. A peer that sends more is read into the buffer, until it sends
+# less again.
 _SHORT: Final = 65_536
 _LITTLE: Final = 16_384
 

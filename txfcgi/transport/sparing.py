@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel, formatEvent
 from twisted.python.failure import Failure
 
-#: How many times a message is written in L{SECONDS}, before the rest of them is counted only.
+#: How many times a message is written in L{SECONDS} before the rest is only counted.
 FEW: Final = 5
 #: Seconds after which it is said how many there were.
 SECONDS: Final = 5.0
@@ -98,7 +98,7 @@ class SparingLog:
             log.emit(level, format, **fields)
             return
         kind.held += 1
-        fields.pop("log_failure", None)  # it would keep alive what its frames have
+        fields.pop("log_failure", None)  # it would keep the objects in its frames alive
         kind.fields = fields
         if self._call is None:
             self._call = self._clock.callLater(SECONDS, self._sumUp)

@@ -79,7 +79,7 @@ class Timers:
         self._call = None
         self.next = NEVER
         now = self.clock.seconds()
-        # What is needed while this goes on is scheduled then, so the earliest of both stays.
+        # A deadline that was set meanwhile has been scheduled, so the earlier one is kept.
         soon = min([timed.check(now) for timed in list(self._watched)], default=NEVER)
         if soon < self.next and self._watched:
             self._schedule(soon)

@@ -123,5 +123,5 @@ class GatewayAgent:
         return asked.addCallback(answered)
 
 
-#: By the name of what most back ends speak; it is the client that speaks it.
+#: Named after the protocol of most back ends; the protocol is that of the client.
 FastCGIAgent = GatewayAgent

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _absoluteURI: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
 
-# Seconds between two looks at a browser that does not take its answer.
+# Seconds between two checks of a browser that does not read its response.
 _TICK: Final = 1.0
 
 
@@ -89,7 +89,7 @@ class StreamingChannel(HTTPChannel):
         """
         self._readNothing()
         super().connectionLost(reason)
-        # One that waits to be asked would be asked for ever.
+        # A pull producer would be asked for more for ever.
         self.unregisterProducer()
         self.site.lost(self)
         self._forget()
@@ -101,7 +101,7 @@ class StreamingChannel(HTTPChannel):
         Take bytes, and let resources see their requests only after that.
         """
         if self._reading is Reading.NOTHING:
-            # The time for this is set: it is not to begin anew with each piece.
+            # This timeout is running: it must not begin anew with each piece.
             self._dropped += len(data)
             if self._dropped > self.site.limits.lingerBytes:
                 self.loseConnection()

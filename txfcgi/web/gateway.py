@@ -75,7 +75,7 @@ class Gateway:
         """
         method: bytes = cast(Any, request).method
         if method.upper() in _REFUSED:
-            # What came through it would show a script in a browser the cookies that it may not see.
+            # A script in a browser could read from its response the cookies that it must not see.
             request.setHeader(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
             return self.showError(request, 405)
         Passage(self, request).start(scriptName, pathInfo, more)
@@ -212,7 +212,7 @@ class Passage:
         Set status and headers as the back end did.
         """
         request = self.request
-        # What has no type gets none: a guess could make a script of it (CVE-2020-24553).
+        # A response without a type gets none: a guess could make a script of it (CVE-2020-24553).
         request.defaultContentType = None
         request.setResponseCode(response.code, response.phrase)
         self._gateway.responseHeaders.copy(response.head.headers, request.responseHeaders, without)
@@ -297,7 +297,7 @@ class Passage:
         Show the error page of a status. The log has the details.
         """
         request = self.request
-        # What was said of a file does not hold for this.
+        # The headers that were set for a file do not hold for this page.
         request.responseHeaders.removeHeader(b"Cache-Control")
         options = self._gateway.options
         if options.errorPage is None:

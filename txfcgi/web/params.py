@@ -15,7 +15,7 @@ from ..errors import InvalidPath
 from .headers import RequestHeaders
 from .options import GatewayOptions
 
-# What nginx says of a peer that has no address, being on a Unix socket.
+# The address that nginx sends for a peer on a Unix socket, which has none.
 _NOWHERE: Final = "unix:"
 
 
@@ -57,7 +57,7 @@ class RequestParams:
         peerHost, peerPort = numbers(request.getClientAddress())
         address, port = numbers(request.getHost())
         if getattr(request, "secure", None) is not None:
-            port = 0  # that which the browser asked for is not this one's
+            port = 0  # the port that the browser asked for is another one's
         params = cgiParams(
             request.method.decode("latin-1"),
             request.uri.decode("utf-8", "surrogateescape"),

@@ -44,7 +44,7 @@ class StreamingRequest(Request):
 
     body: InputStream | None = None
     secure: bool | None = None
-    # What came of the body until it is decided who takes it, in the first read that has any.
+    # The part of the body that has arrived before it is decided who reads it.
     _early: list[bytes] | None = None
     _excess = 0
     _taker: IResource | None = None

@@ -48,5 +48,5 @@ class GatewayResource(Resource):
         return self._gateway.forward(request, scriptName, pathInfo)
 
 
-#: By the name of what most back ends speak; it is the client that speaks it.
+#: Named after the protocol of most back ends; the protocol is that of the client.
 FastCGIResource = GatewayResource

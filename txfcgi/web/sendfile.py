@@ -15,7 +15,7 @@ from .files import serveFile
 if TYPE_CHECKING:
     from .gateway import Passage
 
-# What speaks of the body that the back end sent, and not of the file.
+# Headers that describe the body that the back end sent, rather than the file.
 _NOT_OF_THE_FILE: Final = (b"content-length", b"etag", b"last-modified", b"accept-ranges")
 
 

@@ -120,7 +120,7 @@ class StreamingSite(Site):
         self.draining = True
         for channel in list(self.channels):
             if deadline <= 0:
-                # Told to close, one would wait for what it has to say, and over TLS for the client.
+                # One that is told to close would wait for its output, and over TLS for the client.
                 cast(ITCPTransport, channel.transport).abortConnection()
             elif channel.requests:
                 channel.persistent = False

@@ -24,7 +24,7 @@ class State(IntEnum):
     FILTER_STDIN = 2
     DATA = 3
     COMPLETE = 4  # all of its input is there
-    REFUSED = 5  # whatever still comes is dropped
+    REFUSED = 5  # whatever follows is dropped
     REFUSED_EARLY = 6  # that too, and its params are not complete
 
 

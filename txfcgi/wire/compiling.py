@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    # What mypyc looks for, and what nobody needs in order to run.
+    # mypyc looks for this; running the code does not need it.
     from mypy_extensions import mypyc_attr as mypyc_attr
 else:
     T = TypeVar("T")

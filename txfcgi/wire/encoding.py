@@ -17,7 +17,7 @@ AnyParams = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[Text, Tex
 # Lengths as text of as many characters as they have bytes: nearly all that occur.
 _LENGTHS: Final = tuple(encodeLength(size).decode("latin-1") for size in range(1024))
 
-# What Python takes for a name in a shape, beside its characters: the parts around its value.
+# The bytes of a name in a shape, beside its characters: the parts around its value.
 _NAME: Final = 120
 
 

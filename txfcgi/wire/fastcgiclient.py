@@ -341,7 +341,7 @@ class ClientConnection(RecordLayer):
                     )
                 self._events.append(DataReceived(requestID, stream, content))
             else:
-                # Not every application says so; the end of the request is what counts.
+                # Not every application sends it; the end of the request is what counts.
                 if request is _KEPT or request is _LAST:
                     request = _Request(request.role, request.keepConnection, _COMPLETE)
                     self._requests[requestID] = request

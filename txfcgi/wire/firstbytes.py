@@ -17,7 +17,7 @@ _KNOWN: Final = (
     (re.compile(rb"[A-Za-z][ -~]{2}").match, "HTTP"),
 )
 
-# What to do, where one of them comes to a server of ours.
+# What to do if a server of txfcgi gets one of them.
 _ADVICE: Final = {
     "TLS": "turn TLS off in the web server, or listen on an ssl: endpoint",
     "the PROXY protocol": "turn it off in the web server (HAProxy: send-proxy)",

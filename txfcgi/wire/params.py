@@ -47,7 +47,7 @@ class Params(Mapping[str, str]):
         self._table: dict[str, str] | None = None
         self.checked = False
 
-    # What a protocol has to know of its own way to write them
+    # To be implemented for each protocol
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
@@ -95,7 +95,7 @@ class Params(Mapping[str, str]):
         """
         raise NotImplementedError
 
-    # What everyone does with them
+    # The same for all protocols
 
     def getBytes(self, name: str | bytes) -> bytes | None:
         """
@@ -360,7 +360,7 @@ class SCGIParams(Params):
         values = dict(zip(string, string, strict=False))
         if not strings or strings[0] != b"CONTENT_LENGTH":
             raise ContentLengthNotFirst("CONTENT_LENGTH is not the first header (SCGI, section 3)")
-        # Empty and -1 are how web servers say that there is none.
+        # Web servers send it empty or -1 for a request without a body.
         length = b"0" if strings[1] in (b"", b"-1") else strings[1]
         if not length.isdigit() or len(length) > 19:
             raise MalformedContentLength(

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-# What Python takes for an entry beside its text: the objects' own heads, and their places.
+# The bytes of an entry beside its text: the objects' heads, and their places in the table.
 _ENTRY: Final = 400
 
 

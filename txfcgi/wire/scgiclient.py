@@ -31,7 +31,7 @@ from .records import Role, Stream
 from .scgiserver import REQUEST_ID
 from .variables import CONTENT_LENGTH
 
-# What is as it was in an HTTP request, beside the headers.
+# Params that are parts of an HTTP request, beside the headers.
 _OF_HTTP: Final = frozenset(
     (b"REQUEST_METHOD", b"REQUEST_URI", b"QUERY_STRING", b"SERVER_PROTOCOL", b"CONTENT_TYPE")
 )

@@ -52,7 +52,7 @@ class State(IntEnum):
 
     HEADERS = 0
     BODY = 1
-    COMPLETE = 2  # all of the input is there; whatever still comes is dropped
+    COMPLETE = 2  # all of the input has arrived; whatever follows is dropped
     REFUSED = 3  # as much, but it may not be all of the input
 
 
