@@ -1,8 +1,8 @@
 """
-The pytest fixtures of txfcgi. pytest loads this whether or not a test uses it, so it imports
-nothing that costs anything: no Twisted, no txfcgi, and no reactor.
+The pytest fixtures of txfcgi. pytest loads this module whether or not a test uses it, so it imports
+nothing expensive: no Twisted, no txfcgi, and no reactor.
 
-What the fixtures give is in L{txfcgi.testing.fixtures}.
+The objects that the fixtures give to tests are in L{txfcgi.testing.fixtures}.
 """
 
 from __future__ import annotations

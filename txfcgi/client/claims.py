@@ -1,10 +1,9 @@
 """
 L{Claims}: new connections do not starve behind kept ones.
 
-A process of php-fpm serves one connection for as long as that is kept. One that was opened while
-all processes have theirs waits for one of them, and with it the request that it was sent; nothing
-tells the client, but that it hears nothing. So a connection that has waited a while claims another
-one, which is closed.
+A process of php-fpm serves one connection for as long as that is kept. A connection that is opened
+while all processes have one waits for one of them, and so does its request; the only sign for the
+client is silence. So a connection that has waited a while claims a kept one, which is closed.
 """
 
 from __future__ import annotations

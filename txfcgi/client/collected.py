@@ -1,5 +1,5 @@
 """
-L{CollectedCall}: a request of whose output nothing is read as a response.
+L{CollectedCall}: a request whose output is collected, without reading a response head from it.
 """
 
 from __future__ import annotations

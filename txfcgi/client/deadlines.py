@@ -1,5 +1,5 @@
 """
-L{Deadlines}: by when a call has to have come further.
+L{Deadlines}: the deadlines of a call, phase by phase.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-L{ClientFigures}: how a client's pool is doing, for a monitor that asks every now and then.
+L{ClientFigures}: the state of a client's pool, for monitoring.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class ClientFigures:
     """
-    The figures of one moment. The last three only go up.
+    The figures at one moment. The last three are counters, which only increase.
 
-    @ivar open: The connections that there are.
-    @ivar connecting: Those that are being made.
-    @ivar idle: The open ones that carry no request.
-    @ivar waiting: The requests that wait for a connection.
-    @ivar requests: The requests that were made so far; one that is made again is counted once.
-    @ivar retries: How many more attempts were made for them.
-    @ivar failures: The requests that failed for good, be it after the head of the response. One
-        that the caller gave up is not among them.
+    @ivar open: Open connections.
+    @ivar connecting: Connections that are being made.
+    @ivar idle: Open connections without a request.
+    @ivar waiting: Requests that wait for a connection.
+    @ivar requests: Requests so far; one that is retried counts once.
+    @ivar retries: Retries of requests.
+    @ivar failures: Requests that failed for good, even if after the head of the response. Those
+        that the caller cancelled do not count.
     """
 
     open: int

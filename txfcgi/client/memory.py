@@ -11,7 +11,7 @@ from ..wire.encoding import Shapes
 
 class Memory:
     """
-    What need not be worked out again, of values that can't be secrets; limited in bytes.
+    Results that are kept for later requests, of values that can't be secrets; limited in bytes.
 
     @ivar shapes: The names of params, as they are sent.
     @ivar heads: Response heads, and lines of them, as they are read.

@@ -1,5 +1,5 @@
 """
-L{Output}: what a back end writes to its stdout and its stderr, in the order in which it comes.
+L{Output}: the bytes that a back end writes to its stdout and its stderr, in the order of arrival.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .timing import CallTrace
 class Output:
     """
     The output of one request, as an asynchronous iterator of pairs of a
-    L{Stream<txfcgi.wire.records.Stream>} (STDOUT or STDERR) and bytes. As long as nobody reads, the
-    back end is held back. It fails as the request does.
+    L{Stream<txfcgi.wire.records.Stream>} (STDOUT or STDERR) and bytes. The back end is held
+    back while nobody reads. It fails as the request does.
 
     @ivar buffered: How many bytes wait to be read.
-    @ivar aborted: Whether the rest is not wanted.
+    @ivar aborted: Whether the rest was dropped.
     """
 
     def __init__(self, call: OutputCall) -> None:
@@ -48,7 +48,7 @@ class Output:
 
     def abort(self) -> None:
         """
-        Do without the rest.
+        Drop the rest, and abort the request.
         """
         self.aborted = True
         self._pieces.clear()

@@ -76,14 +76,14 @@ class FCGIProcess:
         async with FCGIProcess(reactor, ["php-cgi"]) as process:
             client = FastCGIClient(reactor, process.endpoint)
 
-    It is given the listening socket as its descriptor 0 (section 2.2), as a web server does it. If
-    C{{socket}} stands in its command or its environment, it is told the path instead, and listens
-    there by itself.
+    It inherits the listening socket as descriptor 0 (section 2.2), as from a web server. If its
+    command or its environment contains C{{socket}}, that is replaced by the path of the socket, and
+    the program has to listen there by itself.
 
     @ivar command: The program and its arguments.
-    @ivar folder: The folder of the socket, which no other user may enter. It is gone after L{stop}.
+    @ivar folder: The folder of the socket, which no other user may enter. L{stop} deletes it.
     @ivar path: The path of the socket.
-    @ivar endpoint: Where clients connect to.
+    @ivar endpoint: The endpoint for clients.
     @ivar pid: The id of the process, while it runs.
     """
 

@@ -1,5 +1,5 @@
 """
-L{Questions}: what was asked of an application itself, with GET_VALUES, and its answers.
+L{Questions}: the GET_VALUES records that were sent to an application, and its answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def encodedNames(names: Iterable[str]) -> list[bytes]:
     """
     The names of variables, as they are asked for.
 
-    @raise InvalidRequest: If these are no names.
+    @raise InvalidRequest: If these are not names.
     """
     if isinstance(names, (str, bytes)):
         raise InvalidRequest(f"the names of variables are a list, not {names!r:.80}")

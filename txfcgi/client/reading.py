@@ -1,5 +1,5 @@
 """
-L{ResponseCall}: a request whose answer is read as a response.
+L{ResponseCall}: a request whose output is read as a response.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-L{Stderr}: what a back end has to say beside its answer.
+L{Stderr}: the error messages of a back end for one request.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .options import ClientOptions, Context
 
 class Stderr:
     """
-    The stderr of one request, as far as it is kept.
+    The stderr of one request, up to C{stderrBytes}.
 
-    @ivar dropped: How many bytes of it are not.
+    @ivar dropped: How many bytes more there were.
     """
 
     _log: Final = Logger()

@@ -1,13 +1,11 @@
 """
 Every exception of the project, in one tree.
 
-Three questions decide where an error belongs: whose mistake was it (ours: L{LocalProtocolError};
-the peer's: L{RemoteProtocolError}), was it a limit that was reached (L{LimitExceeded}), or did the
-request end before its time (L{RequestAborted})? What a caller hears of its request is a
-L{RequestFailed}.
+Each error belongs to one branch: a mistake of this program is a L{LocalProtocolError}, a mistake of
+the peer a L{RemoteProtocolError}, a limit that was reached a L{LimitExceeded}, and a request that
+ended early a L{RequestAborted}. A request of a client fails with a L{RequestFailed}.
 
-An error that costs a request and can be told to a browser has a C{code}, the HTTP status it
-becomes.
+An error that fails a request and can be reported to a browser has a C{code}, its HTTP status.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """
-What a caller hears: how far its request came, L{RequestFailed}, and why it stopped.
+The errors of a caller: L{RequestFailed}, which says how far a request came, and the reasons why it
+stopped.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from .local import (
 
 class RequestFailed(TxFCGIError):
     """
-    A request got no answer, or not all of it. Each subclass is a phase.
+    A request got no response, or not all of it. Each subclass is a phase.
 
-    @ivar reason: Why: an error of this tree, or one of L{twisted.internet.error}.
+    @ivar reason: Why: an error of L{txfcgi.errors}, or one of L{twisted.internet.error}.
     @ivar stale: Whether the connection was kept from an earlier request, and was lost before any
         of the response came: the usual end of a connection that nobody used for a while.
-    @ivar appStatus: The application's exit status, if it told.
-    @ivar protocolStatus: The protocol's status, if the application told.
-    @ivar stderr: What it wrote to its stderr so far, as far as that is kept.
+    @ivar appStatus: The application's exit status, if it was received.
+    @ivar protocolStatus: The protocol's status, if it was received.
+    @ivar stderr: The bytes on the application's stderr, up to C{stderrBytes} of the options.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class RequestFailed(TxFCGIError):
     @property
     def mayHaveRun(self) -> bool:
         """
-        Whether the back end may have acted on the request, for all that is known.
+        Whether the back end may have acted on the request, as far as the client knows.
         """
         return True
 
@@ -68,45 +69,46 @@ class RequestFailed(TxFCGIError):
     @property
     def timedOut(self) -> bool:
         """
-        Whether one of the timeouts is the reason.
+        Whether the reason is a timeout.
         """
         return isinstance(self.reason, BackendTimedOut)
 
 
 class RequestNotSent(RequestFailed):
     """
-    Not a byte of the request was sent: it can safely be made again.
+    No byte of the request was sent: it can safely be made again.
     """
 
     @property
     def mayHaveRun(self) -> bool:
         """
-        It has not.
+        L{False}: the back end has seen nothing of it.
         """
         return False
 
 
 class RequestSentInPart(RequestFailed):
     """
-    The request was not sent to its end, and nothing of a response came.
+    Part of the request was sent, and nothing of a response was received.
     """
 
 
 class NoResponse(RequestFailed):
     """
-    The whole request was sent, and nothing of a response came.
+    The whole request was sent, and nothing of a response was received.
     """
 
 
 class ResponseCutOff(RequestFailed):
     """
-    A part of the response came, and the rest did not.
+    Part of the response was received, and the rest was not.
     """
 
 
 class BadResponse(RequestFailed):
     """
-    The back end broke a rule, so that nothing it says can be relied on; C{reason} names the rule.
+    The back end broke a rule of the protocol, so its response can't be relied on; C{reason} names
+    the rule.
     """
 
 
@@ -119,7 +121,7 @@ class RequestRefused(RequestFailed):
     @property
     def mayHaveRun(self) -> bool:
         """
-        Not if the reason is one that section 5.5 knows.
+        L{False} if the reason is one of those in section 5.5.
         """
         return not isinstance(self.reason, (Overloaded, UnknownRole, CantMultiplex))
 
@@ -128,13 +130,13 @@ class BackendTimedOut(TimedOut):
     """
     A back end took longer than one of the client's timeouts allows.
 
-    @ivar timer: Its name, as in L{Timeouts<txfcgi.client.options.Timeouts>}.
+    @ivar timer: The name of the timeout in L{Timeouts<txfcgi.client.options.Timeouts>}.
     @ivar seconds: How long it is.
     """
 
     def __init__(self, timer: str, seconds: float, cause: str = "") -> None:
         """
-        @param cause: What is known about why.
+        @param cause: Why, as far as that is known.
         """
         message = (
             f"the {timer} timeout of {seconds:g} seconds is over; Timeouts({timer}=...) sets it"
@@ -145,14 +147,14 @@ class BackendTimedOut(TimedOut):
 
     def during(self, cause: str) -> BackendTimedOut:
         """
-        The same error with what is known about why.
+        The same error, with a cause.
         """
         return BackendTimedOut(self.timer, self.seconds, cause)
 
 
 class PoolFull(LimitExceeded):
     """
-    All connections are busy, and as many requests wait for one as may.
+    All connections are busy, and C{maxWaiting} requests wait for one already.
     """
 
     code = 503

@@ -1,7 +1,7 @@
 """
-The root of the tree, and what this end decides: our own program's mistakes
-(L{LocalProtocolError}), the limits that are reached (L{LimitExceeded}), and requests that end
-other than by their answer.
+The root of the tree, and the errors that this program decides on: its own mistakes
+(L{LocalProtocolError}), limits that were reached (L{LimitExceeded}), and requests that end without
+a response.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 class TxFCGIError(Exception):
     """
-    The root of the tree: whatever goes wrong in this project is one of these.
+    The base class of all exceptions of txfcgi.
     """
 
 
@@ -29,7 +29,7 @@ class InvalidHeader(LocalProtocolError):
 class InvalidResponse(LocalProtocolError):
     """
     What an app returned or wrote is not a response: an unknown type of result, text where bytes
-    belong, an impossible status code, a head that can't be read.
+    belong, a status code out of range, a head that can't be read.
     """
 
 
@@ -41,25 +41,26 @@ class ContentLengthMismatch(InvalidResponse):
 
 class DeferredInAsyncio(LocalProtocolError):
     """
-    A Deferred was given to asyncio's own machinery, which knows futures only.
+    A Deferred was given to a function of asyncio that takes futures only; see
+    L{asFuture<txfcgi.asFuture>}.
     """
 
 
 class StreamClosed(LocalProtocolError):
     """
-    Something was written to, or read from, a stream that is over.
+    Something was written to, or read from, a stream that has ended.
     """
 
 
 class AlreadyReading(LocalProtocolError):
     """
-    A second read was asked for while the first still waits: a stream has one reader at a time.
+    A stream was read while an earlier read is waiting: it has one reader at a time.
     """
 
 
 class ParamTooLarge(LocalProtocolError):
     """
-    A name or a value that no record can carry.
+    A param that is too long for a record.
     """
 
 
@@ -72,26 +73,26 @@ class InvalidRequest(LocalProtocolError):
 
 class InvalidEndpoint(LocalProtocolError, ValueError):
     """
-    The description of where a back end is can't be understood, or takes a package that is not
-    installed.
+    The description of an endpoint can't be understood, or needs a package that is not installed.
     """
 
 
 class InvalidParam(InvalidRequest):
     """
-    A param that is neither text nor bytes, or whose name no environment could hold.
+    A param that is neither text nor bytes, or whose name can't be that of a variable.
     """
 
 
 class InvalidPath(InvalidRequest):
     """
-    A path that must not become a script's name: it has control characters, or leaves its root.
+    A path that must not become the name of a script: it has control characters, or leads out of its
+    root.
     """
 
 
 class LengthRequired(InvalidRequest):
     """
-    A request body of unknown length, where that is refused.
+    A request body of unknown length, which the options refuse.
     """
 
 
@@ -106,7 +107,7 @@ class LimitExceeded(TxFCGIError):
     One of the limits was reached; the message names it.
 
     @cvar code: The HTTP status that the request gets if it can still be answered.
-    @ivar limit: The limit, as L{Limits<txfcgi.server.limits.Limits>} has it.
+    @ivar limit: The name of the limit in L{Limits<txfcgi.server.limits.Limits>}.
     """
 
     code: int = 400
@@ -138,7 +139,7 @@ class BodyTooLarge(LimitExceeded):
 
 class ReadTooLarge(LimitExceeded):
     """
-    A read that collects (C{read()}, C{readline()}) met more bytes than its limit.
+    A read that collects (C{read()}, C{readline()}) found more bytes than it may collect.
     """
 
     code = 413
@@ -156,7 +157,7 @@ class HeadTooLarge(LimitExceeded):
 
 class OutputTooLarge(LimitExceeded):
     """
-    More output waits to be taken by the peer than is allowed: the writer did not wait for it.
+    More output waits for the peer than is allowed: the writer did not wait for it.
     """
 
     code = 500
@@ -165,7 +166,7 @@ class OutputTooLarge(LimitExceeded):
 
 class BufferTooLarge(LimitExceeded):
     """
-    The input that the apps of one connection have not read yet is more than is allowed.
+    More input of one connection waits for its apps than is allowed.
     """
 
     code = 503
@@ -186,30 +187,31 @@ class TimedOut(LimitExceeded):
 
 class RequestAborted(TxFCGIError):
     """
-    The request is over before it was answered: the web server aborted it, the connection was
-    lost, or this end gave it up. The message says which.
+    The request ended without a complete response: the web server aborted it, the connection was
+    lost, or this program gave it up. The message says which.
     """
 
 
 class Disconnected(RequestAborted, OSError):
     """
-    An ASGI application sent something, and there is nobody any more to take it (ASGI, HTTP 2.4).
+    An ASGI application sent something after the browser had gone (ASGI, HTTP 2.4).
     """
 
 
 class ConnectionClosed(RequestAborted):
     """
-    The connection that carried the request is gone.
+    The connection of the request was closed or lost.
     """
 
 
 class Overloaded(TxFCGIError):
     """
-    No request is taken now (FCGI_OVERLOADED, section 5.5). An app raises it; a browser sees 503.
+    The server accepts no request now (FCGI_OVERLOADED, section 5.5). An app may raise it; a browser
+    gets a 503.
 
-    @ivar retryAfter: Seconds after which the client may try again, or L{None} to not say.
-    @ivar limit: The limit that was reached, if it was one, as
-        L{Limits<txfcgi.server.limits.Limits>} has it.
+    @ivar retryAfter: Seconds after which the client may try again, or L{None} to leave that out.
+    @ivar limit: The name of the limit that was reached in
+        L{Limits<txfcgi.server.limits.Limits>}, or L{None}.
     @raise InvalidResponse: If C{retryAfter} is neither whole seconds nor L{None}.
     """
 
@@ -247,21 +249,21 @@ class CantMultiplex(TxFCGIError):
 
 class CannotServe(TxFCGIError):
     """
-    The server can't be started as it was asked for.
+    The server can't be started with these options.
     """
 
 
 class StartupFailed(CannotServe):
     """
-    An app could not get ready for its first request. The message is its own.
+    The startup of an app failed. The message is that of the app.
     """
 
 
 class BackEndFailed(CannotServe):
     """
-    A back end that this program starts is not installed, did not listen, or ended by itself.
+    A back end that this program started is not installed, did not listen, or ended by itself.
 
-    @ivar output: The last of what it wrote.
+    @ivar output: The last output of the back end.
     """
 
     def __init__(self, message: str, output: bytes = b"") -> None:
@@ -272,5 +274,5 @@ class BackEndFailed(CannotServe):
 
 class NotAnApp(CannotServe, TypeError):
     """
-    What is to be served can't be called with a request.
+    The object to serve is not an app: it can't be called with a request.
     """

@@ -1,5 +1,5 @@
 """
-The peer's mistakes: L{RemoteProtocolError}.
+Mistakes of the peer: L{RemoteProtocolError}.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class RemoteProtocolError(TxFCGIError):
 
 class NotFastCGI(RemoteProtocolError):
     """
-    The first bytes of a connection are not FastCGI's, but of another protocol: HTTP, TLS, SCGI.
+    The first bytes of a connection are not FastCGI, but another protocol: HTTP, TLS, SCGI.
     """
 
 
@@ -37,7 +37,7 @@ class MalformedRecord(RemoteProtocolError):
 
 class InvalidRequestID(RemoteProtocolError):
     """
-    Request id 0 on an application record, or another id on a management record (section 3.3).
+    Request id 0 in an application record, or another id in a management record (section 3.3).
     """
 
 
@@ -49,15 +49,15 @@ class RequestAlreadyActive(RemoteProtocolError):
 
 class UnexpectedRecord(RemoteProtocolError):
     """
-    A record that this end never receives, or not in the state that its request is in: STDOUT at
-    a server, STDIN before the end of PARAMS (sections 3.3, 6 and appendix A).
+    A record that must not be received here, or not in the state of its request: STDOUT by a server,
+    STDIN before the end of PARAMS (sections 3.3, 6 and appendix A).
     """
 
 
 class MalformedParams(RemoteProtocolError):
     """
     Name-value pairs whose lengths do not add up to the length of their stream (section 3.4).
-    None of them is shown: a part of the set could pass for the whole.
+    The app sees none of them: a part could pass for the whole.
     """
 
 
@@ -69,13 +69,14 @@ class MalformedValue(RemoteProtocolError):
 
 class MalformedBody(RemoteProtocolError):
     """
-    The body of a request is not what it is taken for: not JSON, or not the form that it says.
+    The body of a request is not what it should be: not JSON, or not the form that its Content-Type
+    says.
     """
 
 
 class UnsupportedBody(RemoteProtocolError):
     """
-    The body of a request is something else than what is wanted.
+    The body of a request has another media type than the app expects.
     """
 
     code = 415
@@ -109,19 +110,19 @@ class PathOutsideRoot(RemoteProtocolError):
 
 class NotSCGI(RemoteProtocolError):
     """
-    The first byte of a connection is not a digit, as in FastCGI, HTTP or TLS.
+    The first byte of a connection is not a digit, but that of another protocol: FastCGI, HTTP, TLS.
     """
 
 
 class MalformedNetstring(RemoteProtocolError):
     """
-    The netstring around the headers of an SCGI request is none (SCGI, section 3).
+    The headers of an SCGI request are not in a valid netstring (SCGI, section 3).
     """
 
 
 class MalformedLength(MalformedNetstring):
     """
-    Its length is not a decimal number, or starts with a zero that is not all of it.
+    The length of the netstring is not a decimal number, or has a leading zero.
     """
 
 
@@ -152,7 +153,7 @@ class EmptyName(MalformedParams):
 class DuplicateName(MalformedParams):
     """
     Two headers of an SCGI request have the same name (SCGI, section 3); or two params of a FastCGI
-    request, where the server was told to reject that.
+    request, where the server rejects that.
     """
 
 
@@ -195,9 +196,9 @@ class BodyTooShort(RemoteProtocolError):
 
 class IncompleteRead(RemoteProtocolError, EOFError):
     """
-    A stream ended before the bytes that were to be read were all there.
+    A stream ended before all the bytes of a read had arrived.
 
-    @ivar partial: What came.
+    @ivar partial: The bytes that had arrived.
     @ivar expected: How many bytes were to be read.
     """
 
@@ -211,13 +212,13 @@ class IncompleteRead(RemoteProtocolError, EOFError):
 
 class BodyTooLong(RemoteProtocolError):
     """
-    A stream brought more than its declared length. What is beyond it is dropped.
+    A stream is longer than its declared length. The bytes beyond that are dropped.
     """
 
 
 class InactiveRequestID(RemoteProtocolError):
     """
-    An answer to a request that was never made (section 3.3).
+    A response to a request that was never made (section 3.3).
     """
 
     code = 502

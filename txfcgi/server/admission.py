@@ -1,6 +1,6 @@
 """
-Which peers may connect: over IP, a list of addresses and networks, and the environment variable
-that web servers put one in; over a Unix socket, users and groups.
+Which peers may connect: over IP, by a list of addresses and networks, or the environment variable
+in which a web server passes one; over a Unix socket, by users and groups.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _GREATEST: Final = 2**32 - 2
 
 class BadAllowList(CannotServe, ValueError):
     """
-    A list of addresses, users or groups has an entry that is none.
+    A list of addresses, users or groups has an entry that is not one.
     """
 
 
@@ -65,8 +65,8 @@ class BadAllowList(CannotServe, ValueError):
 class AllowList:
     """
     The peers that may connect over IP (FastCGI 1.0, section 3.2). Called with the address of a
-    peer, it says whether the peer is one of them. It has nothing against a peer on a Unix socket:
-    who may use that is up to its mode, and to L{UnixAllowList}.
+    peer, it tells whether the peer is one of them. It allows every peer on a Unix socket: the mode
+    of the socket and L{UnixAllowList} decide who may use that.
 
     @ivar networks: The networks that a peer may be in; a single address is a network of one.
     """
@@ -76,28 +76,29 @@ class AllowList:
     @classmethod
     def fromText(cls, text: str) -> AllowList:
         """
-        Read a list such as C{"192.0.2.7, 10.0.0.0/8, 2001:db8::/32"}. Spaces around an entry mean
-        nothing.
+        Read a list such as C{"192.0.2.7, 10.0.0.0/8, 2001:db8::/32"}. Spaces around entries are
+        ignored.
 
         @param text: Addresses and networks (CIDR), separated by commas.
 
         @return: The list.
 
-        @raise BadAllowList: An entry is empty or no address, or has bits outside its own network.
+        @raise BadAllowList: If an entry is empty or not an address, or has bits outside its
+            network.
         """
         return cls(tuple(_network(entry.strip(), text) for entry in text.split(",")))
 
     @classmethod
     def fromEnvironment(cls, environ: Mapping[str, str]) -> AllowList | None:
         """
-        Read the list that the web server put into the environment.
+        Read the list that the web server passes in the environment (FCGI_WEB_SERVER_ADDRS).
 
         @param environ: The environment.
 
         @return: The list, or L{None} where the variable is not set.
 
-        @raise BadAllowList: The variable is set, and empty or malformed. An empty list must not
-            pass for no list.
+        @raise BadAllowList: If the variable is set, and empty or malformed. An empty list must not
+            allow everyone.
         """
         text = environ.get(WEB_SERVER_ADDRS)
         if text is None:
@@ -109,7 +110,7 @@ class AllowList:
 
     def __call__(self, peer: IAddress) -> bool:
         """
-        May this peer connect?
+        Whether a peer may connect.
 
         @param peer: The address that the transport reports.
 
@@ -127,13 +128,13 @@ def peerCheck(
     given: Callable[[IAddress], bool] | None, environ: Mapping[str, str]
 ) -> Callable[[IAddress], bool] | None:
     """
-    Put together what the operator allows and what the web server says of itself: where there are
-    both, both hold.
+    Combine the peers that the operator allows with those that the web server names: if both are
+    given, a peer has to pass both.
 
-    @param given: What the operator allows, or L{None} for everything.
+    @param given: The check of the operator, or L{None} to allow every peer.
     @param environ: The environment, which may have a list of the web server's.
 
-    @return: Says whether a peer may connect, or L{None} if every peer may.
+    @return: A function that tells whether a peer may connect, or L{None} if every peer may.
 
     @raise BadAllowList: The list in the environment is empty or malformed.
     """
@@ -151,11 +152,11 @@ Accounts = str | Iterable[str | int]
 @dataclass(frozen=True)
 class Credentials:
     """
-    Who is at the other end of a Unix socket: what the process was when it connected.
+    The process at the other end of a Unix socket, as it was when it connected.
 
-    @ivar process: The number of the process; 0 if it is out of sight (in another container).
-    @ivar user: The number of its user.
-    @ivar groups: The numbers of all its groups, the primary one first.
+    @ivar process: The id of the process; 0 if it is not visible (in another container).
+    @ivar user: The id of its user.
+    @ivar groups: The ids of all its groups, the primary one first.
     """
 
     process: int
@@ -167,9 +168,9 @@ class Credentials:
         """
         @param connection: A connected Unix socket.
 
-        @return: Who its peer is, as the kernel knows it.
+        @return: The peer, as the kernel reports it.
 
-        @raise OSError: The kernel does not say.
+        @raise OSError: If the kernel does not report it.
         """
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         process, user, group = _UCRED.unpack(data)
@@ -247,11 +248,11 @@ _GROUP: Final = _Kind(
 @dataclass(frozen=True)
 class UnixAllowList:
     """
-    The peers that may connect over a Unix socket. A peer may if its user is named, or one of its
-    groups. Root may only if it is named, too.
+    The peers that may connect over a Unix socket. A peer may if its user is listed, or one of its
+    groups. Root has to be listed, too.
 
-    @ivar users: The numbers of the users.
-    @ivar groups: The numbers of the groups.
+    @ivar users: The ids of the users.
+    @ivar groups: The ids of the groups.
     """
 
     users: frozenset[int]
@@ -263,10 +264,11 @@ class UnixAllowList:
         @param users: The users that may connect.
         @param groups: The groups whose members may.
 
-        @return: The list, or L{None} where both are L{None}: all may connect. Nobody may where both
-            are empty.
+        @return: The list, or L{None} if both are L{None}: every peer may connect. If both are
+            empty, none may.
 
-        @raise BadAllowList: One of them does not exist, or this system does not say who connects.
+        @raise BadAllowList: If one of them does not exist, or this system does not report who
+            connects.
         """
         if users is None and groups is None:
             return None
@@ -276,18 +278,18 @@ class UnixAllowList:
 
     def __call__(self, peer: Credentials) -> bool:
         """
-        May this peer connect?
+        Whether a peer may connect.
         """
         return peer.user in self.users or not self.groups.isdisjoint(peer.groups)
 
     def problemWith(self, handle: object) -> tuple[int | None, str]:
         """
-        What is wrong with a peer.
+        Why a peer may not connect.
 
-        @param handle: What the transport has as its system handle: the connected socket.
+        @param handle: The system handle of the transport: the connected socket.
 
-        @return: The number of its user, if that is known, and why it may not connect: empty, if it
-            may.
+        @return: The id of its user, if that is known, and the reason, which is empty if it may
+            connect.
         """
         if not isinstance(handle, socket.socket):
             return None, "its user is not known"
@@ -319,10 +321,10 @@ def numericAddress(host: str) -> IPv4 | IPv6 | None:
 
 def isPublic(host: str) -> bool:
     """
-    Would a socket bound to this address take connections from other machines?
+    Whether a socket bound to this address would accept connections from other machines.
 
     @param host: A numeric address. The empty string is every interface, as it is for C{bind}. A
-        name counts as not public, as nothing is known of it before it is bound.
+        name counts as not public, as it is not resolved before it is bound.
 
     @return: Whether it is more than loopback.
     """

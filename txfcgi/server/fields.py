@@ -16,7 +16,7 @@ _FIELDS: Final = 1_000
 
 class Fields(Mapping[str, str]):
     """
-    Values by name. A name may come several times: as a mapping, this has the last value of each.
+    Values by name. A name may occur several times: as a mapping, this has the last value of each.
 
     @ivar pairs: All of them, in their order.
     """
@@ -48,10 +48,10 @@ class Fields(Mapping[str, str]):
 
 def parseFields(text: str, what: str, most: int = _FIELDS) -> Fields:
     """
-    Read C{name=value&name=value}, as it is in a query or a form. What is not UTF-8 is kept as it is
-    in C{os.environ}.
+    Read C{name=value&name=value}, as in a query or a form. Bytes that are not UTF-8 are kept, as in
+    C{os.environ}.
 
-    @param what: What it is, for the message.
+    @param what: What is read, for the message.
     @param most: How many fields there may be.
     @raise MalformedValue: If there are more.
     """
@@ -62,8 +62,8 @@ def parseFields(text: str, what: str, most: int = _FIELDS) -> Fields:
 
 def parseCookies(text: str) -> Fields:
     """
-    Read a Cookie header (RFC 6265, section 4.2.1). Of several cookies of one name the first counts:
-    browsers send the one with the longest path first (section 5.4).
+    Read a Cookie header (RFC 6265, section 4.2.1). Of several cookies with one name, the first
+    counts: browsers send the one with the longest path first (section 5.4).
     """
     pairs = []
     for cookie in text.split(";"):

@@ -1,6 +1,6 @@
 """
-What was written for another interface than that of an app, and how it is served: as far as that can
-be told without calling it.
+Recognizing programs that were written for another interface than that of an app, without calling
+them, and how each is served.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Kind:
     """
     A kind of program.
 
-    @ivar what: What it is called.
+    @ivar what: Its name in messages.
     @ivar option: The option of C{twistd fcgi} that serves it.
     @ivar adapter: The class that makes an app of it, or nothing for an app.
     @ivar arguments: How many arguments it is called with; L{None} if it is not called.
@@ -41,10 +41,10 @@ KLEIN: Final = Kind("a Klein app", "--resource", "txfcgi.adapters.resource.Resou
 
 def kindOf(thing: object) -> Kind | None:
     """
-    Tell what kind of program something is. What could be several is the first of them: an app,
+    Tell the kind of a program. If it could be of several kinds, the first of these counts: an app,
     WSGI, ASGI.
 
-    @return: The kind, or L{None} if it is none, or none that can be told.
+    @return: The kind, or L{None} if it is of no known kind, or can't be told.
     """
     for name, attribute, kind in (
         ("twisted.web.server", "Site", SITE),
@@ -62,7 +62,7 @@ def kindOf(thing: object) -> Kind | None:
 
 def takes(thing: object, arguments: int | None) -> bool:
     """
-    Whether something can be called with so many arguments. What can't be told is taken for a yes.
+    Whether something can be called with so many arguments. If that can't be told, it can.
     """
     if arguments is None or not callable(thing):
         return False

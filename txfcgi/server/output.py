@@ -27,7 +27,7 @@ class CGIOutput:
     held until the app has ended well, and has no body.
 
     @ivar stream: Where the app writes.
-    @ivar headSent: Whether the head is out, and the answer can't be another any more.
+    @ivar headSent: Whether the head was sent, so that the response can't be replaced any more.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class CGIOutput:
 
     def finish(self) -> None:
         """
-        The app has written all.
+        End the output.
 
         @raise InvalidResponse: If that is not a response, or is shorter than it declared.
         """

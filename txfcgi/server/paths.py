@@ -1,8 +1,8 @@
 """
-L{Paths}: which part of a request's path led to the app, and which part is the app's own.
+L{Paths}: which part of a request's path leads to the app, and which part belongs to the app.
 
-Web servers disagree about SCRIPT_NAME and PATH_INFO. Nothing is guessed here: what they sent
-counts, unless an option with a name says otherwise.
+Web servers disagree about SCRIPT_NAME and PATH_INFO. Nothing is guessed: the values that they send
+are used, unless an option says otherwise.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _dotted: Final = re.compile(rb"//|/\.").search
 
 class Paths:
     """
-    How the path of a request is found, and divided in two: SCRIPT_NAME, which led to the app, and
-    PATH_INFO, what is behind it. Both are decoded.
+    How the path of a request is found, and divided in two: SCRIPT_NAME, which leads to the app, and
+    PATH_INFO, the rest. Both are decoded.
 
-    @ivar asSent: Whether the two are what the web server sent, and nothing else.
+    @ivar asSent: Whether both are used as the web server sent them.
     """
 
     __slots__ = ("_fromURI", "_mount", "asSent")
@@ -38,9 +38,10 @@ class Paths:
         @param mount: The path below which the app is: C{"/"} if the whole site is the app,
             C{"/shop"} if all below C{/shop} is. L{None} leaves SCRIPT_NAME and PATH_INFO as they
             were sent.
-        @param pathFrom: C{"params"}: the path is what the web server's variables say. C{"uri"}: it
-            is taken from REQUEST_URI, decoded once, without dot segments and double slashes. That
-            undoes what the web server's own rules, such as an nginx C{location}, made of it.
+        @param pathFrom: With C{"params"}, the path is that of SCRIPT_NAME and PATH_INFO. With
+            C{"uri"}, it is taken from REQUEST_URI, decoded once, without dot segments and double
+            slashes, which ignores what rules of the web server, such as an nginx C{location}, made
+            of it.
         @raise InvalidPath: If the mount can't be the beginning of a path.
         """
         if pathFrom not in ("params", "uri"):

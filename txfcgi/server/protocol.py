@@ -1,6 +1,6 @@
 """
-The Twisted shell around the wire: it takes what a transport brings, gives requests to the app,
-and closes. How long it waits for what is in L{txfcgi.server.watch}.
+The Twisted protocol around the wire: it takes bytes from a transport, gives requests to the app,
+and closes the connection. The timeouts are in L{txfcgi.server.watch}.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class ServerProtocol(Protocol):
 
     @ivar outlet: The way out.
     @ivar wire: The protocol, without I/O.
-    @ivar limits: What is taken at the most.
+    @ivar limits: The limits of the server.
     @ivar paths: How the path of a request is found and divided.
-    @ivar spool: What the files of all forms together may take.
-    @ivar requests: The requests that are with the app, by their id.
-    @ivar total: How many requests it has brought so far.
-    @ivar received: How many bytes it has brought so far.
-    @ivar overloaded: Whether this connection is one too many: its requests are refused.
-    @ivar retired: Whether it ends with the requests that are active, or with its next one.
+    @ivar spool: The budget for the bodies and files of all requests.
+    @ivar requests: The requests that the app is working on, by their id.
+    @ivar total: How many requests it has carried so far.
+    @ivar received: How many bytes were received so far.
+    @ivar overloaded: Whether it exceeds the number of connections: its requests are refused.
+    @ivar retired: Whether it is closed after the requests that are active, or after its next one.
     @ivar halfCloses: Whether the web server may close its direction and still get its answer.
     @ivar halfClosed: Whether it has done so.
     """

@@ -1,6 +1,6 @@
 """
-What the connection that brought a request and the application that answers it need of it: its
-streams, its state, its end. None of this is for apps; what they see is
+The part of a request that its connection and the
+L{Application<txfcgi.server.application.Application>} use: its streams, its state, its end. Apps use
 L{Request<txfcgi.server.request.Request>}.
 """
 
@@ -49,11 +49,11 @@ class ServedRequest:
     @ivar requestID: Its id on the connection, 1 to 65535.
     @ivar keepConnection: Whether the connection stays open after the answer.
     @ivar params: The variables that the web server sent.
-    @ivar started: When it came, in seconds of the factory's clock.
-    @ivar ended: Whether it was answered or given up: nothing of it may be sent any more.
-    @ivar pending: What its result is waited for in, to be cancelled with it.
-    @ivar output: Its STDOUT, if anyone has taken hold of it.
-    @ivar account: How it goes, if the server is observed.
+    @ivar started: When it arrived, in seconds of the factory's clock.
+    @ivar ended: Whether it was answered or given up: nothing more may be sent for it.
+    @ivar pending: The Deferred of the app's result, which is cancelled with the request.
+    @ivar output: Its STDOUT, once it is used.
+    @ivar account: Its account, if the server is observed.
     """
 
     __slots__ = (

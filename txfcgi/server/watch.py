@@ -1,6 +1,6 @@
 """
-How long a server waits for what. One clock tick serves all connections of a factory, and no
-request sets a timer of its own: what is over its time is found at the next tick.
+The timeouts of a server. One clock tick serves all connections of a factory, and no request sets a
+timer of its own: a timeout is noticed at the next tick.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FIRST_READ: Final = 2 * TICK
 
 class Watch:
     """
-    What was seen of one connection, and when, in seconds of the factory's clock.
+    When things happened on a connection, in seconds of the factory's clock.
 
-    @ivar heard: When something arrived last.
+    @ivar heard: When bytes last arrived.
     @ivar closing: When closing began; negative before.
     @ivar lingering: Whether input is still taken and dropped before the connection is closed.
     """
@@ -60,7 +60,7 @@ class Watch:
 
     def check(self, protocol: ServerProtocol, now: float) -> None:
         """
-        Look for what is over its time.
+        Enforce the timeouts that have expired.
         """
         limits = protocol.limits
         if protocol.wire.active:
