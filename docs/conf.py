@@ -36,6 +36,9 @@ pydoctor_args = [
     f"--project-base-dir={checkout}",
     "--html-output={outdir}/api",
     "--system-class=reference.System",
+    # They tell a reader nothing.
+    *(f"--privacy=HIDDEN:**.{name}" for name in ("__slots__", "__repr__", "__hash__", "__eq__")),
+    *(f"--privacy=HIDDEN:**.{name}" for name in ("log", "noisy")),
     f"--template-dir={here / 'api-style'}",
     *writeInventories(checkout / "txfcgi", here / "_build" / "inventories"),
     str(checkout / "txfcgi"),

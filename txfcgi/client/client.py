@@ -25,7 +25,9 @@ class Client(Caller):
     """
     A client with its pool of connections, whatever the protocol.
 
+    @cvar protocol: The class of the protocol of its connections.
     @ivar options: Its limits and timeouts.
+    @ivar pool: Its pool of connections.
     """
 
     protocol: ClassVar[type[ClientProtocol]]

@@ -44,15 +44,19 @@ class ServerFactory(Factory):
     @ivar clock: Where the time comes from.
     @ivar now: The time of the last tick, in seconds.
     @ivar connections: How many connections are open.
-    @ivar draining: Whether this comes to an end: see L{drain}.
-    @ivar lastCall: When it does, until what time a connection may bring one more request, in
-        seconds of the clock.
-    @ivar requests: How many requests are with the app.
-    @ivar total: How many it was given so far.
-    @ivar sparing: Where to log what may come again and again.
-    @ivar coalesce: Whether what is written in one turn of the reactor leaves together.
+    @ivar draining: Whether it drains: see L{drain}.
+    @ivar lastCall: While it drains, the time until which a connection may bring one more request,
+        in seconds of the clock.
+    @ivar requests: How many requests the app is working on.
+    @ivar total: How many requests the app has been given so far.
+    @ivar sparing: A log for messages that may be repeated often.
+    @ivar coalesce: Whether all output of one turn of the reactor is sent together.
     @ivar interim: Whether the web server passes 1xx responses on.
-    @ivar observers: Who is told what happens here, if anyone is.
+    @ivar observers: The observers, or L{None}.
+    @ivar application: The app, and how its requests are run.
+    @ivar limits: The limits of the server.
+    @ivar paths: How the path of a request is found and divided.
+    @ivar spool: The budget for the bodies and files of all requests.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -76,27 +80,27 @@ class ServerFactory(Factory):
     ) -> None:
         """
         @param app: Called with each request.
-        @param limits: What is taken at the most.
+        @param limits: How much is accepted at most, and how long each wait may be.
         @param clock: Measures time; the reactor, if not given.
-        @param allowFrom: Tells whether an address may connect. One that may not is closed at
-            once. L{AllowList<txfcgi.server.admission.AllowList>} does so for IP addresses, and
-            lets all pass that use a Unix socket.
+        @param allowFrom: Tells whether an address may connect. Other connections are closed at
+            once. L{AllowList<txfcgi.server.admission.AllowList>} checks IP addresses, and allows
+            every peer on a Unix socket.
         @param allowUsers: The users that may connect to a Unix socket: names and numbers. Root,
             too, has to be named. Together with C{allowGroups}: one of both has to name a peer.
         @param allowGroups: The groups whose members may.
-        @param overload: How a Responder's overload is told: C{"http"}, by a 503; C{"protocol"}, by
-            FCGI_OVERLOADED.
+        @param overload: How a Responder's overload is reported: C{"http"}, by a 503; C{"protocol"},
+            by FCGI_OVERLOADED.
         @param mount: The path below which the app is, such as C{/shop}, or C{/} for a whole site;
             see L{txfcgi.server.paths}. Without it, SCRIPT_NAME and PATH_INFO are taken as they are
             sent.
         @param pathFrom: Where the path is taken from: C{"params"}, or C{"uri"} for REQUEST_URI.
-        @param observers: Who is told what happens here: see L{txfcgi.server.observing}.
-        @param coalesce: Whether what is written on a connection in one turn of the reactor leaves
-            together at its end; otherwise, each piece leaves at once.
+        @param observers: Are told what the server does: see L{txfcgi.server.observing}.
+        @param coalesce: Whether all output on a connection in one turn of the reactor is sent
+            together, at the end of the turn; if not, each piece is sent at once.
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does; see
             L{Request.sendInterim<txfcgi.server.request.Request.sendInterim>}. Where it does not,
             such as nginx, the browser would take one for the response.
-        @raise ValueError: If an argument is not what it can be.
+        @raise ValueError: If an argument has a value that it can't have; the message names it.
         @raise BadAllowList: If a user or group does not exist.
         @raise InvalidPath: If C{mount} can't be the beginning of a path.
         """

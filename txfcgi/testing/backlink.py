@@ -1,5 +1,5 @@
 """
-L{BackLink}: a back end's end of a connection in memory, and L{Called}: a request that came on one.
+L{BackLink}: a back end's end of a connection in memory, and L{Called}: a request on one.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _CLIENT: Final = IPv4Address("TCP", "127.0.0.1", 50000)
 @dataclass
 class Called:
     """
-    A request that came.
+    A request that a back end in memory received.
 
     @ivar params: Its params.
     @ivar role: Its role.
-    @ivar keepConnection: Whether the connection is to be kept.
-    @ivar requestID: Its id.
+    @ivar keepConnection: Whether the connection stays open after the answer.
+    @ivar requestID: Its id on the connection.
     @ivar connection: The number of the connection, counted from 0.
-    @ivar body: What came of STDIN.
-    @ivar data: What came of DATA.
-    @ivar complete: Whether all of it came.
+    @ivar body: The bytes of STDIN so far.
+    @ivar data: The bytes of DATA so far.
+    @ivar complete: Whether the whole request has arrived.
     @ivar aborted: Whether the client aborted it.
-    @ivar answered: Whether the answer is out.
+    @ivar answered: Whether the answer was sent.
     """
 
     params: dict[str, str]

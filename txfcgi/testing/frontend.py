@@ -49,6 +49,9 @@ class MemoryFrontEnd(Closing):
     @ivar factory: The app's server.
     @ivar address: The web server's host and port.
     @ivar links: All connections that were made.
+    @ivar server: The web server that it imitates.
+    @ivar protocol: The protocol, C{"fastcgi"} or C{"scgi"}.
+    @ivar manners: How that web server uses connections and records.
     """
 
     def __init__(

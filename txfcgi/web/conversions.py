@@ -22,8 +22,11 @@ from .params import RequestParams, mountedAt
 
 class RequestDict(TypedDict):
     """
-    A request without its body: C{method}; C{uri}, the path and query, percent-encoded; C{headers},
-    by name.
+    A request without its body.
+
+    @ivar method: The method.
+    @ivar uri: The path and query, percent-encoded.
+    @ivar headers: The headers, by name.
     """
 
     method: str
@@ -33,8 +36,11 @@ class RequestDict(TypedDict):
 
 class ResponseDict(TypedDict):
     """
-    A response: C{code}, the HTTP status; C{headers}, pairs in order, as a name can occur several
-    times; C{body}.
+    A response.
+
+    @ivar code: The HTTP status.
+    @ivar headers: Pairs of names and values, in order: a name can occur several times.
+    @ivar body: The body.
     """
 
     code: int

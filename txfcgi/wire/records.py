@@ -27,7 +27,7 @@ END_BODY: Final = Struct(">IB3x")
 
 class RecordType(IntEnum):
     """
-    The types of section 8.
+    The types of records (section 8).
     """
 
     BEGIN_REQUEST = 1
@@ -58,6 +58,10 @@ class Stream(IntEnum):
 class Role(IntEnum):
     """
     What a web server asks an application to be (section 6).
+
+    @cvar RESPONDER: To answer a request, as a CGI program does (section 6.2).
+    @cvar AUTHORIZER: To decide whether a request is allowed (section 6.3).
+    @cvar FILTER: To change a file on its way to the browser (section 6.4).
     """
 
     RESPONDER = 1
