@@ -1,3 +1,3 @@
 """
-Programs that use txfcgi. Each says in its docstring how it is started.
+Programs that use txfcgi. The docstring of each has the command that starts it.
 """

@@ -1,6 +1,6 @@
 """
-A FastCGI app asked with treq, as if it were a web site: no HTTP is spoken, and the host's name says
-only what the app gets as its Host header.
+Make requests to a FastCGI app with treq, as if it were a web site. No HTTP is spoken; the host's
+name only becomes the Host header.
 
     python examples/agent_treq.py tcp:127.0.0.1:9000 http://app/hello?name=world
 """

@@ -1,5 +1,5 @@
 """
-A FastAPI application behind a web server, over FastCGI: it keeps tasks, checks what is sent, and
+A FastAPI application behind a web server, over FastCGI. It keeps tasks, validates requests, and
 documents itself under C{/docs}.
 
 It needs FastAPI (C{pip install fastapi}). Start it, in the checkout, for a web server that passes
@@ -35,7 +35,8 @@ class Task(BaseModel):
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """
-    What is there from before the first request until after the last: a pool of a database, in life.
+    Make the state that lasts from before the first request until after the last. In a real
+    application, this is the place for a database pool.
     """
     yield {"tasks": []}
 

@@ -1,9 +1,9 @@
 """
-An app that asks other servers, with a library of asyncio's: httpx. All are asked at once, and one
-that takes too long is left out.
+An app that makes requests to other servers with httpx, an asyncio library. It asks all servers at
+once, and gives up on one that takes too long.
 
 It needs httpx (C{pip install httpx}). Start it, in the checkout, for a web server that passes
-requests on to port 9000; C{BACKENDS} in the environment says whom to ask, separated by spaces::
+requests on to port 9000; C{BACKENDS} in the environment has the URLs to ask, separated by spaces::
 
     twistd -n fcgi --port tcp:9000:interface=127.0.0.1 --loop asyncio --app examples.async_httpx.app
 
@@ -25,7 +25,7 @@ PATIENCE = 2.0
 
 async def ask(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
     """
-    Ask one of them.
+    Ask one server.
     """
     try:
         answer = await asyncio.wait_for(client.get(url), PATIENCE)
@@ -36,7 +36,7 @@ async def ask(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
 
 async def app(request: Request) -> Response:
     """
-    Answer with what all of them said.
+    Answer with the results of all servers.
     """
     async with httpx.AsyncClient(trust_env=False) as client:
         found = await asyncio.gather(*(ask(client, url) for url in BACKENDS))

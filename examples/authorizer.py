@@ -1,6 +1,6 @@
 """
-An Authorizer: it tells Apache's mod_authnz_fcgi, or lighttpd, who may go on. What the web server
-serves then is its own business; the variable REMOTE_TIER tells it who came.
+An Authorizer: it tells Apache's mod_authnz_fcgi, or lighttpd, which requests may go on. The web
+server then serves them, and has the user's tier in the variable REMOTE_TIER.
 
 Start it, in the checkout, for a web server that asks on port 9000::
 
@@ -12,14 +12,14 @@ from hmac import compare_digest
 
 from txfcgi import Allow, AuthorizerRequest, Deny, Response, roles
 
-# For the sake of the example. Real ones are kept elsewhere, and hashed.
+# Only for this example. Keep real passwords elsewhere, and hashed.
 PASSWORDS = {b"alice": b"wonderland", b"bob": b"builder"}
 TIERS = {b"alice": "gold", b"bob": "silver"}
 
 
 def credentials(request: AuthorizerRequest) -> tuple[bytes, bytes]:
     """
-    The name and the password that the browser sent. Apache has taken them apart already.
+    The name and the password that the browser sent. Apache has decoded them already.
     """
     password = request.params.getBytes("REMOTE_PASSWD")
     if password is not None:

@@ -1,9 +1,9 @@
 """
-A web page that only those see whom a FastCGI Authorizer lets in, such as the one in authorizer.py.
+A web page behind a FastCGI Authorizer, such as the one in authorizer.py.
 
     python examples/authorizer_client.py tcp:127.0.0.1:9000 tcp:8080:interface=127.0.0.1
 
-Then look at http://127.0.0.1:8080/ as alice, whose password is wonderland.
+Then open http://127.0.0.1:8080/ and log in as alice, with the password wonderland.
 """
 
 import sys

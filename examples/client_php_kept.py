@@ -1,6 +1,6 @@
 """
-Several requests to php-fpm, one after the other, over one connection that is kept; the last one has
-a body.
+Make several requests to php-fpm, one after the other, over one kept connection. The last request
+has a body.
 
     python examples/client_php_kept.py unix:/run/php/php-fpm.sock /var/www/html/index.php
 """

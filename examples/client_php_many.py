@@ -1,5 +1,5 @@
 """
-A hundred requests to php-fpm at once. The pool makes four connections, and the others wait for one.
+Make a hundred requests to php-fpm at once. The pool makes four connections; other requests wait.
 
     python examples/client_php_many.py unix:/run/php/php-fpm.sock /var/www/html/index.php
 """

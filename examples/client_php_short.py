@@ -1,5 +1,5 @@
 """
-One request to php-fpm over a connection of its own, which is closed behind it.
+Make one request to php-fpm, over a connection that is closed afterwards.
 
     python examples/client_php_short.py unix:/run/php/php-fpm.sock /var/www/html/index.php
 """

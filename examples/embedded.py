@@ -1,12 +1,12 @@
 """
-A Twisted program that serves FastCGI besides whatever else it does.
+A Twisted program that serves FastCGI beside its other work.
 
 Start it, in the checkout, for a web server that passes requests on to a port or a Unix socket::
 
     python examples/embedded.py tcp:9000:interface=127.0.0.1
 
-The argument is what C{--port} takes. It ends at SIGTERM or control-C, when the requests that
-run then have ended.
+The argument is an endpoint, as for C{--port}. SIGTERM or control-C ends the program, after the
+running requests have ended.
 """
 
 import sys
@@ -22,7 +22,7 @@ from txfcgi import FastCGIServerFactory, Limits, Request, Response, listen
 
 class Ticker:
     """
-    The rest of the program: it counts seconds.
+    The other work of the program: counting seconds.
     """
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class Ticker:
 
     def tick(self) -> None:
         """
-        A second is over.
+        Count a second.
         """
         self.ticks += 1
 
     def app(self, request: Request) -> Response:
         """
-        Tell how many.
+        Answer with the number of seconds.
         """
         return Response(200, {"Content-Type": "text/plain"}, b"%d seconds\n" % self.ticks)
 

@@ -1,12 +1,12 @@
 """
-Server-sent events: a page that shows the time, and the stream of events that tells it.
+Server-sent events: a page that shows the time, and the stream of events that updates it.
 
 Start it, in the checkout, for a web server that passes requests on to port 9000::
 
     twistd -n fcgi --port tcp:9000:interface=127.0.0.1 --app examples.events.app
 
-The page is at C{/}, the stream at C{/events}; C{/events?count=3&every=0.1} has three events and
-then ends. A browser that lost the connection comes again and says what it has seen last, so the
+The page is at C{/}, the stream at C{/events}; C{/events?count=3&every=0.1} sends three events and
+then ends. A browser that lost the connection reconnects and sends the id of its last event, so the
 numbers go on.
 """
 
@@ -31,9 +31,9 @@ PAGE = b"""<!DOCTYPE html>
 
 async def ticks(first: int, number: int | None, every: float) -> AsyncIterator[Event]:
     """
-    Tell the time. When the browser goes away, this is cancelled where it waits.
+    Send the time. When the browser leaves, this is cancelled where it waits.
     """
-    # Not at the top: to import an app must not decide which reactor there is.
+    # Not at the top: importing an app must not install a reactor.
     from twisted.internet import reactor
 
     for each in islice(count(first), number):

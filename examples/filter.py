@@ -1,7 +1,7 @@
 """
-A Filter: it gets a file from the web server, and sends it on with its lines numbered.
+A Filter: it gets a file from the web server, and answers with the file's lines numbered.
 
-No web server that is widely used sends such requests; C{tests/examples} shows what one would send.
+None of the common web servers sends such requests; C{tests/examples} has one.
 Start it, in the checkout, on port 9000::
 
     twistd -n fcgi --port tcp:9000:interface=127.0.0.1 --app examples.filter.app
@@ -15,7 +15,7 @@ from txfcgi import FilterRequest, InputStream, Response, roles
 
 async def numbered(file: InputStream) -> AsyncIterator[bytes]:
     """
-    Number the lines of a file, of which one is in memory at a time.
+    Number the lines of a file, with one line in memory at a time.
     """
     number = 1
     while line := await file.readline():

@@ -1,13 +1,13 @@
 """
-A form with files: they are taken within limits, kept in memory or on disk, and gone with their
-request.
+A form with file uploads. The files are limited in size, kept in memory or on disk, and deleted when
+their request is over.
 
 It needs the extra C{forms} (C{pip install 'txfcgi[forms]'}). Start it, in the checkout, for a web
 server that passes requests on to port 9000::
 
     twistd -n fcgi --port tcp:9000:interface=127.0.0.1 --app examples.form_upload.app
 
-Then, with a browser, or::
+Then open http://localhost/ in a browser, or run::
 
     curl -F comment=hello -F file=@README.rst http://localhost/
 """
@@ -29,7 +29,7 @@ LIMITS = FormLimits(bytes=20 * 1024 * 1024, fieldBytes=10_000, fields=20)
 
 def describe(file: UploadedFile) -> dict[str, object]:
     """
-    What there is to say of a file.
+    The name, the type, the size and the hash of a file.
     """
     digest = hashlib.sha256()
     while piece := file.file.read(65_536):
@@ -44,7 +44,7 @@ def describe(file: UploadedFile) -> dict[str, object]:
 
 async def app(request: Request) -> Response:
     """
-    Show the form, or what was sent with it.
+    Show the form, or describe a form that was sent.
     """
     if request.method != "POST":
         return Response(200, {"Content-Type": "text/html; charset=utf-8"}, PAGE)

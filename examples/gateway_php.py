@@ -1,10 +1,10 @@
 """
-A folder with PHP in a browser: files by Twisted, scripts by php-fpm. What is neither goes to
-index.php, as WordPress wants it.
+Serve a folder with PHP to browsers: files by Twisted, scripts by php-fpm, and all other paths by
+index.php, as WordPress needs it.
 
     python examples/gateway_php.py unix:/run/php/php-fpm.sock /srv/www tcp:8080:interface=127.0.0.1
 
-Then look at http://127.0.0.1:8080/
+Then open http://127.0.0.1:8080/
 """
 
 import sys

@@ -26,7 +26,7 @@ def home(request: IRequest) -> str:
 @app.route("/later/<int:seconds>")
 async def later(request: IRequest, seconds: int) -> str:
     """
-    Answer later, and keep no one else waiting.
+    Answer later, without blocking other requests.
     """
     from twisted.internet import reactor
 

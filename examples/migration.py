@@ -1,14 +1,14 @@
 """
-A site that is served over HTTP so far, and now over FastCGI as well: the same objects, side by
-side, until the web server's configuration has changed from the one to the other.
+Move a site from HTTP to FastCGI without an interruption: the same objects are served over both,
+until the web server's configuration has changed.
 
 Start it, in the checkout, for a web server that passes requests on to either socket::
 
     python examples/migration.py unix:/tmp/http.sock unix:/tmp/app.sock
 
-nginx asks the first with ``proxy_pass http://unix:/tmp/http.sock:;``, and the second with
-``fastcgi_pass unix:/tmp/app.sock;``. Over FastCGI the site is told who the browser is; over HTTP
-what it sees is nginx.
+nginx uses the first with ``proxy_pass http://unix:/tmp/http.sock:;``, and the second with
+``fastcgi_pass unix:/tmp/app.sock;``. Over FastCGI the site gets the address of the browser; over
+HTTP it gets that of nginx.
 """
 
 import sys

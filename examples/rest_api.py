@@ -29,7 +29,7 @@ class NotANote(Exception):
 
 def answer(code: int, content: Any, **headers: str) -> Response:
     """
-    A response with JSON in it.
+    A response in JSON.
     """
     body = json.dumps(content).encode() + b"\n"
     return Response(code, {"Content-Type": "application/json", **headers}, body)
@@ -50,7 +50,7 @@ async def readText(request: ResponderRequest) -> str:
 
 class Notes:
     """
-    The notes, and what can be done with them.
+    The notes, and the requests for them.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """
-Requests to an SCGI server, on TCP or on a Unix socket, such as the one of scgi_server.py.
+Make requests to an SCGI server, on TCP or on a Unix socket, such as scgi_server.py.
 
     python examples/scgi_client.py tcp:127.0.0.1:9000
     python examples/scgi_client.py unix:/tmp/app.sock

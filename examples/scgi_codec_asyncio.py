@@ -1,5 +1,5 @@
 """
-SCGI by its codec alone, in asyncio: a server that answers requests, and a client that asks it.
+SCGI with the codec alone, in asyncio: a server, and a client that makes a request to it.
 
     python examples/scgi_codec_asyncio.py
 """

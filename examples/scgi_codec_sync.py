@@ -1,6 +1,6 @@
 """
-SCGI by its codec alone, with blocking sockets and no reactor: a server that answers one request,
-and a client that asks it.
+SCGI with the codec alone, with blocking sockets and without a reactor: a server for one request,
+and a client that makes it.
 
     python examples/scgi_codec_sync.py
 """

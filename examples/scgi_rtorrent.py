@@ -1,5 +1,5 @@
 """
-Ask rTorrent what it is and what it has, by XML-RPC over SCGI.
+Get the version and the downloads of rTorrent, by XML-RPC over SCGI.
 
     python examples/scgi_rtorrent.py scgi+unix:/run/rtorrent.sock
     python examples/scgi_rtorrent.py scgi://127.0.0.1:5000

@@ -1,5 +1,5 @@
 """
-An app over SCGI, on TCP or on a Unix socket: it counts what is sent to it.
+Serve an app over SCGI, on TCP or on a Unix socket. It counts the bytes of a request's body.
 
     python examples/scgi_server.py tcp:9000:interface=127.0.0.1
     python examples/scgi_server.py unix:/tmp/app.sock

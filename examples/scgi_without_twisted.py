@@ -1,5 +1,5 @@
 """
-SCGI with no reactor, no sockets and no threads: both ends of a conversation, as bytes.
+SCGI without a reactor, sockets or threads: client and server exchange bytes in memory.
 
     python examples/scgi_without_twisted.py
 """

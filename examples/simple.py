@@ -1,5 +1,5 @@
 """
-The simplest app: it says what it was asked for.
+The simplest app: it answers with the method and the URI of the request.
 
 Start it, in the checkout, for a web server that passes requests on to port 9000::
 

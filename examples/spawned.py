@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """
-A program that the web server starts by itself, and as many of it as it wants: Apache's mod_fcgid,
-lighttpd's C{bin-path}, or spawn-fcgi::
+A program that the web server starts itself, in as many processes as it needs: for Apache's
+mod_fcgid, lighttpd's C{bin-path}, or spawn-fcgi::
 
     spawn-fcgi -n -s /tmp/app.sock -- examples/spawned.py
 
-What is started finds the listening socket in place of its standard input. It ends when the web
-server says so, with SIGTERM.
+The program gets the listening socket as its standard input. The web server ends it with SIGTERM.
 """
 
 import os

@@ -1,12 +1,12 @@
 """
-A response that comes piece by piece: events for a browser's EventSource, one each second, until the
-browser goes away.
+A response that is sent piece by piece: events for a browser's EventSource, one each second, until
+the browser leaves.
 
 Start it, in the checkout, for a web server that passes requests on to port 9000::
 
     twistd -n fcgi --port tcp:9000:interface=127.0.0.1 --app examples.streaming.app
 
-The query says how many events there are, and how many seconds apart: C{?count=3&every=0.1}.
+The query sets the number of events, and the seconds between them: C{?count=3&every=0.1}.
 """
 
 import json
@@ -21,9 +21,9 @@ from txfcgi import Request, Response
 
 async def events(number: int | None, every: float) -> AsyncIterator[bytes]:
     """
-    Make events. When the browser goes away, this is cancelled where it waits.
+    Make events. When the browser leaves, this is cancelled where it waits.
     """
-    # Not at the top: to import an app must not decide which reactor there is.
+    # Not at the top: importing an app must not install a reactor.
     from twisted.internet import reactor
 
     for each in islice(count(1), number):
@@ -41,7 +41,7 @@ def app(request: Request) -> Response:
     headers = {
         "Content-Type": "text/event-stream",
         "Cache-Control": "no-cache",
-        # nginx would collect the events before it sends them on.
+        # Without this, nginx buffers the events.
         "X-Accel-Buffering": "no",
     }
     return Response(200, headers, events(number, float(query.get("every", 1))))

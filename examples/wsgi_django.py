@@ -1,5 +1,5 @@
 """
-A Django site in one file. A project that ``django-admin startproject mysite`` made is served with
+A Django site in one file. For a project made by ``django-admin startproject mysite``, use
 ``--wsgi mysite.wsgi:application``.
 
 Start it, in the checkout, for a web server that passes requests on to a Unix socket::
@@ -26,14 +26,14 @@ django.setup()
 
 def home(request: HttpRequest) -> HttpResponse:
     """
-    Link to the other page, below whatever path the site is mounted.
+    Link to the other page, wherever the site is mounted.
     """
     return HttpResponse(f'<a href="{reverse("about")}">About</a>\n')
 
 
 def about(request: HttpRequest) -> JsonResponse:
     """
-    Say what came.
+    Show the path and the query.
     """
     return JsonResponse({"path": request.path, "query": request.GET.dict()})
 

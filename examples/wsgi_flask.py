@@ -1,5 +1,5 @@
 """
-A Flask site, served as it is.
+A Flask site.
 
 Start it, in the checkout, for a web server that passes requests on to a Unix socket::
 
@@ -25,7 +25,7 @@ guests: list[str] = []
 @app.get("/")
 def show() -> str:
     """
-    Show who was here.
+    Show the guests.
     """
     return render_template_string(PAGE, guests=guests)
 
@@ -33,7 +33,7 @@ def show() -> str:
 @app.post("/")
 def add() -> str:
     """
-    Add somebody.
+    Add a guest.
     """
     guests.append(request.form["guest"])
     return show()

@@ -1,20 +1,20 @@
 """
-Which of these examples C{pytest examples/testing} runs: those that its plugins are for.
+C{pytest examples/testing} runs the examples that fit the installed plugins.
 """
 
 from pathlib import Path
 
 import pytest
 
-# These are written for a plugin.
+# These need a plugin.
 FOR = {"test_pytest_asyncio.py": "asyncio", "test_pytest_twisted.py": "twisted"}
-# And these run the reactor by themselves, which pytest-twisted has done already.
+# These run the reactor, which pytest-twisted runs already.
 RUN_THE_REACTOR = ("test_cassette.py", "test_socket_fixtures.py", "test_sockets.py")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """
-    Pass over a file that does not go with the plugins that are loaded.
+    Skip a file that does not fit the loaded plugins.
     """
     there = config.pluginmanager.hasplugin
     name = collection_path.name

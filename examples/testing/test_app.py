@@ -28,14 +28,14 @@ async def shop(request: Request) -> Response:
 
 def doorkeeper(request: Request) -> Allow | Deny:
     """
-    An Authorizer that lets some in.
+    An Authorizer that lets customers in.
     """
     return Allow({"CUSTOMER": "7"}) if "HTTP_COOKIE" in request.params else Deny()
 
 
 class ShopTests(SynchronousTestCase):
     """
-    What a browser sees of the app.
+    The responses of the app.
     """
 
     def setUp(self) -> None:
@@ -51,7 +51,7 @@ class ShopTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        An order is taken.
+        An order is accepted.
         """
         response = self.successResultOf(self.order(3))
         self.assertEqual(response.code, 201)
@@ -61,13 +61,13 @@ class ShopTests(SynchronousTestCase):
 
     def test_largeOrder(self) -> None:
         """
-        A large one is noted in the web server's error log.
+        A large order is noted in the web server's error log.
         """
         self.assertEqual(self.successResultOf(self.order(1000)).stderr, b"a large order\n")
 
     def test_get(self) -> None:
         """
-        There is nothing to see.
+        GET is refused.
         """
         response = self.successResultOf(self.frontEnd.get("/orders", {"Accept": "text/html"}))
         self.assertEqual(response.code, 405)
@@ -84,7 +84,7 @@ class ShopTests(SynchronousTestCase):
 
     def test_brokenOrder(self) -> None:
         """
-        What the app fails with is logged, and the browser sees nothing of it.
+        An exception of the app is logged, and hidden from the browser.
         """
         response = self.successResultOf(self.frontEnd.post("/orders", b"{"))
         self.assertEqual((response.code, response.appStatus), (500, 1))

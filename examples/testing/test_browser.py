@@ -1,6 +1,6 @@
 """
-A visitor of an app: plain responses, cookies from one request to the next, JSON, forms and files,
-and the app's own exception where it has a bug.
+A browser of an app: plain responses, cookies that are kept, JSON, forms and files, and the app's
+own exception if it has a bug.
 
     pytest examples/testing/test_browser.py
     trial examples/testing/test_browser.py
@@ -30,7 +30,7 @@ async def forum(request: Request) -> Response:
 
 class ForumTests(SynchronousTestCase):
     """
-    What a visitor sees.
+    A visit.
     """
 
     def setUp(self) -> None:
@@ -39,7 +39,7 @@ class ForumTests(SynchronousTestCase):
 
     def test_post(self) -> None:
         """
-        Who has logged in can write.
+        A visitor who has logged in can post.
         """
         self.assertEqual(self.browser.post("/posts", json={"text": "hello"}).code, 403)
         self.browser.post("/login", form={"name": "me", "password": "x"})
@@ -51,7 +51,7 @@ class ForumTests(SynchronousTestCase):
 
     def test_bug(self) -> None:
         """
-        What the app fails with is raised here, as the front end has C{raiseErrors}.
+        An exception of the app is raised in the test, because the front end has C{raiseErrors}.
         """
         self.browser.post("/login", files={"photo": ("me.png", b"...", "image/png")})
         self.assertRaises(KeyError, self.browser.post, "/posts", json={"title": "hello"})

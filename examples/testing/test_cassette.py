@@ -1,6 +1,6 @@
 """
-A caller, tested with what a real back end said once: the cassette is made in the first run, where
-the back end is there, and played in all others.
+A client, tested with the recorded responses of a real back end: the first run, with the back end,
+records a cassette, and all other runs play it.
 
     trial examples/testing/test_cassette.py
     pytest examples/testing/test_cassette.py
@@ -19,7 +19,7 @@ from txfcgi.testing import BadCassette, MemoryBackEnd, Recording, cassette, play
 
 def page(request: Request) -> Response:
     """
-    What stands for the real back end here, such as php-fpm.
+    A stand-in for a real back end, such as php-fpm.
     """
     return Response(200, {"Set-Cookie": "session=7", "Content-Type": "text/plain"}, b"hello")
 

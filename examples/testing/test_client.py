@@ -1,5 +1,5 @@
 """
-What calls a back end, tested with one in memory that gives canned answers and has faults.
+Code that calls a back end, tested with a back end in memory, its answers and its faults.
 
     trial examples/testing/test_client.py
     pytest examples/testing/test_client.py
@@ -29,12 +29,12 @@ async def _title(client: Client, page: str) -> str:
 
 class TitleTests(SynchronousTestCase):
     """
-    What becomes of answers and faults.
+    Answers and faults of a back end.
     """
 
     def test_answers(self) -> None:
         """
-        Answers by path; what is not there is a 404.
+        Answers by path; an unknown path is a 404.
         """
         backEnd = MemoryBackEnd({"/a": "Title\nText\n"}, testCase=self)
         client = backEnd.client()
@@ -57,7 +57,7 @@ class TitleTests(SynchronousTestCase):
 
     def test_stale(self) -> None:
         """
-        A connection that is gone when it is used again costs nobody a request.
+        A kept connection that has closed does not fail the next request.
         """
         backEnd = MemoryBackEnd(["first", answers.stale("never"), "third"], testCase=self)
         client = backEnd.client()
@@ -67,7 +67,7 @@ class TitleTests(SynchronousTestCase):
 
     def test_faults(self) -> None:
         """
-        Faults, and what a caller hears of them.
+        Each fault, and its error.
         """
         for fault, kind in (
             (answers.lost(), NoResponse),

@@ -28,7 +28,7 @@ def test_frontEnd(memory_front_end: MemoryFrontEnds) -> None:
 
 def test_backEnd(fcgi_client: Clients) -> None:
     """
-    A caller of a back end.
+    A client of a back end.
     """
     backEnd = MemoryBackEnd("hello")
     response = fcgi_client.wait(fcgi_client(backEnd).request(cgiParams("GET", "/")))
@@ -37,7 +37,7 @@ def test_backEnd(fcgi_client: Clients) -> None:
 
 def test_loggedErrors(memory_front_end: MemoryFrontEnds) -> None:
     """
-    An error that is logged fails the test, unless it expects it.
+    A logged error fails the test, unless the test takes it.
     """
 
     def failing(request: Request) -> Response:

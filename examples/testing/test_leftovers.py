@@ -1,5 +1,5 @@
 """
-What fails a test when it is over, and what the message says.
+What a test must not leave behind, and the message about it.
 
     trial examples/testing/test_leftovers.py
     pytest examples/testing/test_leftovers.py
@@ -14,7 +14,7 @@ from txfcgi.testing import Leftovers, MemoryBackEnd, MemoryFrontEnd, answers
 
 class LeftoverTests(SynchronousTestCase):
     """
-    Each of these closes by hand what C{testCase=self} would close when the test is over.
+    Each test closes its front end or back end by hand; C{testCase=self} would do that at its end.
     """
 
     def test_forgottenDeferred(self) -> None:
@@ -33,7 +33,7 @@ class LeftoverTests(SynchronousTestCase):
 
     def test_unreadBody(self) -> None:
         """
-        An app that says yes to an upload that it did not read.
+        An app that accepts an upload without reading it.
         """
 
         def careless(request: Request) -> Response:
@@ -47,7 +47,7 @@ class LeftoverTests(SynchronousTestCase):
 
     def test_unreadBodyThatIsMeant(self) -> None:
         """
-        An app may refuse an upload without reading it, and a test may say that it may leave one.
+        An app may refuse an upload without reading it, and a test may allow it to leave one unread.
         """
 
         def refusing(request: Request) -> Response:
@@ -75,7 +75,7 @@ class LeftoverTests(SynchronousTestCase):
 
     def test_caller(self) -> None:
         """
-        A caller that does not read the response, and one that gets none.
+        A client that does not read a response, and one that gets none.
         """
         backEnd = MemoryBackEnd({"/page": "text", "/never": answers.silent()})
         client = backEnd.client()

@@ -1,6 +1,6 @@
 """
-The pytest fixtures with pytest-asyncio: coroutine functions are tests, and can await what is in
-memory. Real sockets wait for Twisted's reactor: see C{test_socket_fixtures.py}.
+The pytest fixtures with pytest-asyncio: tests can be coroutine functions, and can await apps and
+back ends in memory. Real sockets need Twisted's reactor: see C{test_socket_fixtures.py}.
 
     pytest examples/testing/test_pytest_asyncio.py
 """
@@ -34,7 +34,7 @@ async def test_frontEnd(memory_front_end: MemoryFrontEnds) -> None:
 @pytest.mark.asyncio
 async def test_backEnd(fcgi_client: Clients) -> None:
     """
-    A caller of a back end in memory.
+    A client of a back end in memory.
     """
     await asyncio.sleep(0)
     response = await fcgi_client(MemoryBackEnd("hello")).request(cgiParams("GET", "/"))
@@ -44,7 +44,7 @@ async def test_backEnd(fcgi_client: Clients) -> None:
 @pytest.mark.asyncio
 async def test_appOfAsyncio(memory_front_end: MemoryFrontEnds) -> None:
     """
-    An app that awaits what asyncio has.
+    An app that awaits asyncio's own objects.
     """
 
     async def slow(request: Request) -> Response:

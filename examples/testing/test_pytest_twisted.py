@@ -1,5 +1,5 @@
 """
-The pytest fixtures with pytest-twisted: coroutine functions are tests.
+The pytest fixtures with pytest-twisted: tests can be coroutine functions.
 
     pytest examples/testing/test_pytest_twisted.py
 """
@@ -20,7 +20,7 @@ async def hello(request: Request) -> Response:
 @pytest_twisted.ensureDeferred
 async def test_sockets(fcgi_server: Servers, fcgi_client: Clients) -> None:
     """
-    An app and its caller on real sockets.
+    An app and a client on real sockets.
     """
     client = fcgi_client(fcgi_server(hello))
     response = await client.request(cgiParams("POST", "/"), b"you")

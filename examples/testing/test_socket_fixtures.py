@@ -1,6 +1,6 @@
 """
-The pytest fixtures on real sockets, in plain functions that wait with C{wait}: with pytest-asyncio
-and without, but not with pytest-twisted, which has a way of its own.
+The pytest fixtures on real sockets, in plain functions that wait with C{wait}. This works with
+pytest-asyncio and without; for pytest-twisted, see C{test_pytest_twisted.py}.
 
     pytest -p no:twisted examples/testing/test_socket_fixtures.py
 """
@@ -18,7 +18,7 @@ async def hello(request: Request) -> Response:
 
 def test_sockets(fcgi_server: Servers, fcgi_client: Clients) -> None:
     """
-    An app and its caller on real sockets.
+    An app and a client on real sockets.
     """
     server = fcgi_server(hello)
     client = fcgi_client(server)

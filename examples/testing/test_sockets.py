@@ -1,5 +1,5 @@
 """
-An app and its caller on real sockets, in trial's asynchronous TestCase; the reactor is clean
+An app and a client on real sockets, in trial's asynchronous TestCase. The reactor is clean
 afterwards.
 
     trial examples/testing/test_sockets.py
@@ -21,7 +21,7 @@ async def echo(request: Request) -> Response:
 
 class EchoTests(TestCase):
     """
-    The app, served on a port of the loopback interface for as long as a test takes.
+    The app, served on a port of the loopback interface for the length of a test.
     """
 
     async def ask(self, server: Served, body: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """
-An app behind each web server, without any of them: what they send, how they send it, and how they
-go away.
+An app behind each web server, in memory: what the web servers send, how they send it, and how they
+leave.
 
     trial examples/testing/test_web_servers.py
     pytest examples/testing/test_web_servers.py
@@ -63,7 +63,7 @@ class WebServerTests(SynchronousTestCase):
 
     def test_chunkedUpload(self) -> None:
         """
-        What an app hears of the length of an upload in chunks is different behind each.
+        The length of a chunked upload that an app sees differs between web servers.
         """
         heard = {}
         for server in SERVERS:
@@ -114,7 +114,7 @@ class WebServerTests(SynchronousTestCase):
 
 class Slow:
     """
-    An app that answers when the test says so.
+    An app that answers when the test tells it to.
     """
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Slow:
 
     def cancel(self, answer: Deferred[Response]) -> None:
         """
-        Nobody waits any more.
+        Count a cancelled request.
         """
         self.cancelled += 1
 
@@ -140,7 +140,7 @@ class TimingTests(SynchronousTestCase):
 
     def test_atOnce(self) -> None:
         """
-        Two requests share a connection, and are answered in the other order.
+        Two requests share a connection, and are answered in reverse order.
         """
         app = Slow()
         frontEnd = MemoryFrontEnd(app, server="haproxy", multiplex=True, testCase=self)
@@ -154,7 +154,7 @@ class TimingTests(SynchronousTestCase):
 
     def test_browserLeaves(self) -> None:
         """
-        nginx closes the connection at once when a browser leaves; an app hears of it.
+        nginx closes the connection at once when a browser leaves, and the app is cancelled.
         """
         app = Slow()
         frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
@@ -171,7 +171,7 @@ class TimingTests(SynchronousTestCase):
 
     def test_cutOff(self) -> None:
         """
-        An app that fails in the middle of its response: the connection closes without its end.
+        An app that fails in the middle of its response: the connection closes before the end.
         """
 
         def failing() -> Iterator[bytes]:
@@ -185,7 +185,7 @@ class TimingTests(SynchronousTestCase):
 
     def test_slowReader(self) -> None:
         """
-        A web server that takes 64 KiB in each second of the front end's clock.
+        A web server that reads 64 KiB in each second of the front end's clock.
         """
         app = Slow()
         frontEnd = MemoryFrontEnd(app, testCase=self)
@@ -198,7 +198,7 @@ class TimingTests(SynchronousTestCase):
 
     def test_upload(self) -> None:
         """
-        A body that comes when the test says so.
+        A body that the test sends piece by piece.
         """
         frontEnd = MemoryFrontEnd(count, testCase=self)
         upload: Exchange = frontEnd.start("POST", "/", length=8)
