@@ -20,9 +20,9 @@ async def main(reactor: Any, endpoint: str, script: str) -> None:
     site = PHPFPM(str(path.parent))
     for _ in range(3):
         response = await client.request(site.params("GET", f"/{path.name}?hello"))
-        print(response.code, await response.content(), client.pool.connections, "connection")
+        print(response.code, await response.content(), client.figures().open, "connection")
     response = await client.request(site.params("POST", f"/{path.name}?count"), b"a=1&b=2")
-    print(response.code, await response.content(), client.pool.connections, "connection")
+    print(response.code, await response.content(), client.figures().open, "connection")
     await client.close()
 
 

@@ -29,7 +29,7 @@ async def main(reactor: Any, endpoint: str, script: str) -> None:
             return 0
 
     sizes = await gatherResults([ensureDeferred(one(number)) for number in range(100)])
-    print(sum(sizes), "bytes over", client.pool.connections, "connections")
+    print(sum(sizes), "bytes over", client.figures().open, "connections")
     await client.close()
 
 

@@ -25,7 +25,7 @@ async def count(request: Request) -> Response:
 async def main(reactor: Any, endpoint: str) -> None:
     factory = SCGIServerFactory(count)
     await listen(factory, endpoint, reactor)
-    print("listening on", endpoint, flush=True)
+    print("Listens on", endpoint, flush=True)
     await Deferred()
 
 
