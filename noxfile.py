@@ -31,6 +31,7 @@ ONCE = (
     "tests/test_conftest.py",
     "tests/test_docs.py",
     "tests/test_layering.py",
+    "tests/test_publicnames.py",
     "tests/test_setup.py",
     "tests/test_words.py",
     "tests/testing/test_examples.py",

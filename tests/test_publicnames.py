@@ -7,7 +7,6 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, answers
 from txfcgi.web import StreamingSite
 
 from .folders import folderFor
+from .test_docs import blocksOfPython
 
 CHECKOUT = Path(__file__).parent.parent
 DOCS = CHECKOUT / "docs"
@@ -28,20 +28,11 @@ DOCS = CHECKOUT / "docs"
 PUBLIC = ("txfcgi", "txfcgi.client", "txfcgi.errors", "txfcgi.testing", "txfcgi.web")
 
 
-def blocksOf(page: Path) -> list[str]:
-    """
-    The programs in Python on a page.
-    """
-    text = page.read_text("utf-8")
-    found = re.findall(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
-    return [textwrap.dedent(block) for block in found]
-
-
 def codeOf(page: Path) -> str:
     """
     What a page shows as code: within double backquotes, and in its blocks of Python.
     """
-    return "\n".join([*re.findall(r"``([^`]+)``", page.read_text("utf-8")), *blocksOf(page)])
+    return "\n".join([*re.findall(r"``([^`]+)``", page.read_text("utf-8")), *blocksOfPython(page)])
 
 
 def namesIn(program: Path) -> set[str]:
@@ -87,7 +78,7 @@ def test_importsWhatItUses(page: Path) -> None:
     """
     A program on a page that imports from txfcgi imports all that it uses of it.
     """
-    for block in blocksOf(page):
+    for block in blocksOfPython(page):
         tree = ast.parse(block)
         known = {
             alias.name
@@ -122,7 +113,7 @@ def blockOf(page: Path | str, contains: str) -> dict[str, Any]:
 
     @return: The names that it makes.
     """
-    (block,) = (block for block in blocksOf(CHECKOUT / page) if contains in block)
+    (block,) = (block for block in blocksOfPython(CHECKOUT / page) if contains in block)
     names: dict[str, Any] = {}
     exec(block, names)
     return names
