@@ -4,7 +4,9 @@ Connections to Unix sockets that are made at once.
 
 from __future__ import annotations
 
+import gc
 import socket
+import weakref
 from errno import EAGAIN
 from typing import Any
 
@@ -12,18 +14,22 @@ from twisted.internet import reactor
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tests.folders import folderFor
 from txfcgi import ClientOptions, FastCGIClient, FastCGIServerFactory, Response, SCGIClient
 from txfcgi.client.endpoints import DirectEndpoint, clientEndpoint
+from txfcgi.client.target import Target
 from txfcgi.errors import RequestNotSent
 from txfcgi.server.scgi import SCGIServerFactory
 from txfcgi.transport.direct import DirectConnection, connectUNIX
 from txfcgi.transport.inlet import readInto
 
+clock: Any = reactor
 GET = {"REQUEST_METHOD": "GET"}
 
 
@@ -65,11 +71,17 @@ class DirectTests(TestCase):
         self.listening.bind(self.path)
         self.listening.listen(5)
 
+    def reach(self, path: str, factory: IProtocolFactory) -> IProtocol | None:
+        """
+        Connect, if that can be done at once.
+        """
+        return connectUNIX(reactor, UNIXAddress(path), path, factory)
+
     def connect(self) -> tuple[Closing, socket.socket]:
         """
         Connect, and accept that.
         """
-        protocol = connectUNIX(reactor, self.path, Factory.forProtocol(Closing))
+        protocol = self.reach(self.path, Factory.forProtocol(Closing))
         assert isinstance(protocol, Closing)
         accepted, _ = self.listening.accept()
         self.addCleanup(accepted.close)
@@ -101,6 +113,38 @@ class DirectTests(TestCase):
         self.assertEqual(protocol.told, [b"answer", "closed", ConnectionDone])
         self.assertEqual(accepted.recv(1), b"")
 
+    async def test_hungUpInARead(self) -> None:
+        """
+        What is closed while a read is delivered can be ended on the spot, and is not lost twice,
+        although the socket was to be written to in the same moment.
+        """
+        protocol, accepted = self.connect()
+        transport: Any = protocol.transport
+        told = protocol.told
+        connection = transport.getHandle()
+
+        class HangingUp(Closing):
+            def dataReceived(self, data: bytes) -> None:
+                transport.hangUp()
+                told.append("open")
+                transport.loseConnection()
+                transport.hangUp()
+                told.append("gone")
+
+        hanging = HangingUp()
+        hanging.told = told
+        transport.protocol = hanging
+        transport.hangUp()
+        self.assertTrue(transport.connected)
+        transport.startWriting()
+        accepted.send(b"answer")
+        await hanging.lost
+        await deferLater(clock, 0, lambda: None)
+        self.assertEqual(told, ["open", ConnectionDone, "gone"])
+        self.assertEqual(connection.fileno(), -1)
+        self.assertEqual(accepted.recv(1), b"")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     async def test_closedByTheWay(self) -> None:
         """
         It can be closed at any time.
@@ -120,7 +164,7 @@ class DirectTests(TestCase):
         """
         factory = Factory.forProtocol(Closing)
         for path in (f"{self.path}.none", "x" * 200, "nul\0byte"):
-            self.assertIsNone(connectUNIX(reactor, path, factory))
+            self.assertIsNone(self.reach(path, factory))
         self.listening.listen(0)
         full = False
         while not full:
@@ -128,17 +172,17 @@ class DirectTests(TestCase):
             self.addCleanup(waiting.close)
             waiting.setblocking(False)
             full = waiting.connect_ex(self.path) == EAGAIN
-        self.assertIsNone(connectUNIX(reactor, self.path, factory))
+        self.assertIsNone(self.reach(self.path, factory))
         self.listening.listen(100)
         nothing = Factory()
         nothing.buildProtocol = lambda addr: None  # type: ignore[method-assign]
-        self.assertIsNone(connectUNIX(reactor, self.path, nothing))
+        self.assertIsNone(self.reach(self.path, nothing))
 
         def none(*args: object) -> socket.socket:
             raise OSError(24, "Too many open files")
 
         self.patch(socket, "socket", none)
-        self.assertIsNone(connectUNIX(reactor, self.path, factory))
+        self.assertIsNone(self.reach(self.path, factory))
 
 
 class ClientTests(TestCase):
@@ -168,6 +212,56 @@ class ClientTests(TestCase):
                 await client.close()
                 self.assertEqual((client.figures().open, client.figures().failures), (0, 0))
             await served.stopListening()
+
+    async def checkPlaceForTheNext(self, kind: Any, serving: Any) -> None:
+        """
+        Make requests, one of them within the callback of another, over one connection at a time.
+        """
+        path = str(folderFor(self) / "app.sock")
+        factory = serving(lambda request: Response(200, {}, b"x"))
+        served = clock.listenUNIX(path, factory)
+        client = kind(reactor, path, ClientOptions(keepConnections=False, maxConnections=1))
+        order: list[object] = []
+        connections: list[Any] = []
+        build = Target.buildProtocol
+
+        def built(target: Target, address: Any) -> Any:
+            protocol = build(target, address)
+            connections.append(weakref.ref(protocol))
+            return protocol
+
+        def ask(name: str, then: str = "") -> Any:
+            return client.request(GET).addCallback(answered, name, then)
+
+        def answered(response: Any, name: str, then: str) -> Any:
+            figures = client.figures()
+            order.append((name, figures.open, figures.waiting))
+            return ask(then) if then else None
+
+        patched = self.patch(Target, "buildProtocol", built)
+        gc.disable()
+        try:
+            await ask("first", "second")
+            await gatherResults([ask("third", "fifth"), ask("fourth")])
+            await deferLater(clock, 0, lambda: None)  # the last of them has read this
+            self.assertEqual([each() for each in connections], [None] * 5)
+        finally:
+            gc.enable()
+            patched.restore()
+        expected = [("first", 0, 0), ("second", 0, 0), ("third", 1, 0)]
+        self.assertEqual(order, [*expected, ("fourth", 1, 0), ("fifth", 0, 0)])
+        await client.close()
+        await served.stopListening()
+        await factory.drain(5)
+
+    async def test_placeForTheNext(self) -> None:
+        """
+        When an answer is delivered its connection is gone, so that the next request of the same
+        caller does not wait for its place; those that waited before come first. Nothing of such a
+        connection waits for the garbage collector.
+        """
+        await self.checkPlaceForTheNext(FastCGIClient, FastCGIServerFactory)
+        await self.checkPlaceForTheNext(SCGIClient, SCGIServerFactory)
 
     async def test_nobodyListens(self) -> None:
         """

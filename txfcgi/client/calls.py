@@ -65,15 +65,17 @@ class Calls:
         """
         return [call for call in self.byID.values() if call is not None]
 
-    def drop(self) -> list[Call]:
+    def drop(self, reason: Exception) -> list[Call]:
         """
-        Forget all of them.
+        Let all of them fail.
 
-        @return: Those that somebody waits for.
+        @return: Those that somebody waits for, who hears of it from whoever asks here.
         """
         calls = self.wanted()
         self.byID.clear()
         self.held.clear()
+        for call in calls:
+            call.interrupt(reason)
         return calls
 
     def overdue(self, now: float, outlet: Outlet) -> tuple[list[tuple[Call, Exception]], float]:

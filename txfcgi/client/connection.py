@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITCPTransport, ITransport
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,6 +28,7 @@ from ..errors import (
     RemoteProtocolError,
     RequestNotSent,
 )
+from ..transport.direct import DirectConnection
 from ..transport.outlet import Outlet
 from ..transport.sparing import SparingLog
 from ..transport.timers import NEVER, Timers
@@ -74,6 +75,11 @@ class ClientProtocol(Protocol):
     makeOutlet = Outlet
     endsByLength: ClassVar[bool] = False
 
+    # What most connections never change stands here.
+    _reason: Exception | None = None
+    _questions: Questions | None = None
+    _unread = _shaking = False
+
     def __init__(
         self, timers: Timers, options: ClientOptions, target: Target | None = None
     ) -> None:
@@ -90,13 +96,6 @@ class ClientProtocol(Protocol):
         self.sparing = SparingLog(timers.clock) if target is None else target.sparing
         self._wire = self.makeWire()
         self._calls = Calls(options.connectionBytes)
-        self._questions = Questions()
-        self._transport: ITransport
-        self._outlet: Outlet
-        self._bodies: Bodies
-        self._reason: Exception | None = None
-        self._unread = False
-        self._shaking = False
 
     def __repr__(self) -> str:
         peer = self._transport.getPeer() if hasattr(self, "_transport") else "nobody yet"
@@ -164,8 +163,7 @@ class ClientProtocol(Protocol):
         take = self.dataReceived if self._wire.takesViews else None
         self._outlet = self.makeOutlet(self._transport, self._timers.clock, self._broken, take)
         self._calls.begin(self._transport)
-        limit, sent, failed = self.options.outputBytes, self._setDue, self._sendingFailed
-        self._bodies = Bodies(self._wire, self._outlet, limit, self.sparing, sent, failed)
+        self._bodies = Bodies(self._wire, self._outlet)
         self.lifetime.begin(self._seconds())
         self._timers.watch(self)
 
@@ -182,6 +180,20 @@ class ClientProtocol(Protocol):
         self.lifetime.become(Life.LOST)
         self._timers.forget(self)
         error = self._reason or cast(Exception, reason.value)
+        calls = self._cutOff(error) if self._calls.byID else []
+        self._outlet.lost()
+        if self._target is not None:
+            self._target.gone(self)
+        if self._questions is not None:
+            self._questions.fail(NoResponse(error))
+        for call in calls:
+            self._bodies.stop(call)
+            call.deliver()
+
+    def _cutOff(self, error: Exception) -> list[Call]:
+        """
+        Let the calls end that the connection is lost under.
+        """
         calls: list[Call] = []
         # A peer that closes before it has read everything makes an error of it. Over a Unix socket,
         # that comes behind all that was sent; over TCP, it may come in the place of a part of it.
@@ -189,14 +201,7 @@ class ClientProtocol(Protocol):
         closedUnread = closedUnread and isinstance(self._transport.getPeer(), UNIXAddress)
         if isinstance(error, ConnectionDone) or closedUnread:
             calls += self._take(self._wire.receiveEnd())
-        calls += self._drop(error)
-        self._outlet.lost()
-        if self._target is not None:
-            self._target.gone(self)
-        self._questions.fail(NoResponse(error))
-        for call in calls:
-            self._bodies.stop(call)
-            call.deliver()
+        return calls + self._calls.drop(error)
 
     def _broken(self, error: OSError) -> None:
         """
@@ -241,8 +246,8 @@ class ClientProtocol(Protocol):
                 self._timers.need(due)
         else:
             call.phase = SENDING
-            self._setDue(call)
-            self._bodies.send(call, data)
+            self.setDue(call)
+            self._bodies.send(call, data, self)
 
     def askValues(self, names: list[bytes], timeout: float | None) -> Deferred[dict[str, str]]:
         """
@@ -255,16 +260,21 @@ class ClientProtocol(Protocol):
         due = NEVER if timeout is None else self._seconds() + timeout
         self._timers.need(due)
         self._outlet.write(self._wire.getValues(names))
+        if self._questions is None:
+            self._questions = Questions()
         return self._questions.ask(due, self.abort)
 
-    def _setDue(self, call: Call) -> None:
+    def setDue(self, call: Call) -> None:
+        """
+        Set the deadline for what a call waits for now.
+        """
         due = call.setDue(self._seconds(), self._outlet)
         if due < self._timers.next:
             self._timers.need(due)
 
-    def _sendingFailed(self, call: Call, error: Exception) -> None:
+    def bodyFailed(self, call: Call, error: Exception) -> None:
         """
-        The body could not be sent: its source failed.
+        The body of a call could not be sent: its source failed.
         """
         self.lifetime.become(Life.RETIRED)
         call.interrupt(error)
@@ -287,18 +297,18 @@ class ClientProtocol(Protocol):
             self.sparing.failure(self._log, said, peer=self)
             answer = None
             events = [ConnectionFailed(RemoteProtocolError(f"not understood: {error!r}"))]
-        if answer is not None:
-            self._takeWhole(*answer)
-            return
-        touched = self._take(events)
+        touched = self._take(events) if answer is None else self._takeWhole(*answer)
         if self.endsByLength and any(call.satisfied for call in self._calls.wanted()):
             self._take(self._wire.receiveEnd())
+        if self.lifetime.life is _CLOSING and isinstance(self._transport, DirectConnection):
+            # Whoever asks for more as soon as this is delivered finds the place of this one free.
+            self._transport.hangUp()
         for call in touched:
             call.deliver()
-        if self._questions.answers:
+        if self._questions is not None and self._questions.answers:
             self._questions.deliver()
 
-    def _takeWhole(self, requestID: int, output: bytes) -> None:
+    def _takeWhole(self, requestID: int, output: bytes) -> list[Call]:
         """
         Give a call all of its answer: the same as L{_take}, for what is most common.
         """
@@ -306,14 +316,14 @@ class ClientProtocol(Protocol):
         self.lifetime.served += 1
         if call is None:
             self._settle()
-            return
+            return []
         call.receiveWhole(output)
         if call.error is not None and call.brokeRule:
             self.lifetime.become(Life.RETIRED)
         if self._bodies.active or self._calls.held:
             self._letGo(call)
         self._settle()
-        call.deliver()
+        return [call]
 
     def _take(self, events: list[Event]) -> list[Call]:
         """
@@ -338,7 +348,7 @@ class ClientProtocol(Protocol):
                 said = "{peer} broke a rule: {error}"
                 self.sparing.warn(self._log, said, type(error), peer=self, error=error)
                 touched += [call for call in self._abort(error) if call not in touched]
-            elif isinstance(event, (ValuesReceived, UnknownTypeReceived)):
+            elif isinstance(event, (ValuesReceived, UnknownTypeReceived)) and self._questions:
                 self._questions.answer(event)
         for call in touched:
             if call.ended:
@@ -348,7 +358,7 @@ class ClientProtocol(Protocol):
                 call.ended = ended = True
                 self._giveUp(call)
             else:
-                self._setDue(call)
+                self.setDue(call)
         if self._calls.held:
             self._calls.balance()
         if ended:
@@ -367,8 +377,7 @@ class ClientProtocol(Protocol):
 
     def _giveUp(self, call: Call) -> None:
         """
-        Let the peer know, if the others on this connection are to go on; else L{_settle} closes
-        it.
+        Let the peer know if others on this connection go on; else L{_settle} closes it.
         """
         self._calls.byID[call.requestID] = None
         self._letGo(call)
@@ -401,7 +410,7 @@ class ClientProtocol(Protocol):
         """
         if self.lifetime.life < Life.CLOSING and self._calls.resume(call):
             for waiting in self._calls.wanted():
-                self._setDue(waiting)
+                self.setDue(waiting)
 
     def _settle(self) -> None:
         """
@@ -423,12 +432,6 @@ class ClientProtocol(Protocol):
         target = self._target
         if usable and target is not None:
             target.pool.released(self, target)
-
-    def retire(self) -> None:
-        """
-        Take no more requests, and close when there is none.
-        """
-        self.lifetime.become(Life.RETIRED)
 
     def close(self) -> None:
         """
@@ -458,15 +461,9 @@ class ClientProtocol(Protocol):
         """
         self.lifetime.become(Life.CLOSING)
         self._reason = reason
-        calls = self._drop(reason)
+        calls = self._calls.drop(reason)
         if self.lifetime.life is not Life.LOST:
             cast(ITCPTransport, self._transport).abortConnection()
-        return calls
-
-    def _drop(self, reason: Exception) -> list[Call]:
-        calls = self._calls.drop()
-        for call in calls:
-            call.interrupt(reason)
         return calls
 
     # Deadlines
@@ -482,7 +479,7 @@ class ClientProtocol(Protocol):
             if lifetime.overdue(now):
                 cast(ITCPTransport, self._transport).abortConnection()
             return lifetime.closeBy
-        questions = self._questions.due
+        questions = NEVER if self._questions is None else self._questions.due
         if now >= questions:
             self.abort(BackendTimedOut("firstByte", now - lifetime.idleSince))
             return NEVER

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.endpoints import UNIXClientEndpoint, clientFromString
 from twisted.internet.interfaces import (
     IProtocol,
@@ -33,7 +34,7 @@ class DirectEndpoint(UNIXClientEndpoint):
     def __init__(self, reactor: Any, path: str) -> None:
         super().__init__(reactor, path)  # type: ignore[no-untyped-call]
         self._direct = IReactorFDSet.providedBy(reactor)
-        self._where = reactor, path
+        self._where = reactor, UNIXAddress(path), path
 
     def connectAtOnce(self, factory: IProtocolFactory) -> IProtocol | None:
         """

@@ -27,7 +27,9 @@ class Life(IntEnum):
     LOST = 3
 
 
+# To look a member of an enumeration up takes longer than to compare it.
 _OPEN: Final = Life.OPEN
+_LOST: Final = Life.LOST
 
 
 class Lifetime:
@@ -69,8 +71,11 @@ class Lifetime:
         if life <= self.life:
             return False
         self.life = life
-        if self._retired is not None:
-            self._retired()
+        retired = self._retired
+        if retired is not None:
+            if life is _LOST:
+                self._retired = None  # it would keep the connection alive
+            retired()
         return True
 
     def mayCarry(self, active: int, now: float) -> bool:

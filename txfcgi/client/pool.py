@@ -146,8 +146,7 @@ class Pool:
                     return True
             room = self.options.maxConnections - len(target.open) - len(target.connecting)
             if room <= 0 and call.fresh:
-                # The call waits for its place.
-                target.closeIdle()
+                target.closeIdle()  # the call waits for its place
             if room > 0 and not self._willBeShared(target):
                 self._connect(call, target)
                 return True
@@ -158,7 +157,8 @@ class Pool:
         The endpoints that a call may go to, the best first: those that work, before those that
         failed a moment ago; the least busy among them.
         """
-        left = [target for target in self._targets if target not in call.tried]
+        tried = call.tried
+        left = [each for each in self._targets if each not in tried] if tried else [*self._targets]
         if len(left) > 1:
             now = self.timers.clock.seconds()
             left.sort(key=lambda target: (target.failedUntil > now, target.load))
@@ -306,7 +306,8 @@ class Pool:
             self.released(protocol, target)
         else:
             protocol.start(call)
-            if protocol.active and protocol.usable and not target.multiplex:
+            keeps = self.options.keepConnections and not target.multiplex
+            if keeps and protocol.active and protocol.usable:
                 target.claims.opened(protocol)
             self._serve()
 
@@ -380,7 +381,7 @@ class Pool:
         """
         Give the calls that wait what there is: new connections, and shared ones.
         """
-        if self._placing or self._serving:
+        if not self._waiting or self._placing or self._serving:
             return  # from within the loop below, or the one above, which goes on
         self._placing = True
         try:

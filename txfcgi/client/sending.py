@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -23,6 +23,9 @@ from .call import Call
 from .deadlines import SENT
 from .prepare import Prepared
 from .wire import ClientWire
+
+if TYPE_CHECKING:
+    from .connection import ClientProtocol
 
 # A body up to this length is sent together with the params.
 _SMALL: Final = 16_384
@@ -136,49 +139,34 @@ class Bodies:
     @ivar active: Those that take more than one write, by the calls that they belong to.
     """
 
-    __slots__ = ("_failed", "_limit", "_outlet", "_sent", "_sparing", "_wire", "active")
+    __slots__ = ("_outlet", "_wire", "active")
 
-    def __init__(
-        self,
-        wire: ClientWire,
-        outlet: Outlet,
-        limit: int,
-        sparing: SparingLog,
-        sent: Callable[[Call], None],
-        failed: Callable[[Call, Exception], None],
-    ) -> None:
-        """
-        @param limit: How many bytes a source may write while the connection takes none.
-        @param sparing: Where it is said that a source failed to stop.
-        @param sent: Is called when everything of a call is with the outlet.
-        @param failed: Is told what is wrong with the source of a call.
-        """
+    def __init__(self, wire: ClientWire, outlet: Outlet) -> None:
         self._wire = wire
         self._outlet = outlet
-        self._limit = limit
-        self._sparing = sparing
-        self._sent = sent
-        self._failed = failed
         self.active: dict[Call, Sending] = {}
 
-    def send(self, call: Call, beginning: bytes) -> None:
+    def send(self, call: Call, beginning: bytes, connection: ClientProtocol) -> None:
         """
         Send the beginning of a request, and all that follows it.
+
+        @param connection: Is told when everything is with the outlet, or what is wrong with the
+            source.
         """
         parts = self._small(call)
         if parts:
             self._outlet.writeSequence([beginning, *parts])
-            self._whole(call)
+            self._whole(call, connection)
             return
         self._outlet.write(beginning)
         sending = self.active[call] = Sending(
             self._wire,
             self._outlet,
             call.requestID,
-            self._limit,
-            self._sparing,
-            partial(self._whole, call),
-            partial(self._failed, call),
+            connection.options.outputBytes,
+            connection.sparing,
+            partial(self._whole, call, connection),
+            partial(connection.bodyFailed, call),
         )
         sending.start(call.prepared)
 
@@ -193,10 +181,10 @@ class Bodies:
         parts.append(self._wire.endStream(call.requestID, Stream.STDIN))
         return parts
 
-    def _whole(self, call: Call) -> None:
+    def _whole(self, call: Call, connection: ClientProtocol) -> None:
         self.active.pop(call, None)
         call.phase = SENT
-        self._sent(call)
+        connection.setDue(call)
 
     def stop(self, call: Call) -> bool:
         """

@@ -19,6 +19,7 @@ from .claims import Claims
 from .connecting import connectAgain, queueFull
 from .connection import ClientProtocol
 from .endpoints import DirectEndpoint
+from .lifetime import Life
 from .options import Timeouts
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Target(ClientFactory):
             raise RequestNotSent(BackendTimedOut("connect", timeouts.connect)) from None
         except Exception as error:
             raise RequestNotSent(error) from error
-        protocol.retire()
+        protocol.lifetime.become(Life.RETIRED)  # it takes no requests
         self.open.add(protocol)
         values = await protocol.askValues(names, timeouts.firstByte)
         protocol.close()
@@ -143,7 +144,6 @@ class Target(ClientFactory):
         """
         A connection is closed.
         """
-        self.retired(protocol)
         self.open.discard(protocol)
         self.claims.gone(protocol)
         self.pool.gone()

@@ -8,14 +8,27 @@ reactor, and a request can be written at once.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import UNIXAddress
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+
+# Why a read was the last one; None, if it was not.
+Reason = ConnectionDone | ConnectionLost | None
 
 # Where we are, as far as a socket has a name that was not bound.
 _NOWHERE: Final = UNIXAddress(None)
+
+# Where the system can make a socket that does not block, that takes one call.
+_STREAM: Final = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
+
+_DONE: Final = Failure(CONNECTION_DONE)
 
 
 class DirectConnection(Connection):
@@ -24,7 +37,7 @@ class DirectConnection(Connection):
     L{Outlet<txfcgi.transport.outlet.Outlet>}, so that nothing ever waits here.
 
     @ivar inRead: Whether the protocol is being given what was read. If it closes the connection
-        then, that happens behind the read, and without a turn of the reactor.
+        then, that happens at L{hangUp}, or else behind the read, without a turn of the reactor.
     """
 
     inRead = False
@@ -32,7 +45,11 @@ class DirectConnection(Connection):
     def __init__(
         self, reactor: Any, connected: socket.socket, protocol: IProtocol, peer: UNIXAddress
     ) -> None:
-        super().__init__(connected, protocol, reactor)
+        # What Connection does, but for the call that lets the socket not block: it does not.
+        FileDescriptor.__init__(self, reactor)
+        self.socket = connected
+        self.fileno = connected.fileno
+        self.protocol = protocol
         self._peer = peer
         self.logstr = type(protocol).__name__
         self.connected = 1
@@ -58,22 +75,80 @@ class DirectConnection(Connection):
         else:
             super().loseConnection()  # type: ignore[no-untyped-call]
 
+    def hangUp(self) -> None:
+        """
+        End the connection now if its protocol has closed it since the read began. Nothing waits to
+        be sent, and nobody else has the socket, so closing it is enough.
+        """
+        if not (self.inRead and self.disconnecting and self.connected):
+            return
+        if self.producer is not None:
+            self.connectionLost(_DONE)
+            return
+        self.connected, self.disconnected = 0, 1
+        self.stopReading()  # type: ignore[no-untyped-call]
+        self.stopWriting()  # type: ignore[no-untyped-call]
+        protocol, connection = self.protocol, self.socket
+        del self.protocol, self.socket, self.fileno
+        connection.close()
+        protocol.connectionLost(_DONE)
 
-def connectUNIX(reactor: Any, path: str, factory: IProtocolFactory) -> IProtocol | None:
+    def doRead(self) -> Reason:  # type: ignore[override]
+        """
+        Give the protocol what there is.
+
+        @return: Why this was the last read, if it was.
+        """
+        return self.reading(super().doRead)
+
+    def reading(self, read: Callable[..., Reason], *args: Any) -> Reason:
+        """
+        Read, and end the connection behind that if its protocol wants it.
+
+        @param read: Reads, and gives the protocol what there is; called with C{args}.
+        @return: Why this was the last read, if the connection did not end in it.
+        """
+        self.inRead = True
+        try:
+            reason = read(*args)
+            if reason is None and self.disconnecting:
+                self.hangUp()
+        finally:
+            self.inRead = False
+        return reason
+
+    def doWrite(self) -> Any:
+        """
+        The socket takes more: of interest only as long as the connection was not ended by a read
+        of the same moment.
+        """
+        return super().doWrite() if self.connected else None  # type: ignore[no-untyped-call]
+
+    def writeSomeData(self, data: bytes) -> Any:
+        """
+        Send what is in the transport's own buffer: nothing.
+        """
+        return super().writeSomeData(data) if data else 0
+
+
+def connectUNIX(
+    reactor: Any, address: UNIXAddress, path: str, factory: IProtocolFactory
+) -> IProtocol | None:
     """
     Connect.
 
     @param reactor: An C{IReactorFDSet}.
+    @param address: What the connection calls its peer: the address of C{path}.
     @return: The protocol, which is connected; L{None} if that could not be done at once, for
         whatever reason: it then has to be tried in the usual way, which tells the reason.
     """
-    address = UNIXAddress(path)
     try:
-        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connecting = socket.socket(socket.AF_UNIX, _STREAM)
     except OSError:
         return None
     try:
-        connecting.setblocking(False)
+        if connecting.gettimeout() != 0:
+            connecting.setblocking(False)
         connecting.connect(path)
     except (OSError, ValueError):
         connecting.close()

@@ -12,17 +12,13 @@ from errno import EWOULDBLOCK
 from functools import partial
 from typing import Final
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
 
-from .direct import DirectConnection
+from .direct import DirectConnection, Reason
 
 #: Consumes what was read before it returns: the buffer is overwritten afterwards.
 Taker = Callable[[memoryview], None]
-
-# Why a read was the last one; None, if it was not.
-Reason = ConnectionDone | ConnectionLost | None
 
 _buffer: Final = memoryview(bytearray(262_144))
 
@@ -39,7 +35,7 @@ def readInto(transport: Connection, take: Taker) -> None:
     @param take: Called with each long read, in place of the protocol's C{dataReceived}.
     """
     if isinstance(transport, DirectConnection):
-        transport.doRead = partial(_readDirectly, transport, take)  # type: ignore[method-assign]
+        transport.doRead = partial(transport.reading, _readShort, transport, take)  # type: ignore[method-assign]
     else:
         transport.doRead = partial(_readShort, transport, take)  # type: ignore[method-assign]
 
@@ -59,18 +55,6 @@ def _readShort(transport: Connection, take: Taker) -> Reason:
     if len(data) > _LITTLE:
         transport.doRead = partial(_readLong, transport, take)  # type: ignore[method-assign]
     return _give(transport, data)
-
-
-def _readDirectly(transport: DirectConnection, take: Taker) -> Reason:
-    """
-    Read as L{_readShort} does, and close the connection behind that if its protocol wants it.
-    """
-    transport.inRead = True
-    try:
-        reason = _readShort(transport, take)
-    finally:
-        transport.inRead = False
-    return CONNECTION_DONE if reason is None and transport.disconnecting else reason
 
 
 def _readLong(transport: Connection, take: Taker) -> Reason:

@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from ..wire.framing import Buffer
 from .atonce import NOW, Accepted
+from .direct import DirectConnection
 from .inlet import Taker, readAsEver, readInto
 
 # The size of a read: just under that from which the C library gives the memory of each one back.
@@ -139,6 +140,11 @@ class Outlet:
         Let a plain socket's transport read in our way, and write nothing by itself.
         """
         transport.bufferSize = _READ_BYTES
+        if isinstance(transport, DirectConnection):
+            # It writes nothing by itself, and sends what is small at once.
+            if take is not None:
+                readInto(transport, take)
+            return
         transport.writeSomeData = partial(_writeSomeData, transport)  # type: ignore[method-assign]
         if take is not None:
             readInto(transport, take)
@@ -284,13 +290,14 @@ class Outlet:
         if self._registered:
             self._registered = False
             self._consumer.unregisterProducer()
+        broken = self._broken
         self.lost()
         self._paused = True
-        if self._broken is None:
+        if broken is None:
             cast(Connection, self._transport).abortConnection()
         else:
             self.queued = HIGH_WATER
-            self._broken(error)
+            broken(error)
 
     def _enqueue(self, parts: list[Buffer] | tuple[Buffer, ...]) -> None:
         """
@@ -475,13 +482,14 @@ class Outlet:
         """
         self._lost = True
         if self._handle is not None and type(self._transport) is not Accepted:
-            # These would keep the transport alive.
+            # These would keep the transport alive, as C{_broken} would its protocol.
             readAsEver(cast(Connection, self._transport))
             vars(self._transport).pop("writeSomeData", None)
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
         self._handle = None
+        self._broken = None
         self._queue = None
         self._waiting = None
         self._corked = None
