@@ -21,9 +21,9 @@ KEPT = "txfcgi, FastCGI, kept"
 NEW = "txfcgi, FastCGI, new"
 SCGI = "txfcgi, SCGI"
 
-# The command twistd, wherever it lies.
+# The command twistd, wherever it lies. twistd web would rotate /dev/null as it does any other log.
 _RUN = "from twisted.scripts.twistd import run; run()"
-_TWISTD = (sys.executable, "-c", _RUN, "-n", "--pidfile=", "--logfile=/dev/null")
+_TWISTD = (sys.executable, "-c", _RUN, "-n", "--pidfile=", "--logfile={address}.log")
 _PATH = {"PYTHONPATH": str(SERVERS)}
 
 

@@ -19,7 +19,7 @@ TWO = "2 workers"
 
 # The command twistd, wherever it lies.
 _RUN = "from twisted.scripts.twistd import run; run()"
-_TWISTD = (sys.executable, "-c", _RUN, "-n", "--pidfile=", "--logfile=/dev/null", "fcgi")
+_TWISTD = (sys.executable, "-c", _RUN, "-n", "--pidfile=", "--logfile={address}.log", "fcgi")
 
 
 def _workers(name: str, number: int, load: Load) -> Contestant:

@@ -275,6 +275,88 @@ class LineWriterTests(SynchronousTestCase):
         while left:
             left -= len(os.read(reading, 1_000_000))
 
+    def test_stuckLongLines(self) -> None:
+        """
+        Long lines wait up to a number of bytes, not of lines alone: URIs are as long as a browser
+        likes.
+        """
+        reading, writing = os.pipe()
+        writer = LineWriter("-", writing, waitingBytes=3_000_000)
+        os.close(writing)
+        with capturedLogs() as events:
+            for _ in range(5):
+                writer.write("x" * 1_000_000)
+            self.assertEqual(writer.lost, 2)
+            left = 3 * 1_000_001
+            while left:
+                left -= len(os.read(reading, left))
+            writer.close()
+        os.close(reading)
+        self.assertEqual(writer.lost, 2)
+        self.assertIn("3000000 bytes of lines are waiting", self.said(events)[0])
+
+    def test_slowDisk(self) -> None:
+        """
+        A disk that is a little too slow is told of once, not each time that it has taken a few
+        lines: they can be written again when half of the room is free.
+        """
+        reactor = Reactor()
+        reading, writing = os.pipe()
+        writer = LineWriter("-", writing, waitingLines=10)
+        os.close(writing)
+        writer.attach(reactor)
+        self.patch(lines, "_TOGETHER", 1)
+        with capturedLogs() as events:
+            writer.write("x" * 1_000_000)  # more than a pipe holds
+            until(lambda: not writer._waiting)
+            for number in range(12):
+                writer.write(f"line {number}")
+            left = 1_000_001
+            while left:
+                left -= len(os.read(reading, left))
+            until(lambda: not writer._waiting)
+            reactor.turn()
+            writer.close()
+        os.close(reading)
+        first, second = self.said(events)
+        self.assertIn("10 lines are waiting", first)
+        self.assertIn("can be written again. 2 lines are missing", second)
+
+    def test_failsAtTheEnd(self) -> None:
+        """
+        The reason why the last lines are missing is told, though the reactor has stopped.
+        """
+        full = os.open("/dev/full", os.O_WRONLY)
+        self.addCleanup(os.close, full)
+        writer = LineWriter("-", full)
+        writer.attach(Reactor())
+        writer.write("lost")
+        with capturedLogs() as events:
+            writer.close()
+        [said] = self.said(events)
+        self.assertIn("ends with 1 lines missing: No space left on device", said)
+
+    def test_fifoThatNobodyReads(self) -> None:
+        """
+        A FIFO without a reader is an error at once, at the start and when it is reopened; with one,
+        it takes lines.
+        """
+        os.mkfifo(self.path())
+        error = self.assertRaises(OSError, LineWriter, self.path())
+        self.assertEqual(error.strerror, "it is a FIFO that nobody reads")
+        reading = os.open(self.path(), os.O_RDONLY | os.O_NONBLOCK)
+        writer = LineWriter(self.path())
+        self.assertTrue(os.get_blocking(writer._descriptor))
+        writer.write("one")
+        writer.close()
+        self.assertEqual(os.read(reading, 100), b"one\n")
+        again = LineWriter(self.path())
+        os.close(reading)
+        with capturedLogs() as events:
+            again.reopen()
+        again.close()
+        self.assertIn("can't be reopened: it is a FIFO that nobody reads", self.said(events)[0])
+
     def test_tornLine(self) -> None:
         """
         A line of which a part was written before the disk was full stays by itself.

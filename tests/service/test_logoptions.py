@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 from twisted.python.usage import UsageError
 
@@ -47,6 +48,27 @@ class OptionsTests(CommandLineTests):
             self.mistake("--access-log", path),
             f"--access-log {path} can't be written: No such file or directory",
         )
+
+    def test_fifo(self) -> None:
+        """
+        A FIFO is opened once, as its reader ends with the first writer; without a reader, it can't
+        be written.
+        """
+        path = self.path("access.log")
+        os.mkfifo(path)
+        self.assertIn("it is a FIFO that nobody reads", self.mistake("--access-log", path))
+        reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reading)
+        opened: list[str] = []
+        reallyOpen = os.open
+
+        def note(name: str, *rest: Any, **more: Any) -> int:
+            opened.append(name)
+            return reallyOpen(name, *rest, **more)
+
+        self.patch(os, "open", note)
+        self.options("--access-log", path)
+        self.assertEqual(opened.count(path), 1)
 
     def test_badFormat(self) -> None:
         """

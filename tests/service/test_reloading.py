@@ -92,7 +92,7 @@ class ReloadTests(HTTPTests):
         """
         while True:
             self.loads += 1
-            program.waitFor("the app is loaded again", self.loads)
+            program.waitFor("reloading the app", self.loads)
             answer = self.get(port, "/", Accept="text/html")
             if said in answer[2]:
                 return answer

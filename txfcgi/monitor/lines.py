@@ -4,7 +4,9 @@ L{LineWriter}: writes lines to a file in its own thread, so that a slow disk nev
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections import deque
 from threading import Condition, Thread
 from time import monotonic
@@ -12,8 +14,9 @@ from typing import Any, ClassVar, Final
 
 from twisted.logger import Logger
 
-#: The most lines that may wait to be written.
+#: The most lines that may wait to be written, and the most bytes of them.
 WAITING_LINES: Final = 20_000
+WAITING_BYTES: Final = 16_777_216
 
 #: The permissions of a new file.
 MODE: Final = 0o640
@@ -33,9 +36,18 @@ def openToAppend(path: str) -> int:
     Open a file for appending, and create it if it does not exist.
 
     @return: Its descriptor.
-    @raise OSError: It can't be written.
+    @raise OSError: It can't be written; for a FIFO, also that nobody reads it. To wait for a reader
+        would stop the server without a word.
     """
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK, MODE)
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(path).st_mode):
+            raise OSError(errno.ENXIO, "it is a FIFO that nobody reads", path) from error
+        raise
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 class LineWriter:
@@ -52,7 +64,11 @@ class LineWriter:
     log: ClassVar[Logger] = Logger()
 
     def __init__(
-        self, path: str, descriptor: int | None = None, waitingLines: int = WAITING_LINES
+        self,
+        path: str,
+        descriptor: int | None = None,
+        waitingLines: int = WAITING_LINES,
+        waitingBytes: int = WAITING_BYTES,
     ) -> None:
         """
         Open the file.
@@ -60,21 +76,26 @@ class LineWriter:
         @param descriptor: An open descriptor to use instead, such as standard output. It is never
             reopened.
         @param waitingLines: The most lines that may wait to be written.
+        @param waitingBytes: With this many bytes of lines waiting, no more are accepted.
         @raise OSError: It can't be written.
         """
         self.path = path if descriptor is not None or path == "-" else os.path.abspath(path)
         self._descriptor = openToAppend(path) if descriptor is None else os.dup(descriptor)
         self._isOurs = descriptor is None
         self._most = waitingLines
+        self._mostBytes = waitingBytes
         self._waiting: deque[str] = deque()
         self._wakes = Condition()
         self._reopening = False
         self._closing = False
         self._failing = ""
+        self._lastFailure = ""  # which the reactor's thread may not know of yet
         self._told = 0  # how many lines are known to be lost
         self._refused = 0  # lines that found no room, which only the reactor's thread counts
         self._unwritten = 0  # and those that were not written, which only the other one counts
         self._inHand = 0  # those that it writes at this moment
+        self._given = 0  # bytes of lines so far, which only the reactor's thread counts
+        self._taken = 0  # and those that wait no more, which only the other one counts
         self._torn = False
         self._reactor: Any = None
         self._thread: Thread | None = None
@@ -102,10 +123,15 @@ class LineWriter:
         @param line: Without its end.
         """
         waiting = self._waiting
-        if len(waiting) >= self._most:
+        if len(waiting) >= self._most or self._given - self._taken >= self._mostBytes:
             self._refused += 1
-            self._failed(f"{self._most} lines are waiting")
+            self._failed(
+                f"{self._most} lines are waiting"
+                if len(waiting) >= self._most
+                else f"{self._mostBytes} bytes of lines are waiting"
+            )
             return
+        self._given += len(line)
         waiting.append(line)
         if len(waiting) == 1:
             self._wake()
@@ -151,7 +177,7 @@ class LineWriter:
                 "The access log {path} ends with {lost} lines missing: {reason}",
                 path=self.path,
                 lost=self.lost - self._told,
-                reason=self._failing,
+                reason=self._failing or self._lastFailure,
             )
         if self._descriptor >= 0 and not (thread is not None and thread.is_alive()):
             os.close(self._descriptor)
@@ -238,14 +264,24 @@ class LineWriter:
                 written = os.write(self._descriptor, data)
                 data = data[written:]
                 self._torn = bool(data)
+            failure = ""
         except OSError as error:
             self._unwritten += min(bytes(data).count(b"\n"), count)
-            self._tell(self._failed, error.strerror or str(error))
-        else:
-            if self._failing and len(self._waiting) < self._most:
-                self._tell(self._recovered)
+            failure = self._lastFailure = error.strerror or str(error)
+        self._taken += len(text) - count
         self._inHand = 0
+        if failure:
+            self._tell(self._failed, failure)
+        elif self._failing and self._hasRoom():
+            self._tell(self._recovered)
         return count
+
+    def _hasRoom(self) -> bool:
+        """
+        Whether so few lines wait that it will be a while before there are too many again.
+        """
+        waitingBytes = self._given - self._taken
+        return 2 * len(self._waiting) <= self._most and 2 * waitingBytes <= self._mostBytes
 
     def _openAnew(self) -> None:
         try:

@@ -5,6 +5,7 @@ The options of C{twistd fcgi} and C{twistd scgi} for logging requests.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -118,6 +119,8 @@ class LogOptions(CommandOptions):
         who may have to reopen it.
         """
         isNew = not os.path.exists(path)
+        if not isNew and stat.S_ISFIFO(os.stat(path).st_mode) and not self.hasMaster:
+            return  # its reader would take the end of this check for the end of the log
         descriptor = openToAppend(path)
         try:
             if isNew and self.parent is not None and os.geteuid() == 0:

@@ -16,17 +16,16 @@ from twisted.application.service import IService, IServiceCollection, MultiServi
 from twisted.logger import FileLogObserver, ILogObserver, Logger, textFileLogObserver
 from twisted.python.components import Componentized
 
-#: The permissions of a new log: for its owner, and a group of administrators.
-LOG_MODE = 0o640
+from ..monitor.lines import MODE, openToAppend
 
 
 def openLog(path: str) -> TextIO:
     """
-    Open a log for appending. A new file gets L{LOG_MODE}; an existing one keeps its permissions.
+    Open a log for appending. A new file gets C{0640}; an existing one keeps its permissions.
 
     @param path: The path of the log.
 
-    @raise OSError: The file can't be written.
+    @raise OSError: The file can't be written (L{openToAppend}).
     """
     # The file is line-buffered, so no line is lost if the process is killed.
     return open(
@@ -35,7 +34,7 @@ def openLog(path: str) -> TextIO:
         buffering=1,
         encoding="utf-8",
         errors="backslashreplace",
-        opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, LOG_MODE),
+        opener=lambda name, flags: openToAppend(name),
     )
 
 
@@ -149,7 +148,7 @@ class Logs:
         if not stat.S_ISREG(info.st_mode):
             return
         if info.st_size == 0:
-            os.fchmod(opened.fileno(), stat.S_IMODE(info.st_mode) & LOG_MODE)
+            os.fchmod(opened.fileno(), stat.S_IMODE(info.st_mode) & MODE)
         options["logFile"] = self.add(opened.name)
         opened.close()
 
