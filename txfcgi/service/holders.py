@@ -39,6 +39,13 @@ _MESSAGE_BYTES: Final = 65_536
 #: The most processes to name.
 _NAMED: Final = 8
 
+# Where each family's sockets are listed.
+_LISTED: Final = {socket.AF_INET: "/proc/net/tcp", socket.AF_INET6: "/proc/net/tcp6"}
+
+# Another system has no netlink, and what a sandbox or another kernel tells may be anything. The
+# reason why the server can't start must not be lost over that.
+_UNTOLD: Final = (AttributeError, LookupError, OSError, ValueError, struct.error)
+
 
 def holdersOfUNIX(path: str) -> str:
     """
@@ -48,9 +55,8 @@ def holdersOfUNIX(path: str) -> str:
         empty if none is found.
     """
     try:
-        entry = os.stat(path)
-        return _described(set(_unixSockets(entry)))
-    except (OSError, struct.error):
+        return _described(set(_unixSockets(os.stat(path))))
+    except _UNTOLD:
         return ""
 
 
@@ -65,8 +71,8 @@ def holdersOfTCP(host: str, port: int, error: OSError) -> str:
     if error.errno != errno.EADDRINUSE:
         return ""
     try:
-        return _described(set(_tcpSockets(host, port)))
-    except (OSError, ValueError):
+        return _described(_tcpSockets(host, port))
+    except _UNTOLD:
         return ""
 
 
@@ -114,22 +120,33 @@ def _aligned(length: int) -> int:
     return length + 3 & ~3
 
 
-def _tcpSockets(host: str, port: int) -> Iterator[int]:
+def _tcpSockets(host: str, port: int) -> set[int]:
     """
     @return: The inodes of the TCP sockets that listen on this port, and on this address or on all.
+        Those of the other family are in the way only where none of its own is: many servers have
+        one of each, and the two do without each other.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    wanted = socket.inet_pton(family, host or "0.0.0.0")
-    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(FileNotFoundError), open(name, encoding="ascii") as lines:
-            next(lines)
-            for line in lines:
-                words = line.split()
-                address, _, number = words[1].partition(":")
-                if int(words[3], 16) == _LISTENS and int(number, 16) == port:
-                    theirs = _address(address)
-                    if theirs == wanted or not any(theirs) or not any(wanted):
-                        yield int(words[9])
+    other = socket.AF_INET if ":" in host else socket.AF_INET6
+    wanted = socket.inet_pton(family, host.partition("%")[0] or "0.0.0.0")
+    return set(_listed(family, wanted, port)) or set(_listed(other, wanted, port))
+
+
+def _listed(family: socket.AddressFamily, wanted: bytes, port: int) -> Iterator[int]:
+    """
+    @param wanted: An address, of any family.
+
+    @return: The inodes of the TCP sockets of a family that listen there, or on all addresses.
+    """
+    with suppress(FileNotFoundError), open(_LISTED[family], encoding="ascii") as lines:
+        next(lines, None)
+        for line in lines:
+            words = line.split()
+            address, _, number = words[1].partition(":")
+            if int(words[3], 16) == _LISTENS and int(number, 16) == port:
+                theirs = _address(address)
+                if theirs == wanted or not any(theirs) or not any(wanted):
+                    yield int(words[9])
 
 
 def _address(text: str) -> bytes:
@@ -173,10 +190,11 @@ def _named(pid: int) -> str:
     """
     A process and its name; for a stopped process, also the signals that end it, as no others do.
     """
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            name, _, rest = file.read().partition("(")[2].rpartition(") ")
-    except OSError:
+    said = ""
+    with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        said = file.read()
+    name, _, state = said.partition("(")[2].rpartition(") ")
+    if not state:
         return f"process {pid}"
-    stopped = f", stopped: kill -CONT {pid} or kill -9 {pid}" if rest[:1] in "Tt" else ""
+    stopped = f", stopped: kill -CONT {pid} or kill -9 {pid}" if state[0] in "Tt" else ""
     return f"process {pid}, {visible(name)}{stopped}"
