@@ -5,11 +5,13 @@ Tests of L{txfcgi.adapters.asgistreams}: what an application receives, and who g
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from typing import Any
 
 from txfcgi import Limits, Request, asFuture
 from txfcgi.adapters.asgi import ASGIApp
+from txfcgi.adapters.asgicall import Call
 from txfcgi.errors import (
     Disconnected,
     RequestAborted,
@@ -59,6 +61,28 @@ class RequestTests(ASGITests):
 
         self.inLoop(main)
         self.assertEqual(opened, [False, False])
+
+    def test_freed(self) -> None:
+        """
+        Nothing of a request that is over waits for the collector of garbage.
+        """
+
+        def calls() -> list[Any]:
+            return [each for each in gc.get_objects() if type(each) is Call]
+
+        async def main() -> None:
+            frontEnd = self.frontEnd(echo, lifespan="off")
+            before = calls()
+            for content in (b"", b"x" * 100_000):
+                answer = await self.answer(frontEnd, frontEnd.request("POST", "/", (), content))
+                self.assertEqual(answer.body, content)
+                await turns(frontEnd)
+                self.assertEqual([each for each in calls() if each not in before], [])
+
+        self.addCleanup(gc.enable)
+        gc.collect()
+        gc.disable()
+        self.inLoop(main)
 
     def test_whole(self) -> None:
         """
@@ -179,6 +203,41 @@ class DisconnectTests(ASGITests):
             exchange.leave()
             await turns(frontEnd)
             self.assertEqual(heard, ["http.disconnect"] * 2)
+            with self.assertRaises(RequestAborted):
+                await asFuture(exchange.response)
+
+        self.inLoop(main)
+
+    def test_receivedWithoutStream(self) -> None:
+        """
+        So does one whose request has no body, for which no stream is opened.
+        """
+        heard: list[str] = []
+        requests: list[Request] = []
+        event = asyncio.Event()
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            await event.wait()
+            for _ in range(3):
+                heard.append((await receive())["type"])
+
+        async def main() -> None:
+            app = ASGIApp(application, lifespan="off")
+
+            def watched(request: Request) -> Any:
+                requests.append(request)
+                return app(request)
+
+            frontEnd = MemoryFrontEnd(watched, testCase=self)
+            exchange = await self.begin(frontEnd, "GET", length=0)
+            exchange.close()
+            event.set()
+            await turns(frontEnd)
+            self.assertEqual(heard, ["http.request"])
+            self.assertTrue(requests[0].bodiless)
+            exchange.leave()
+            await turns(frontEnd)
+            self.assertEqual(heard, ["http.request", "http.disconnect", "http.disconnect"])
             with self.assertRaises(RequestAborted):
                 await asFuture(exchange.response)
 

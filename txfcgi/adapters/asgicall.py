@@ -195,11 +195,18 @@ class Call:
         The next message for the application.
         """
         while self._stage < _SUPPRESSED:
-            if self._input is None:
+            if self._received:
+                await self._change()
+            elif self._input is None:
+                if self._request.bodiless and not self._request.number("CONTENT_LENGTH"):
+                    self._received = True
+                    return {"type": "http.request", "body": b"", "more_body": False}
                 self._input = self._read()
-            elif self._input.ready and not self._received:
+            elif self._input.ready:
                 message = self._input.take()
-                self._received = not message["more_body"]
+                if not message["more_body"]:
+                    self._received = True
+                    self._input = None  # which refers to this call
                 return message
             else:
                 await self._change()
@@ -211,11 +218,7 @@ class Call:
         Begin to read the body.
         """
         arrived = Input(self.changed, self._limit)
-        request = self._request
-        if request.bodiless and not request.number("CONTENT_LENGTH"):
-            arrived.complete = True
-            return arrived
-        stdin = request.stdin
+        stdin = self._request.stdin
         if stdin.length == 0 and stdin.error is None:
             arrived.complete = True
             return arrived
