@@ -90,6 +90,18 @@ class RequestTests(ResourceTestCase):
         client, host, _ = self.seen(look, params=params)
         self.assertEqual((client.host, host), ("::1", IPv6Address("TCP", "::2", 80)))
 
+    def test_addressesOfItsOwn(self) -> None:
+        """
+        A resource that changes an address changes that of its request alone.
+        """
+
+        def change(request: Any) -> Any:
+            address = request.getHost()
+            port, address.port = address.port, 1
+            return port
+
+        self.assertEqual([self.seen(change), self.seen(change)], [8080, 8080])
+
     def test_unixClient(self) -> None:
         """
         Without a browser's address, the client is the web server.

@@ -8,7 +8,6 @@ else is written as CGI output, as it comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -330,7 +329,7 @@ class WebChannel:
         """
         params = self._params
         host = params.get("SERVER_ADDR") or params.get("SERVER_NAME") or "localhost"
-        return _hostAddress(host, params.get("SERVER_PORT", ""), 443 if self.isSecure() else 80)
+        return _address(host, params.get("SERVER_PORT", ""), 443 if self.isSecure() else 80)
 
     def _bytes(self, name: str) -> bytes:
         """
@@ -349,10 +348,6 @@ class WebChannel:
 def _address(host: str, port: str, default: int) -> IPv4Address | IPv6Address:
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else default
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host.strip("[]"), number)
-
-
-# A site has one or two.
-_hostAddress: Final = lru_cache(maxsize=64)(_address)
 
 
 def _joined(pieces: list[bytes]) -> bytes | list[bytes]:
