@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txfcgi.masking import maskedURI
+from txfcgi.masking import masked, maskedURI
 from txfcgi.monitor.formats import BadFormat, compileFormat, escaped, uriOf
 from txfcgi.server.observing import Account
 from txfcgi.wire.records import Role
@@ -236,6 +237,41 @@ def test_anyText(constant: str, user: str, browser: str) -> None:
         assert whole.get(name, "") == text
 
 
+@given(VALUES)
+@example("")
+@example("'+__import__('os').abort()+'")
+@example("\\")
+def test_anyName(name: str) -> None:
+    """
+    A param, and what stands beside it, may have any name: nothing of it is run.
+    """
+    name = name.replace("\n", "").replace("}", "")
+    made = line(f"%{{{name}}}e \\N{{DASH}}{{name!r:>9}}%{{{name}}}i", {name: "value"})
+    header = f"HTTP_{name.upper().replace('-', '_')}"
+    shown = masked(name, "value"), "value" if name == header else "-"
+    assert made == f"{shown[0]} \\N{{DASH}}{{name!r:>9}}{shown[1]}"
+
+
+class Status(int):
+    """
+    A status as HTTPStatus is one in Python 3.10: with a name of its own, and written as a number.
+    """
+
+    def __str__(self) -> str:
+        return "HTTPStatus.OK"
+
+    def __format__(self, _: str) -> str:
+        return str(int(self))
+
+
+@pytest.mark.parametrize("user", ["mary", 'mary"'], ids=["plain", "escaped"])
+def test_status(user: str) -> None:
+    """
+    A status is a number, be there something to escape or not.
+    """
+    assert line("%s %u", {"REMOTE_USER": user}, code=Status(200)) == f"200 {written(user)}"
+
+
 @given(VALUES, VALUES, VALUES)
 def test_anyRequest(uri: str, referer: str, protocol: str) -> None:
     """
@@ -273,6 +309,19 @@ def test_badFormat(name: str) -> None:
     with pytest.raises(BadFormat) as caught:
         compileFormat(format)
     assert message in str(caught.value)
+
+
+def test_badTime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A time that the C library can't write is refused at once, and not with each request.
+    """
+
+    def refuse(format: str, *when: object) -> str:
+        raise ValueError("Invalid format string")
+
+    monkeypatch.setattr(time, "strftime", refuse)
+    with pytest.raises(BadFormat, match=re.escape("%{%Q}t: Invalid format string")):
+        compileFormat("%h %{%Q}t")
 
 
 class JSONTests(SynchronousTestCase):

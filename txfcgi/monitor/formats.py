@@ -110,8 +110,8 @@ def _roleName(role: int) -> str:
     return _ROLES.get(role) or str(role)
 
 
-# What each directive stands for, as an expression. All of a format are compiled into one function,
-# for to call one for each would take twice the time.
+# What each directive stands for, as an expression. All expressions of a format are compiled into
+# one function: to call a function for each would take twice the time.
 
 _SIMPLE: Final = {
     "B": "account.bodyBytes",
@@ -183,6 +183,10 @@ def _expression(letter: str, argument: str | None) -> str:
     if letter == "e":
         return _param(argument)
     if letter == "t":
+        try:
+            time.strftime(argument)
+        except ValueError as error:
+            raise BadFormat(f"%{{{argument}}}t: {error}") from None
         return f"time.strftime({argument!r}, time.localtime(began))"
     if letter == "T":
         if argument not in _UNITS:
@@ -260,7 +264,7 @@ def _compiled(constants: Sequence[str], expressions: Sequence[str], worker: str)
     code = _SOURCE.format(
         assignments="; ".join(map("{} = {}".format, values, expressions)),
         filled='f"{}"'.format("".join(parts)),
-        escapes="; ".join(map("{0} = escaped(str({0}))".format, values)),
+        escapes="; ".join(map("{0} = escaped(f'{{{0}}}')".format, values)),
     )
     between = "".join(constants).encode("utf-8", "replace").translate(None, _PLAIN)
     names: dict[str, Any] = {**globals(), "worker": worker, "between": between}
