@@ -22,8 +22,8 @@ from txfcgi.transport.atonce import IAnswersAtOnce
 from ..accepting import Accepting, Peer
 from ..lines import Hands
 from ..loop import LoopTests, turns
+from .observed import Watcher
 from .sent import BIG, FASTCGI, PLAIN, SCGI, App, get, post, scgi
-from .test_observing import Watcher
 
 
 def serving(app: Any, clock: Hands) -> FastCGIServerFactory:
