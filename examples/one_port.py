@@ -12,8 +12,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import react
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
 from twisted.python.log import startLogging
 
 from txfcgi import (
@@ -36,18 +38,31 @@ def app(request: Request) -> Response:
 FASTCGI, SCGI = FastCGIServerFactory(app), SCGIServerFactory(app)
 
 
-class FirstByte(Protocol):
+class FirstByte(Protocol, TimeoutMixin):
     """
-    A connection that has sent nothing yet.
+    A connection that has sent nothing yet. It is closed if that does not change in half a minute.
     """
 
     def __init__(self, peer: IAddress | None) -> None:
         self.peer = peer
 
+    def connectionMade(self) -> None:
+        """
+        Begin to wait.
+        """
+        self.setTimeout(30)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Wait no more.
+        """
+        self.setTimeout(None)
+
     def dataReceived(self, data: bytes) -> None:
         """
         Hand the connection over to the protocol that it speaks.
         """
+        self.setTimeout(None)
         # A FastCGI record starts with its version, 1; an SCGI request with the digits of a length.
         factory = FASTCGI if data[0] == 1 else SCGI
         protocol = factory.buildProtocol(self.peer)

@@ -19,6 +19,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from examples.one_port import FirstByte
 from txfcgi.wire.records import AnyRecord, BeginRequest, Data, Role, Stdout
 from txfcgi.wire.scgicodec import encodeHeaderList
 
@@ -339,6 +346,27 @@ class OnePortTests(ExampleTests):
         self.assertTrue(answer.endswith(b"\r\n\r\nHello /shop\n"), answer)
         self.assertEnds(self.program)
         self.assertNotIn("Traceback", self.program.said)
+
+
+class FirstByteTests(SynchronousTestCase):
+    """
+    The protocol of C{examples/one_port.py}, which tells the two apart.
+    """
+
+    def test_silent(self) -> None:
+        """
+        A connection that sends nothing is closed.
+        """
+        clock = Clock()
+        protocol, transport = FirstByte(None), StringTransport()
+        self.patch(protocol, "callLater", clock.callLater)
+        protocol.makeConnection(transport)
+        clock.advance(29)
+        self.assertFalse(transport.disconnecting)
+        clock.advance(1)
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class EmbeddedTests(ExampleTests):
