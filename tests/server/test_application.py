@@ -419,7 +419,7 @@ class RefusalTests(ServerTests):
         self.assertEqual(server.get(1).records, [EndRequest(1, 0, 3)])
         self.assertSaid(
             "roles(authorizer=ok) did not take",
-            "no app was given for a Responder: roles(responder=)",
+            "no app was given for the role of responder: roles(responder=)",
         )
 
     def test_rolesThatStart(self) -> None:

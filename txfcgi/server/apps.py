@@ -133,8 +133,8 @@ class _Roles:
     def __call__(self, request: Request) -> object:
         app = self._apps.get(request.role)
         if app is None:
-            name = request.role.name
-            raise UnknownRole(f"no app was given for a {name.capitalize()}: roles({name.lower()}=)")
+            name = request.role.name.lower()
+            raise UnknownRole(f"no app was given for the role of {name}: roles({name}=)")
         return app(request)
 
     async def startup(self) -> None:
