@@ -33,7 +33,7 @@ class FloodTests(ServerTests):
             server.transport.clear()
         self.assertLessEqual(len(self.events), 2 * FEW)
         self.advance(SECONDS)
-        self.assertSaid("19995 more messages like this in 5 s", "is refused: role 9 is none")
+        self.assertSaid("19995 more messages like this in 5 s", "is refused: role 9 is not one")
         server.disconnect()
 
     def test_exceptions(self) -> None:
