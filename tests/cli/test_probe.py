@@ -4,11 +4,16 @@ Tests of L{txfcgi.cli.probe}: commands that meet an HTTP server.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol
+from typing import Any
 
-from txfcgi import Request, Response
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
 from txfcgi.cli import probe
+from txfcgi.errors import BackendTimedOut, NoResponse, ResponseCutOff
 
 from .commands import CommandCase
 
@@ -37,63 +42,56 @@ class Gibberish(LinesOnly):
     answer = b"?" * 20
 
 
-class ProbeTests(CommandCase):
+class Closing(LinesOnly):
     """
-    Tests of L{probe.unlessHTTP}.
+    One that closes at anything that is not a line.
     """
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.patch(probe, "PATIENCE", 0.01)
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Answer a line, or close.
+        """
+        assert self.transport is not None
+        super().dataReceived(data)
+        if b"\n" not in data:
+            self.transport.loseConnection()
+
+
+class CommandTests(CommandCase):
+    """
+    Tests of commands that use L{probe.unlessHTTP}.
+    """
 
     async def test_silentHTTP(self) -> None:
         """
-        An HTTP server that waits for more is found out, and named.
+        An HTTP server that waits for more, or closes without a word, is found out, and named.
         """
-        path = await self.listen(Factory.forProtocol(LinesOnly))
-        for words, protocol in (
-            (("get", path, "/"), "FastCGI"),
-            (("get", path, "/", "--scgi"), "SCGI"),
-            (("ping", path), "FastCGI"),
-            (("values", path), "FastCGI"),
-        ):
-            done = await self.command(*words)
-            self.assertEqual(done.status, 1)
-            self.assertIn(
-                f"BadResponse: unix:{path} speaks HTTP, not {protocol}: call it with",
-                done.out + done.err,
-            )
+        for kind in (LinesOnly, Closing):
+            path = await self.listen(Factory.forProtocol(kind))
+            for words, protocol in (
+                (("get", path, "/"), "FastCGI"),
+                (("get", path, "/", "--scgi"), "SCGI"),
+                (("ping", path), "FastCGI"),
+                (("values", path), "FastCGI"),
+            ):
+                done = await self.command(*words, "--timeout", "0.3")
+                self.assertEqual(done.status, 1)
+                self.assertIn(
+                    f"BadResponse: unix:{path} speaks HTTP, not {protocol}: call it with",
+                    done.out + done.err,
+                )
 
     async def test_otherSilence(self) -> None:
         """
-        Whoever says something else is waited for, as is one who says nothing.
+        That nothing comes is told by the request itself, if the back end says something else, or
+        nothing.
         """
+        self.patch(probe, "PATIENCE", 0.05)
         for kind in (Gibberish, Protocol):
             path = await self.listen(Factory.forProtocol(kind))
-            done = await self.command("get", path, "/", "--timeout", "0.3")
+            done = await self.command("get", path, "/", "--timeout", "0.1")
             self.assertEqual(done.status, 1)
-            self.assertIn("timeout of 0.3 seconds is over", done.err)
-
-    async def test_slowApp(self) -> None:
-        """
-        An app that takes its time is not disturbed.
-        """
-        asked: list[Request] = []
-        answer: Deferred[Response] = Deferred()
-
-        def app(request: Request) -> Deferred[Response]:
-            asked.append(request)
-            return answer
-
-        made = probe.Probe.connectionMade
-
-        def connectionMade(its: probe.Probe) -> None:
-            made(its)
-            answer.callback(Response(200, {}, b"at last"))
-
-        self.patch(probe.Probe, "connectionMade", connectionMade)
-        done = await self.command("get", await self.serve(app), "/")
-        self.assertEqual((done.status, done.out, len(asked)), (0, "at last", 1))
+            self.assertIn("timeout of 0.1 seconds is over; --timeout (-t) sets it", done.err)
 
     async def test_nobodyThere(self) -> None:
         """
@@ -101,3 +99,52 @@ class ProbeTests(CommandCase):
         """
         done = await self.command("get", f"unix:{self.folder}/nothing.sock", "/")
         self.assertIn("RequestNotSent", done.err)
+
+
+class MomentTests(SynchronousTestCase):
+    """
+    Tests of the moment at which L{probe.unlessHTTP} asks.
+    """
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.answer: Deferred[str] = Deferred()
+        waiting = probe.unlessHTTP(self.reactor, "tcp:app:9000", "FastCGI", self.answer)
+        self.result = Deferred.fromCoroutine(waiting)
+
+    def test_slowApp(self) -> None:
+        """
+        An app that takes its time is not disturbed.
+        """
+        self.reactor.advance(3_600)
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.answer.callback("at last")
+        self.assertEqual(self.successResultOf(self.result), "at last")
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_halfAnswered(self) -> None:
+        """
+        A back end that has begun to answer speaks the protocol.
+        """
+        self.answer.errback(ResponseCutOff(ConnectionDone()))
+        self.failureResultOf(self.result, ResponseCutOff)
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_neverReached(self) -> None:
+        """
+        A back end that could not be reached is not asked again.
+        """
+        self.answer.errback(NoResponse(BackendTimedOut("connect", 5)))
+        self.failureResultOf(self.result, NoResponse)
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_timeOver(self) -> None:
+        """
+        Once the time is over, the back end is asked. If that does not help either, the request's
+        own error stands.
+        """
+        self.answer.errback(NoResponse(BackendTimedOut("total", 5)))
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertNoResult(self.result)
+        self.reactor.advance(probe.PATIENCE)
+        self.failureResultOf(self.result, NoResponse)

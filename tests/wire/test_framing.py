@@ -224,7 +224,8 @@ class TestPieces:
         assert isinstance(event.error, NotFastCGI)
         assert str(event.error) == (
             "the connection starts with b'GET / HT', which is HTTP, and this port speaks FastCGI: "
-            "does an HTTP client speak to this port?"
+            "does an HTTP client speak to this port? In nginx, write fastcgi_pass and not "
+            "proxy_pass; for a browser, serve with --http"
         )
         [event] = Notes().receive(b"\2" * 8)
         assert isinstance(event, ConnectionFailed)

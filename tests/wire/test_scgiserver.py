@@ -205,7 +205,8 @@ class TestNetstring:
         assert isinstance(event, ConnectionFailed)
         assert str(event.error) == (
             "the connection starts with b'GET / HTTP/', which is HTTP, and this port speaks SCGI: "
-            "does an HTTP client speak to this port?"
+            "does an HTTP client speak to this port? In nginx, write scgi_pass and not "
+            "proxy_pass; for a browser, serve with --http"
         )
         [event] = ServerConnection().receive(b"2:34;")
         assert isinstance(event, ConnectionFailed)

@@ -26,6 +26,7 @@ from .arguments import (
     protocolOf,
 )
 from .console import APP_FAILED, CLIENT_ERROR, FAILED, OK, SERVER_ERROR, Console, Lines, readable
+from .failures import explained
 from .fpm import NO_SCRIPT, pageParams
 from .probe import unlessHTTP
 
@@ -113,7 +114,12 @@ def add(commands: Commands) -> None:
             parser.add_argument("--type", metavar="TYPE", help="CONTENT_TYPE of the body")
         if name != "get":
             body = parser.add_mutually_exclusive_group()
-            body.add_argument("-d", "--data", metavar="TEXT", help="the body")
+            body.add_argument(
+                "-d",
+                "--data",
+                metavar="TEXT",
+                help="the body as it stands: @ is a character, unlike in curl (see --body)",
+            )
             body.add_argument("--body", metavar="FILE", help="a file with the body; - for stdin")
         addParams(parser)
         addSCGI(parser)
@@ -214,10 +220,9 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         return _status(response)
     except TxFCGIError as error:
         stderr.end()
-        kind = type(error).__name__
         status = error.appStatus if isinstance(error, RequestFailed) else None
         told = "" if status is None else f" (appStatus {status})"
-        console.say(f"txfcgi {args.command}: {kind}: {readable(str(error))}{told}")
+        console.say(f"txfcgi {args.command}: {readable(explained(error))}{told}")
         return FAILED
     finally:
         await client.close()

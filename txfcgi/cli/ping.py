@@ -14,6 +14,7 @@ from ..cgiparams import cgiParams, decodedPath
 from ..errors import InvalidRequest, TxFCGIError
 from .arguments import Commands, addEndpoint, addParams, addSCGI, addTimeout, clientFor, protocolOf
 from .console import FAILED, OK, USAGE, Console, readable
+from .failures import explained
 from .fpm import FIGURES, pageParams, readStatus, statusURI
 from .probe import unlessHTTP
 
@@ -156,7 +157,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         response = await unlessHTTP(reactor, args.endpoint, protocolOf(args), asked)
         _look(args, response.code, await response.content(), found)
     except TxFCGIError as error:
-        found.problem = f"{type(error).__name__}: {error}"
+        found.problem = explained(error)
     finally:
         await client.close()
     found.seconds = round(reactor.seconds() - started, 6)

@@ -1,6 +1,6 @@
 """
 Finding out that a silent back end speaks HTTP: many HTTP servers wait for the end of a line, which
-a FastCGI request does not have, so a command would wait until its time limit.
+a FastCGI request does not have, so a command would only say that the time limit is over.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
 
 from ..client.endpoints import clientEndpoint
 from ..errors import BadResponse
+from .failures import unanswered
 
 T = TypeVar("T")
 
-#: Seconds without an answer before the check.
+#: Seconds for an HTTP server to answer.
 PATIENCE: Final = 1.0
 
 _QUESTION: Final = b"OPTIONS * HTTP/1.0\r\n\r\n"
@@ -26,15 +28,13 @@ _ANSWER: Final = b"HTTP/"
 class Probe(Protocol):
     """
     A separate connection, on which an HTTP server would answer.
+
+    @ivar found: Fires with whether the peer speaks HTTP.
     """
 
-    def __init__(self, answer: Deferred[Any]) -> None:
-        """
-        @param answer: The awaited answer, which is cancelled if the peer speaks HTTP.
-        """
-        self._answer = answer
+    def __init__(self) -> None:
         self._seen = b""
-        self.found = False
+        self.found: Deferred[bool] = Deferred()
 
     def connectionMade(self) -> None:
         """
@@ -47,18 +47,42 @@ class Probe(Protocol):
         """
         Check the beginning of the response.
         """
-        assert self.transport is not None
         self._seen += data[: len(_ANSWER)]
         if len(self._seen) >= len(_ANSWER):
-            self.found = self._seen.startswith(_ANSWER)
-            self.transport.loseConnection()
-            if self.found:
-                self._answer.cancel()
+            self._tell(self._seen.startswith(_ANSWER))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        There will be no answer.
+        """
+        self._tell(False)
+
+    def _tell(self, found: bool) -> None:
+        if not self.found.called:
+            self.found.callback(found)
+
+
+async def speaksHTTP(reactor: Any, endpoint: str) -> bool:
+    """
+    Whether a back end answers HTTP, within L{PATIENCE}.
+    """
+    probe = Probe()
+    try:
+        connecting: Deferred[Any] = connectProtocol(clientEndpoint(reactor, endpoint), probe)
+        await connecting.addTimeout(PATIENCE, reactor)
+        return await probe.found.addTimeout(PATIENCE, reactor)
+    except Exception:
+        # The error of the request says more than this one.
+        return False
+    finally:
+        if probe.transport is not None:
+            probe.transport.loseConnection()
 
 
 async def unlessHTTP(reactor: Any, endpoint: str, protocol: str, answer: Deferred[T]) -> T:
     """
-    Wait for an answer, and check after a while whether the back end speaks HTTP.
+    Wait for an answer. If there will be none, check whether the back end speaks HTTP: never before,
+    as an application server counts that as a broken connection.
 
     @param endpoint: The back end.
     @param protocol: The expected protocol.
@@ -66,28 +90,12 @@ async def unlessHTTP(reactor: Any, endpoint: str, protocol: str, answer: Deferre
 
     @raise BadResponse: If the back end speaks HTTP.
     """
-    probe = Probe(answer)
-    connections: list[Deferred[Any]] = []
-
-    def ask() -> None:
-        connecting: Deferred[Any] = connectProtocol(clientEndpoint(reactor, endpoint), probe)
-        # The awaited answer reports a failure to connect.
-        connections.append(connecting.addErrback(lambda failure: None))
-
-    later = reactor.callLater(PATIENCE, ask)
     try:
         return await answer
     except Exception as error:
-        if not probe.found:
+        if not unanswered(error) or not await speaksHTTP(reactor, endpoint):
             raise
         raise BadResponse(
             f"{endpoint} speaks HTTP, not {protocol}: call it with an HTTP client, or give the "
             "address at which its application listens"
         ) from error
-    finally:
-        if later.active():
-            later.cancel()
-        for connecting in connections:
-            connecting.cancel()
-        if probe.transport is not None:
-            probe.transport.loseConnection()

@@ -12,6 +12,7 @@ from ..client.client import FastCGIClient
 from ..errors import TxFCGIError
 from .arguments import Commands, addEndpoint, addTimeout, clientOptions
 from .console import FAILED, OK, Console, readable
+from .failures import explained
 from .probe import unlessHTTP
 
 _ABOUT: Final = """Ask an application for its FastCGI variables (FCGI_GET_VALUES), and print those
@@ -51,7 +52,7 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
         asked = client.getValues(args.names or VALUES)
         values = await unlessHTTP(reactor, args.endpoint, "FastCGI", asked)
     except TxFCGIError as error:
-        console.say(f"txfcgi values: {type(error).__name__}: {readable(str(error))}")
+        console.say(f"txfcgi values: {readable(explained(error))}")
         return FAILED
     finally:
         await client.close()

@@ -23,7 +23,8 @@ _ADVICE: Final = {
     "the PROXY protocol": "turn it off in the web server (HAProxy: send-proxy)",
     "SCGI": "serve it with 'twistd scgi', or have the web server use FastCGI (nginx: fastcgi_pass)",
     "FastCGI": "serve it with 'twistd fcgi', or have the web server use SCGI (nginx: scgi_pass)",
-    "HTTP": "does an HTTP client speak to this port?",
+    "HTTP": "does an HTTP client speak to this port? In nginx, write {directive} and not "
+    "proxy_pass; for a browser, serve with --http",
 }
 
 
@@ -50,5 +51,5 @@ def mistakenFor(start: bytes, expected: str) -> str | None:
         return None
     return (
         f"the connection starts with {start!r}, which is {name}, and this port speaks {expected}: "
-        f"{_ADVICE[name]}"
+        f"{_ADVICE[name].format(directive=f'{expected.lower()}_pass')}"
     )
