@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 import txfcgi
-from txfcgi import SCGIClient, cgiParams, errors
+from txfcgi import Response, SCGIClient, cgiParams, errors
 from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, answers
 from txfcgi.web import StreamingSite
+from txfcgi.wire.fastcgiclient import ClientConnection
 
 from .folders import folderFor
 from .test_docs import blocksOfPython
@@ -178,7 +180,7 @@ class PageTests(SynchronousTestCase):
         """
         C{docs/apps.rst}: a form is checked before it is used.
         """
-        app = blockOf("docs/apps.rst", "def problemWith(form: Form)")["app"]
+        app = blockOf("docs/apps.rst", "def missingFrom(form: Form)")["app"]
         browser = MemoryFrontEnd(app, testCase=self).browser()
         photo = {"photo": ("me.png", b"12345", "image/png")}
         response = browser.post("/", form={"title": "Me"}, files=photo)
@@ -209,6 +211,80 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(self.result(save(response, str(path))), 0)
         self.assertEqual(path.read_text("utf-8"), "Hello")
         backEnd.close()
+
+    def test_patient(self) -> None:
+        """
+        C{docs/client.rst}: a client waits for a back end that refuses connections for a while.
+        """
+        make = blockOf("docs/client.rst", "def patientClient(")["patientClient"]
+        backEnd = MemoryBackEnd("Hello")
+        backEnd.refuses = True
+        client = make(backEnd.clock, backEnd)
+        asked = client.request(cgiParams("GET", "/"))
+        backEnd.pump()
+        self.assertNoResult(asked)
+        backEnd.refuses = False
+        backEnd.clock.advance(0.5)
+        backEnd.pump()
+        text = self.successResultOf(asked).text()
+        self.assertEqual(self.successResultOf(text), "Hello")
+        closed = client.close()
+        backEnd.pump()
+        self.successResultOf(closed)
+        backEnd.close()
+
+    def test_files(self) -> None:
+        """
+        C{docs/apps.rst}: files are found by the path, behind an nginx that sends no PATH_INFO.
+        """
+        names = blockOf("docs/apps.rst", "BY_NGINX = ")
+        folder = folderFor(self)
+        (folder / "a file.txt").write_text("Hello")
+        response: Any = names["Response"]
+
+        class InFolder(response):
+            @classmethod
+            def file(cls, path: str, root: str, sendFile: object) -> Response:
+                assert (root, sendFile) == ("/srv/files", names["BY_NGINX"])
+                return Response.file(path, root=str(folder), sendFile=None)
+
+        names["Response"] = InFolder
+        browser = MemoryFrontEnd(names["app"], server="nginx", testCase=self).browser()
+        classic = {"SCRIPT_NAME": "/a file.txt", "PATH_INFO": ""}  # nginx's fastcgi_params
+        self.assertEqual(browser.get("/a%20file.txt").text, "Hello")
+        self.assertEqual(browser.get("/a%20file.txt", params=classic).text, "Hello")
+        self.assertEqual(browser.get("/missing").code, 404)
+
+    def test_allowed(self) -> None:
+        """
+        C{docs/quickstart.rst}: peers that are not in the list are not served.
+        """
+        (block,) = (
+            each for each in blocksOfPython(DOCS / "quickstart.rst") if "AllowList.from" in each
+        )
+        names: dict[str, Any] = {"app": lambda request: None}
+        exec(block.replace("from hello import app", ""), names)
+        build = names["factory"].buildProtocol
+        self.assertIsNone(build(IPv4Address("TCP", "192.0.2.8", 4000)))
+        self.assertIsNotNone(build(IPv4Address("TCP", "10.1.2.3", 4000)))
+
+    def test_wire(self) -> None:
+        """
+        C{docs/specifications.rst}: a connection without Twisted answers, and is over after its last
+        answer and after a mistake of its peer.
+        """
+        names = blockOf("docs/specifications.rst", "def isOver(")
+        printed: list[Any] = []
+        names["print"] = printed.append
+        receive, isOver, make = (names[name] for name in ("receive", "isOver", "ServerConnection"))
+        connection = make()
+        self.assertEqual(receive(connection, b"GET / HTTP/1.1\r\n\r\n"), b"")
+        self.assertIn("HTTP", str(printed))
+        self.assertTrue(isOver(connection))
+        connection = make()
+        _, question = ClientConnection().request({"REQUEST_METHOD": "GET"})
+        self.assertIn(b"GET", receive(connection, question))
+        self.assertFalse(isOver(connection))
 
     def test_connection(self) -> None:
         """

@@ -14,6 +14,7 @@ from .client.options import ClientOptions, RetryPolicy, Timeouts
 from .client.response import ClientResponse, Result
 from .client.scgi import SCGIClient, SCGIClientProtocol
 from .errors import Overloaded, RequestAborted, TxFCGIError, UnknownRole
+from .server.admission import AllowList
 from .server.application import roles
 from .server.body import Form, FormLimits, UploadedFile
 from .server.events import Event, EventStream
@@ -36,6 +37,7 @@ __version__ = version("txfcgi")
 __all__ = [
     "PHPFPM",
     "Allow",
+    "AllowList",
     "AuthorizerRequest",
     "ClientOptions",
     "ClientResponse",

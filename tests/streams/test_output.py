@@ -20,7 +20,7 @@ from txfcgi.errors import (
     RequestAborted,
     StreamClosed,
 )
-from txfcgi.streams import TURN, OutputStream, asBuffer
+from txfcgi.streams.output import TURN, OutputStream, asBuffer
 from txfcgi.transport.outlet import Outlet
 from txfcgi.transport.sparing import SparingLog
 

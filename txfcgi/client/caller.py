@@ -94,7 +94,8 @@ class Caller:
         @param data: DATA, for a Filter; a body of any kind.
         @param dataLastModified: When the Filter's file was modified, in seconds since 1970.
         @param timeouts: Used in place of the client's.
-        @param context: Any values that belong to the request; the response has them, too.
+        @param context: A dictionary of any values that belong to the request; the response has it,
+            too.
         @param requestID: Its id on the connection, 1 to 65535 (section 3.3); the lowest one that
             is free, if not given.
         @param trace: Records when each step of the request happens.

@@ -96,7 +96,8 @@ class RetryPolicy:
 
     @ivar attempts: The most attempts after the first one.
     @ivar delay: Seconds to wait before each of them.
-    @ivar when: Tells whether an error is worth another attempt.
+    @ivar when: Tells whether an error is worth another attempt. Without it, only a kept connection
+        that turned out to be closed is, and C{attempts} and C{delay} are for no other failure.
     @ivar anyMethod: Whether requests of any method may be made again, although the back end may
         then act on them twice.
     """

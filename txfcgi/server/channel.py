@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IAddress
 
-from ..streams import Source
+from ..streams.incoming import Source
 from ..streams.spool import SpoolBudget
 from ..transport.outlet import Outlet
 from ..transport.sparing import SparingLog

@@ -219,7 +219,8 @@ def listen(
         usual way.
     @param reactor: The reactor to accept in; the running one, if not given.
 
-    @return: Fires with the port.
+    @return: Fires with the port. Fails with L{CannotListen} if the address is in use or not
+        permitted; with one of Twisted's endpoints, with its own error.
 
     @raise BadEndpoint: The description can't be understood.
     """

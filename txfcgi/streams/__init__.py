@@ -6,16 +6,7 @@ of bytes: the first asks its source to pause; the second asks its writer to wait
 request of a writer that does not.
 """
 
-from .incoming import COLLECT_BYTES, STREAM_BYTES, Source
 from .input import InputStream
-from .output import TURN, OutputStream, asBuffer
+from .output import OutputStream
 
-__all__ = [
-    "COLLECT_BYTES",
-    "STREAM_BYTES",
-    "TURN",
-    "InputStream",
-    "OutputStream",
-    "Source",
-    "asBuffer",
-]
+__all__ = ["InputStream", "OutputStream"]

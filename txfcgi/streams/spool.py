@@ -16,8 +16,9 @@ from zope.interface import implementer
 
 from ..errors import BackendTimedOut, BodyTooLarge, ClientClosed, Overloaded, RequestNotSent
 from ..wire.framing import Buffer
-from . import TURN, InputStream, OutputStream, asBuffer
 from .bodies import Body, sendBody
+from .input import InputStream
+from .output import TURN, OutputStream, asBuffer
 
 _PIECE: Final = 65_536
 

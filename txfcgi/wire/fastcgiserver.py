@@ -88,7 +88,8 @@ class ServerConnection(Answering):
 
     After each C{receive}, send what L{takeReplies} returns. Answer each request that was reported
     with C{respond}, or with any number of C{send} and one C{end} (see
-    L{Answering<txfcgi.wire.answering.Answering>}); close when C{closing} is true.
+    L{Answering<txfcgi.wire.answering.Answering>}). Close when C{closing} is true, and also after
+    the event C{ConnectionFailed}: C{failed} is then the error, whatever C{closing} is.
 
     @ivar replies: The answers that the protocol itself gives (GET_VALUES_RESULT, UNKNOWN_TYPE).
     @ivar ignored: How many records came for ids that are not active (they cost nothing else). The

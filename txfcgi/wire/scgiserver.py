@@ -66,7 +66,8 @@ class ServerConnection(Connection):
     An application's end of a connection.
 
     Answer the request that was reported with L{respond}, or with any number of L{send} and one
-    L{end}; close when L{closing} is true.
+    L{end}. Close when L{closing} is true, and also after the event C{ConnectionFailed}: C{failed}
+    is then the error, whatever L{closing} is.
 
     @ivar inputOpen: Whether some input is for nobody, and more of it may come: the request was
         answered before all of it was there, or something is behind its end.
