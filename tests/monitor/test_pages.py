@@ -12,6 +12,10 @@ from unittest.mock import patch
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.test.requesthelper import DummyChannel
 
@@ -19,6 +23,7 @@ from txfcgi.monitor.counters import BUCKETS
 from txfcgi.monitor.page import _bytes, _duration
 from txfcgi.monitor.pages import StatusResource
 from txfcgi.web.request import StreamingRequest
+from txfcgi.web.site import StreamingSite
 
 from .boards import Service
 
@@ -182,6 +187,22 @@ class PagesTests(SynchronousTestCase):
             code, _, body = self.ask(path)
             self.assertEqual(code, 404)
             self.assertIn("/status.json", body)
+
+    def test_body(self) -> None:
+        """
+        A body is not waited for, and not stored: the answer is there before it.
+        """
+        site = StreamingSite(StatusResource(self.service.board), reactor=Clock())
+        for method, code in ((b"GET", 200), (b"POST", 405)):
+            channel: Any = site.buildProtocol(LOOPBACK)
+            channel.makeConnection(StringTransport(hostAddress=LOOPBACK, peerAddress=LOOPBACK))
+            channel.dataReceived(
+                method
+                + b" /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
+            )
+            answer: bytes = channel.transport.value()
+            self.assertIn(b"HTTP/1.1 %d " % code, answer)
+            channel.connectionLost(Failure(ConnectionDone()))
 
 
 class FormatTests(SynchronousTestCase):

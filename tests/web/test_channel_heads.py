@@ -338,6 +338,30 @@ class RefusalTests(ChannelCase):
         answer = self.ask(Shown(), line + b"%s: Chunked\r\n" % name + body)
         self.assertIn(b" 200 OK", answer)
 
+    def test_asterisk(self) -> None:
+        """
+        A request for the server itself may have a body (RFC 9110, section 9.3.7), which is not
+        stored: no resource gets it, so none would limit it.
+        """
+        stored: list[bytes] = []
+        self.patch(Request, "handleContentChunk", lambda request, data: stored.append(request.uri))
+        said = "413: a body of more than 5 bytes for *"
+        for line in (b"OPTIONS * HTTP/1.1", b"OPTIONS http://x HTTP/1.1"):
+            for header, short, long in (
+                (b"Content-Length: 5", b"abcde", b""),
+                (b"Content-Length: 9999999999", b"", b"abcdefghi"),
+                (b"Transfer-Encoding: chunked", b"5\r\nabcde\r\n0\r\n\r\n", b""),
+                (b"Transfer-Encoding: chunked", b"", b"3\r\nabc\r\n3\r\ndef\r\n"),
+            ):
+                head = b"%s\r\nHost: x\r\n%s\r\n\r\n" % (line, header)
+                if long:
+                    self.assertEqual(self.refused(head + long, said, lingerBytes=5), 413)
+                else:
+                    for pieces in ((head, short), (head + short,)):
+                        answer = self.ask(Shown(), *pieces, limits=HTTPLimits(lingerBytes=5))
+                        self.assertIn(b" 200 OK", answer)
+        self.assertEqual(stored, [])
+
     def test_twistedRefuses(self) -> None:
         """
         What twisted.web refuses is in the log, too.

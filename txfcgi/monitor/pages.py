@@ -11,9 +11,11 @@ from typing import Final
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.resource import Resource
 from twisted.web.server import Request
+from zope.interface import implementer
 
 from ..server.pages import HEADERS
 from ..web.local import isLocalRequest, isLoopback
+from ..web.request import IStreamsBody
 from .board import Board
 from .openmetrics import MISSING, openMetrics
 from .page import statusPage
@@ -27,6 +29,8 @@ _HIDDEN: Final = (
 Answer = tuple[int, str, bytes]
 
 
+# A body is never asked for: twisted.web would store all of it, however long, before it answers.
+@implementer(IStreamsBody)
 class StatusResource(Resource):
     """
     The status page at C{/}, and C{/status.json}, C{/metrics}, C{/ping}.

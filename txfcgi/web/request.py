@@ -47,6 +47,8 @@ class StreamingRequest(Request):
     # The part of the body that has arrived before it is decided who reads it.
     _early: list[bytes] | None = None
     _excess = 0
+    # Whether the body is dropped as it comes: no resource gets it, so none would limit it.
+    _dropsBody = False
     _taker: IResource | None = None
 
     def isSecure(self) -> bool:
@@ -72,14 +74,25 @@ class StreamingRequest(Request):
         """
         if self._early is not None:
             self._early.append(bytes(data))
-        elif self.body is None:
-            super().handleContentChunk(data)
-        elif self.finished:
-            self._excess += len(data)
-            if self._excess > cast(Any, self.channel).site.limits.lingerBytes:
-                self.loseConnection()
-        else:
+        elif self.body is not None and not self.finished:
             self.body.receive(bytes(data))
+        elif self.body is None and not self._dropsBody:
+            super().handleContentChunk(data)
+        else:
+            self._drop(len(data))
+
+    def _drop(self, length: int) -> None:
+        """
+        Drop a piece of a body that nobody reads.
+        """
+        channel: Any = self.channel
+        most = channel.site.limits.lingerBytes
+        before, self._excess = self._excess, self._excess + length
+        if before <= most < self._excess:
+            if self.finished:
+                self.loseConnection()
+            else:
+                channel.refuse(413, f"a body of more than {most} bytes for *")
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """
@@ -114,6 +127,8 @@ class StreamingRequest(Request):
             self._early = None
             if resource is None:
                 self._collect(length, early)
+                if self._dropsBody:
+                    self._drop(sum(map(len, early)))
                 return
             self.body = InputStream(self, length)
             for chunk in early:
@@ -151,6 +166,7 @@ class StreamingRequest(Request):
             the usual way.
         """
         if uri == b"*":
+            self._dropsBody = True
             return None
         self.method, self.uri, self.clientproto = command, uri, version
         self.path, _, query = uri.partition(b"?")
@@ -179,9 +195,10 @@ class StreamingRequest(Request):
         """
         Begin to collect the body in C{content}.
         """
-        super().gotLength(length)
-        for chunk in chunks:
-            super().handleContentChunk(chunk)
+        super().gotLength(0 if self._dropsBody else length)
+        if not self._dropsBody:
+            for chunk in chunks:
+                super().handleContentChunk(chunk)
 
     def process(self) -> None:
         """
