@@ -4,17 +4,38 @@ Requests that are given up, and those that are under way together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, gatherResults, race
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, race
 
 from tests.producers import Producer, Silent
-from txfcgi.errors import (
-    ResponseCutOff,
-)
+from tests.streams.reading import Sink
+from txfcgi.client.response import ClientResponse
+from txfcgi.errors import ResponseCutOff
 
 from .backends import GET, HEAD, POST, Backend, client, outcome
+
+
+async def loop(response: ClientResponse) -> None:
+    """
+    Read a response piece by piece.
+    """
+    async for _ in response.stdout:
+        pass
+
+
+class Failing(Sink):
+    """
+    A consumer that fails.
+    """
+
+    def write(self, data: bytes) -> None:
+        """
+        Fail.
+        """
+        raise ZeroDivisionError
 
 
 class TestCancelling:
@@ -83,6 +104,93 @@ class TestCancelling:
         result[0].abort()
         assert isinstance(content[0], ResponseCutOff)
         assert backend.last.transport.aborted
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            ClientResponse.content,
+            ClientResponse.text,
+            lambda response: response.stdout.read(),
+            lambda response: response.stdout.read(10),
+            lambda response: response.stdout.readExactly(10),
+            lambda response: response.stdout.readline(),
+            lambda response: response.stdout.deliverTo(Sink()),
+            lambda response: response.collect(bytes),
+            lambda response: Deferred.fromCoroutine(loop(response)),
+        ],
+        ids=[
+            "content",
+            "text",
+            "read all",
+            "read some",
+            "readExactly",
+            "readline",
+            "deliverTo",
+            "collect",
+            "async for",
+        ],
+    )
+    def test_reading(self, read: Callable[[ClientResponse], Deferred[Any]]) -> None:
+        """
+        A read of a response: the response is aborted, and its connection is free at once.
+        """
+        backend = Backend()
+        calling = client(backend, maxConnections=1)
+        result = outcome(calling.request(GET))
+        backend.last.read()
+        backend.last.stdout(HEAD)
+        reading = read(result[0])
+        became = outcome(reading)
+        reading.cancel()
+        assert isinstance(became[0], CancelledError)
+        assert backend.last.transport.aborted
+        backend.settle()
+        assert calling.figures().open == 0
+        calling.request(GET)
+        assert len(backend.connections) == 2
+
+    def test_readingShared(self) -> None:
+        """
+        A read of a response on a shared connection: only its own request is aborted.
+        """
+        backend = Backend()
+        calling = client(backend, maxConnections=1, multiplex=True)
+        results = [outcome(calling.request(GET)) for _ in range(2)]
+        backend.last.read()
+        for requestID in (1, 2):
+            backend.last.stdout(HEAD, requestID)
+        results[0][0].content().addErrback(lambda _: None).cancel()
+        assert backend.last.aborts() == [1]
+        content = outcome(results[1][0].content())
+        backend.last.end(2)
+        assert content == [b""]
+
+    def test_consumerFails(self) -> None:
+        """
+        A consumer that fails at a piece of a response.
+        """
+        backend = Backend()
+        result = outcome(client(backend).request(GET))
+        backend.last.read()
+        backend.last.stdout(HEAD)
+        delivered = outcome(result[0].stdout.deliverTo(Failing()))
+        backend.last.stdout(b"piece")
+        assert isinstance(delivered[0], ZeroDivisionError)
+        assert backend.last.transport.aborted
+
+    @pytest.mark.parametrize("sent", [b"", b"first"])
+    def test_relayed(self, sent: bytes) -> None:
+        """
+        A request whose body is another response, which is aborted with it.
+        """
+        source, backend = Backend(), Backend()
+        result = outcome(client(source).request(GET))
+        source.last.read()
+        source.last.stdout(HEAD + sent)
+        asked = client(backend, unknownLength="stream").request(POST, result[0].stdout)
+        outcome(asked)
+        asked.cancel()
+        assert source.last.transport.aborted
 
 
 class TestSeveral:

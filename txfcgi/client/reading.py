@@ -190,6 +190,7 @@ class ResponseCall(Call):
                 self,
                 streamBytes=self.options.streamBytes,
                 collectBytes=self.options.collectBytes,
+                unwanted=self.abandon,
             )
             for chunk in self._chunks or ():
                 stream.receive(chunk)

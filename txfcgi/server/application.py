@@ -199,8 +199,10 @@ class Application:
         try:
             if not request.ended:
                 self._settle(request, result)
-            elif isinstance(result, Response):
-                releaseBody(result.body)
+            else:
+                result = result.response if isinstance(result, Deny) else result
+                if isinstance(result, Response):
+                    releaseBody(result.body)
         except BaseException:
             self.failed(Failure(), request)
 

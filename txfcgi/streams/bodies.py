@@ -54,6 +54,8 @@ async def sendBody(body: Body, output: OutputStream) -> None:
         await _sendBytes(body, output)
     elif IBodyProducer.providedBy(body):
         await _sendProduced(body, output)
+    elif isinstance(body, InputStream):
+        await _sendStream(body, output)
     elif isinstance(body, AsyncIterable):
         await _sendAsync(body, output)
     else:
@@ -97,6 +99,14 @@ async def _sendAsync(body: AsyncIterable[bytes], output: OutputStream) -> None:
             await close()
 
 
+async def _sendStream(body: InputStream, output: OutputStream) -> None:
+    try:
+        await _sendAsync(body, output)
+    finally:
+        # Nothing happens if all of it was sent.
+        body.giveUp()
+
+
 async def _sendProduced(body: IBodyProducer, output: OutputStream) -> None:
     finished: Deferred[None] = body.startProducing(output)
     if not finished.called:
@@ -118,6 +128,7 @@ def releaseBody(body: Body) -> None:
     """
     if isinstance(body, InputStream):
         body.discard()
+        body.giveUp()
         return
     if IBodyProducer.providedBy(body):
         try:

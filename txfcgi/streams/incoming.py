@@ -6,6 +6,7 @@ in L{txfcgi.streams.input}.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -58,6 +59,7 @@ class Incoming:
         "_mark",
         "_offset",
         "_source",
+        "_unwanted",
         "_waiter",
         "buffered",
         "error",
@@ -73,14 +75,17 @@ class Incoming:
         streamBytes: int = STREAM_BYTES,
         collectBytes: int = COLLECT_BYTES,
         limit: int | None = None,
+        unwanted: Callable[[], None] | None = None,
     ) -> None:
         """
         @param length: The declared length in bytes.
         @param streamBytes: How many bytes may wait to be read before the source is asked to pause.
         @param collectBytes: The most bytes that a read collects.
         @param limit: How many bytes the whole stream may have.
+        @param unwanted: Called when whoever reads it stops, maybe before the end.
         """
         self._source = source
+        self._unwanted = unwanted
         self.length = length
         self._mark = streamBytes
         self._collectBytes = collectBytes
@@ -227,6 +232,14 @@ class Incoming:
         self._discarding = True
         self._drop()
 
+    def giveUp(self) -> None:
+        """
+        Stop reading, maybe before the end: a read was cancelled, or the stream was a body that is
+        dropped. That aborts the response of a back end. The body of a request can still be read.
+        """
+        if self._unwanted is not None:
+            self._unwanted()
+
     def _drop(self) -> None:
         self._chunks.clear()
         self._offset = 0
@@ -301,6 +314,7 @@ class Delivery:
                     break
         except Exception:
             self._end(Failure())
+            stream.giveUp()
         self._pushing = False
 
     def _end(self, result: int | Failure) -> None:
@@ -317,3 +331,4 @@ class Delivery:
         """
         self._stream._delivery = None
         self._consumer.unregisterProducer()
+        self._stream.giveUp()

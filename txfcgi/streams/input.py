@@ -137,6 +137,7 @@ class InputStream(Incoming):
 
     def _forget(self, waiter: Deferred[None]) -> None:
         self._waiter = None
+        self.giveUp()
 
     async def _readSome(self, size: int) -> bytes:
         if not size:
@@ -236,3 +237,4 @@ class InputStream(Incoming):
         self.fail(RequestAborted("the consumer of the stream stopped it"))
         self.resumeProducing()
         self.flush()
+        self.giveUp()
