@@ -26,6 +26,7 @@ from .server.response import Allow, Deny, Response
 from .server.roles import AuthorizerRequest, FilterRequest, ResponderRequest
 from .server.scgi import SCGIServerFactory, SCGIServerProtocol
 from .server.tasks import asFuture
+from .service.embedded import ServerService
 from .service.listen import listen
 from .service.spawned import serve
 from .streams import InputStream, OutputStream
@@ -69,6 +70,7 @@ __all__ = [
     "SCGIServerFactory",
     "SCGIServerProtocol",
     "SendFile",
+    "ServerService",
     "Timeouts",
     "TxFCGIError",
     "UnknownRole",

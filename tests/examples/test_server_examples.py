@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from examples.one_port import FirstByte
-from txfcgi.wire.records import AnyRecord, BeginRequest, Data, Role, Stdout
+from txfcgi.wire.records import AnyRecord, BeginRequest, Data, Role, Stdin, Stdout
 from txfcgi.wire.scgicodec import encodeHeaderList
 
 from ..server.browser import Exchange
@@ -390,6 +390,43 @@ class EmbeddedTests(ExampleTests):
         """
         self.assertEqual(self.request().code, 200)
         self.assertEnds(self.program, signal.SIGINT)
+
+
+class ServiceTests(ExampleTests):
+    """
+    C{examples/service.tac}
+    """
+
+    def command(self) -> str:
+        """
+        The command in its docstring, for a copy with a port that is free.
+        """
+        source = (CHECKOUT / "examples" / "service.tac").read_text("utf-8")
+        assert source.count("tcp:9000:") == 1
+        self.write("service.tac", source.replace("tcp:9000:", "tcp:0:"))
+        (command,) = re.findall("^    (twistd .*)$", source, re.MULTILINE)
+        return str(command).replace("examples/service.tac", "service.tac")
+
+    def test_finishes(self) -> None:
+        """
+        At SIGTERM, a request that is running gets its answer before the program ends.
+        """
+        self.assertRegex(self.request().body, rb"^\d+ seconds, 0 bytes\n$")
+        with self.open() as connection:
+            params = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "4"}
+            exchange = Exchange(connection, [*beginning(1, params, keep=False), Stdin(1, b"ab")])
+            while exchange.send():
+                pass
+            self.assertEqual(self.request().code, 200)  # so the one before has begun
+            self.program.kill(signal.SIGTERM)
+            self.program.waitFor("Stops listening")
+            connection.setblocking(True)
+            connection.sendall(Stdin(1, b"cd").encode() + Stdin(1).encode())
+            connection.setblocking(False)
+            answer = exchange.finish()
+        self.assertRegex(answer.body, rb"^\d+ seconds, 4 bytes\n$")
+        self.assertEqual(self.program.end(), 0, self.program.said)
+        self.assertNotIn("Traceback", self.program.said)
 
 
 class SpawnedTests(ExampleTests):

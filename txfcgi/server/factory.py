@@ -41,6 +41,7 @@ class ServerFactory(Factory):
     """
     Serves an app to web servers, whatever the protocol.
 
+    @ivar allowFrom: Tells whether an address may connect; L{None} if all may.
     @ivar clock: Where the time comes from.
     @ivar now: The time of the last tick, in seconds.
     @ivar connections: How many connections are open.
@@ -128,7 +129,7 @@ class ServerFactory(Factory):
         self.application = Application(app, overload, self.observers)
         self.paths = Paths(mount, pathFrom)
         self.spool = SpoolBudget(self.limits.spoolBytes)
-        self._allowFrom = allowFrom
+        self.allowFrom = allowFrom
         self._unixPeers = UnixAllowList.of(allowUsers, allowGroups)
         self._open: dict[ServerProtocol, None] = {}
         self._ending: list[Connection] = []
@@ -163,6 +164,13 @@ class ServerFactory(Factory):
         found = [request for each in self._open for request in each.requests.values()]
         return sorted(found, key=lambda request: request.started)
 
+    @property
+    def limitsUsers(self) -> bool:
+        """
+        Whether not all users may connect to a Unix socket.
+        """
+        return self._unixPeers is not None
+
     def makeProtocol(self) -> ServerProtocol:
         """
         The protocol of one connection.
@@ -175,7 +183,7 @@ class ServerFactory(Factory):
         """
         if self.clock.seconds() >= self.lastCall:
             return None
-        if self._allowFrom is not None and (addr is None or not self._allowFrom(addr)):
+        if self.allowFrom is not None and (addr is None or not self.allowFrom(addr)):
             self.sparing.warn(self.log, "{peer} is not allowed to connect", peer=addr)
             self._tellRefused(addr, "peer")
             return None
