@@ -70,14 +70,25 @@ class RequestTests(ASGITests):
         def calls() -> list[Any]:
             return [each for each in gc.get_objects() if type(each) is Call]
 
+        pieces = sending(start(), body(b"o", more_body=True), body(b"ne"))
+
+        async def late(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.sleep(0)
+            await pieces(scope, receive, send)
+
         async def main() -> None:
-            frontEnd = self.frontEnd(echo, lifespan="off")
             before = calls()
-            for content in (b"", b"x" * 100_000):
-                answer = await self.answer(frontEnd, frontEnd.request("POST", "/", (), content))
-                self.assertEqual(answer.body, content)
+            for application, method, content in (
+                (echo, "POST", b""),
+                (echo, "POST", b"x" * 100_000),
+                (pieces, "GET", b""),
+                (pieces, "HEAD", b""),
+                (late, "GET", b""),
+            ):
+                frontEnd = self.frontEnd(application, lifespan="off")
+                await self.answer(frontEnd, frontEnd.request(method, "/", (), content))
                 await turns(frontEnd)
-                self.assertEqual([each for each in calls() if each not in before], [])
+                self.assertEqual([each for each in calls() if each not in before], [], method)
 
         self.addCleanup(gc.enable)
         gc.collect()

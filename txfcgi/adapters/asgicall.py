@@ -101,11 +101,12 @@ class Call:
         """
         The response, as soon as the application began it.
         """
-        if isinstance(self._ready, Response):
-            return self._ready
+        ready, self._ready = self._ready, None
+        if isinstance(ready, Response):
+            return ready
         self._outcome = Deferred(self._cancelled)
-        if self._ready is not None:
-            self._outcome.errback(self._ready)
+        if ready is not None:
+            self._outcome.errback(ready)
         return self._outcome
 
     def changed(self) -> None:
@@ -157,6 +158,7 @@ class Call:
         elif self._stage == _STREAMING:
             problem = f"returned before it sent the last {_BODY!r}: the one without more_body"
         else:
+            self._answer = None  # which refers to this call
             return
         self._fail(Failure(InvalidResponse(f"{self._name} {problem} (ASGI, HTTP 2.4)")))
 
@@ -167,7 +169,9 @@ class Call:
         self.ended = True
         if self._stage < _SUPPRESSED:
             self._fail(failure)
-        elif not isinstance(failure.value, asyncio.CancelledError) and not (
+            return
+        self._answer = None
+        if not isinstance(failure.value, asyncio.CancelledError) and not (
             self._stage == _GONE and _isDisconnect(failure.value)
         ):
             self.log.failure(
@@ -183,10 +187,11 @@ class Call:
         """
         self._stage = _GONE
         self.changed()
-        if self._answer is None:
+        answer, self._answer = self._answer, None
+        if answer is None:
             self._settle(failure)
         else:
-            self._answer.end(failure)
+            answer.end(failure)
 
     # What the application calls
 
