@@ -13,10 +13,15 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 import txfcgi
-from txfcgi import Response, SCGIClient, cgiParams, errors
+from txfcgi import FastCGIServerFactory, Limits, Request, Response, SCGIClient, cgiParams, errors
+from txfcgi.server.observing import IServerObserver
 from txfcgi.testing import MemoryBackEnd, MemoryFrontEnd, answers
 from txfcgi.web import StreamingSite
 from txfcgi.wire.fastcgiclient import ClientConnection
@@ -267,6 +272,57 @@ class PageTests(SynchronousTestCase):
         build = names["factory"].buildProtocol
         self.assertIsNone(build(IPv4Address("TCP", "192.0.2.8", 4000)))
         self.assertIsNotNone(build(IPv4Address("TCP", "10.1.2.3", 4000)))
+
+    def test_observers(self) -> None:
+        """
+        C{docs/observers.rst}: the class of an observer, and every method that one can have.
+        """
+        observer = blockOf("docs/observers.rst", "class Slowest(")["Slowest"]()
+        clock = Clock()
+
+        def app(request: Request) -> Response:
+            clock.advance(2)
+            return Response(200, {}, b"Hello")
+
+        factory = FastCGIServerFactory(
+            app, Limits(paramsCount=40), observers=[observer], clock=clock
+        )
+        front = MemoryFrontEnd(factory, testCase=self)
+        self.successResultOf(front.get("/slow"))
+        self.assertEqual((observer.seconds, observer.target), (2, "GET /slow"))
+        more = {f"HTTP_{number}": "" for number in range(40)}
+        self.assertEqual(self.successResultOf(front.get("/", params=more)).code, 431)
+        self.assertEqual(observer.limits, ["paramsCount"])
+        text = (DOCS / "observers.rst").read_text("utf-8")
+        said = dict(re.findall(r"^   \* - ``(\w+)\((.*)\)``$", text, re.MULTILINE))
+        hooks = {
+            name: ", ".join(IServerObserver[name].positional)
+            for name in IServerObserver.names()
+            if name != "tracksRequests"
+        }
+        self.assertEqual(said, hooks)
+
+    def test_watched(self) -> None:
+        """
+        C{docs/observers.rst}: a program writes an access log, and shows its status page.
+        """
+        names = blockOf("docs/observers.rst", "def watched(")
+        reactor = MemoryReactorClock()
+        path = folderFor(self) / "access.log"
+        factory, site = names["watched"](reactor, lambda request: Response(), str(path))
+        self.successResultOf(MemoryFrontEnd(factory, testCase=self).get("/page?token=1"))
+        here = IPv4Address("TCP", "127.0.0.1", 9100)
+        transport = StringTransport(here, here)
+        protocol = site.buildProtocol(here)
+        protocol.makeConnection(transport)
+        protocol.dataReceived(b"GET /status.json HTTP/1.1\r\nHost: localhost:9100\r\n\r\n")
+        head, _, body = transport.value().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 "), head)
+        self.assertIn('"requests": 1', body.decode())
+        protocol.connectionLost(Failure(ConnectionDone()))
+        for function, arguments, options in reactor.triggers["after"]["shutdown"]:
+            function(*arguments, **options)
+        self.assertRegex(path.read_text("utf-8"), r'"GET /page\?token=\*\*\* HTTP/1.1" 200 ')
 
     def test_wire(self) -> None:
         """

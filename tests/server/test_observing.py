@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from txfcgi import Allow, Request, Response, SCGIServerFactory
@@ -48,6 +49,36 @@ class AccountTests(ObservedTests):
             observers = SCGIServerFactory(ok, observers=[observer]).observers
             assert observers is not None
             self.assertEqual(observers.hearsConnections, hears)
+
+    def test_notAHook(self) -> None:
+        """
+        A method that looks like one of the interface, and is none, is logged; others are not.
+        """
+
+        class Mistaken(ServerObserver):
+            requestCount = 0
+
+            def requestStarted(self, request: Request) -> None:
+                """
+                It is never called.
+                """
+
+            def requestsPerSecond(self) -> float:
+                """
+                A method of its own.
+                """
+                return 0.0
+
+            def limitReached(self, name: str) -> None:
+                """
+                One of the interface.
+                """
+
+        with capturedLogs() as events:
+            SCGIServerFactory(ok, observers=[Mistaken(), self.watcher])
+        (said,) = (formatEvent(event) for event in events)
+        self.assertIn("Mistaken.requestStarted is never called: an observer has connection", said)
+        self.assertIn("requestBegan", said)
 
     def test_answeredAtOnce(self) -> None:
         """

@@ -7,6 +7,7 @@ line in the log, and never a request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -101,7 +102,8 @@ _REASONS: Final = (
 
 class IServerObserver(Interface):
     """
-    Is told what a server does. Its methods are called for each request, so they must be quick.
+    Is told what a server does. Its methods are called in the reactor, some of them for each
+    request, so they must be quick. What they return is ignored.
 
     L{ServerObserver} does nothing in any of these methods, and is a base class for observers that
     need only some of them.
@@ -170,57 +172,92 @@ class IServerObserver(Interface):
 @implementer(IServerObserver)
 class ServerObserver:
     """
-    An observer that ignores everything, for subclasses that implement some methods.
+    An observer that ignores everything, for subclasses that implement some methods: those that they
+    leave out are not called at all. C{tracksRequests} is for an observer that needs
+    L{currentRequest}.
     """
 
     tracksRequests = False
 
     def connectionOpened(self, peer: IAddress) -> None:
         """
-        Do nothing.
+        Called when a web server has connected.
+
+        @param peer: Its address.
         """
 
     def connectionClosed(self, peer: IAddress) -> None:
         """
-        Do nothing.
+        Called when a connection is gone that was reported as opened.
+
+        @param peer: The address of the web server.
         """
 
     def connectionRefused(self, peer: IAddress | None, reason: str) -> None:
         """
-        Do nothing.
+        Called when a connection was closed at once. It is not reported as opened or closed.
+
+        @param peer: The address of the peer, if known.
+        @param reason: C{"peer"}, if that may not connect; C{"connections"}, if there are too many.
         """
 
     def connectionFailed(self, peer: IAddress, error: BaseException) -> None:
         """
-        Do nothing.
+        Called when a connection is about to be closed because the web server broke the protocol,
+        or because txfcgi has a bug.
+
+        @param peer: The address of the web server.
+        @param error: What went wrong.
         """
 
     def requestBegan(self, request: Request, account: Account) -> None:
         """
-        Do nothing.
+        Called when an app is about to be called. C{requestEnded} follows, with the same arguments.
+
+        @param request: The request.
+        @param account: When it began; the rest is filled in while it runs.
         """
 
     def requestEnded(self, request: Request, account: Account) -> None:
         """
-        Do nothing.
+        Called when a request that had begun is over, whatever its end: a response, a failure, an
+        abort.
+
+        @param request: The request.
+        @param account: How it went: see L{Account}.
         """
 
     def requestRefused(
         self, peer: IAddress, role: int, params: Params | None, error: BaseException
     ) -> None:
         """
-        Do nothing.
+        Called when a request was refused, and its app not called. Neither C{requestBegan} nor
+        C{requestEnded} is called for it.
+
+        @param peer: The address of the web server.
+        @param role: The role, as the number on the wire.
+        @param params: The params, if they had arrived.
+        @param error: Why; L{reasonOf} names it in one word, and its C{code} is the HTTP status.
         """
 
     def limitReached(self, name: str) -> None:
         """
-        Do nothing.
+        Called when a request or a connection reached one of the limits.
+
+        @param name: The limit, as L{Limits<txfcgi.server.limits.Limits>} has it.
         """
 
     def ticked(self, server: ServerFactory) -> None:
         """
-        Do nothing.
+        Called about once a second while connections are open.
+
+        @param server: The factory.
         """
+
+
+# The methods of an observer, and what a name looks like that may be meant for one.
+_HOOKS: Final = tuple(name for name in IServerObserver.names() if name != "tracksRequests")
+_LIKE_A_HOOK: Final = re.compile("(request|connection|limit)[A-Z]")
 
 
 class Observers:
@@ -242,6 +279,8 @@ class Observers:
         """
         self._seconds = clock.seconds
         self._sparing = sparing
+        for observer in observers:
+            self._checkNames(observer)
         self.track = any(observer.tracksRequests for observer in observers)
         self.hearsConnections = bool(
             _methods(observers, "connectionOpened") or _methods(observers, "connectionClosed")
@@ -256,6 +295,20 @@ class Observers:
         # These are on the path of each request.
         self._began = _methods(observers, "requestBegan")
         self._ended = _methods(observers, "requestEnded")
+
+    def _checkNames(self, observer: IServerObserver) -> None:
+        """
+        Log the methods of an observer that look like one of the interface, and that nobody calls.
+        """
+        kind = type(observer)
+        for name in dir(kind):
+            if _LIKE_A_HOOK.match(name) and name not in _HOOKS and callable(getattr(kind, name)):
+                self.log.warn(
+                    "{kind}.{name} is never called: an observer has {hooks}",
+                    kind=kind.__qualname__,
+                    name=name,
+                    hooks=", ".join(_HOOKS),
+                )
 
     def _teller(self, observers: Sequence[IServerObserver], name: str) -> Callable[..., None]:
         """
