@@ -8,17 +8,21 @@ import gc
 import socket
 import weakref
 from errno import EAGAIN
+from itertools import product
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.address import UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
 
 from tests.folders import folderFor
 from txfcgi import ClientOptions, FastCGIClient, FastCGIServerFactory, Response, SCGIClient
@@ -26,7 +30,7 @@ from txfcgi.client.endpoints import DirectEndpoint, clientEndpoint
 from txfcgi.client.target import Target
 from txfcgi.errors import RequestNotSent
 from txfcgi.server.scgi import SCGIServerFactory
-from txfcgi.transport.direct import DirectConnection, connectUNIX
+from txfcgi.transport.direct import DirectConnection, connectAtOnce
 from txfcgi.transport.inlet import readInto
 
 clock: Any = reactor
@@ -61,7 +65,7 @@ class Closing(Protocol):
 
 class DirectTests(TestCase):
     """
-    Tests of L{connectUNIX}.
+    Tests of L{connectAtOnce}.
     """
 
     def setUp(self) -> None:
@@ -75,7 +79,7 @@ class DirectTests(TestCase):
         """
         Connect, if that can be done at once.
         """
-        return connectUNIX(reactor, UNIXAddress(path), path, factory)
+        return connectAtOnce(reactor, socket.AF_UNIX, path, UNIXAddress(path), factory)
 
     def connect(self) -> tuple[Closing, socket.socket]:
         """
@@ -100,6 +104,42 @@ class DirectTests(TestCase):
         accepted.close()
         await protocol.lost
         self.assertEqual(protocol.told, [ConnectionDone])
+
+    async def test_loopback(self) -> None:
+        """
+        So is one to a port of the loopback interface, which sends what is small at once, and is not
+        inherited by other programs. With a full queue nothing is left of the attempt.
+        """
+        for family, address, kind in (
+            (socket.AF_INET, "127.0.0.1", IPv4Address),
+            (socket.AF_INET6, "::1", IPv6Address),
+        ):
+            listening = socket.socket(family)
+            self.addCleanup(listening.close)
+            listening.bind((address, 0))
+            listening.listen(0)
+            name = listening.getsockname()
+            peer = kind("TCP", *name)
+
+            def reach(family: int = family, name: Any = name, peer: Any = peer) -> Any:
+                factory = Factory.forProtocol(Closing)
+                return connectAtOnce(reactor, family, name, peer, factory)
+
+            protocol = reach()
+            transport = protocol.transport
+            waiting = [protocol]
+            while (another := reach()) is not None:
+                waiting.append(another)
+            accepted, host = listening.accept()
+            self.addCleanup(accepted.close)
+            self.assertEqual(transport.getPeer(), peer)
+            self.assertEqual(transport.getHost(), kind("TCP", *host))
+            self.assertTrue(transport.getTcpNoDelay())
+            handle = transport.getHandle()
+            self.assertEqual((handle.getblocking(), handle.get_inheritable()), (False, False))
+            for each in waiting:
+                each.transport.abortConnection()
+                await each.lost
 
     async def test_closedInARead(self) -> None:
         """
@@ -199,10 +239,13 @@ class ClientTests(TestCase):
             (SCGIClient, SCGIServerFactory),
         ):
             path = str(folderFor(self) / "app.sock")
-            served: Any = reactor.listenUNIX(path, serving(lambda request: Response(200, {}, b"x")))  # type: ignore[attr-defined]
-            for keep in (True, False):
+            factory: Any = serving(lambda request: Response(200, {}, b"x"))
+            served = [clock.listenUNIX(path, factory)]
+            served.append(clock.listenTCP(0, factory, interface="127.0.0.1"))
+            port = served[1].getHost().port
+            for keep, endpoint in product((True, False), (path, f"127.0.0.1:{port}")):
                 options = ClientOptions(keepConnections=keep, maxConnections=3)
-                client = kind(reactor, path, options)
+                client = kind(reactor, endpoint, options)
                 for _ in range(3):
                     asked = [client.request(GET) for _ in range(20)]
                     self.assertLessEqual(client.figures().open, 3)
@@ -211,7 +254,8 @@ class ClientTests(TestCase):
                         self.assertEqual(await response.content(), b"x")
                 await client.close()
                 self.assertEqual((client.figures().open, client.figures().failures), (0, 0))
-            await served.stopListening()
+            for each in served:
+                await each.stopListening()
 
     async def checkPlaceForTheNext(self, kind: Any, serving: Any) -> None:
         """
@@ -273,6 +317,35 @@ class ClientTests(TestCase):
         self.assertIn("No such file or directory", str(caught.exception))
         await client.close()
 
+    async def test_errors(self) -> None:
+        """
+        So it is wherever a connection is refused: where nobody listens, or nobody does any more.
+        """
+        folder = folderFor(self)
+        unix = socket.socket(socket.AF_UNIX)
+        self.addCleanup(unix.close)
+        unix.bind(str(folder / "app.sock"))
+        tcp = socket.socket()
+        self.addCleanup(tcp.close)
+        tcp.bind(("127.0.0.1", 0))
+        for text in (
+            f"unix:{folder}/none.sock",
+            f"unix:{folder}",
+            f"unix:{folder}/app.sock",
+            f"tcp:127.0.0.1:{tcp.getsockname()[1]}",
+            "tcp:127.0.0.1:0",
+            "tcp:127.0.0.1:70000",
+        ):
+            said = []
+            for endpoint in (text, clientFromString(reactor, text)):
+                client = FastCGIClient(reactor, endpoint)
+                with self.assertRaises(RequestNotSent) as caught:
+                    await client.request(GET)
+                reason = caught.exception.reason
+                said.append((type(reason), str(reason), str(caught.exception)))
+                await client.close()
+            self.assertEqual(said[0], said[1], text)
+
     def test_manyThatWait(self) -> None:
         """
         When a back end goes for good that many wait for, all are told, however many they are.
@@ -295,14 +368,26 @@ class ClientTests(TestCase):
 
     def test_endpoints(self) -> None:
         """
-        Only a path without anything more is connected to so.
+        Only what is on this machine, and has no options, is connected to so; and only by a reactor
+        that really reads.
         """
         for text, isDirect in (
             ("/run/app.sock", True),
             (r"unix:/run/a\:b.sock", True),
             ("unix:path=/run/app.sock", True),
             ("unix:/run/app.sock:timeout=5", False),
-            ("tcp:127.0.0.1:9000", False),
+            ("127.0.0.1:9000", True),
+            ("tcp:host=127.1.2.3:port=9000", True),
+            ("[::1]:9000", True),
+            ("tcp:127.0.0.1:9000:timeout=5", False),
+            ("tcp:127.0.0.1:9000:bindAddress=127.0.0.2", False),
+            ("tcp:127.0.0.999:9000", False),
+            ("tcp:127.1:9000", False),
+            ("192.0.2.1:9000", False),
+            ("localhost:9000", False),
         ):
             endpoint = clientEndpoint(reactor, text)
+            verifyObject(IStreamClientEndpoint, endpoint)
             self.assertEqual(isinstance(endpoint, DirectEndpoint), isDirect, text)
+            endpoint = clientEndpoint(MemoryReactorClock(), text)
+            self.assertNotIsInstance(endpoint, DirectEndpoint)

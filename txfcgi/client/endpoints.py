@@ -6,43 +6,90 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any, Final
 
-from twisted.internet.address import UNIXAddress
-from twisted.internet.endpoints import UNIXClientEndpoint, clientFromString
+from twisted.internet.abstract import isIPAddress
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
+    IReactorThreads,
     IStreamClientEndpoint,
 )
+from zope.interface import implementer
 
 from ..errors import InvalidEndpoint
-from ..transport.direct import connectUNIX
+from ..transport.atonce import addressOf
+from ..transport.direct import connectAtOnce
 
 Endpoint = IStreamClientEndpoint | str
 
 # The path of a Unix socket, and nothing else.
 _plainUNIX: Final = re.compile(r"unix:(?:path=)?((?:[^\\:=]|\\.)+)").fullmatch
 
+# An address of the loopback interface, and a port.
+_plainTCP: Final = re.compile(
+    r"tcp:(?:host=)?(127\.[0-9.]+|\\:\\:1):(?:port=)?([0-9]{1,5})"
+).fullmatch
 
-class DirectEndpoint(UNIXClientEndpoint):
+
+@implementer(IStreamClientEndpoint)
+class DirectEndpoint:
     """
-    A Unix socket, which can be connected to at once.
+    An endpoint on this machine, which can be connected to at once.
     """
 
-    def __init__(self, reactor: Any, path: str) -> None:
-        super().__init__(reactor, path)  # type: ignore[no-untyped-call]
-        self._direct = IReactorFDSet.providedBy(reactor)
-        self._where = reactor, UNIXAddress(path), path
+    def __init__(
+        self, reactor: Any, endpoint: IStreamClientEndpoint, family: int, name: Any
+    ) -> None:
+        """
+        @param endpoint: The same, as Twisted has it.
+        @param family: The family of its socket.
+        @param name: What the system calls it.
+        """
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._family = family
+        self._name = name
+        self._peer = addressOf(family, name)
+
+    def __repr__(self) -> str:
+        return repr(self._endpoint)
+
+    def connect(self, factory: IProtocolFactory) -> Any:
+        """
+        Connect in the usual way.
+
+        @return: Fires with the protocol.
+        """
+        return self._endpoint.connect(factory)
 
     def connectAtOnce(self, factory: IProtocolFactory) -> IProtocol | None:
         """
         Connect, without waiting for anything.
 
-        @return: The protocol, or L{None} if it has to be done with C{connect}.
+        @return: The protocol, or L{None} if it has to be done with L{connect}.
         """
-        return connectUNIX(*self._where, factory) if self._direct else None
+        return connectAtOnce(self._reactor, self._family, self._name, self._peer, factory)
+
+
+def _local(description: str) -> tuple[int, Any] | None:
+    """
+    What an endpoint on this machine is to the system: its family and its name; L{None} for any
+    other, or one with options.
+    """
+    path = _plainUNIX(description)
+    if path is not None:
+        return AF_UNIX, re.sub(r"\\(.)", r"\1", path[1])
+    address = _plainTCP(description)
+    if address is None:
+        return None
+    port = int(address[2])
+    if address[1] == r"\:\:1":
+        return AF_INET6, ("::1", port, 0, 0)
+    return (AF_INET, (address[1], port)) if isIPAddress(address[1]) else None
 
 
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
@@ -70,10 +117,10 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
             f"{text!r} is not a valid endpoint: {said}; it takes one such as unix:/run/app.sock or "
             "tcp:127.0.0.1:9000"
         ) from error
-    plain = _plainUNIX(description)
-    if plain is not None and type(endpoint) is UNIXClientEndpoint:
-        return DirectEndpoint(reactor, re.sub(r"\\(.)", r"\1", plain[1]))
-    return endpoint
+    # A reactor for tests may have descriptors, which nobody reads, but has no threads.
+    real = IReactorFDSet.providedBy(reactor) and IReactorThreads.providedBy(reactor)
+    local = _local(description) if real else None
+    return endpoint if local is None else DirectEndpoint(reactor, endpoint, *local)
 
 
 def clientEndpoints(

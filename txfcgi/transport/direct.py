@@ -1,23 +1,26 @@
 """
-L{connectUNIX}: a connection to a Unix socket, made at once.
+L{connectAtOnce}: a connection to a socket on this machine, made at once.
 
-A Unix socket accepts or refuses a connection immediately. So connecting needs no turn of the
-reactor, and a request can be written at once.
+A Unix socket accepts or refuses a connection immediately, and so does a port of the loopback
+interface. So connecting needs no turn of the reactor, and a request can be written at once.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from errno import EINPROGRESS, EISCONN
 from typing import Any, Final
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
+
+from .atonce import addressOf
 
 # Why a read was the last one; None, if it was not.
 Reason = ConnectionDone | ConnectionLost | None
@@ -27,6 +30,8 @@ _NOWHERE: Final = UNIXAddress(None)
 
 # Where the system can make a socket that does not block, that takes one call.
 _STREAM: Final = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
+
+_CONNECTED: Final = (0, EISCONN)
 
 _DONE: Final = Failure(CONNECTION_DONE)
 
@@ -43,28 +48,36 @@ class DirectConnection(Connection):
     inRead = False
 
     def __init__(
-        self, reactor: Any, connected: socket.socket, protocol: IProtocol, peer: UNIXAddress
+        self,
+        reactor: Any,
+        connected: socket.socket,
+        protocol: IProtocol,
+        family: int,
+        peer: IAddress,
     ) -> None:
         # What Connection does, but for the call that lets the socket not block: it does not.
         FileDescriptor.__init__(self, reactor)
         self.socket = connected
         self.fileno = connected.fileno
         self.protocol = protocol
+        self._family = family
         self._peer = peer
         self.logstr = type(protocol).__name__
         self.connected = 1
 
-    def getPeer(self) -> UNIXAddress:
+    def getPeer(self) -> IAddress:
         """
         @return: The socket that was connected to.
         """
         return self._peer
 
-    def getHost(self) -> UNIXAddress:
+    def getHost(self) -> IAddress:
         """
-        @return: An address without a name.
+        @return: Our end: over a Unix socket, an address without a name.
         """
-        return _NOWHERE
+        if self._family == socket.AF_UNIX:
+            return _NOWHERE
+        return addressOf(self._family, self.socket.getsockname())
 
     def loseConnection(self) -> None:
         """
@@ -131,33 +144,39 @@ class DirectConnection(Connection):
         return super().writeSomeData(data) if data else 0
 
 
-def connectUNIX(
-    reactor: Any, address: UNIXAddress, path: str, factory: IProtocolFactory
+def connectAtOnce(
+    reactor: Any, family: int, name: Any, peer: IAddress, factory: IProtocolFactory
 ) -> IProtocol | None:
     """
     Connect.
 
     @param reactor: An C{IReactorFDSet}.
-    @param address: What the connection calls its peer: the address of C{path}.
+    @param family: The family of the socket to connect to.
+    @param name: What the system calls that socket. It is on this machine.
+    @param peer: The same, as Twisted has it.
     @return: The protocol, which is connected; L{None} if that could not be done at once, for
         whatever reason: it then has to be tried in the usual way, which tells the reason.
     """
     try:
-        connecting = socket.socket(socket.AF_UNIX, _STREAM)
+        connecting = socket.socket(family, _STREAM)
     except OSError:
         return None
     try:
         if connecting.gettimeout() != 0:
             connecting.setblocking(False)
-        connecting.connect(path)
-    except (OSError, ValueError):
-        connecting.close()
-        return None
-    protocol = factory.buildProtocol(address)
+        failed = connecting.connect_ex(name)
+        if failed == EINPROGRESS:
+            # On the loopback interface the other end has answered by now, unless its queue is full.
+            failed = connecting.connect_ex(name)
+        if family != socket.AF_UNIX and failed in _CONNECTED:
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except (OSError, OverflowError, ValueError):
+        failed = -1
+    protocol = factory.buildProtocol(peer) if failed in _CONNECTED else None
     if protocol is None:
         connecting.close()
         return None
-    transport = DirectConnection(reactor, connecting, protocol, address)
+    transport = DirectConnection(reactor, connecting, protocol, family, peer)
     transport.startReading()  # type: ignore[no-untyped-call]
     protocol.makeConnection(transport)
     return protocol
