@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from twisted.python.usage import UsageError
@@ -22,6 +23,7 @@ from .commandline import CommandOptions, numberOption, oneOf
 from .errors import CannotLoad
 from .loading import callFactory, loadObject
 from .loops import LOOPS, installLoop
+from .outputs import currentOutputs
 
 _NAMED = "a module and a name in it, as mod.name or mod:name"
 
@@ -186,9 +188,11 @@ class AppOptions(CommandOptions):
         if not os.path.isdir(directory):
             raise UsageError(f"--app-dir {directory}: the directory does not exist")
         try:
-            found = loadObject(name, directory)
-            if self["factory"]:
-                found = callFactory(name, found)
+            # A worker's own standard error leads to the log already.
+            with nullcontext() if self.parent is None else currentOutputs():
+                found = loadObject(name, directory)
+                if self["factory"]:
+                    found = callFactory(name, found)
             if wanted is not None:
                 _check(name, found, wanted)
         except CannotLoad as error:

@@ -214,8 +214,9 @@ class LinkObserver:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level", LogLevel.info)
         if not self._worker.link.tell("log", level=level.name, text=text[:_LOGGED]):
-            # The master also reads standard error.
-            print(text[:_LOGGED], file=sys.stderr)
+            # The master also reads standard output and error, and takes the level from that.
+            output = sys.stderr if level >= LogLevel.error else sys.stdout
+            print(text[:_LOGGED], file=output, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from .link import ILinkEnd, Link
 if TYPE_CHECKING:
     from .master import Master
 
+_STANDARD_OUTPUT: Final = 1
+_STANDARD_ERROR: Final = 2
+
 # The most bytes to keep of an incomplete line that a worker prints.
 _LINE_BYTES: Final = 65_536
 
@@ -179,13 +182,14 @@ class Child(ProcessProtocol):
         """
         It printed something.
         """
-        self._printed(1, data)
+        self._printed(_STANDARD_OUTPUT, data)
 
     def errReceived(self, data: bytes) -> None:
         """
-        It printed something to its standard error.
+        It printed something to its standard error. The level is error, as for the standard error
+        of a single process.
         """
-        self._printed(2, data)
+        self._printed(_STANDARD_ERROR, data)
 
     def _printed(self, descriptor: int, data: bytes) -> None:
         *lines, rest = (self._lines.pop(descriptor, b"") + data).split(b"\n")
@@ -195,10 +199,11 @@ class Child(ProcessProtocol):
         if rest:
             self._lines[descriptor] = rest
         for line in lines:
-            self._print(line)
+            self._print(descriptor, line)
 
-    def _print(self, line: bytes) -> None:
-        self._say(LogLevel.info, visible(line.decode("utf-8", "backslashreplace")))
+    def _print(self, descriptor: int, line: bytes) -> None:
+        level = LogLevel.error if descriptor == _STANDARD_ERROR else LogLevel.info
+        self._say(level, visible(line.decode("utf-8", "backslashreplace")))
 
     def _say(self, level: Any, text: str) -> None:
         self.log.emit(level, "[worker {number}] {text}", number=self.number, text=text)
@@ -213,8 +218,8 @@ class Child(ProcessProtocol):
         """
         The process has ended, and all of its output was read.
         """
-        for line in self._lines.values():
-            self._print(line)
+        for descriptor, line in self._lines.items():
+            self._print(descriptor, line)
         self._lines.clear()
         if self._overdue is not None and self._overdue.active():
             self._overdue.cancel()
