@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).parent.parent
 LAYERS: tuple[set[str], ...] = (
     {"errors"},
     {"wire"},
-    {"cgiparams", "masking"},
+    {"cgiparams", "counting", "masking"},
     {"transport"},
     {"streams"},
     {"server", "client"},

@@ -114,13 +114,24 @@ class TwistTests(ProgramTests):
 
     def test_signals(self) -> None:
         """
-        SIGINT and SIGUSR1 end it as SIGTERM does.
+        SIGINT, SIGUSR1 and SIGQUIT end it as SIGTERM does.
         """
-        for number in (signal.SIGINT, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGQUIT):
             program = self.serveUNIX()
             self.assertServes(self.socketPath)
             self.assertEnds(program, number)
             self.assertFalse(os.path.exists(self.socketPath))
+
+    def test_foreignSignals(self) -> None:
+        """
+        Signals that mean something to other servers end nothing.
+        """
+        program = self.serveUNIX()
+        for number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+            program.kill(number)
+            program.waitFor(f"{number.name} is ignored: ")
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
 
     def test_finishesWhatRuns(self) -> None:
         """
@@ -137,6 +148,7 @@ class TwistTests(ProgramTests):
         self.assertEqual(idle.recv(1), b"")
         until(lambda: not os.path.exists(self.socketPath))
         self.assertRaises(OSError, self.connect, self.socketPath)
+        program.waitFor("SIGTERM: stops, and waits for 1 request.")
         running.sendall(record(STDIN, b"to the end") + record(STDIN, b""))
         self.assertEqual(answer(running), b"to the end")
         self.assertEqual(program.end(), 0, program.said)

@@ -4,13 +4,15 @@ Tests of L{txfcgi.service.signals}.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.folders import folderFor
 from txfcgi.service.signals import SIGNALS, Signals
 
 from .stopping import Reactor, asAtTheStart
@@ -33,9 +35,9 @@ class SignalsTests(SynchronousTestCase):
         Each of the signals stops the reactor, and after the first each is another.
         """
         self.signals.install()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGQUIT):
             signal.raise_signal(number)
-        self.assertEqual((self.reactor.stops, len(self.again)), (1, 2))
+        self.assertEqual((self.reactor.stops, len(self.again)), (1, 3))
 
     def test_taken(self) -> None:
         """
@@ -76,6 +78,72 @@ class SignalsTests(SynchronousTestCase):
         self.signals.install()
         signal.raise_signal(signal.SIGTERM)
         self.assertEqual(len(self.again), 1)
+
+    def test_named(self) -> None:
+        """
+        The log names the signal, and what the stop waits for.
+        """
+        Signals(self.reactor, lambda: None, pending=lambda: ", and waits for 1 request").install()
+        with capturedLogs() as events:
+            signal.raise_signal(signal.SIGQUIT)
+        said = [formatEvent(event) for event in events]
+        self.assertEqual(said, ["SIGQUIT: stops, and waits for 1 request."])
+
+    def assertIgnores(self, signals: Signals, said: dict[int, str]) -> None:
+        """
+        Signals are logged, and stop nothing.
+        """
+        signals.install()
+        with capturedLogs() as events:
+            for number in said:
+                signal.raise_signal(number)
+        self.assertEqual([formatEvent(event) for event in events], [*said.values()])
+        self.assertEqual((self.reactor.stops, self.again), (0, []))
+
+    def test_foreign(self) -> None:
+        """
+        What other servers do at a signal, the log says how to do here.
+        """
+        workers = "is ignored: --workers sets the number of workers, at the start."
+        self.assertIgnores(
+            self.signals,
+            {
+                signal.SIGUSR2: "SIGUSR2 is ignored: with --workers, SIGHUP reloads the app.",
+                signal.SIGTTIN: f"SIGTTIN {workers}",
+                signal.SIGTTOU: f"SIGTTOU {workers}",
+            },
+        )
+
+    def test_foreignToAMaster(self) -> None:
+        """
+        A master knows that SIGHUP reloads.
+        """
+        self.assertIgnores(
+            Signals(self.reactor, lambda: None, reload=lambda: None),
+            {signal.SIGUSR2: "SIGUSR2 is ignored: SIGHUP reloads the app."},
+        )
+
+    def test_jobs(self) -> None:
+        """
+        On a terminal, SIGTTIN and SIGTTOU stay as they are, for the shell stops jobs by them.
+        """
+        self.patch(os, "isatty", lambda fd: fd == 1)
+        self.signals.install()
+        for number in (signal.SIGTTIN, signal.SIGTTOU):
+            self.assertEqual(signal.getsignal(number), signal.SIG_DFL)
+
+    def test_faulthandler(self) -> None:
+        """
+        A signal at which C{faulthandler} writes a stack, as the app has asked for, goes on doing
+        so. Python does not know of it.
+        """
+        file = folderFor(self) / "stacks"
+        with open(file, "w") as stacks:
+            faulthandler.register(signal.SIGUSR2, file=stacks)
+            self.addCleanup(faulthandler.unregister, signal.SIGUSR2)
+            self.signals.install()
+            signal.raise_signal(signal.SIGUSR2)
+        self.assertIn("test_faulthandler", file.read_text())
 
     def test_hangUp(self) -> None:
         """

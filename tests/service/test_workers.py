@@ -149,6 +149,26 @@ class WorkersTests(MasterTests):
         self.assertEndsAll(program, workers)
         self.assertFalse(os.path.exists(self.socketPath))
 
+    def test_foreignSignals(self) -> None:
+        """
+        SIGQUIT ends master and workers as SIGTERM does. Signals that mean something to other
+        servers end nothing; one to a worker does nothing at all.
+        """
+        program = self.master()
+        workers = self.workers(program)
+        for number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+            for pid in workers:
+                if number != signal.SIGUSR2:  # makes it write its stack
+                    os.kill(pid, number)
+            program.kill(number)
+            program.waitFor(f"{number.name} is ignored: ")
+        os.kill(workers[0], signal.SIGQUIT)
+        self.assertIn(int(self.ask("pid")), workers)
+        self.assertEqual(self.workers(program), workers)
+        self.assertEnds(program, signal.SIGQUIT)
+        self.assertIn("SIGQUIT: stops 2 workers.", program.said)
+        self.assertFalse(os.path.exists(self.socketPath))
+
     def test_titles(self) -> None:
         """
         The list of processes tells master and workers apart.

@@ -16,6 +16,7 @@ from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..counting import counted
 from ..streams.spool import SpoolBudget
 from ..transport.atonce import Accepted
 from ..transport.coalescing import CoalescingOutlet
@@ -363,7 +364,8 @@ class ServerFactory(Factory):
     def _cutAll(self) -> None:
         if self.requests:
             self.log.warn(
-                "{requests} requests did not end in time and are aborted", requests=self.requests
+                "{requests} did not end in time and are aborted",
+                requests=counted(self.requests, "request"),
             )
         for protocol in list(self._open):
             protocol.tcp.abortConnection()

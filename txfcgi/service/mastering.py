@@ -23,6 +23,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..counting import counted
 from ..errors import CannotServe
 from ..monitor.counters import remains, total
 from ..monitor.probes import Pool
@@ -52,7 +53,14 @@ _NOT_INHERITED = (
 
 #: Signals that a terminal or a person may send to all processes of a service. A worker leaves them
 #: to its master. They are held back until the worker ignores them, as an earlier one would end it.
-NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+NOT_FOR_WORKERS = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
 
 # Descriptors that are open at once while a worker is started: two pipes, a pair of sockets, a copy
 # of one, standard input, and two that Twisted and the system need for a moment.
@@ -127,7 +135,7 @@ class Mastering(Service):
         self._sharing = LoopingCall(self._share)
         self._sharing.clock = reactor
         self._shares = shares
-        self._signals = Signals(reactor, self._hurry, reload=self._reload)
+        self._signals = Signals(reactor, self._hurry, reload=self._reload, pending=self._pending)
 
     def privilegedStartService(self) -> None:
         """
@@ -229,6 +237,12 @@ class Mastering(Service):
         """
         self.log.info("SIGUSR1: reopens the logs.")
         self.master.tell("reopen")
+
+    def _pending(self) -> str:
+        processes = self.snapshot().processes
+        running = sum(process.running for process in processes)
+        waits = f", and waits for {counted(running, 'request')}" if running else ""
+        return f" {counted(len(processes), 'worker')}{waits}"
 
     def _hurry(self) -> None:
         self.log.info("Told to stop again: aborts the requests that are still running.")

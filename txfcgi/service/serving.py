@@ -20,8 +20,10 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..counting import counted
 from ..errors import CannotServe
 from ..server.admission import isPublic
+from ..server.factory import ServerFactory
 from ..server.interfaces import DRAIN_IDLE, IDrains
 from .description import localEndpoint
 from .errors import CannotListen, CannotStart
@@ -124,7 +126,7 @@ class Serving(Service):
         self._held: list[FileDescriptor] = []
         self._connections = connections
         self._notifier = notifier
-        self._signals = Signals(reactor, self.hurry, stopsAtHangUp)
+        self._signals = Signals(reactor, self.hurry, stopsAtHangUp, pending=self._pending)
         self.ports: list[IListeningPort] = []
         self.accepting: Deferred[None] = Deferred()
 
@@ -344,11 +346,24 @@ class Serving(Service):
         receives signals.
         """
         self._log.info("Told to stop again: aborts the requests that are still running.")
+        for service in self._beside():
+            service.factory.drain(0.0)
+            service._lifetime.hurry()
+
+    def _pending(self) -> str:
+        """
+        @return: How many requests are running, for the log.
+        """
+        factories = [service.factory for service in self._beside()]
+        running = sum(each.requests for each in factories if isinstance(each, ServerFactory))
+        return f", and waits for {counted(running, 'request')}" if running else ""
+
+    def _beside(self) -> list[Serving]:
+        """
+        @return: This service and the others of its kind in this process.
+        """
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
-        for service in beside:
-            if isinstance(service, Serving):
-                service.factory.drain(0.0)
-                service._lifetime.hurry()
+        return [service for service in beside if isinstance(service, Serving)]
 
 
 def _addressText(host: IAddress) -> str:

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ..counting import counted
 from .child import Child, ChildState
 
 #: Seconds between two checks of the workers.
@@ -151,7 +152,7 @@ class Master:
         The state in one line.
         """
         if self._stopping is not None:
-            return f"draining {len(self.workers)} workers"
+            return f"draining {counted(len(self.workers), 'worker')}"
         text = f"{self.ready} of {self.options.workers} workers ready"
         if self._coming is not None:
             return f"{text}, generation {self._coming.number} starting"
