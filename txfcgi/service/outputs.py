@@ -26,8 +26,8 @@ class CurrentOutput:
 
     def __init__(self, name: str) -> None:
         """
-        @param name: C{"stdout"} or C{"stderr"}. The stream that it names now is used while there is
-            no other.
+        @param name: C{"stdout"} or C{"stderr"}. The stream that it names now is used until there
+            is another one.
         """
         self._name = name
         self._first: Any = getattr(sys, name)
