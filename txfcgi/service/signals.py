@@ -14,7 +14,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 #: SIGTERM from an init system or lighttpd, SIGUSR1 from Apache (as libfcgi takes it), SIGINT from a
-#: terminal, SIGQUIT from those who know php-fpm.
+#: terminal, SIGQUIT from users of php-fpm.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGQUIT)
 
 #: With SIGTTIN and SIGTTOU, a system also stops a background job that uses its terminal.
