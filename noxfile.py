@@ -164,14 +164,19 @@ def examples(session: nox.Session) -> None:
     Run the examples of the test kit in each environment that users have: plain pytest, then with
     pytest-twisted, then with pytest-asyncio.
     """
-    command = ("pytest", "-q", "-p", "no:cacheprovider", "examples/testing")
-    session.install("-e", ".", "pytest")
+    options = ("-q", "-p", "no:cacheprovider")
+    command = ("pytest", *options, "examples/testing")
+    asgi = ("pytest", *options, "examples/testing_asgi")
+    session.install("-e", ".", "pytest", "fastapi")
     session.run(*command)
+    session.run(*asgi)
     session.install("pytest-twisted")
     session.run(*command)
+    session.run(*asgi, "--reactor=asyncio")
     session.run("python", "-m", "pip", "uninstall", "-q", "-y", "pytest-twisted")
     session.install("pytest-asyncio")
     session.run(*command)
+    session.run(*asgi)
 
 
 @nox.session

@@ -9,8 +9,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from txfcgi import Request, Response
+from txfcgi.server.application import IStartsAndStops
 from txfcgi.testing import MemoryFrontEnd
 
 from .apps import Held, echo
@@ -86,3 +88,86 @@ class AwaitedTests(SynchronousTestCase):
             loop.run_forever()
         loop.close()
         self.assertEqual(found, [b"one"])
+
+    def test_twiceInTwistedWhileAsyncioRuns(self) -> None:
+        """
+        Under the asyncio reactor, a coroutine of Twisted waits again after an app's task answered:
+        it does not go on within that task.
+        """
+
+        async def slow(request: Request) -> Response:
+            await asyncio.sleep(0)
+            return Response(200, {}, request.uri.encode())
+
+        async def test(frontEnd: MemoryFrontEnd) -> None:
+            for uri in ("/1", "/2", "/3"):
+                found.append((await frontEnd.get(uri)).text)
+
+        found: list[str] = []
+        results: list[object] = []
+        loop = asyncio.new_event_loop()
+        with MemoryFrontEnd(slow) as frontEnd:
+
+            def begin() -> None:
+                Deferred.fromCoroutine(test(frontEnd)).addBoth(end)
+
+            def end(result: object) -> None:
+                results.append(result)
+                loop.stop()
+
+            loop.call_soon(begin)
+            loop.run_forever()
+        loop.close()
+        self.assertEqual((results, found), ([None], ["/1", "/2", "/3"]))
+
+    def test_lifetime(self) -> None:
+        """
+        A coroutine of asyncio waits for an app to start and to stop.
+        """
+
+        @implementer(IStartsAndStops)
+        class Shop:
+            """
+            An app that takes its time.
+            """
+
+            def startup(self) -> Deferred[None]:
+                """
+                Open, in a while.
+                """
+                return self._do("startup")
+
+            def shutdown(self) -> Deferred[None]:
+                """
+                Close, in a while.
+                """
+                return self._do("shutdown")
+
+            def _do(self, what: str) -> Deferred[None]:
+                done: Deferred[None] = Deferred()
+                done.addCallback(lambda _: did.append(what))
+                asyncio.get_running_loop().call_soon(done.callback, None)
+                return done
+
+            def __call__(self, request: Request) -> Response:
+                return Response(200, {}, b"")
+
+        async def test() -> None:
+            frontEnd = MemoryFrontEnd(Shop())
+            await frontEnd.started
+            did.append("ready")
+            await frontEnd.stop()
+            await frontEnd.stop()
+
+        did: list[str] = []
+        asyncio.run(test())
+        self.assertEqual(did, ["startup", "ready", "shutdown"])
+
+    def test_forgotten(self) -> None:
+        """
+        Who takes a Deferred for a response hears what to do.
+        """
+        with MemoryFrontEnd(echo) as frontEnd:
+            asked: Any = frontEnd.get()
+            error = self.assertRaises(AttributeError, lambda: asked.code)
+        self.assertIn("'code': this is a Deferred of a MemoryResponse: await it", str(error))

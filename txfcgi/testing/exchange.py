@@ -4,9 +4,8 @@ L{Exchange}: one request of a web server in memory, and L{MemoryResponse}, its r
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonFormat
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -24,9 +23,9 @@ from ..errors import (
     ResponseCutOff,
     TxFCGIError,
 )
-from ..server.tasks import asFuture, runningLoop
 from ..wire.cgi import HeadReader, ResponseHead, bodyAllowed
 from ..wire.records import Role, Stream
+from .awaited import Awaited
 from .link import Link, Passed
 from .transport import READ
 from .variables import Asked
@@ -141,19 +140,6 @@ class MemoryResponse:
             raise ValueError(f"{self!r} is not JSON: {error}") from error
 
 
-class Awaited(Deferred[MemoryResponse]):
-    """
-    A Deferred that a coroutine of asyncio can await, as in a test that pytest-asyncio runs: an app
-    that is a coroutine runs in asyncio's loop there, and may answer later.
-    """
-
-    def __await__(self) -> Generator[Any, None, MemoryResponse]:
-        fired = self.called and not self.paused
-        if fired or runningLoop() is None or asyncio.current_task() is None:
-            return super().__await__()
-        return asFuture(self).__await__()
-
-
 class CutOff(ResponseCutOff):
     """
     A response was begun and not completed.
@@ -198,7 +184,7 @@ class Exchange:
         self.mayLeaveBody = mayLeaveBody
         self._raiseErrors = raiseErrors
         self._raised: Failure | None = None
-        self.response: Deferred[MemoryResponse] = Awaited(self._cancelled)
+        self.response: Awaited[MemoryResponse] = Awaited(self._cancelled, "a MemoryResponse")
         self.appStatus = 0
         self.protocolStatus = 0
         self.over = False
@@ -340,7 +326,7 @@ class Exchange:
             result: MemoryResponse | Failure = self._raised or self._result()
         except TxFCGIError:
             result = Failure()
-        self.response.callback(result)
+        self.response.fire(result)
 
     # Leaving
 
@@ -352,7 +338,7 @@ class Exchange:
             return
         self._fired = True
         self._depart()
-        self.response.errback(RequestAborted("the browser left"))
+        self.response.fire(Failure(RequestAborted("the browser left")))
 
     def _cancelled(self, response: Deferred[MemoryResponse]) -> None:
         if not self._fired:

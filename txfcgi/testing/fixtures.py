@@ -5,9 +5,7 @@ C{pytest_txfcgi}, which pytest always loads, and which therefore imports nothing
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -22,9 +20,11 @@ from ..client.options import ClientOptions
 from ..server.application import App
 from ..server.factory import ServerFactory
 from ..server.limits import Limits
+from ..server.tasks import runningLoop
 from .backend import MemoryBackEnd
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers, WatchedCalls
+from .lifetime import asyncioReactor
 from .protocols import watchedClient
 from .sockets import Served
 
@@ -34,25 +34,6 @@ Block = Callable[[Deferred[None]], object]
 
 # How long a test may wait for anything. It only bounds a failing test.
 PATIENCE: Final = 60.0
-
-
-def asyncioReactor() -> tuple[type[Any], ...]:
-    """
-    The class of the asyncio reactor, if it has been imported.
-    """
-    module: Any = sys.modules.get("twisted.internet.asyncioreactor")
-    return () if module is None else (module.AsyncioSelectorReactor,)
-
-
-def isAsyncioRunning() -> bool:
-    """
-    Whether the caller runs in an asyncio event loop.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def spin(arrived: Deferred[None]) -> None:
@@ -70,7 +51,7 @@ def spin(arrived: Deferred[None]) -> None:
             "the reactor is running already, so that nothing can wait for it: await the Deferred, "
             "or return it from the test"
         )
-    if isinstance(reactor, asyncioReactor()) and isAsyncioRunning():
+    if isinstance(reactor, asyncioReactor()) and runningLoop() is not None:
         raise RuntimeError(
             "a coroutine test can't wait for the asyncio reactor while pytest-asyncio runs it: "
             "make it a plain function, or use another reactor"

@@ -13,7 +13,7 @@ from unittest import TestCase
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -24,12 +24,14 @@ from ..server.limits import Limits
 from ..server.request import Request
 from ..wire.records import Role
 from .asking import NOTHING, AnyHeaders, Body, Fields, Files, headerPairs, payload, posted, readSize
+from .awaited import awaited
 from .browser import Browser
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Closing, Leftovers, WatchedApplication
 from .lifetime import Lifetime
 from .link import Link
 from .manners import Protocol, Server, Settings, mannersOf
+from .pace import SlowReaders, passTime
 from .protocols import factoryFor
 from .speakers import FastCGISpeaker, SCGISpeaker
 from .transport import READ
@@ -116,7 +118,7 @@ class MemoryFrontEnd(Closing):
         self.links: list[Link] = []
         self._remotePorts = count(50_000)
         self._turns = Turns(self.clock)
-        self._ticks: dict[Exchange, IDelayedCall] = {}
+        self._slowReaders = SlowReaders(self.clock)
         self._closed = False
         if testCase is not None:
             testCase.addCleanup(self.stop if _runsReactor(testCase) else self.close)
@@ -237,7 +239,7 @@ class MemoryFrontEnd(Closing):
             raiseErrors=self._raiseErrors if raiseErrors is None else raiseErrors,
         )
         if readRate is not None:
-            self._slowDown(exchange, readRate)
+            self._slowReaders.add(exchange, readRate)
         exchange.sendAll(beginning, pieces, data)
         if abortAfter == 0:
             self._turns.soon(exchange.link.inputWanted)
@@ -276,7 +278,7 @@ class MemoryFrontEnd(Closing):
             raiseErrors=self._raiseErrors if raiseErrors is None else raiseErrors,
         )
         if readRate is not None:
-            self._slowDown(exchange, readRate)
+            self._slowReaders.add(exchange, readRate)
         exchange.write(beginning)
         self.pump()
         return exchange
@@ -395,17 +397,12 @@ class MemoryFrontEnd(Closing):
         else:
             self._turns.soon(self._afterDelivery, exchange)
 
-    def _slowDown(self, exchange: Exchange, rate: int) -> None:
-        exchange.holdBack()
-        if rate:
-            self._ticks[exchange] = self.clock.callLater(1, self._tick, exchange, rate)
-
-    def _tick(self, exchange: Exchange, rate: int) -> None:
-        del self._ticks[exchange]
-        if not exchange.over:
-            exchange.read(rate)
-            if not exchange.over:
-                self._ticks[exchange] = self.clock.callLater(1, self._tick, exchange, rate)
+    def advance(self, seconds: float) -> None:
+        """
+        Let time pass on C{clock}, in steps of a second: the app's server looks at its time-outs
+        once a second, so that one long step would not let them expire.
+        """
+        passTime(self.clock, seconds)
 
     def pump(self) -> None:
         """
@@ -459,7 +456,9 @@ class MemoryFrontEnd(Closing):
             if left:
                 raise Leftovers(left)
 
-        return succeed(None) if self._closed else self._lifetime.stop().addCallback(stopped)
+        if self._closed:
+            return awaited(succeed(None))
+        return awaited(self._lifetime.stop().addCallback(stopped))
 
     def close(self) -> None:
         """
@@ -472,9 +471,7 @@ class MemoryFrontEnd(Closing):
         self.pump()
         left = self.left
         self._closed = True
-        for call in self._ticks.values():
-            call.cancel()
-        self._ticks.clear()
+        self._slowReaders.stop()
         for link in self.links:
             for exchange in link.exchanges.values():
                 exchange.response.addErrback(_closed)

@@ -4,16 +4,45 @@ L{Lifetime}: the startup and shutdown of an app that has them.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from ..errors import StartupFailed
 from ..server.apps import App, IStartsAndStops, nameOf
+from ..server.tasks import runningLoop
+from .awaited import Awaited
+
+
+def asyncioReactor() -> tuple[type[Any], ...]:
+    """
+    The class of the asyncio reactor, if it has been imported.
+    """
+    module: Any = sys.modules.get("twisted.internet.asyncioreactor")
+    return () if module is None else (module.AsyncioSelectorReactor,)
+
+
+def sleepingReactor() -> Any:
+    """
+    The asyncio reactor, if it is installed and not running, as when a test begins; or L{None}.
+    """
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if runningLoop() is not None or not isinstance(reactor, asyncioReactor()):
+        return None
+    return None if reactor.running else reactor
 
 
 class Lifetime:
     """
     What becomes of an L{IStartsAndStops<txfcgi.server.application.IStartsAndStops>}: it is started
     before its first request, and stopped after its last one. Other apps need neither.
+
+    An app that needs a running asyncio loop is started and stopped as soon as the asyncio reactor
+    runs, if that is installed.
 
     @ivar started: Fires when the app is ready.
     """
@@ -30,18 +59,41 @@ class Lifetime:
         self._ready = self._app is None
         self._stopped = False
         self._error: Failure | None = None
-        self.started: Deferred[None] = succeed(None)
-        if self._app is not None:
-            starting = maybeDeferred(self._app.startup)
-            self.started = starting.addCallbacks(self._begin, self._fail)
+        self._sleeps = False
+        self._starting: Deferred[None] = (
+            succeed(None) if self._app is None else self._inLoop(self._app.startup)
+        )
+        self.started: Awaited[None] = Awaited(lambda _: self._starting.cancel())
+        self._starting.addCallbacks(self._begin, self._fail)
         self._raise()
+
+    def _inLoop(self, action: Callable[[], Any]) -> Deferred[Any]:
+        """
+        Do something; or, if it can't be done without a running asyncio loop, as soon as the asyncio
+        reactor runs.
+        """
+
+        def sleeping(failure: Failure) -> Failure | Deferred[Any]:
+            failure.trap(StartupFailed, RuntimeError)
+            reactor = sleepingReactor()
+            if reactor is None:
+                return failure
+            self._sleeps = True
+            return deferLater(reactor, 0, awake)
+
+        def awake() -> Any:
+            self._sleeps = False
+            return action()
+
+        return maybeDeferred(action).addErrback(sleeping)
 
     def _begin(self, result: object) -> None:
         self._ready = True
+        self.started.fire(None)
 
-    def _fail(self, failure: Failure) -> Failure:
+    def _fail(self, failure: Failure) -> None:
         self._error = failure
-        return failure
+        self.started.fire(failure)
 
     def _raise(self) -> None:
         if self._error is not None:
@@ -71,10 +123,15 @@ class Lifetime:
         @raise Exception: What that failed with.
         """
         self._raise()
+        if self._sleeps:
+            raise RuntimeError(
+                f"{self.name} needs the asyncio reactor, which is installed, but not running yet: "
+                "await .started before the first request"
+            )
         if not self._ready:
             raise RuntimeError(
-                f"{self._startup} has not ended, and no request is made before: let "
-                "it end, or wait for C{started}"
+                f"{self._startup} has not ended, and no request is made before: let it end, or "
+                "await .started"
             )
 
     def stop(self) -> Deferred[list[str]]:
@@ -86,9 +143,13 @@ class Lifetime:
         if self._app is None:
             return succeed(self._stop([]))
         if not self._ready:
+            if self._sleeps:
+                # It was not begun, and there is nothing to end.
+                self.started.addErrback(lambda failure: None)
+                self._starting.cancel()
             failed = self._error is not None
             return succeed(self._stop([] if failed else [f"{self._startup} never ended"]))
-        return maybeDeferred(self._app.shutdown).addCallbacks(
+        return self._inLoop(self._app.shutdown).addCallbacks(
             lambda result: self._stop([]),
             lambda failure: self._stop(
                 [f"the shutdown() of {self.name} failed:\n{failure.getTraceback()}"]
