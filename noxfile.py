@@ -33,6 +33,7 @@ ONCE = (
     "tests/test_layering.py",
     "tests/test_publicnames.py",
     "tests/test_setup.py",
+    "tests/test_typed.py",
     "tests/test_words.py",
     "tests/testing/test_examples.py",
 )

@@ -44,7 +44,7 @@ class Crowded:
 
     factory: Any
 
-    def __call__(self, request: Request) -> object:
+    def __call__(self, request: Request) -> Response | Deferred[Response]:
         path = request.path
         if path == "/wait":
             return Deferred()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import Interface, implementer
 
@@ -15,9 +15,16 @@ from ..wire.records import Role
 from .kinds import argumentsOf, howToServe, takes
 from .request import Request
 
-# A function of one request. It returns a Response, None, an int, Allow or Deny, or a Deferred or
-# coroutine of one of them.
-App = Callable[[Any], Any]
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from .response import Allow, Deny, Response
+
+    # What an app returns, in the end.
+    Settled = Response | Allow | Deny | int | None
+
+# A function of one request.
+App = Callable[[Any], "Settled | Awaitable[Settled] | Deferred[Any]"]
 
 
 class IStartsAndStops(Interface):
@@ -130,7 +137,7 @@ class _Roles:
         named = ", ".join(f"{role.name.lower()}={nameOf(app)}" for role, app in apps.items())
         self.__qualname__ = f"roles({named})"
 
-    def __call__(self, request: Request) -> object:
+    def __call__(self, request: Request) -> Settled | Awaitable[Settled] | Deferred[Any]:
         app = self._apps.get(request.role)
         if app is None:
             name = request.role.name.lower()

@@ -5,7 +5,7 @@ clock, draining.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar, TypeVar, cast, get_args
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -28,7 +28,7 @@ from .application import App, Application, Overload
 from .checks import checkCallable, checkChoice, checkKind, checkProvides
 from .interfaces import DRAIN_IDLE, IDrains
 from .limits import Limits
-from .observing import IServerObserver, Observers
+from .observing import AnyObservers, IServerObserver, Observers
 from .paths import Paths, PathSource
 from .protocol import ServerProtocol
 from .request import Request
@@ -76,7 +76,7 @@ class ServerFactory(Factory):
         overload: Overload = "http",
         mount: str | None = None,
         pathFrom: PathSource = "params",
-        observers: Sequence[IServerObserver] = (),
+        observers: AnyObservers = (),
         coalesce: bool = False,
         interim: bool = False,
     ) -> None:

@@ -4,7 +4,7 @@ FastCGI for an app: the factory, its protocol, and the answer to GET_VALUES.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -16,7 +16,7 @@ from .application import App, Overload
 from .checks import checkKind
 from .factory import ServerFactory
 from .limits import Limits
-from .observing import IServerObserver
+from .observing import AnyObservers
 from .paths import PathSource
 from .protocol import ServerProtocol
 
@@ -51,7 +51,7 @@ class FastCGIServerFactory(ServerFactory):
         duplicates: Duplicates = "last",
         mount: str | None = None,
         pathFrom: PathSource = "params",
-        observers: Sequence[IServerObserver] = (),
+        observers: AnyObservers = (),
         onRecord: OnRecord | None = None,
         coalesce: bool = False,
         interim: bool = False,

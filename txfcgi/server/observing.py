@@ -260,6 +260,11 @@ _HOOKS: Final = tuple(name for name in IServerObserver.names() if name != "track
 _LIKE_A_HOOK: Final = re.compile("(request|connection|limit)[A-Z]")
 
 
+#: What a factory takes. A type checker without the plugin mypy-zope does not see that the class
+#: implements the interface.
+AnyObservers = Sequence["IServerObserver | ServerObserver"]
+
+
 class Observers:
     """
     All observers of one server. An observer that fails does not affect the server.
@@ -272,7 +277,10 @@ class Observers:
     log: ClassVar[Logger] = Logger()
 
     def __init__(
-        self, observers: Sequence[IServerObserver], clock: IReactorTime, sparing: SparingLog
+        self,
+        observers: AnyObservers,
+        clock: IReactorTime,
+        sparing: SparingLog,
     ) -> None:
         """
         @param sparing: Logs the failures of observers.
@@ -296,7 +304,7 @@ class Observers:
         self._began = _methods(observers, "requestBegan")
         self._ended = _methods(observers, "requestEnded")
 
-    def _checkNames(self, observer: IServerObserver) -> None:
+    def _checkNames(self, observer: IServerObserver | ServerObserver) -> None:
         """
         Log the methods of an observer that look like one of the interface, and that nobody calls.
         """
@@ -310,7 +318,7 @@ class Observers:
                     hooks=", ".join(_HOOKS),
                 )
 
-    def _teller(self, observers: Sequence[IServerObserver], name: str) -> Callable[..., None]:
+    def _teller(self, observers: AnyObservers, name: str) -> Callable[..., None]:
         """
         What tells one kind of event to all observers.
         """
@@ -406,7 +414,7 @@ class Observers:
             self.limitReached(limit)
 
 
-def _methods(observers: Sequence[IServerObserver], name: str) -> tuple[Callable[..., None], ...]:
+def _methods(observers: AnyObservers, name: str) -> tuple[Callable[..., None], ...]:
     """
     The methods for one kind of event, of those observers that take notice of it.
     """

@@ -5,7 +5,7 @@ of the connection and still wait for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -18,7 +18,7 @@ from .application import App
 from .checks import checkKind
 from .factory import ServerFactory
 from .limits import Limits
-from .observing import IServerObserver
+from .observing import AnyObservers
 from .paths import PathSource
 from .protocol import ServerProtocol
 
@@ -76,7 +76,7 @@ class SCGIServerFactory(ServerFactory):
         allowGroups: Accounts | None = None,
         mount: str | None = None,
         pathFrom: PathSource = "params",
-        observers: Sequence[IServerObserver] = (),
+        observers: AnyObservers = (),
         coalesce: bool = False,
         interim: bool = False,
     ) -> None:

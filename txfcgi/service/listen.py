@@ -27,6 +27,7 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from ..transport.accept import PER_TURN, Listener
@@ -203,7 +204,9 @@ def _hint(description: Description, error: Exception) -> str:
 
 
 def listen(
-    factory: IProtocolFactory, endpoint: str | IStreamServerEndpoint, reactor: Any = None
+    factory: IProtocolFactory | Factory[Any],
+    endpoint: str | IStreamServerEndpoint,
+    reactor: Any = None,
 ) -> Deferred[IListeningPort]:
     """
     Listen in a Twisted program, like C{twistd fcgi --port}. If a request arrives complete with its

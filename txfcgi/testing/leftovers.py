@@ -136,8 +136,8 @@ class WatchedApplication(Application):
         """
 
         @wraps(app)
-        def noting(request: Request) -> object:
-            result: object = app(request)
+        def noting(request: Request) -> Any:
+            result = app(request)
             if isinstance(result, Response) and isinstance(result.code, int) and result.code >= 400:
                 self._excused.add(request)
             return result

@@ -50,7 +50,10 @@ class AuthorizerResource(Resource):
     isLeaf = True
 
     def __init__(
-        self, client: IsAuthorizerClient, wrapped: IResource, options: GatewayOptions | None = None
+        self,
+        client: IsAuthorizerClient,
+        wrapped: IResource | Resource,
+        options: GatewayOptions | None = None,
     ) -> None:
         """
         @param client: A L{FastCGIClient<txfcgi.client.client.FastCGIClient>} for the Authorizer.
@@ -86,7 +89,7 @@ class _Asking(Passage):
     One request that an Authorizer is asked about.
     """
 
-    wrapped: IResource
+    wrapped: IResource | Resource
 
     def decided(self, authorization: Authorization) -> None:
         """

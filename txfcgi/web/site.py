@@ -15,7 +15,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.logger import Logger
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
@@ -50,7 +50,7 @@ class StreamingSite(Site):
 
     def __init__(
         self,
-        resource: IResource,
+        resource: IResource | Resource,
         *args: Any,
         allowFrom: Callable[[IAddress], bool] | None = None,
         limits: HTTPLimits | None = None,
