@@ -107,7 +107,8 @@ def test_readOfAFastReader() -> None:
             exchange.read(10)
         exchange.send(b"12345")
         exchange.close()
-        exchange.read(10)  # it is over, and there is nothing more to take
+        with pytest.raises(ValueError, match="readRate=0"):
+            exchange.read(10)
 
 
 OVER_SCGI: dict[str, Any] = {
@@ -145,3 +146,11 @@ def test_ofABackEnd() -> None:
         MemoryBackEnd("hello", "scgi", multiplex=False)
     with pytest.raises(ValueError, match="'http' is not a protocol"):
         MemoryBackEnd("hello", "http")
+
+
+def test_realTime() -> None:
+    """
+    A factory that measures real time would leave its timers in the reactor.
+    """
+    with pytest.raises(TypeError, match=r"FastCGIServerFactory\(app, clock=Clock\(\), ...\)"):
+        MemoryFrontEnd(FastCGIServerFactory(echo))

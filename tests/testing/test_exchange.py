@@ -140,9 +140,8 @@ class LeavingTests(SynchronousTestCase):
         frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
         asked = frontEnd.get()
         asked.cancel()
-        frontEnd.pump()
-        self.failureResultOf(asked, CancelledError)
         self.assertEqual(app.cancelled, ["/"])
+        self.failureResultOf(asked, CancelledError)
 
     def test_afterSomeBytes(self) -> None:
         """
@@ -157,6 +156,68 @@ class LeavingTests(SynchronousTestCase):
         frontEnd.clock.advance(0)
         self.failureResultOf(asked, RequestAborted)
         self.assertEqual(app.cancelled, ["/"])
+
+    def test_afterSomeBytesOfAWholeAnswer(self) -> None:
+        """
+        A browser that leaves in the middle of an answer that comes in one go gets exactly as many
+        bytes, whatever their records are.
+        """
+        for size, pieces in (
+            (1, [b"hello"]),
+            (30, [b"hello" * 9]),
+            (34, [b"he", b"llo", b"!" * 9]),
+        ):
+            with MemoryFrontEnd(lambda request: Response(200, {}, iter(pieces))) as frontEnd:  # noqa: B023
+                self.failureResultOf(frontEnd.get(abortAfter=size), RequestAborted)
+                exchange = frontEnd.links[0].last
+                assert exchange is not None
+                self.assertEqual(len(exchange.stdout), size)
+
+    def test_leavesAtOnce(self) -> None:
+        """
+        The app is told while the browser leaves, without anything else being done.
+        """
+        for server in ("plain", "nginx"):
+            app = Held()
+            frontEnd = MemoryFrontEnd(app, server=server, testCase=self)
+            first = frontEnd.start("GET", "/1")
+            first.leave()
+            second = frontEnd.start("GET", "/2")
+            second.response.cancel()
+            self.assertEqual(app.cancelled, ["/1", "/2"])
+            self.failureResultOf(first.response, RequestAborted)
+            self.failureResultOf(second.response, CancelledError)
+
+    def test_over(self) -> None:
+        """
+        Nothing can be sent for, or read of, a request that is over; to close it or to leave it is
+        then nothing.
+        """
+        frontEnd = MemoryFrontEnd(lambda request: Response(), testCase=self)
+        exchange = frontEnd.start(length=3, readRate=0, mayLeaveBody=True)
+        exchange.read(10_000)
+        self.successResultOf(exchange.response)
+        for use in (lambda: exchange.send(b"one"), lambda: exchange.read(1)):
+            error = self.assertRaises(ValueError, use)
+            self.assertEqual(str(error), "<Exchange POST /> is over: its response has ended")
+        exchange.close()
+        exchange.leave()
+
+    def test_startOfAGET(self) -> None:
+        """
+        A GET has no body unless it is given its length, behind every web server.
+        """
+        app = Held()
+        frontEnd = MemoryFrontEnd(app, server="nginx", testCase=self)
+        exchange = frontEnd.start("GET", "/", readRate=0)
+        exchange.close()
+        error = self.assertRaises(ValueError, exchange.send, b"one")
+        self.assertIn("has no more body", str(error))
+        self.assertNotIn("HTTP_TRANSFER_ENCODING", app.requests[0].params)
+        app.results[0].callback(Response(200, {}, b"hello"))
+        self.assertEqual(exchange.stdout, b"")
+        exchange.read(10_000)
+        self.assertEqual(self.successResultOf(exchange.response).body, b"hello")
 
     def test_afterAllBytes(self) -> None:
         """
@@ -175,7 +236,8 @@ class LeavingTests(SynchronousTestCase):
         upload.leave()
         upload.leave()
         frontEnd.pump()
-        upload.send(b"67890")
+        error = self.assertRaises(ValueError, upload.send, b"67890")
+        self.assertEqual(str(error), "<Exchange POST /> is over: the browser has left")
         upload.close()
         self.failureResultOf(upload.response, RequestAborted)
         passed = [each.record for each in frontEnd.links[0].passed(1, 0) if each.toApp]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from email.message import Message
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.request import Request as Wanted
 
 from twisted.internet.defer import Deferred
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from .exchange import MemoryResponse
     from .frontend import MemoryFrontEnd
 
+# The most turns in which an answer is awaited. It only bounds a server that never comes to rest.
+_TURNS: Final = 100_000
+
 
 class Unanswered(AssertionError):
     """
-    A request of a L{Browser} was not answered at once.
+    A request of a L{Browser} was not answered without time passing.
     """
 
 
@@ -102,12 +105,20 @@ class Browser:
     def _answer(self, asked: Deferred[MemoryResponse], name: str) -> MemoryResponse:
         results: list[MemoryResponse | Failure] = []
         asked.addBoth(results.append)
+        clock = self.frontEnd.clock
+        for _ in range(_TURNS):
+            # The server sends a long answer in several turns of its reactor.
+            if results or not any(
+                call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()
+            ):
+                break
+            clock.advance(0)
         if not results:
             asked.cancel()
             self.frontEnd.pump()
             raise Unanswered(
-                f"{name}: the app has not answered; it waits for something. Take "
-                "frontEnd.request(), which returns a Deferred, and have it happen in the test"
+                f"{name}: the app has not answered; it waits for something, or runs in a thread. "
+                "Take frontEnd.request(), which returns a Deferred, and have it happen in the test"
             )
         (result,) = results
         if isinstance(result, Failure):

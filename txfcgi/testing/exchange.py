@@ -198,6 +198,8 @@ class Exchange:
         self._error: TxFCGIError | None = None
         self._fired = False
         self._heldBack = False
+        self._slow = False
+        self._bodySent = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.asked.method} {self.asked.uri}>"
@@ -250,6 +252,7 @@ class Exchange:
         """
         Send a whole request: in one piece, or in those of its body.
         """
+        self._bodySent = True
         role = self.asked.role
         pending = beginning
         if role != Role.AUTHORIZER:
@@ -270,18 +273,32 @@ class Exchange:
     def send(self, data: bytes) -> None:
         """
         Send a piece of the body.
+
+        @raise ValueError: If the request is over, or its body was closed.
         """
-        if not self.over:
-            self.write(self.records(Stream.STDIN, data))
-            self.link.pump()
+        self._check()
+        if self._bodySent:
+            raise ValueError(
+                f"{self!r} has no more body: its end was sent. A GET has a body if start() is "
+                "given its length"
+            )
+        self.write(self.records(Stream.STDIN, data))
+        self.link.pump()
 
     def close(self) -> None:
         """
-        Send the end of the body.
+        Send the end of the body. Nothing happens if it was sent, or if the request is over: an app
+        may answer when it has all bytes of a body whose length it knows.
         """
-        if not self.over:
+        if not (self._bodySent or self.over or self.left):
+            self._bodySent = True
             self.write(self.end(Stream.STDIN))
             self.link.pump()
+
+    def _check(self) -> None:
+        if self.over or self.left:
+            how = "the browser has left" if self.left else "its response has ended"
+            raise ValueError(f"{self!r} is over: {how}")
 
     # Taking the answer slowly
 
@@ -289,7 +306,7 @@ class Exchange:
         """
         Read nothing of the response before L{read} is called.
         """
-        self._heldBack = True
+        self._heldBack = self._slow = True
         self.link.transport.window = 0
 
     def read(self, size: int) -> None:
@@ -297,13 +314,14 @@ class Exchange:
         Read more bytes from the connection.
 
         @param size: How many.
-        @raise ValueError: If everything is read anyway, as C{readRate} was not given.
+        @raise ValueError: If everything is read anyway, as C{readRate} was not given; or if the
+            request is over.
         """
-        if not (self._heldBack or self.over):
+        if not self._slow:
             raise ValueError("everything is read anyway: make the request with readRate=0")
-        if self._heldBack:
-            self.link.transport.allow(size)
-            self.link.pump()
+        self._check()
+        self.link.transport.allow(size)
+        self.link.pump()
 
     def raises(self, failure: Failure) -> bool:
         """
@@ -332,13 +350,17 @@ class Exchange:
 
     def leave(self) -> None:
         """
-        Have the browser leave. The web server then does what the real one does.
+        Have the browser leave. The web server then does what the real one does. If the request is
+        over, nothing happens.
         """
-        if self._fired or self.over:
-            return
-        self._fired = True
-        self._depart()
-        self.response.fire(Failure(RequestAborted("the browser left")))
+        if not self.over:
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self._fired:
+            self._fired = True
+            self._depart()
+            self.response.fire(Failure(RequestAborted("the browser left")))
 
     def _cancelled(self, response: Deferred[MemoryResponse]) -> None:
         if not self._fired:
@@ -349,6 +371,7 @@ class Exchange:
         self.left = True
         if not self.over:
             self.link.leave(self)
+        self.link.pump()
 
     # The response, as it arrives; no code of the test or the app runs in these
 
@@ -356,12 +379,16 @@ class Exchange:
         """
         Output.
         """
-        (self._stderr if stream is Stream.STDERR else self._stdout).append(data)
-        if stream is Stream.STDOUT and self._abortIn is not None:
+        if stream is Stream.STDERR:
+            self._stderr.append(data)
+            return
+        if self._abortIn is not None:
+            data = data[: self._abortIn]
+            if data and len(data) == self._abortIn:
+                self.link.soon(self._leave)
             self._abortIn -= len(data)
-            if self._abortIn <= 0:
-                self._abortIn = None
-                self.link.soon(self.leave)
+        if data:
+            self._stdout.append(data)
 
     def ended(self, appStatus: int, protocolStatus: int) -> None:
         """

@@ -4,7 +4,6 @@ L{MemoryFrontEnd}: a web server in memory, in front of an app.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from itertools import count
 from typing import Any, cast
@@ -28,10 +27,10 @@ from .awaited import awaited
 from .browser import Browser
 from .exchange import Exchange, MemoryResponse
 from .leftovers import Closing, Leftovers, WatchedApplication
-from .lifetime import Lifetime
+from .lifetime import Lifetime, runsReactor
 from .link import Link
 from .manners import Protocol, Server, Settings, mannersOf
-from .pace import SlowReaders, passTime
+from .pace import SlowReaders, clockOf, passTime
 from .protocols import factoryFor
 from .speakers import FastCGISpeaker, SCGISpeaker
 from .transport import READ
@@ -93,6 +92,7 @@ class MemoryFrontEnd(Closing):
         @param raiseErrors: Whether a request fails with the exception of its app, in place of a
             response with status 500; the exception is then not logged.
         @raise ValueError: If the web server does not speak the protocol, or has no such setting.
+        @raise TypeError: If a factory does not have a C{Clock}.
         @raise Exception: The exception of the app's C{startup}, if it fails at once.
         """
         settings = Settings(keep=keep, multiplex=multiplex, buffered=buffered, getValues=getValues)
@@ -102,7 +102,7 @@ class MemoryFrontEnd(Closing):
         if isinstance(app, ServerFactory):
             if clock is not None:
                 raise TypeError("a factory has a clock of its own: give it to the factory")
-            clock = cast(Clock, app.clock)
+            clock = clockOf(app)
         self.clock = Clock() if clock is None else clock
         self.factory = factoryFor(app, protocol, limits, cast(IReactorTime, self.clock))
         self._lifetime = Lifetime(self.factory.application.app)
@@ -121,7 +121,7 @@ class MemoryFrontEnd(Closing):
         self._slowReaders = SlowReaders(self.clock)
         self._closed = False
         if testCase is not None:
-            testCase.addCleanup(self.stop if _runsReactor(testCase) else self.close)
+            testCase.addCleanup(self.stop if runsReactor(testCase) else self.close)
 
     @property
     def started(self) -> Deferred[None]:
@@ -197,8 +197,9 @@ class MemoryFrontEnd(Closing):
         @param apacheRole: C{"AUTHENTICATOR"} or C{"AUTHORIZER"}: which of its two questions Apache
             asks an Authorizer.
         @param fragment: The most bytes of each read by the application.
-        @param abortAfter: The browser leaves after so many bytes of STDOUT; with 0, when the
-            request has been sent. The web server then does what the real one does.
+        @param abortAfter: The browser leaves after so many bytes of STDOUT, head included; with 0,
+            when the request has been sent. The web server then does what the real one does. A
+            shorter response arrives whole.
         @param loseAfter: The connection is lost after so many bytes of the request.
         @param readRate: How many bytes the web server reads in each second of C{clock}; with 0,
             none before L{Exchange.read<txfcgi.testing.exchange.Exchange.read>} is called.
@@ -225,7 +226,7 @@ class MemoryFrontEnd(Closing):
             headers.append(("Content-Type", contentType))
         pieces = [body] if isinstance(body, bytes) else None if body is None else list(body)
         length = None if pieces is None else sum(map(len, pieces))
-        if chunked and length is not None and self._refusesChunks(length):
+        if chunked and length is not None and self.manners.refusesChunks(length):
             return succeed(MemoryResponse(self.manners.refusal))
         exchange, beginning = self._open(
             self._asked(method, uri, headers, length, chunked, role, apacheRole),
@@ -262,14 +263,19 @@ class MemoryFrontEnd(Closing):
         """
         Begin a request whose body the test sends later, piece by piece.
 
-        @param length: The length of the body in bytes; if not given, it is sent in chunks.
+        @param length: The length of the body in bytes. If not given, it is sent in chunks; a GET
+            or HEAD request then has none, and its end is sent at once.
         @return: The request: it has C{send}, C{close}, C{read}, C{leave} and C{response}.
         @raise ValueError: If this web server collects such a body before it sends the request.
         """
-        if length is None and self.manners.waits:
-            raise ValueError(f"{self.server} waits for the end of a body that comes in chunks")
+        hasBody = length is not None or method not in ("GET", "HEAD")
+        chunked = hasBody and length is None
+        if chunked and self.manners.waits:
+            raise ValueError(
+                f"{self.server} waits for the end of a body that comes in chunks: give its length"
+            )
         exchange, beginning = self._open(
-            self._asked(method, uri, headers, length, length is None, Role.RESPONDER, None, True),
+            self._asked(method, uri, headers, length, chunked, Role.RESPONDER, None, hasBody),
             params,
             None,
             None,
@@ -279,7 +285,10 @@ class MemoryFrontEnd(Closing):
         )
         if readRate is not None:
             self._slowReaders.add(exchange, readRate)
-        exchange.write(beginning)
+        if hasBody:
+            exchange.write(beginning)
+        else:
+            exchange.sendAll(beginning, None, None)
         self.pump()
         return exchange
 
@@ -301,10 +310,6 @@ class MemoryFrontEnd(Closing):
         self.pump()
 
     # Making a request
-
-    def _refusesChunks(self, length: int) -> bool:
-        most = self.manners.chunkedBytes
-        return most is not None and length > most
 
     def _asked(
         self,
@@ -483,14 +488,6 @@ class MemoryFrontEnd(Closing):
             left.append(f"the shutdown() of {self._lifetime.name} has not ended")
         if left:
             raise Leftovers(left)
-
-
-def _runsReactor(testCase: TestCase) -> bool:
-    """
-    Whether a test's cleanups can wait, as those of L{twisted.trial.unittest.TestCase} do.
-    """
-    trial = sys.modules.get("twisted.trial.unittest")
-    return trial is not None and isinstance(testCase, trial.TestCase)
 
 
 def _closed(failure: Failure) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from unittest import TestCase
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import deferLater
@@ -34,6 +35,14 @@ def sleepingReactor() -> Any:
     if runningLoop() is not None or not isinstance(reactor, asyncioReactor()):
         return None
     return None if reactor.running else reactor
+
+
+def runsReactor(testCase: TestCase) -> bool:
+    """
+    Whether a test's cleanups can wait, as those of L{twisted.trial.unittest.TestCase} do.
+    """
+    trial = sys.modules.get("twisted.trial.unittest")
+    return trial is not None and isinstance(testCase, trial.TestCase)
 
 
 class Lifetime:

@@ -84,6 +84,12 @@ class Manners:
         """
         return self.keeps and (role != Role.AUTHORIZER or self.authorizerKept)
 
+    def refusesChunks(self, length: int) -> bool:
+        """
+        Whether a body of so many bytes that comes in chunks is more than it takes.
+        """
+        return self.chunkedBytes is not None and length > self.chunkedBytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 
+from ..server.factory import ServerFactory
+
 if TYPE_CHECKING:
     from .exchange import Exchange
 
@@ -54,3 +56,18 @@ def passTime(clock: Clock, seconds: float) -> None:
     """
     whole = int(seconds)
     clock.pump([1.0] * whole + [seconds - whole])
+
+
+def clockOf(factory: ServerFactory) -> Clock:
+    """
+    The clock of an app's server in memory.
+
+    @raise TypeError: If it measures real time.
+    """
+    clock = factory.clock
+    if not isinstance(clock, Clock):
+        raise TypeError(
+            f"the factory measures real time, by {type(clock).__name__}: give it a Clock of "
+            f"twisted.internet.task, as {type(factory).__name__}(app, clock=Clock(), ...)"
+        )
+    return clock
