@@ -47,6 +47,31 @@ def test_notGuarded(guardedSite: Site) -> None:
         assert browser.fetch("GET", "/hello").body == b"hello\n"
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/private",
+        "/private/",
+        "/private.html",
+        "/private;/x",
+        "/private%2Fx",
+        "//private/x",
+        "/./private/x",
+        "/x/../private/x",
+        "/%70rivate/x",
+        "/private?x",
+    ],
+)
+def test_spellings(guardedSite: Site, target: str) -> None:
+    """
+    No way to write the path leads past the Authorizer.
+    """
+    with guardedSite.browser() as browser:
+        answer = browser.fetch("GET", target)
+    assert answer.code in (401, 404)
+    assert b"no such test" not in answer.body  # what the application says
+
+
 def test_wrongPassword(guardedSite: Site) -> None:
     """
     Who does not know the password stays out, and may try again.
