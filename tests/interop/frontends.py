@@ -224,21 +224,8 @@ APACHE_SCGI_TCP = ("unix:/run/txfcgi/app.sock|scgi://localhost/", "scgi://{}/")
 HAPROXY_TCP = ("unix@/run/txfcgi/app.sock", "{}")
 CADDY_TCP = ("unix//run/txfcgi/app.sock", "{}")
 LIGHTTPD_TCP = ('"socket" => "/run/txfcgi/app.sock"', '"host" => "{1}", "port" => {2}')
-DEBIAN = {"include scgi_params;": "include /etc/nginx/scgi_params;"}
-NOT_BUFFERED_SCGI = {
-    **DEBIAN,
-    "scgi_request_buffering on;": "scgi_request_buffering off;",
-}
-WITHOUT_VERSION = {
-    "include scgi_params;": "\n".join(
-        f"scgi_param {name} {value};"
-        for name, value in (
-            ("REQUEST_METHOD", "$request_method"),
-            ("REQUEST_URI", "$request_uri"),
-            ("QUERY_STRING", "$query_string"),
-        )
-    )
-}
+NOT_BUFFERED_SCGI = {"scgi_request_buffering on;": "scgi_request_buffering off;"}
+WITHOUT_VERSION = {"scgi_param SCGI            1;": ""}
 NOT_KEPT = {"fastcgi_keep_conn on;": "fastcgi_keep_conn off;"}
 NOT_BUFFERED = {"fastcgi_request_buffering on;": "fastcgi_request_buffering off;"}
 MULTIPLEXED = {
@@ -324,13 +311,13 @@ def apacheOverSCGI(name: str, **more: Any) -> FrontEnd:
     )
 
 
-def nginxOverSCGI(name: str, settings: Mapping[str, str] = DEBIAN, **more: Any) -> FrontEnd:
+def nginxOverSCGI(name: str, settings: Mapping[str, str] | None = None, **more: Any) -> FrontEnd:
     """
     nginx over SCGI, with what all its variants have in common.
     """
     more.setdefault("repeatsRefused", True)
     return overSCGI(
-        name, nginx, "nginx-scgi.conf", settings=settings, joins=False, duplex=False, **more
+        name, nginx, "nginx-scgi.conf", settings=settings or {}, joins=False, duplex=False, **more
     )
 
 

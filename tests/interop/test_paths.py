@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -171,6 +172,42 @@ def test_unmounted(name: str, program: Program, workers: int) -> None:
         assert 1 <= len(told) <= workers, told
         for line in told:
             assert f"the web server sends all of it as {sent}. With --mount / " in line
+
+
+@pytest.mark.parametrize(
+    ("option", "symptom"),
+    [
+        pytest.param("--wsgi=homes:bottle", "home", id="bottle"),
+        pytest.param("--asgi=homes:litestar", "home", id="litestar"),
+        pytest.param("--wsgi=homes:flask", "redirect 308", id="flask"),
+        pytest.param("--asgi=homes:fastapi", "redirect 307", id="fastapi"),
+        pytest.param("--asgi=homes:quart", "404", id="quart"),
+    ],
+)
+def test_symptoms(option: str, symptom: str) -> None:
+    """
+    Without C{--mount}, behind nginx's own fastcgi_params, the frameworks differ in what a browser
+    sees: the home page everywhere, redirects without end, or no page at all.
+    """
+    start, conf, serve, _ = PLAIN["nginx"]
+    with running(start, conf, serve, [option]) as browser:
+        for target in ("/", "/item"):
+            path, seen = target, []
+            for _ in range(5):
+                answer = browser.fetch("GET", path)
+                seen.append(answer.code)
+                if answer.code < 300 or answer.code >= 400:
+                    break
+                path = (
+                    urlsplit(answer.header("Location")[0])._replace(scheme="", netloc="").geturl()
+                )
+                path = "/" + path.lstrip("/")
+            if symptom == "home":
+                assert (seen, answer.body) == ([200], b"home")
+            elif symptom == "404":
+                assert seen == [404]
+            else:
+                assert seen == [int(symptom.split()[1])] * 5
 
 
 GUARDED = [
