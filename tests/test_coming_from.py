@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.application.twist._options import TwistOptions
 from twisted.internet.testing import MemoryReactorClock
+from twisted.scripts._twistd_unix import ServerOptions
 
 import txfcgi
 from txfcgi import Request, Response, cgiParams
@@ -38,7 +40,9 @@ def lines() -> list[str]:
 
 
 LINES = lines()
-SHELL = [line for line in LINES if re.match(r"(\w+=\S+ |\w+=\".*\" )?(twistd|txfcgi) ", line)]
+SHELL = [line for line in LINES if re.match(r"(\w+=\S+ |\w+=\".*\" )?(twistd?|txfcgi) ", line)]
+#: The options of twistd and twist themselves.
+OUTER = {"twistd": ServerOptions, "twist": TwistOptions}
 PYTHON = [line for line in LINES if line not in SHELL]
 
 
@@ -101,8 +105,11 @@ def test_shell(line: str) -> None:
     if words[0] == "txfcgi":
         makeParser().parse_args(words[1:])
         return
-    words = [word for word in words[1:] if word != "-n"]
-    options = COMMANDS[words[0]]()
+    at = next(number for number, word in enumerate(words) if word in COMMANDS)
+    outer = OUTER[words[0]]()
+    outer.postOptions = lambda: None
+    outer.parseOptions(words[1:at])
+    options = COMMANDS[words[at]]()
     # What it would serve is not there: so far, and no further.
     options.postOptions = lambda: None  # type: ignore[method-assign]
-    options.parseOptions(words[1:])
+    options.parseOptions(words[at + 1 :])

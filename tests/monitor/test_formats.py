@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -358,6 +359,19 @@ class JSONTests(SynchronousTestCase):
                 "worker": "2",
             },
         )
+
+    def test_documented(self) -> None:
+        """
+        The page about logs shows a line, and explains each key of it.
+        """
+        page = (Path(__file__).parents[2] / "docs" / "logs.rst").read_text("utf-8")
+        section = page.partition(".. _json-log:")[2].partition("Secrets\n~~~")[0]
+        shown = re.search(r"\{.*?\}", section, re.DOTALL)
+        assert shown is not None
+        keys = list(json.loads(line("json", worker="2")))
+        self.assertEqual(list(json.loads(shown[0])), keys)
+        named = re.findall(r"^   \* - (.*)$", section, re.MULTILINE)[1:]
+        self.assertEqual(sorted(re.findall(r"``(\w+)``", " ".join(named))), sorted(keys))
 
     def test_bytes(self) -> None:
         """

@@ -17,6 +17,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+from txfcgi.adapters.wsgi import MAX_BODY_BYTES
 from txfcgi.server.admission import AllowList
 from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.limits import Limits
@@ -282,7 +283,10 @@ class OptionsTests(CommandLineTests):
         """
         said = " ".join(str(self.options()).split())
         self.assertIn(
-            "--max-body-bytes BYTES Bytes of body of one request. More get a 413; none", said
+            "--max-body-bytes BYTES Bytes of body of one request; WSGI and ASGI applications, "
+            f"twisted.web resources and files have {MAX_BODY_BYTES} (1 GiB) by default. More get "
+            "a 413; none",
+            said,
         )
         self.assertIn("--max-requests N Requests at once, over all connections.", said)
         self.assertIn("[default: 1024]", said)

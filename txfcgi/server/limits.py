@@ -42,7 +42,11 @@ class Limits:
     )
     paramsBytes: int = _limit(262_144, "Bytes of params of one request. More get a 431")
     paramsCount: int = _limit(1_000, "Params of one request. More get a 431")
-    bodyBytes: int | None = _limit(None, "Bytes of body of one request. More get a 413")
+    bodyBytes: int | None = _limit(
+        None,
+        "Bytes of body of one request; WSGI and ASGI applications, twisted.web resources and files "
+        "have 1073741824 (1 GiB) by default. More get a 413",
+    )
     spoolBytes: int = _limit(
         4_294_967_296,
         "Bytes of stored bodies of all requests together, in memory and in temporary "

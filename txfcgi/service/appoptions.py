@@ -90,7 +90,7 @@ class AppOptions(CommandOptions):
             None,
             None,
             "A twisted.web resource or site to serve, or a Klein app's resource method, such as "
-            f"site.app.resource: {_NAMED}",
+            f"mysite.app.resource: {_NAMED}",
         ],
         ["path", None, None, "A directory of files to serve, or one file"],
         ["app-dir", "d", ".", "The directory to search for the module first"],

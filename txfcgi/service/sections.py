@@ -137,7 +137,7 @@ def _serving(command: str, protocol: str, own: Section) -> Page:
         ],
         examples=[
             f"twistd {command} --port unix:/run/app/app.sock --app mod.fn",
-            f"twistd {command} --port unix:/run/app.sock --wsgi site.wsgi:application --mount /",
+            f"twistd {command} --port unix:/run/app.sock --wsgi mysite.wsgi:application --mount /",
             f"twistd -n {command} --http tcp:8080:interface=127.0.0.1 --app mod.fn",
         ],
         more=_MORE.format(command=command),
