@@ -87,6 +87,14 @@ class Program:
         """
         self._process.send_signal(number)
 
+    def wait(self, seconds: float) -> int:
+        """
+        Wait for the end of the program, whatever it says.
+
+        @raise subprocess.TimeoutExpired: It still runs.
+        """
+        return self._process.wait(seconds)
+
     def end(self) -> int:
         """
         Wait until the program ends.

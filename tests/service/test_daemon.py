@@ -20,6 +20,30 @@ from .processes import Program, ProgramTests, until
 CONF = Path(__file__).parent.parent.parent / "docs" / "deploy" / "conf"
 
 
+FAILING = """
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})
+"""
+
+#: An application that is ready when "fifo" has been opened; never, if there is none.
+SLOW = """
+import asyncio
+from pathlib import Path
+
+async def app(scope, receive, send):
+    await receive()
+    Path("begun").touch()
+    if Path("fifo").exists():
+        await asyncio.to_thread(open, "fifo")
+    else:
+        await asyncio.Event().wait()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+"""
+
+
 class DaemonTests(ProgramTests):
     """
     Tests of C{twistd fcgi} as a daemon.
@@ -75,18 +99,73 @@ class DaemonTests(ProgramTests):
 
     def test_mistakeAfter(self) -> None:
         """
-        What the daemon finds wrong its parent says, as much of it as Twisted lets through; all of
-        it is in the log. The exit status is 1, and there is no pid file.
+        What the daemon finds wrong is printed whole, and is in the log as well. The exit status is
+        1, and there is no pid file.
         """
         listening = self.listener(socket.AF_UNIX, self.socketPath)
         program = self.daemon("--port", "unix:app.sock")
         self.assertEqual(program.end(), 1)
-        self.assertIn("unix:app.sock: ", program.said)
+        self.assertIn(
+            f"unix:app.sock: {self.socketPath} is in use: another server answers there "
+            f"(process {os.getpid()}, ",
+            program.said.partition("An error has occurred: b'see above'")[0],
+        )
         self.assertNotIn("Traceback", program.said)
         until(lambda: f"unix:app.sock: {self.socketPath} is in use" in self.log())
         until(lambda: not os.path.exists(self.path("twistd.pid")))
         self.assertNotIn("Traceback", self.log())
         listening.close()
+
+    def test_appFails(self) -> None:
+        """
+        The command that starts a daemon waits until the app is ready. If it can't get ready, the
+        command says why, and its exit status is 1, with workers and without.
+        """
+        self.write("failing.py", FAILING)
+        for words in ((), ("--workers", "2")):
+            program = self.start(
+                *("twistd", "fcgi", "--port", f"unix:{self.socketPath}"),
+                *("--asgi", "failing:app", *words),
+            )
+            self.assertEqual(program.end(), 1)
+            said, _, rest = program.said.partition("\nAn error has occurred: b'see above'")
+            self.assertRegex(
+                said, r"^(worker \d \(.*\) can't start: )?failing:app failed to start: no d"
+            )
+            self.assertNotEqual(rest, "")
+            until(lambda: not os.path.exists(self.path("twistd.pid")))
+        log = self.log()
+        self.assertIn("failing:app failed to start: no database", log)
+        self.assertNotIn("link to the master", log)
+
+    def test_waits(self) -> None:
+        """
+        While the app gets ready, the command that starts the daemon does not end.
+        """
+        self.write("slow.py", SLOW)
+        os.mkfifo(self.path("fifo"))
+        program = self.start(
+            "twistd", "fcgi", "--port", f"unix:{self.socketPath}", "--asgi", "slow:app"
+        )
+        self.addCleanup(self.stop)
+        until(lambda: os.path.exists(self.path("begun")))
+        self.assertRaises(subprocess.TimeoutExpired, program.wait, 0)
+        with open(self.path("fifo"), "w"):
+            pass
+        self.assertEqual((program.end(), program.said), (0, ""))
+
+    def test_stopped(self) -> None:
+        """
+        If the daemon is stopped before that, the command ends, with status 1.
+        """
+        self.write("slow.py", SLOW)
+        program = self.start(
+            "twistd", "fcgi", "--port", f"unix:{self.socketPath}", "--asgi", "slow:app"
+        )
+        until(lambda: os.path.exists(self.path("begun")))
+        self.stop()
+        self.assertEqual(program.end(), 1)
+        self.assertIn("The server was stopped before it was ready.\n", program.said)
 
     def test_reopensLog(self) -> None:
         """

@@ -401,6 +401,33 @@ class OptionsTests(ProgramTests):
         )
         self.assertFalse(os.path.exists(self.socketPath))
 
+    def test_checkEndpoints(self) -> None:
+        """
+        It fails if the server could not listen, and leaves nothing behind. An address that is in
+        use, as by the running server, is a note.
+        """
+        check = ("twistd", "-n", "fcgi", "--app", "sample.hello", "--check", "--port")
+        nowhere = self.path("no/app.sock")
+        program = self.start(*check, f"unix:{nowhere}")
+        self.assertEqual(program.end(), 1, program.said)
+        self.assertEqual(
+            program.said,
+            f"twistd fcgi: --port unix:{nowhere}: the directory {self.path('no')} does not exist\n",
+        )
+        self.listener(socket.AF_UNIX, self.socketPath)
+        listening = self.listener(socket.AF_INET, ("127.0.0.1", 0))
+        port = f"tcp:{listening.getsockname()[1]}:interface=127.0.0.1"
+        program = self.start(*check, f"unix:{self.socketPath}", "--port", port)
+        self.assertEqual(program.end(), 0, program.said)
+        held = rf"\(process {os.getpid()}, .*\)"
+        self.assertRegex(
+            program.said,
+            rf"(?m)^note: --port unix:{self.socketPath}: {self.socketPath} is in use: another "
+            rf"server answers there {held}\nnote: --port {port}: can't listen there: "
+            rf"Address already in use {held}$",
+        )
+        self.assertEqual(set(os.listdir(self.folder)) - {"__pycache__"}, {"app.sock", "sample.py"})
+
     def test_environment(self) -> None:
         """
         TXFCGI_ARGS holds options that come before those of the command line, written as for a

@@ -20,6 +20,7 @@ from twisted.python.usage import Options, UsageError
 
 from ..errors import CannotServe
 from ..server.limits import HTTPLimits
+from .daemon import Daemon
 from .errors import CannotStart
 from .files import checkFiles
 from .helppage import helpPage
@@ -213,8 +214,11 @@ class CommandOptions(Options):
         @param service: The service of this command.
 
         @return: The service, which also writes the log file of C{twistd}, if any, or systemd's
-            journal, if standard output leads there: see L{Logged}.
+            journal, if standard output leads there: see L{Logged}. That of a daemon also tells the
+            process that has started it when it serves: see L{Daemon}.
         """
+        if self.parent is not None and not self.parent.get("nodaemon", True):
+            service = Daemon(service, self.parent)
         if self._logFile is not None:
             return Logged(service, partial(self.logs.observer, self._logFile))
         if self.parent is not None and self._toJournal(self.parent):

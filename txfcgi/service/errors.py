@@ -26,6 +26,13 @@ class CannotListen(CannotServe):
     """
 
 
+class AddressInUse(CannotListen):
+    """
+    The address is in use. A running server does not keep C{--check} from accepting the command line
+    of its successor.
+    """
+
+
 class CannotStart(SystemExit, CannotServe):
     """
     Ends the process with status 1 and this message, without a traceback.

@@ -19,7 +19,7 @@ import grp
 import os
 import pwd
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.address import UNIXAddress
@@ -32,10 +32,10 @@ from zope.interface import implementer
 
 from ..transport.accept import PER_TURN, Listener
 from .description import Description, mistakeIn, suggestion
-from .errors import BadEndpoint, CannotListen
+from .errors import AddressInUse, BadEndpoint, CannotListen
 from .inherited import inheritedListener, passedBySystemd, releaseDescriptor
 from .listener import UNIXListener
-from .sockets import BACKLOG, UNIXSocketOptions, listenTCP, listenUNIX
+from .sockets import BACKLOG, UNIXSocketOptions, checkUNIX, listenTCP, listenUNIX
 
 
 @implementer(IStreamServerEndpoint)
@@ -68,6 +68,14 @@ class SocketEndpoint:
         """
         raise NotImplementedError
 
+    def check(self) -> None:
+        """
+        Check whether this endpoint can listen. Nothing is left open.
+
+        @raise AddressInUse: Another server uses the address.
+        @raise CannotListen: It can't.
+        """
+
 
 class UNIXSocketEndpoint(SocketEndpoint):
     """
@@ -89,6 +97,12 @@ class UNIXSocketEndpoint(SocketEndpoint):
         port = UNIXListener(listening, factory, self._reactor, file)
         port.startListening()
         return port
+
+    def check(self) -> None:
+        """
+        Check the directory and the path.
+        """
+        checkUNIX(self.path, self.options)
 
 
 class TCPSocketEndpoint(SocketEndpoint):
@@ -113,6 +127,12 @@ class TCPSocketEndpoint(SocketEndpoint):
         port = Listener(self._reactor, listenTCP(self.host, self.port, self.backlog), factory)
         port.startListening()
         return port
+
+    def check(self) -> None:
+        """
+        Check the address and the port.
+        """
+        listenTCP(self.host, self.port, self.backlog).close()
 
 
 class InheritedSocketEndpoint(SocketEndpoint):
@@ -201,6 +221,32 @@ def _hint(description: Description, error: Exception) -> str:
     if description.kind == "ssl" and isinstance(error, OSError):
         return "; TLS needs privateKey= and certKey=, the files of a key and its certificate"
     return ""
+
+
+def checkEndpoints(
+    option: str, endpoints: Iterable[tuple[str, IStreamServerEndpoint]]
+) -> list[str]:
+    """
+    Check whether a server can listen, without doing so.
+
+    @param option: The option that has the endpoints.
+    @param endpoints: Descriptions and endpoints. Only those of this module are checked.
+
+    @return: A line for each that is in use, as it may be by a running server that the new one will
+        replace.
+
+    @raise CannotListen: An endpoint can't listen.
+    """
+    used = []
+    for text, endpoint in endpoints:
+        try:
+            if isinstance(endpoint, SocketEndpoint):
+                endpoint.check()
+        except AddressInUse as error:
+            used.append(f"note: {option} {text}: {error}")
+        except CannotListen as error:
+            raise CannotListen(f"{option} {text}: {error}") from error
+    return used
 
 
 def listen(

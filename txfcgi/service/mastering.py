@@ -22,6 +22,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..counting import counted
 from ..errors import CannotServe
@@ -31,6 +32,7 @@ from ..workers.child import Child
 from ..workers.link import DESCRIPTOR
 from ..workers.master import Master, MasterOptions
 from ..workers.worker import REPORT_EVERY
+from .daemon import IGetsReady
 from .errors import CannotStart
 from .lifetime import endWithFailure
 from .notify import Notifier
@@ -95,9 +97,12 @@ class WorkerCommand:
         return [*program, *own, self.command, *self.words, *more]
 
 
+@implementer(IGetsReady)
 class Mastering(Service):
     """
     Runs workers on any number of sockets, all or none.
+
+    @ivar accepting: Fires when the first workers serve; fails if they can't start.
     """
 
     log = Logger()
@@ -127,6 +132,7 @@ class Mastering(Service):
         self._insecure = insecure
         self._sockets: list[SharedSocket] = []
         self._begun = False
+        self.accepting: Deferred[None] = Deferred()
         self._notifier = Notifier(reactor)
         self.master = Master(reactor, options, self._spawn, self._changed, self._parted)
         self._past = total([])
@@ -175,6 +181,7 @@ class Mastering(Service):
     def _started(self, _: object) -> None:
         self.log.info("{text}.", text=self.master.describe())
         self._notifier.ready(self.master.describe())
+        self.accepting.callback(None)
         if self._shares:
             self._sharing.start(REPORT_EVERY).addErrback(
                 lambda failure: self.log.failure("Reports to the workers have stopped", failure)
@@ -191,6 +198,8 @@ class Mastering(Service):
         """
         self.log.critical("{error}", error=failure.getErrorMessage())
         endWithFailure()
+        self.accepting.addErrback(lambda _: None)
+        self.accepting.errback(failure)
         if self._reactor.running:
             self._reactor.stop()
 

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
 from ..client.client import Client
+from ..counting import counted
 from ..errors import CannotServe, InvalidPath
 from ..monitor.counters import Counters
 from ..server.admission import AllowList, BadAllowList, UnixAllowList, peerCheck
@@ -38,7 +39,7 @@ from .description import Description
 from .errors import BadEndpoint, CannotListen
 from .healthoptions import PUBLIC_STATUS, HealthOptions
 from .lifetime import STARTUP_TIMEOUT, Lifetime
-from .listen import endpointFromText
+from .listen import checkEndpoints, endpointFromText
 from .notify import Notifier
 from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
 from .snapshots import ofThisProcess
@@ -243,22 +244,27 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
                 self.checkApp()
             elif not self.reloads or self["check"]:
                 self["application"] = Welcome(self.protocol) if builtIn else self.application()
+            if self["check"] and not self.isWorker:
+                print(self._account())
+                raise SystemExit(0)
         except CannotServe as error:
             raise UsageError(str(error)) from error
-        if self["check"] and not self.isWorker:
-            print(self._account())
-            raise SystemExit(0)
 
     def _account(self) -> str:
         """
         @return: What would be served, where, and by how many processes.
+
+        @raise CannotListen: An endpoint can't listen.
         """
         lines = [f"serves {' '.join(self.named()) or 'a page that shows each request'}"]
         lines += [f"listens on {text} ({self.protocol})" for text in self["ports"]]
         lines += [f"listens on {text} (HTTP)" for text in self["http"]]
         lines += [f"shows its status at {text} (HTTP)" for text, _ in self["statusEndpoints"]]
         if self.hasMaster:
-            lines.append(f"with {self['workers']} workers")
+            lines.append(f"with {counted(self['workers'], 'worker')}")
+        for option in ("port", "http", "status"):
+            endpoints = self["endpoints" if option == "port" else f"{option}Endpoints"]
+            lines += checkEndpoints(f"--{option}", endpoints)
         return "\n".join(lines)
 
     def named(self) -> list[str]:

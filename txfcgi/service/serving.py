@@ -19,12 +19,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..counting import counted
 from ..errors import CannotServe
 from ..server.admission import isPublic
 from ..server.factory import ServerFactory
 from ..server.interfaces import DRAIN_IDLE, IDrains
+from .daemon import IGetsReady
 from .description import localEndpoint
 from .errors import CannotListen, CannotStart
 from .lifetime import Lifetime, endWithFailure
@@ -53,6 +55,7 @@ PUBLIC_HTTP = (
 EXPECTED_FAILURES = (CannotServe, CannotListenError, OSError, ValueError, OverflowError)
 
 
+@implementer(IGetsReady)
 class Serving(Service):
     """
     Serves one factory on any number of endpoints, all or none.
@@ -60,7 +63,8 @@ class Serving(Service):
     @ivar factory: The factory.
     @ivar ports: The listening ports.
     @ivar limitsUsers: Whether C{factory} checks which user connects to a Unix socket.
-    @ivar accepting: Fires when the app is ready, and connections are accepted.
+    @ivar accepting: Fires when the app is ready, and connections are accepted; fails if the app
+        can't get ready.
     @ivar drainInherited: Whether no other process accepts on inherited sockets.
     @ivar retiring: Whether, at the stop, other processes accept on all inherited sockets.
 
@@ -245,6 +249,8 @@ class Serving(Service):
         else:
             self._log.failure("The app failed to start", failure)
         endWithFailure()
+        self.accepting.addErrback(lambda _: None)
+        self.accepting.errback(failure)
         self._reactor.stop()
 
     def _isInherited(

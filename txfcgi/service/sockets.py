@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .errors import CannotListen
+from .errors import AddressInUse, CannotListen
 from .holders import holdersOfTCP, holdersOfUNIX
 from .listener import SocketFile, identityOf
 
@@ -82,13 +82,7 @@ def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, So
             listening.bind("\0" + path[1:])
             listening.listen(options.backlog)
         return listening, None
-    path = os.path.abspath(path)
-    size = len(os.fsencode(path))
-    if size > PATH_BYTES:
-        raise CannotListen(
-            f"can't listen on {path}: path too long, {size} bytes; a Unix socket's path has "
-            f"{PATH_BYTES} at the most"
-        )
+    path = _checkedPath(path)
     with _explained(path), _opened(os.path.dirname(path), options) as directory:
         with _startingLock(path, options.lock):
             _checkFree(path)
@@ -96,6 +90,46 @@ def listenUNIX(path: str, options: UNIXSocketOptions) -> tuple[socket.socket, So
             with closedOnError(listening):
                 file = _listenThere(listening, path, directory, options)
     return listening, file
+
+
+def checkUNIX(path: str, options: UNIXSocketOptions) -> None:
+    """
+    Check whether L{listenUNIX} can make a socket. Nothing is left behind.
+
+    @param path: As for L{listenUNIX}.
+    @param options: Likewise.
+
+    @raise AddressInUse: Another server answers there.
+    @raise CannotListen: The socket can't be made.
+    """
+    if path.startswith("@"):
+        listenUNIX(path, options)[0].close()
+        return
+    path = _checkedPath(path)
+    directory = os.path.dirname(path)
+    with _explained(path), _opened(directory, options):
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise CannotListen(
+                f"the directory {directory} is not writable for the user "
+                f"{_nameOf(pwd.getpwuid, os.geteuid())}"
+            )
+        _checkFree(path)
+
+
+def _checkedPath(path: str) -> str:
+    """
+    @return: The absolute path.
+
+    @raise CannotListen: It is too long for a socket.
+    """
+    path = os.path.abspath(path)
+    size = len(os.fsencode(path))
+    if size > PATH_BYTES:
+        raise CannotListen(
+            f"can't listen on {path}: path too long, {size} bytes; a Unix socket's path has "
+            f"{PATH_BYTES} at the most"
+        )
+    return path
 
 
 def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
@@ -122,7 +156,7 @@ def listenTCP(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
             raise CannotListen(f"can't listen there: {error}") from error
         except OSError as error:
             reason = f"{error.strerror or error}{holdersOfTCP(host, port, error)}"
-            raise CannotListen(f"can't listen there: {reason}") from error
+            raise _kindOf(error)(f"can't listen there: {reason}") from error
     return listening
 
 
@@ -333,7 +367,7 @@ def _checkFree(path: str) -> None:
     with _newSocket() as probe:
         outcome = probe.connect_ex(path)
     if outcome in (0, errno.EAGAIN):
-        raise CannotListen(f"{path} is in use: another server answers there{holdersOfUNIX(path)}")
+        raise AddressInUse(f"{path} is in use: another server answers there{holdersOfUNIX(path)}")
     if outcome not in (errno.ECONNREFUSED, errno.ENOENT):
         raise CannotListen(
             f"{path} may be in use; the server does not touch it: {os.strerror(outcome)}"
@@ -403,4 +437,8 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotListen(f"can't listen on {path}: {error.strerror or error}") from error
+        raise _kindOf(error)(f"can't listen on {path}: {error.strerror or error}") from error
+
+
+def _kindOf(error: OSError) -> type[CannotListen]:
+    return AddressInUse if error.errno == errno.EADDRINUSE else CannotListen

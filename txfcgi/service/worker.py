@@ -178,8 +178,6 @@ def _work(options: ServerOptions, number: int, link: int) -> int:
         nonlocal status
         status = 1
         worker.failed(failure.getErrorMessage())
-        worker.link.close()
-        reactor.stop()
 
     def start() -> None:
         # SIGTERM to a worker replaces it.

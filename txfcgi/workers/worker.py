@@ -106,10 +106,12 @@ class Worker:
 
     def failed(self, why: str) -> None:
         """
-        Report to the master why this worker can't start.
+        Report to the master why this worker can't start. It ends by itself, whether or not the
+        master is there.
 
         @param why: The reason.
         """
+        self._ending = True
         self.link.tell("failed", why=why[:10_000])
 
     def report(self) -> None:
