@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -84,6 +85,7 @@ class StatusTests(ProgramTests):
     def setUp(self) -> None:
         super().setUp()
         self.write("app.py", APP)
+        self.files = sorted(os.listdir(self.folder))
 
     def serve(self, *words: str, command: str = "fcgi") -> tuple[Program, int]:
         """
@@ -119,6 +121,25 @@ class StatusTests(ProgramTests):
         with self.connect(self.socketPath) as connection:
             params = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": path, "QUERY_STRING": query}
             return ask(connection, params).decode()
+
+    def test_inUse(self) -> None:
+        """
+        A server whose status page can't listen does not start, and leaves no socket behind; so does
+        one whose page for browsers can't.
+        """
+        host, port = self.listener(socket.AF_INET, ("127.0.0.1", 0)).getsockname()
+        taken = f"tcp:{port}:interface={host}"
+        served = f"unix:{self.socketPath}"
+        own = ("twistd", "-n", "--pidfile=", "fcgi", "--app", "app.app")
+        for words in (
+            ("--port", served, "--status", taken),
+            ("--port", served, "--status", taken, "--workers", "2"),
+            ("--http", served, "--port", taken),
+        ):
+            program = self.start(*own, *words)
+            self.assertEqual(program.end(), 1)
+            self.assertIn(f"{taken}: can't listen there: Address already in use", program.said)
+            self.assertEqual(sorted(os.listdir(self.folder)), self.files)
 
     def test_oneProcess(self) -> None:
         """

@@ -156,11 +156,18 @@ class Mastering(Service):
             try:
                 shared = openShared(text, endpoint, self._allowFrom, self._insecure)
             except CannotServe as error:
-                self._signals.restore()
-                self._letGo()
+                self.giveUp()
                 raise CannotStart(f"{text}: {error}") from error
             self._sockets.append(shared)
             self.log.info("Listens on {text}.", text=text)
+
+    def giveUp(self) -> None:
+        """
+        Close the sockets, as the start has failed, here or in another service.
+        """
+        self._begun = False
+        self._signals.restore()
+        self._letGo()
 
     def startService(self) -> None:
         """

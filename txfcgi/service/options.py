@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.python.usage import UsageError
 
@@ -41,7 +41,7 @@ from .healthoptions import PUBLIC_STATUS, HealthOptions
 from .lifetime import STARTUP_TIMEOUT, Lifetime
 from .listen import checkEndpoints, endpointFromText
 from .notify import Notifier
-from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving
+from .serving import PUBLIC_HTTP, PUBLIC_PORT, Serving, Together
 from .snapshots import ofThisProcess
 from .welcome import Welcome
 from .workeroptions import WorkerOptions
@@ -377,7 +377,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             services.append(Serving(reactor, factories[-1], self["endpoints"], **common))
         served: IService = services[0]
         if len(services) > 1:
-            served = MultiService()
+            served = Together()  # type: ignore[no-untyped-call]
             for service in services:
                 service.setServiceParent(served)  # type: ignore[no-untyped-call]
         if self.isWorker or not self["status"]:

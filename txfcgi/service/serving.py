@@ -5,7 +5,7 @@ The service that listens for web servers, and stops gracefully.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.abstract import FileDescriptor
@@ -155,7 +155,7 @@ class Serving(Service):
                 listening.addErrback(self._failedLate, text)
                 self._waiting.append(listening)
             for failure in failures:
-                self._giveUp()
+                self.giveUp()
                 raise self._cannotStart(failure, text)
 
     def startService(self) -> None:
@@ -322,9 +322,10 @@ class Serving(Service):
         self._log.failure("Can't listen on {text}", failure, text=text)
         self._reactor.stop()
 
-    def _giveUp(self) -> None:
+    def giveUp(self) -> None:
         """
-        Close every port. The reactor may never run, so sockets' files are removed at once.
+        Close every port, as the start has failed. The reactor may never run, so sockets' files are
+        removed at once.
         """
         self._signals.restore()
         for port in self._letGo():
@@ -370,6 +371,44 @@ class Serving(Service):
         """
         beside = list(self.parent) if isinstance(self.parent, MultiService) else [self]
         return [service for service in beside if isinstance(service, Serving)]
+
+
+@runtime_checkable
+class GivesUp(Protocol):
+    """
+    A service that can undo its privileged start.
+    """
+
+    def giveUp(self) -> None:
+        """
+        Close every port. The reactor may never run.
+        """
+
+
+class Together(MultiService):
+    """
+    Services that start together: all of them, or none.
+    """
+
+    def privilegedStartService(self) -> None:
+        """
+        Let each service listen.
+
+        @raise CannotStart: One of them fails. The ports of all are closed again.
+        """
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except BaseException:
+            self.giveUp()
+            raise
+
+    def giveUp(self) -> None:
+        """
+        Close the ports of each service.
+        """
+        for service in self:
+            if isinstance(service, GivesUp):
+                service.giveUp()
 
 
 def _addressText(host: IAddress) -> str:

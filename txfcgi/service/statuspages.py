@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 
@@ -15,7 +15,7 @@ from ..monitor.board import Board
 from ..monitor.pages import StatusResource
 from ..web import StreamingSite
 from .healthoptions import PUBLIC_STATUS
-from .serving import Serving
+from .serving import Serving, Together
 
 # Seconds for open connections to the page after the service has ended.
 _DRAIN: Final = 1.0
@@ -67,7 +67,7 @@ class StatusPages(Serving):
         return super().stopService()
 
 
-class Monitored(MultiService):
+class Monitored(Together):
     """
     A service with its status pages, which are served until the service has ended.
     """
