@@ -23,6 +23,8 @@ PORT = ("--port", "unix:/run/hello/app.sock")
 APP = (*HERE, "--app", "firstapp.hello")
 GATEWAY = ("--http", "tcp:8080")
 
+LISTEN = "--port says where to listen, such as --port unix:/run/app/app.sock"
+
 Mistakes = dict[str, tuple[tuple[str, ...], str]]
 
 SERVING: Mistakes = {
@@ -226,6 +228,84 @@ SERVING: Mistakes = {
         (*PORT, *APP, "--maxconnections", "3"),
         "option --maxconnections not recognized; did you mean --max-connections?",
     ),
+    "gunicorn: bind": (
+        (*APP, "--bind", "unix:app.sock"),
+        f"option --bind not recognized: here, {LISTEN}",
+    ),
+    "gunicorn: bind, short": (
+        (*APP, "-b", "127.0.0.1:8000"),
+        f"option -b not recognized: here, {LISTEN}",
+    ),
+    "uvicorn: uds": (
+        (*APP, "--uds", "app.sock"),
+        f"option --uds not recognized: here, {LISTEN}",
+    ),
+    "uvicorn: host": (
+        (*APP, "--host", "127.0.0.1"),
+        "option --host not recognized: here, --port says where to listen, such as --port "
+        "tcp:9000:interface=127.0.0.1",
+    ),
+    "gunicorn: timeout": (
+        (*PORT, *APP, "--timeout", "30"),
+        "option --timeout not recognized: here, --worker-timeout replaces a worker that hangs, "
+        "and --request-timeout ends a request",
+    ),
+    "gunicorn: graceful timeout": (
+        (*PORT, *APP, "--graceful-timeout", "30"),
+        "option --graceful-timeout not recognized: here, --drain-timeout says how long running "
+        "requests may take to finish",
+    ),
+    "gunicorn: preload": (
+        (*PORT, *APP, "--preload"),
+        "option --preload not recognized: here, each worker loads the app itself, so that a "
+        "reload brings new code; --workers checks before that it can be loaded",
+    ),
+    "gunicorn: class": (
+        (*PORT, *APP, "-k", "gevent"),
+        "option -k not recognized: here, --app, --wsgi, --asgi or --resource says what kind of "
+        "app is served",
+    ),
+    "gunicorn: class, long": (
+        (*PORT, *APP, "--worker-class", "gevent"),
+        "option --worker-class not recognized: here, --app, --wsgi, --asgi or --resource says "
+        "what kind of app is served",
+    ),
+    "gunicorn: configuration": (
+        (*PORT, *APP, "-c", "gunicorn.conf.py"),
+        "option -c not recognized: here, options are given on the command line, or in the "
+        "environment as TXFCGI_ARGS",
+    ),
+    "gunicorn: configuration, long": (
+        (*PORT, *APP, "--config", "gunicorn.conf.py"),
+        "option --config not recognized: here, options are given on the command line, or in the "
+        "environment as TXFCGI_ARGS",
+    ),
+    "uvicorn: directory to watch": (
+        (*PORT, *APP, "--reload-dir", "site"),
+        "option --reload-dir not recognized: here, --reload watches the files that the app has "
+        "loaded, and those beside them",
+    ),
+    "gunicorn: trusted addresses": (
+        (*PORT, *APP, "--forwarded-allow-ips", "*"),
+        "option --forwarded-allow-ips not recognized: here, the web server sends the browser's "
+        "address as a param, and any peer that may connect is trusted: --allow-from and "
+        "--allow-user say which may",
+    ),
+    "gunicorn: access log": (
+        (*PORT, *APP, "--access-logfile", "-"),
+        "option --access-logfile not recognized: here, --access-log names the file for a line "
+        "about each request",
+    ),
+    "gunicorn: error log": (
+        (*PORT, *APP, "--error-logfile", "error.log"),
+        "option --error-logfile not recognized: here, --logfile names the server's log; it is an "
+        "option of twistd, and goes before fcgi",
+    ),
+    "gunicorn: level": (
+        (*PORT, *APP, "--log-level", "debug"),
+        "option --log-level not recognized: here, the server logs everything from level info up, "
+        "and the app decides what it logs itself",
+    ),
     "option of another command": (
         (*PORT, *APP, "--status-line"),
         "option --status-line not recognized: it is an option of twistd scgi",
@@ -325,6 +405,7 @@ def test_calling(words: tuple[str, ...], message: str) -> None:
 ELSEWHERE = {
     "Another twistd server is running",
     "is an option of twistd, and goes before fcgi",
+    "option --workers not recognized",
     "is in use",
     "Address already in use",
 }

@@ -54,6 +54,15 @@ class MistakeTests(ProgramTests):
                 f"before fcgi, as in twistd {name} ... fcgi",
             )
 
+    def test_optionOfGunicorn(self) -> None:
+        """
+        C{-b}, which C{twistd} has too, is taken for what it is in gunicorn.
+        """
+        self.assertSays(
+            self.serve("-b", "127.0.0.1:8000"),
+            "twistd fcgi: option -b not recognized: here, --port says where to listen",
+        )
+
     def test_misspelt(self) -> None:
         """
         The nearest option is named.

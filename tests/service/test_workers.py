@@ -401,6 +401,24 @@ class OptionsTests(ProgramTests):
         )
         self.assertFalse(os.path.exists(self.socketPath))
 
+    def test_maxRequests(self) -> None:
+        """
+        C{--max-requests} is not what it is in gunicorn: C{--check} says so, and the log.
+        """
+        said = (
+            "--max-requests 500 limits how many requests run at once in a worker. To replace a "
+            "worker after 500 requests, as gunicorn's --max-requests does, use --worker-requests"
+        )
+        words = ("--app", "sample.hello", "--workers", "1", "--max-requests", "500")
+        port = ("--port", f"unix:{self.socketPath}")
+        program = self.start("twistd", "-n", "fcgi", *words, *port, "--check")
+        self.assertEqual(program.end(), 0, program.said)
+        self.assertIn(f"note: {said}\n", program.said)
+        program = self.start("twistd", "-n", "--pidfile=", "fcgi", *words, *port)
+        program.waitFor("1 of 1 workers ready")
+        self.assertEnds(program)
+        self.assertIn(f"{said}.", program.said)
+
     def test_checkEndpoints(self) -> None:
         """
         It fails if the server could not listen, and leaves nothing behind. An address that is in

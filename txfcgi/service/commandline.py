@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from math import inf
 from types import NoneType
@@ -138,10 +138,12 @@ class CommandOptions(Options):
     The command line of a command. It takes only options.
 
     @cvar command: The name of the command.
+    @cvar foreign: What takes the place of other servers' options, by their names.
     @ivar logs: The log files of this process.
     """
 
     command: ClassVar[str]
+    foreign: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -258,6 +260,8 @@ class CommandOptions(Options):
         if not found:
             return ""
         dashes, name = found.groups()
+        if name in self.foreign and (len(name) == 1) == (dashes == "-"):
+            return f": here, {self.foreign[name]}"
         if self.parent is not None:
             command = os.path.basename(sys.argv[0])
             its = self.parent.longOpt if dashes == "--" else self.parent.shortOpt.replace(":", "")

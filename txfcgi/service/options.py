@@ -265,6 +265,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         for option in ("port", "http", "status"):
             endpoints = self["endpoints" if option == "port" else f"{option}Endpoints"]
             lines += checkEndpoints(f"--{option}", endpoints)
+        lines += [f"note: {doubt}" for doubt in self.doubts()]
         return "\n".join(lines)
 
     def named(self) -> list[str]:

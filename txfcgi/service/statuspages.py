@@ -5,6 +5,7 @@ C{--status}: the status pages of a service.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Final
 
 from twisted.application.service import IService
@@ -57,6 +58,11 @@ class StatusPages(Serving):
         Start serving the pages.
         """
         super().startService()
+        if find_spec("prometheus_client") is None:
+            self._log.warn(
+                "The status page has no /metrics, as prometheus_client is not installed: "
+                "pip install txfcgi[metrics]"
+            )
         self._board.start()
 
     def stopService(self) -> Deferred[None]:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.python.usage import UsageError
 
+from ..server.limits import Limits
 from ..workers.master import MasterOptions
 from .commandline import numberOption
 from .errors import CannotStart
+from .foreign import FOREIGN, MAX_REQUESTS
 from .logoptions import LogOptions
 from .sharing import checkShareable
 
@@ -73,6 +75,7 @@ class WorkerOptions(LogOptions):
 
     isWorker = False
     develops = False
+    foreign = FOREIGN
 
     optParameters: ClassVar[Sequence[Sequence[Any]]] = [
         [
@@ -248,6 +251,15 @@ class WorkerOptions(LogOptions):
         if checked.returncode:
             raise UsageError(checked.stderr.strip() or f"status {checked.returncode}")
 
+    def doubts(self) -> list[str]:
+        """
+        @return: What may be meant in another way than it is taken.
+        """
+        number = self["max-requests"]
+        if not self.hasMaster or self["worker-requests"] is not None or number == Limits().requests:
+            return []
+        return [MAX_REQUESTS.format(number=number)]
+
     def mastering(self) -> Mastering:
         """
         @return: The service of a master.
@@ -266,6 +278,8 @@ class WorkerOptions(LogOptions):
             shares=self["status-path"] is not None,
         )
         self.logs.adopt(service)
+        for doubt in self.doubts():
+            service.log.info("{doubt}.", doubt=doubt)
         return service
 
 
