@@ -157,8 +157,7 @@ class Pool:
         The endpoints that a call may go to, the best first: those that work, before those that
         failed a moment ago; the least busy among them.
         """
-        tried = call.tried
-        left = [each for each in self._targets if each not in tried] if tried else [*self._targets]
+        left = [target for target in self._targets if target not in call.tried]
         if len(left) > 1:
             now = self.timers.clock.seconds()
             left.sort(key=lambda target: (target.failedUntil > now, target.load))
