@@ -30,7 +30,8 @@ App = Callable[[Any], "Settled | Awaitable[Settled] | Deferred[Any]"]
 class IStartsAndStops(Interface):
     """
     An app that has to do something before its first request, and after its last one. C{twistd},
-    L{serve<txfcgi.serve>} and the test kit call both; a program that listens by itself does so too.
+    L{serve<txfcgi.serve>}, L{ServerService<txfcgi.ServerService>} and the test kit call both; a
+    program that listens by itself has to.
     """
 
     def startup() -> object:
