@@ -29,7 +29,7 @@ def blockFor(request: pytest.FixtureRequest) -> Block:
 @pytest.fixture
 def memory_front_end(request: pytest.FixtureRequest) -> Iterator[MemoryFrontEnds]:
     """
-    Make web servers in memory in front of an app: C{memory_front_end(app, server="nginx")}.
+    Make web servers in memory in front of an app: memory_front_end(app, server="nginx").
     """
     from txfcgi.testing.fixtures import MemoryFrontEnds
 
@@ -41,7 +41,7 @@ def memory_front_end(request: pytest.FixtureRequest) -> Iterator[MemoryFrontEnds
 @pytest.fixture
 def fcgi_server(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """
-    Serve an app on a real socket: C{fcgi_server(app)}.
+    Serve an app on a real socket: fcgi_server(app).
     """
     from txfcgi.testing.fixtures import Servers
 
@@ -53,8 +53,8 @@ def fcgi_server(request: pytest.FixtureRequest) -> Iterator[Servers]:
 @pytest.fixture
 def fcgi_client(request: pytest.FixtureRequest) -> Iterator[Clients]:
     """
-    Make clients: C{fcgi_client(server)}, C{fcgi_client(backEnd)} or
-    C{fcgi_client("unix:/run/app.sock")}.
+    Make clients: fcgi_client(server), fcgi_client(backEnd) or
+    fcgi_client("unix:/run/app.sock").
     """
     from txfcgi.testing.fixtures import Clients
 

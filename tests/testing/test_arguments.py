@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from txfcgi import FastCGIServerFactory, Limits, Request, Response, Role, SCGIServerFactory
-from txfcgi.errors import InvalidResponse
+from txfcgi.errors import InvalidPath, InvalidResponse
 from txfcgi.testing import Answer, MemoryBackEnd, MemoryFrontEnd, answers
 from txfcgi.testing.sockets import Served
 
@@ -154,3 +154,19 @@ def test_realTime() -> None:
     """
     with pytest.raises(TypeError, match=r"FastCGIServerFactory\(app, clock=Clock\(\), ...\)"):
         MemoryFrontEnd(FastCGIServerFactory(echo))
+
+
+def test_messages() -> None:
+    """
+    What a test is likely to have meant is said.
+    """
+    server: Any = "nginx"
+    with pytest.raises(ValueError, match='Did you mean server="nginx"'):
+        MemoryFrontEnd(echo, server)
+    body: Any
+    with MemoryFrontEnd(echo) as frontEnd:
+        for body in ({"a": 1}, ["a"]):
+            with pytest.raises(TypeError, match="give json= for JSON, or form= for the fields"):
+                frontEnd.post("/", body)
+        with pytest.raises(InvalidPath, match="for another host, give a header"):
+            frontEnd.get("x")

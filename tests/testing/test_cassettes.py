@@ -85,7 +85,7 @@ class Taped(SynchronousTestCase):
         backEnd.pump()
         recording.close()
         backEnd.close()
-        return Path(self.path).read_text()
+        return Path(self.path).read_text() if os.path.exists(self.path) else ""
 
     def played(
         self, *requests: tuple[str, bytes], scrub: Scrub | None = None
@@ -139,7 +139,11 @@ class CassetteTests(Taped):
         asked = backEnd.client().request(cgiParams("POST", "/b"), b"x")
         self.assertEqual(self.successResultOf(asked).code, 500)
         leftovers = self.assertRaises(Leftovers, backEnd.close)
-        self.assertIn("POST /b: there was no answer left for it", str(leftovers))
+        self.assertIn(
+            f"POST /b: no answer is left for it in {self.path}, which has answers for "
+            "/a?password=***",
+            str(leftovers),
+        )
 
     def test_bodies(self) -> None:
         """
@@ -234,10 +238,31 @@ class CassetteTests(Taped):
         first = cassette(clock, backEnd, self.path, self.protocol, bodies=True)
         self.assertIsInstance(first, Recording)
         first.close()
+        self.record("hello", ("/", b""), bodies=True)
         again = cassette(clock, backEnd, self.path, self.protocol)
         self.assertIsInstance(again, MemoryBackEnd)
         self.assertIs(again.clock, clock)  # type: ignore[union-attr]
-        self.assertRaises(FileExistsError, Recording, clock, backEnd, self.path, self.protocol)
+        error = self.assertRaises(
+            FileExistsError, Recording, clock, backEnd, self.path, self.protocol
+        )
+        self.assertIn("use cassette(), which plays what exists", str(error))
+
+    def test_otherRules(self) -> None:
+        """
+        C{cassette} does not play a file that lacks what is asked of it.
+        """
+        self.record("hello", ("/", b""))
+        other = "scgi" if self.protocol == "fastcgi" else "fastcgi"
+        options: dict[str, Any]
+        for protocol, options, message in (
+            (other, {}, f"over {self.protocol}, and {other} is wanted"),
+            (self.protocol, {"bodies": True}, "without bodies, and bodies=True is wanted"),
+            (self.protocol, {"params": ["A", "B"]}, "without the params A, B, which are wanted"),
+        ):
+            error = self.assertRaises(
+                BadCassette, cassette, Clock(), "unix:/app", self.path, protocol, **options
+            )
+            self.assertIn(f"{self.path} was recorded {message}: delete the file", str(error))
 
 
 class SCGICassetteTests(CassetteTests):
@@ -274,13 +299,12 @@ class FastCGIAnswerTests(Taped):
         def scrub(what: str, value: bytes) -> bytes:
             raise KeyError(what)
 
-        text = self.record("hello", ("/", b""), ("/", b""), scrub=scrub)
-        self.assertEqual(len(text.splitlines()), 1)
+        self.assertEqual(self.record("hello", ("/", b""), ("/", b""), scrub=scrub), "")
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_cutOff(self) -> None:
         """
-        An answer that was cut off is not recorded.
+        An answer that was cut off is not recorded. Nothing is left that a later run would play.
         """
         backEnd = MemoryBackEnd(answers.lost("a long page", after=20))
         recording = Recording(backEnd.clock, backEnd, self.path)
@@ -288,7 +312,7 @@ class FastCGIAnswerTests(Taped):
         backEnd.pump()
         self.failureResultOf(asked)
         recording.close()
-        self.assertEqual(len(Path(self.path).read_text().splitlines()), 1)
+        self.assertFalse(os.path.exists(self.path))
 
 
 FIRST: dict[str, object] = {"cassette": 1, "protocol": "fastcgi", "bodies": True, "params": []}
@@ -308,6 +332,7 @@ GARBAGE: dict[str, tuple[list[object], str]] = {
     "notAnObject": ([[]], "line 1: TypeError: .. is not an object"),
     "protocol": ([{**FIRST, "protocol": "http"}], "line 1: ValueError: 'http' is not a protocol"),
     "noParams": ([{**FIRST, "params": None}], "line 1: TypeError"),
+    "noAnswers": ([FIRST], "page.cassette has 0 answers: delete the file"),
     "noEntry": ([FIRST, {}], "line 2: KeyError"),
     "noRole": ([FIRST, {**ENTRY, "role": "x"}], "line 2: TypeError: params are an object"),
     "paramsOfAnEntry": ([FIRST, {**ENTRY, "params": []}], "line 2: TypeError: params are an"),
@@ -338,12 +363,13 @@ def test_noJSON(tmp_path: Path) -> None:
     file.write_bytes(b"\xff{")
     with pytest.raises(BadCassette, match="line 1: UnicodeDecodeError"):
         play(str(file))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"use cassette\(\), which does both"):
         play(str(tmp_path / "none"))
 
 
 MISTAKES: dict[str, tuple[Callable[[str], object], type[Exception]]] = {
     "protocol": (lambda path: Recording(Clock(), MemoryBackEnd(), path, "http"), ValueError),
+    "noFolder": (lambda path: Recording(Clock(), "unix:/a", f"{path}/a"), FileNotFoundError),
     "oneName": (lambda path: Recording(Clock(), MemoryBackEnd(), path, params="A"), TypeError),
 }
 

@@ -169,17 +169,85 @@ def test_waitRaises(tmp_path: Path) -> None:
 
 def test_waitEnds(tmp_path: Path) -> None:
     """
-    Waiting for what never comes ends.
+    Waiting for what never comes ends; at once if that can be known. Requests in memory are named.
     """
     tests = """
         from txfcgi.testing import fixtures
 
-        def test_it(fcgi_client, monkeypatch):
+        def test_late(fcgi_client, monkeypatch):
+            from twisted.internet import reactor
             monkeypatch.setattr(fixtures, "PATIENCE", 0.01)
+            timer = reactor.callLater(1000, print)
             with pytest.raises(TimeoutError, match="nothing came in 0.01 seconds"):
                 fcgi_client.wait(Deferred())
+            with pytest.raises(TimeoutError, match="nothing came in 0.02 seconds"):
+                fcgi_client.wait(Deferred(), timeout=0.02)
+            timer.cancel()
+
+        def test_never(memory_front_end):
+            asked = memory_front_end(never).get("/slow")
+            with pytest.raises(TimeoutError) as error:
+                memory_front_end.wait(asked)
+            assert "nothing can come: the reactor has neither" in str(error.value)
+            assert "clock.advance() or pump()" in str(error.value)
+            assert "GET /slow: never has not answered" in str(error.value)
+            asked.cancel()
+
+        def test_neverOfABackEnd(fcgi_client):
+            asked = fcgi_client(MemoryBackEnd(answers.silent())).request(cgiParams("GET", "/a"))
+            with pytest.raises(TimeoutError, match="GET /a: the Deferred for the response never"):
+                fcgi_client.wait(asked)
+            asked.addErrback(lambda failure: None).cancel()
     """
-    assert "1 passed" in outcome(tmp_path, tests, "-p", "no:twisted")
+    said = outcome(tmp_path, tests, "-p", "no:twisted")
+    assert "3 passed" in said, said
+
+
+def test_waitTakesCoroutines(tmp_path: Path) -> None:
+    """
+    A coroutine is run, also one that needs the asyncio reactor; what is neither is an error.
+    """
+    tests = """
+        import asyncio
+        {install}
+        from twisted.internet.task import deferLater
+
+        def test_it(memory_front_end):
+            async def it():
+                from twisted.internet import reactor
+                {more}
+                await deferLater(reactor, 0)
+                return (await memory_front_end(careless).get("/")).text
+            assert memory_front_end.wait(it()) == "fine"
+            with pytest.raises(TypeError, match="takes a Deferred or a coroutine, not 3"):
+                memory_front_end.wait(3)
+    """
+    install = "from twisted.internet import asyncioreactor; asyncioreactor.install()"
+    for values in (
+        {"install": "", "more": ""},
+        {"install": install, "more": "asyncio.get_running_loop()"},
+    ):
+        said = outcome(tmp_path, tests.format(**values), "-p", "no:twisted")
+        assert "1 passed" in said, said
+
+
+def test_targets(tmp_path: Path) -> None:
+    """
+    A client connects to an endpoint as well; what can't be connected to is an error with words.
+    """
+    tests = """
+        from twisted.internet.endpoints import clientFromString
+
+        def test_it(fcgi_server, fcgi_client):
+            from twisted.internet import reactor
+            endpoint = clientFromString(reactor, fcgi_server(careless).endpoint)
+            response = fcgi_client.wait(fcgi_client(endpoint).request(cgiParams("GET", "/")))
+            assert fcgi_client.wait(response.text()) == "fine"
+            with pytest.raises(TypeError, match="is nothing to connect to: give what fcgi_server"):
+                fcgi_client(careless)
+    """
+    said = outcome(tmp_path, tests, "-p", "no:twisted")
+    assert "1 passed" in said, said
 
 
 UNDER_PYTEST_TWISTED = """

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from twisted.web.http_headers import Headers
 
+from ..errors import InvalidPath
 from .variables import Pair
 
 AnyHeaders = Headers | Mapping[str, str] | Iterable[Pair]
@@ -84,7 +85,34 @@ def payload(
         return urlencode(list(fields)).encode("ascii"), "application/x-www-form-urlencoded"
     if isinstance(body, str):
         raise TypeError(f"a body is bytes, or pieces of bytes, not text: {body!r:.80}; encode it")
+    if isinstance(body, Mapping):
+        raise TypeError(
+            f"a body is bytes, or pieces of bytes, not {body!r:.80}: give json= for JSON, or form= "
+            "for the fields of a form"
+        )
+    if not isinstance(body, bytes) and body is not None:
+        body = list(body)
+        for piece in body:
+            if not isinstance(piece, bytes):
+                raise TypeError(
+                    f"the pieces of a body are bytes, not {piece!r:.80}: give json= for JSON, or "
+                    "form= for the fields of a form"
+                )
     return body, None
+
+
+def checkURI(uri: str) -> str:
+    """
+    A URI, if a browser can ask for it.
+
+    @raise InvalidPath: If not.
+    """
+    if not (uri.startswith("/") or uri == "*" or "://" in uri):
+        raise InvalidPath(
+            f"the URI {uri!r} does not begin with a slash: give path and query, such as "
+            "'/shop?page=1'; for another host, give a header: {'Host': 'example.org'}"
+        )
+    return uri
 
 
 def posted(body: Body, options: Mapping[str, Any]) -> Body:

@@ -58,6 +58,7 @@ class MemoryBackEnd(Closing):
     @ivar refuses: Whether connections are refused from now on.
     @ivar hangs: Whether connection attempts hang from now on.
     @ivar answersValues: Whether GET_VALUES is answered; if not, it is ignored.
+    @ivar noMore: Says, for the failure of the test, why a request has no answer.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class MemoryBackEnd(Closing):
         self._chosen: dict[int, Answer] = {}
         self._watched = WatchedCalls()
         self._unexpected: list[str] = []
+        self.noMore: Callable[[], str] = lambda: "there was no answer left for it"
         self._clients: list[Client] = []
         if testCase is not None:
             testCase.addCleanup(self.close)
@@ -211,7 +213,7 @@ class MemoryBackEnd(Closing):
     def _choose(self, called: Called) -> Answer:
         response = self._responses(called)
         if response is None:
-            self._unexpected.append(f"{called}: there was no answer left for it")
+            self._unexpected.append(f"{called}: {self.noMore()}")
             response = _NO_MORE
         return answerOver(self.protocol, response)
 

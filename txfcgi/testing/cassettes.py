@@ -9,13 +9,14 @@ by the parts of it that were kept.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 from binascii import Error as NoBase64
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from ..masking import REMEMBERED, masked
 from .answers import Answer
@@ -40,6 +41,12 @@ _KEPT: Final = _FOUND_BY | {
 _OF_BODIES: Final = frozenset(("content-length", "content-encoding", "transfer-encoding"))
 
 _VERSION: Final = 1
+# How many paths a message names.
+_NAMED: Final = 10
+_RECORDED: Final = (
+    "a cassette is recorded once: delete the file, or use cassette(), which plays what exists"
+)
+_NOT_RECORDED: Final = "the cassette does not exist: record it, or use cassette(), which does both"
 
 
 class BadCassette(ValueError):
@@ -137,23 +144,29 @@ class Rules:
 
 class Cassette:
     """
-    A file that is being recorded to. Only its owner can read it.
+    A file that is being recorded to. Only its owner can read it. It is made with the first answer,
+    so that a run without one leaves nothing that a later run would play.
     """
 
     def __init__(self, path: str, rules: Rules) -> None:
         """
         @raise FileExistsError: If there is a file: a cassette is recorded once.
+        @raise OSError: If no file can be made there.
         """
         self.rules = rules
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(descriptor, "w", encoding="ascii")
-        first = {
-            "cassette": _VERSION,
-            "protocol": rules.protocol,
-            "bodies": rules.bodies,
-            "params": sorted(rules.params),
-        }
-        self._write(first)
+        self._path = path
+        self._file: TextIO | None = None
+        self._closed = False
+        folder = os.path.dirname(path) or "."
+        if os.path.lexists(path):
+            number, reason = errno.EEXIST, _RECORDED
+        elif not os.path.isdir(folder):
+            number, reason = errno.ENOENT, "the folder of the cassette does not exist"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            number, reason = errno.EACCES, "the folder of the cassette can't be written to"
+        else:
+            return
+        raise OSError(number, reason, path)
 
     def add(self, called: Called, answer: Answer) -> None:
         """
@@ -172,15 +185,31 @@ class Cassette:
             }
         )
 
-    def _write(self, line: dict[str, object]) -> None:
-        self._file.write(json.dumps(line) + "\n")
+    def _write(self, entry: dict[str, object]) -> None:
+        lines = json.dumps(entry) + "\n"
+        if self._closed:
+            raise ValueError(f"the recording of {self._path} was closed")
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._file = os.fdopen(os.open(self._path, flags, 0o600), "w", encoding="ascii")
+            rules = self.rules
+            first = {
+                "cassette": _VERSION,
+                "protocol": rules.protocol,
+                "bodies": rules.bodies,
+                "params": sorted(rules.params),
+            }
+            lines = json.dumps(first) + "\n" + lines
+        self._file.write(lines)
         self._file.flush()
 
     def close(self) -> None:
         """
         It is recorded.
         """
-        self._file.close()
+        self._closed = True
+        if self._file is not None:
+            self._file.close()
 
 
 class Playback:
@@ -197,8 +226,11 @@ class Playback:
         @raise OSError: If it can't be read.
         @raise BadCassette: If it is none; says in which line, and why.
         """
-        with open(path, "rb") as file:
-            lines = file.read().splitlines()
+        try:
+            with open(path, "rb") as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(error.errno, _NOT_RECORDED, path) from error
         first, *others = [_line(path, *each) for each in enumerate(lines, 1)] or [{}]
         if first.get("cassette") != _VERSION:
             raise BadCassette(
@@ -220,6 +252,35 @@ class Playback:
                 self._add(entry)
             except (KeyError, TypeError, ValueError) as error:
                 raise _bad(path, number, error) from error
+        self._path = path
+        self._paths = list(dict.fromkeys(_pathOf(entry["params"]) for entry in others))
+        if not others:
+            raise BadCassette(f"{path} has 0 answers: delete the file, and record it again")
+
+    def check(self, rules: Rules) -> None:
+        """
+        See whether the cassette has what is wanted of it.
+
+        @raise BadCassette: If not; the message names the difference.
+        """
+        own = self.rules
+        found = ""
+        if own.protocol != rules.protocol:
+            found = f"was recorded over {own.protocol}, and {rules.protocol} is wanted"
+        elif rules.bodies and not own.bodies:
+            found = "was recorded without bodies, and bodies=True is wanted"
+        elif rules.params - own.params:
+            names = ", ".join(sorted(rules.params - own.params))
+            found = f"was recorded without the params {names}, which are wanted"
+        if found:
+            raise BadCassette(f"{self._path} {found}: delete the file, and record it again")
+
+    def describe(self) -> str:
+        """
+        What the cassette has, for a message about a request that it does not have.
+        """
+        paths = ", ".join(self._paths[:_NAMED]) + (", ..." if self._paths[_NAMED:] else "")
+        return f"no answer is left for it in {self._path}, which has answers for {paths}"
 
     def _add(self, entry: Mapping[str, Any]) -> None:
         params, role = entry["params"], entry["role"]
@@ -238,6 +299,11 @@ class Playback:
     def __call__(self, called: Called) -> Answer | None:
         answers = self._answers.get(self.rules.keyOf(called))
         return answers.popleft() if answers else None
+
+
+def _pathOf(params: Mapping[str, str]) -> str:
+    path = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
+    return str(params.get("REQUEST_URI") or path or "(no path)")
 
 
 def _line(path: str, number: int, line: bytes) -> dict[str, Any]:

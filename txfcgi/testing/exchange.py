@@ -15,6 +15,7 @@ from twisted.web.http_headers import Headers
 from ..errors import (
     BadResponse,
     BodyTooShort,
+    ConnectionClosed,
     EmptyResponse,
     HeadTooLarge,
     IncompleteHead,
@@ -372,6 +373,12 @@ class Exchange:
         if not self.over:
             self.link.leave(self)
         self.link.pump()
+
+    def forgive(self) -> None:
+        """
+        Let no Deferred complain of the end of the front end, which was told.
+        """
+        self.response.addErrback(lambda failure: failure.trap(ConnectionClosed) and None)
 
     # The response, as it arrives; no code of the test or the app runs in these
 

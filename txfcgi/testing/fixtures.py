@@ -6,11 +6,14 @@ C{pytest_txfcgi}, which pytest always loads, and which therefore imports nothing
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -24,28 +27,31 @@ from ..server.tasks import runningLoop
 from .backend import MemoryBackEnd
 from .frontend import MemoryFrontEnd
 from .leftovers import Leftovers, WatchedCalls
-from .lifetime import asyncioReactor
+from .lifetime import asyncioReactor, sleepingReactor
 from .protocols import watchedClient
 from .sockets import Served
 
 T = TypeVar("T")
 # Returns when a Deferred has fired.
-Block = Callable[[Deferred[None]], object]
+# Its second argument is the most seconds to wait.
+Block = Callable[[Deferred[None], float | None], object]
 
 # How long a test may wait for anything. It only bounds a failing test.
 PATIENCE: Final = 60.0
 
 
-def spin(arrived: Deferred[None]) -> None:
+def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
     """
     Run the reactor until a Deferred fires.
 
+    @param timeout: The most seconds that this takes; 60, if not given.
     @raise TimeoutError: If it does not fire in time.
     @raise RuntimeError: If the reactor can't be run here.
     """
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
+    seconds = PATIENCE if timeout is None else timeout
     if reactor.running:
         raise RuntimeError(
             "the reactor is running already, so that nothing can wait for it: await the Deferred, "
@@ -57,21 +63,47 @@ def spin(arrived: Deferred[None]) -> None:
             "make it a plain function, or use another reactor"
         )
     arrived.addCallback(lambda _: reactor.crash() if reactor.running else None)
-    late = reactor.callLater(PATIENCE, reactor.crash)
+    late = reactor.callLater(seconds, reactor.crash)
+    idle: list[bool] = []
+
+    def look() -> None:
+        if not arrived.called and nothingComes(reactor, late):
+            idle.append(True)
+            reactor.crash()
+
+    reactor.callLater(0, look)
     reactor.run(installSignalHandlers=False)
+    if idle:
+        late.cancel()
+        raise TimeoutError("nothing can come: the reactor has neither timers, sockets nor threads")
     if not late.active():
-        raise TimeoutError(f"nothing came in {PATIENCE:g} seconds")
+        raise TimeoutError(f"nothing came in {seconds:g} seconds")
     late.cancel()
 
 
-def blocking(blockon: Block) -> Block:
+def nothingComes(reactor: Any, late: IDelayedCall) -> bool:
+    """
+    Whether a reactor that runs has nothing to wait for, as far as can be known: an asyncio loop
+    may have tasks, and threads may call.
+
+    @param late: A timer that does not count.
+    """
+    if isinstance(reactor, asyncioReactor()) or not hasattr(reactor, "getReaders"):
+        return False
+    if threading.active_count() > 1 or reactor.threadCallQueue:
+        return False
+    waiting = [*reactor.getReaders(), *reactor.getWriters(), *reactor.getDelayedCalls()]
+    return all(each in (late, reactor.waker) for each in waiting)
+
+
+def blocking(blockon: Callable[[Deferred[None]], object]) -> Block:
     """
     How to wait where pytest-twisted runs the reactor.
 
     @param blockon: pytest-twisted's own way. It works in fixtures, and not in tests.
     """
 
-    def block(arrived: Deferred[None]) -> None:
+    def block(arrived: Deferred[None], timeout: float | None = None) -> None:
         try:
             blockon(arrived)
         except AssertionError as error:
@@ -109,6 +141,18 @@ class LoggedErrors:
         return taken
 
 
+def _started(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """
+    Run a coroutine; where the asyncio reactor does not run yet, as soon as it does.
+    """
+    reactor = sleepingReactor()
+    if reactor is None:
+        return Deferred.fromCoroutine(coroutine)
+    return deferLater(reactor, 0, lambda: None).addCallback(
+        lambda _: Deferred.fromCoroutine(coroutine)
+    )
+
+
 class Fixture:
     """
     A base class of the fixtures.
@@ -122,14 +166,26 @@ class Fixture:
         self._errors = LoggedErrors()
         globalLogPublisher.addObserver(self._errors)
 
-    def wait(self, deferred: Deferred[T]) -> T:
+    def wait(
+        self, awaitable: Deferred[T] | Coroutine[Any, Any, T], timeout: float | None = None
+    ) -> T:
         """
-        Take the result of a Deferred. If it has not fired, the reactor is run until it does.
+        Take the result of a Deferred, or of a coroutine that awaits Deferreds. If it is not there,
+        the reactor is run until it is.
 
+        @param timeout: The most seconds to wait; 60, if not given.
         @return: Its result; its failure is raised.
-        @raise TimeoutError: If it does not fire in time.
+        @raise TimeoutError: If it does not come in time. The message names requests in memory that
+            are open.
+        @raise TypeError: If nothing can be awaited.
         @raise RuntimeError: If a test can't wait here; the message says what to do.
         """
+        if isinstance(awaitable, Deferred):
+            deferred = awaitable
+        elif isinstance(awaitable, Coroutine):
+            deferred = _started(awaitable)
+        else:
+            raise TypeError(f"wait() takes a Deferred or a coroutine, not {awaitable!r:.80}")
         results: list[T | Failure] = []
         arrived: Deferred[None] = Deferred()
 
@@ -140,11 +196,20 @@ class Fixture:
 
         deferred.addBoth(fired)
         if not results:
-            self._block(arrived)
+            try:
+                self._block(arrived, timeout)
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}{self._open()}") from None
         (result,) = results
         if isinstance(result, Failure):
             result.raiseException()
         return result
+
+    def _open(self) -> str:
+        """
+        What may be waited for in memory, for a message.
+        """
+        return ""
 
     def flushLoggedErrors(self, *kinds: type[BaseException]) -> list[Failure]:
         """
@@ -173,6 +238,18 @@ class Fixture:
 
     def _stop(self) -> list[str]:
         raise NotImplementedError
+
+
+def _openIn(left: list[str], whose: str) -> str:
+    """
+    What is open in memory, and what lets it go on.
+    """
+    if not left:
+        return ""
+    return (
+        f". Time in memory does not pass by itself: {whose} clock.advance() or pump() may be "
+        "missing. Open are:\n" + "\n".join(left)
+    )
 
 
 def leftBy(closes: Iterable[Callable[[], object]]) -> list[str]:
@@ -216,6 +293,11 @@ class MemoryFrontEnds(Fixture):
     def _stop(self) -> list[str]:
         return leftBy(partial(self._end, frontEnd) for frontEnd in self._made)
 
+    def _open(self) -> str:
+        return _openIn(
+            [each for frontEnd in self._made for each in frontEnd.left], "the front end's"
+        )
+
     def _end(self, frontEnd: MemoryFrontEnd) -> None:
         self.wait(frontEnd.stop())
 
@@ -256,27 +338,34 @@ class Clients(Fixture):
 
     def __call__(
         self,
-        target: Served | MemoryBackEnd | str,
+        target: Served | MemoryBackEnd | IStreamClientEndpoint | str,
         protocol: str | None = None,
         options: ClientOptions | None = None,
     ) -> Client:
         """
         A client.
 
-        @param target: What L{Servers} returned, a L{MemoryBackEnd}, or the description of an
-            endpoint.
-        @param protocol: The protocol of a described endpoint, FastCGI if not given; other targets
-            have one.
+        @param target: What L{Servers} returned, a L{MemoryBackEnd}, or an endpoint or its
+            description.
+        @param protocol: The protocol of an endpoint, FastCGI if not given; other targets have one.
         @raise ValueError: If the target speaks another protocol.
+        @raise TypeError: If it is none of these.
         """
-        if not isinstance(target, str) and protocol not in (None, target.protocol):
-            raise ValueError(f"the target speaks {target.protocol}, not {protocol}")
+        if isinstance(target, (Served, MemoryBackEnd)):
+            if protocol not in (None, target.protocol):
+                raise ValueError(f"the target speaks {target.protocol}, not {protocol}")
+        elif not isinstance(target, str) and not IStreamClientEndpoint.providedBy(target):
+            raise TypeError(
+                f"{target!r:.80} is nothing to connect to: give what fcgi_server() returned, a "
+                "MemoryBackEnd, or an endpoint or its description, such as 'unix:/run/app.sock'"
+            )
         if isinstance(target, MemoryBackEnd):
             if target not in self._backEnds:
                 self._backEnds.append(target)
             return target.client(options)
         from twisted.internet import reactor
 
+        endpoint: IStreamClientEndpoint | str
         if isinstance(target, Served):
             endpoint, protocol = target.endpoint, target.protocol
         else:
@@ -284,6 +373,9 @@ class Clients(Fixture):
         client = watchedClient(reactor, endpoint, protocol or "fastcgi", options, self._watched)
         self._clients.append(client)
         return client
+
+    def _open(self) -> str:
+        return _openIn([each for backEnd in self._backEnds for each in backEnd.left], "backEnd's")
 
     def _stop(self) -> list[str]:
         left = self._watched.left()

@@ -22,7 +22,18 @@ from ..server.factory import ServerFactory
 from ..server.limits import Limits
 from ..server.request import Request
 from ..wire.records import Role
-from .asking import NOTHING, AnyHeaders, Body, Fields, Files, headerPairs, payload, posted, readSize
+from .asking import (
+    NOTHING,
+    AnyHeaders,
+    Body,
+    Fields,
+    Files,
+    checkURI,
+    headerPairs,
+    payload,
+    posted,
+    readSize,
+)
 from .awaited import awaited
 from .browser import Browser
 from .exchange import Exchange, MemoryResponse
@@ -333,7 +344,7 @@ class MemoryFrontEnd(Closing):
         hasBody = hasBody or length is not None
         return Asked(
             method=method,
-            uri=uri,
+            uri=checkURI(uri),
             headers=tuple(sent),
             length=length if known else None if hasBody else 0,
             hasBody=hasBody,
@@ -411,7 +422,7 @@ class MemoryFrontEnd(Closing):
 
     def pump(self) -> None:
         """
-        Deliver all bytes that are on their way. Every method that a test calls does so by itself.
+        Deliver all bytes that are on their way. Every method of the kit does so by itself.
         """
         self._turns.run()
 
@@ -419,8 +430,7 @@ class MemoryFrontEnd(Closing):
         """
         The app's server is done with a request: it is not in the middle of anything.
         """
-        if self._turns.waiting:
-            self._turns.run()
+        self._turns.run()
 
     # The end
 
@@ -479,7 +489,7 @@ class MemoryFrontEnd(Closing):
         self._slowReaders.stop()
         for link in self.links:
             for exchange in link.exchanges.values():
-                exchange.response.addErrback(_closed)
+                exchange.forgive()
             self._turns.soon(link.drop, ConnectionDone())
         self.pump()
         if not self._lifetime.stopped:
@@ -488,7 +498,3 @@ class MemoryFrontEnd(Closing):
             left.append(f"the shutdown() of {self._lifetime.name} has not ended")
         if left:
             raise Leftovers(left)
-
-
-def _closed(failure: Failure) -> None:
-    failure.trap(ConnectionClosed)

@@ -197,6 +197,11 @@ _KNOWN: Final[dict[tuple[str, str], _Known]] = {
 }
 
 
+def _meant(protocol: str) -> str:
+    servers = {name for name, _ in _KNOWN}
+    return f'. Did you mean server="{protocol}"?' if protocol in servers else ""
+
+
 def mannersOf(server: str, protocol: str, settings: Settings) -> Manners:
     """
     How a web server behaves with some settings.
@@ -210,7 +215,7 @@ def mannersOf(server: str, protocol: str, settings: Settings) -> Manners:
         raise ValueError(
             f"{server!r} is not a web server that speaks {protocol}: choose one of {there}"
             if there
-            else f"{protocol!r} is not a protocol: it is 'fastcgi' or 'scgi'"
+            else f"{protocol!r} is not a protocol: it is 'fastcgi' or 'scgi'{_meant(protocol)}"
         )
     manners = known.manners
     for name in ("keep", "multiplex", "buffered", "getValues"):

@@ -209,7 +209,8 @@ class Recording:
     ) -> None:
         """
         @param endpoint: Where the back end is: an endpoint, or its description.
-        @param path: The file, which must not exist. It is made with mode 0600.
+        @param path: The file, which must not exist. It is made with mode 0600, when the first
+            answer is complete.
         @param bodies: Whether to keep the bodies of requests and responses, and stderr. They may
             hold secrets.
         @param params: Names of params to keep, beside those that always are: the path, the query,
@@ -261,8 +262,14 @@ def play(
     @raise OSError: If the file can't be read.
     @raise BadCassette: If it is not a cassette.
     """
-    playback = Playback(path, scrub)
-    return MemoryBackEnd(playback, playback.rules.protocol, testCase=testCase, clock=clock)
+    return _backEndOf(Playback(path, scrub), testCase, clock)
+
+
+def _backEndOf(playback: Playback, testCase: TestCase | None, clock: Clock | None) -> MemoryBackEnd:
+    protocol = playback.rules.protocol
+    backEnd = MemoryBackEnd(playback, protocol, testCase=testCase, clock=clock)
+    backEnd.noMore = playback.describe
+    return backEnd
 
 
 def cassette(
@@ -278,7 +285,12 @@ def cassette(
     """
     Make an endpoint that plays a cassette if the file exists, and records it if not. The arguments
     are those of L{Recording}.
+
+    @raise BadCassette: If the file is not a cassette, or was recorded over another protocol or
+        without the bodies or params that are wanted.
     """
     if os.path.exists(path):
-        return play(path, scrub=scrub, clock=reactor)
+        playback = Playback(path, scrub)
+        playback.check(rulesFor(protocol, bodies, params, scrub))
+        return _backEndOf(playback, None, reactor)
     return Recording(reactor, endpoint, path, protocol, bodies=bodies, params=params, scrub=scrub)

@@ -23,13 +23,6 @@ class Turns:
         self._running = False
         self._later: IDelayedCall | None = None
 
-    @property
-    def waiting(self) -> bool:
-        """
-        Whether there is something to do.
-        """
-        return bool(self._queue)
-
     def soon(self, action: Callable[..., Any], *arguments: Any) -> None:
         """
         Do something when nobody is in the middle of something else: when L{run} is called, at the
