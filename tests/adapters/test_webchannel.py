@@ -10,6 +10,7 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPullProducer, IPushProducer
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import EncodingResourceWrapper, IResource, Resource
 from twisted.web.server import NOT_DONE_YET, GzipEncoderFactory
@@ -207,6 +208,33 @@ class LaterTests(ResourceTestCase):
         request.finish()
         frontEnd.pump()
         self.assertEqual(self.successResultOf(exchange.response).body, b"onetwo")
+
+    def test_badReason(self) -> None:
+        """
+        A reason with the end of a line in it would add headers: the usual one is sent, at once and
+        later, and the log says why.
+        """
+
+        def answer(request: Any) -> bytes:
+            request.setResponseCode(404, b"No\r\nX-Evil: 1")
+            return b"body"
+
+        with capturedLogs() as events:
+            first = self.get(Leaf(answer))
+            frontEnd, request, exchange = self.later()
+            answer(request)
+            request.write(b"bo")
+            request.write(b"dy")
+            request.finish()
+            frontEnd.pump()
+        for response in (first, self.successResultOf(exchange.response)):
+            assert response.head is not None
+            self.assertEqual(response.head.reason, b"Not Found")
+            self.assertEqual((response.code, response.body), (404, b"body"))
+            self.assertFalse(response.headers.hasHeader("x-evil"))
+        said = [formatEvent(event) for event in events if event["log_level"] == LogLevel.warn]
+        self.assertEqual(len(said), 2)
+        self.assertIn("of the status 404 has a control character in it, and is not sent", said[0])
 
     def test_begunAtOnce(self) -> None:
         """

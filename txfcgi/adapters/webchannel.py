@@ -7,14 +7,16 @@ else is written as CGI output, as it comes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
@@ -37,6 +39,8 @@ _PATH: Final = "/!$&'()*+,;=:@-._~"
 _INSECURE: Final = ("", "off", "0", "no", "false", "http")
 # Headers of a body, which have params of their own.
 _OF_BODY: Final = (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length"))
+# What would end the line of a status, or is not text.
+_control: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 # The most bytes of a body that is sent in one piece.
 _WHOLE: Final = 1_048_576
 
@@ -73,6 +77,8 @@ class WebChannel:
     @ivar factory: What logs the request.
     @ivar transport: What is written to directly; this.
     """
+
+    _log: ClassVar[Logger] = Logger()
 
     def __init__(self, request: Request, site: Any, names: ParamNames, hint: MountHint) -> None:
         self.request = request
@@ -185,7 +191,16 @@ class WebChannel:
         """
         Take the head. It waits for the body that belongs to it, if that is sure to follow.
         """
-        self._head = (int(code), reason, headers)
+        number = int(code)
+        if _control(reason):
+            self._log.warn(
+                "the reason {reason} of the status {code} has a control character in it, and is "
+                "not sent",
+                reason=reason,
+                code=number,
+            )
+            reason = RESPONSES.get(number, b"Unknown")
+        self._head = (number, reason, headers)
         if self._answer is not None and self._output is None and not self._declared():
             self._flush()
 
