@@ -367,6 +367,58 @@ class TestPHP:
             self.site.params(uri=uri)
 
 
+@pytest.mark.parametrize("make", [cgiParams, PHPFPM("/srv").params], ids=["cgiParams", "PHPFPM"])
+class TestMistakes:
+    """
+    Arguments of the wrong type, and names that are not arguments.
+    """
+
+    @pytest.mark.parametrize(
+        ("headers", "said"),
+        [
+            ("A: b", "mapping, such as {'Accept': '*/*'}, or pairs of names and values, not str"),
+            (5, "not int"),
+            (["A: b"], "a header is a pair of a name and a value, not str"),
+            ({"A": 5}, "the value of the header for HTTP_A is str or bytes, not int"),
+            ({5: "A"}, "the name of a header is str or bytes, not int"),
+        ],
+        ids=["text", "number", "lines", "value", "name"],
+    )
+    def test_headers(self, make: Any, headers: Any, said: str) -> None:
+        """
+        Headers that are none.
+        """
+        with pytest.raises(InvalidParam, match=re.escape(said)):
+            make("GET", "/a.php", headers=headers)
+
+    def test_uri(self, make: Any) -> None:
+        """
+        A URI of bytes.
+        """
+        with pytest.raises(InvalidPath, match="the URI is a str, not bytes"):
+            make("GET", b"/a.php")
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            (
+                "query",
+                "query= is not an argument, and not a param, whose name is in capitals: the ",
+            ),
+            ("path", "the path is part of the URI"),
+            ("remoteuser", "did you mean remoteUser=?"),
+            ("server_name", "did you mean serverName=?"),
+            ("xyz", "whose name is in capitals"),
+        ],
+    )
+    def test_names(self, make: Any, name: str, said: str) -> None:
+        """
+        A name in small letters is not one of a param.
+        """
+        with pytest.raises(InvalidParam, match=re.escape(said)):
+            make("GET", "/a.php", **{name: "x=1"})
+
+
 @pytest.mark.parametrize(
     ("path", "normal"),
     [

@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -29,6 +31,16 @@ _control: Final = re.compile(r"[\x00-\x1f\x7f]").search
 _lineEnd: Final = re.compile(r"[\r\n\x00]").search
 _badPercent: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 
+# What is meant by names that are not arguments of cgiParams.
+_MEANT: Final = {
+    "body": "the body is an argument of request(params, body)",
+    "cookies": "cookies are headers, as headers={'Cookie': 'a=b'}",
+    "host": "the host is a header, as headers={'Host': 'example.org'}, or serverName=",
+    "path": "the path is part of the URI, as in cgiParams('GET', '/a?x=1')",
+    "query": "the query is part of the URI, as in cgiParams('GET', '/a?x=1')",
+    "querystring": "the query is part of the URI, as in cgiParams('GET', '/a?x=1')",
+}
+
 
 def headerParams(headers: AnyHeaders) -> dict[str, str]:
     """
@@ -44,21 +56,82 @@ def headerParams(headers: AnyHeaders) -> dict[str, str]:
         pairs: Iterable[tuple[Text, Text]] = (
             (name, value) for name, values in headers.getAllRawHeaders() for value in values
         )
+    elif isinstance(headers, Mapping):
+        pairs = headers.items()
     else:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        pairs = _checkedPairs(headers)
     params: dict[str, str] = {}
     for name, value in pairs:
-        param = paramOfHeader(name.encode("latin-1", "replace") if isinstance(name, str) else name)
+        param = paramOfHeader(
+            name.encode("latin-1", "replace") if isinstance(name, str) else _checkedBytes(name)
+        )
         if param is None or param == b"HTTP_REDIRECT_STATUS":
             continue
         key = param.decode("ascii")
-        text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+        text = (
+            value
+            if isinstance(value, str)
+            else _checkedBytes(value, key).decode("utf-8", "surrogateescape")
+        )
         if _lineEnd(text):
             raise InvalidParam(_lineEndIn(f"the header {param.decode('ascii')}", text))
         if key in params:
             text = params[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
         params[key] = text
     return params
+
+
+def _checkedPairs(headers: object) -> Iterable[tuple[Text, Text]]:
+    """
+    @raise InvalidParam: If they are not pairs. Their values, which may be secrets, are not shown.
+    """
+    if isinstance(headers, Iterable) and not isinstance(headers, (str, bytes)):
+        for pair in headers:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise InvalidParam(
+                    f"a header is a pair of a name and a value, not {type(pair).__name__}"
+                )
+            yield pair[0], pair[1]
+        return
+    raise InvalidParam(
+        "the headers are a mapping, such as {'Accept': '*/*'}, or pairs of names and values, not "
+        f"{type(headers).__name__}"
+    )
+
+
+def _checkedBytes(value: object, name: str = "") -> bytes:
+    """
+    @param name: The param that it is the value of; without it, it is the name of a header.
+    @raise InvalidParam: If it is not bytes.
+    """
+    if isinstance(value, bytes):
+        return value
+    what = f"the value of the header for {name}" if name else "the name of a header"
+    raise InvalidParam(f"{what} is str or bytes, not {type(value).__name__}")
+
+
+def _checkedURI(uri: object) -> None:
+    """
+    @raise InvalidPath: If it is not text.
+    """
+    if not isinstance(uri, str):
+        raise InvalidPath(f"the URI is a str, not {type(uri).__name__}: {uri!r:.200}")
+
+
+def _notArgument(name: str) -> InvalidParam:
+    """
+    @param name: The name of an argument that L{cgiParams} does not have. It is taken for that of a
+        param, and a param has its name in capitals.
+    """
+    hint = _MEANT.get(name.lower())
+    if hint is None:
+        known = {each.lower(): each for each in signature(cgiParams).parameters if each != "more"}
+        close = get_close_matches(name.replace("_", "").lower(), known, 1)
+        hint = f"did you mean {known[close[0]]}=?" if close else ""
+    return InvalidParam(
+        f"{name}= is not an argument, and not a param, whose name is in capitals"
+        + (f": {hint}" if hint else "")
+    )
 
 
 def cgiParams(
@@ -93,11 +166,12 @@ def cgiParams(
         the scheme.
     @param more: Any other params, by name. They replace those that are made here.
     @return: The params, by name.
-    @raise InvalidPath: If the URI does not begin with a slash, the path has control characters in
-        it, or the query has CR, LF or NUL in it.
-    @raise InvalidParam: If the method or the scheme is not a valid one, or a header has CR, LF or
-        NUL in it.
+    @raise InvalidPath: If the URI is not text, or does not begin with a slash, the path has control
+        characters in it, or the query has CR, LF or NUL in it.
+    @raise InvalidParam: If the method or the scheme is not a valid one, a header is not text or
+        bytes, or has CR, LF or NUL in it, or C{more} has a name that begins with a small letter.
     """
+    _checkedURI(uri)
     if scheme not in ("http", "https"):
         raise InvalidParam(f"the scheme {scheme!r:.80} is neither 'http' nor 'https'")
     if not uri.startswith("/") and uri != "*":
@@ -150,6 +224,8 @@ def cgiParams(
             "cgiParams('GET', '/')"
         )
     for name, text in more.items():
+        if name[:1].islower():
+            raise _notArgument(name)
         if name.startswith("HTTP_") and _lineEnd(text):
             raise InvalidParam(_lineEndIn(f"the param {name}", text))
     return params
@@ -325,6 +401,7 @@ class PHPFPM:
             script where C{frontController} is not set; if the query has CR, LF or NUL.
         @raise InvalidParam: If the method or a header has one of these.
         """
+        _checkedURI(uri)
         path = decodedPath(uri.partition("?")[0])
         if not path.startswith("/") or ".." in path.split("/"):
             raise InvalidPath(f"{path!r:.200} does not stay below the root")

@@ -368,6 +368,18 @@ class AppTests(WSGITestCase):
         error = self.assertRaises(TypeError, WSGIApp, None)
         self.assertIn("None can't be called", str(error))
 
+    def test_otherInterface(self) -> None:
+        """
+        An application for another interface is refused at once.
+        """
+
+        async def asgi(scope: object, receive: object, send: object) -> None:
+            pass
+
+        wrong: Any = asgi
+        error = self.assertRaises(TypeError, WSGIApp, wrong)
+        self.assertIn("takes (scope, receive, send). It looks like an ASGI", str(error))
+
     def test_name(self) -> None:
         """
         Messages name the application, with its module.

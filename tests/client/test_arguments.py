@@ -4,9 +4,11 @@ Arguments that are wrong are told where they were given, and none is dropped in 
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from txfcgi import (
@@ -98,6 +100,29 @@ class TestRequests:
     """
     The other arguments of a request.
     """
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"unknownLength": "stream"}],
+        ids=["spooled", "streamed"],
+    )
+    @pytest.mark.parametrize("make", [list, StringIO], ids=["pieces of text", "a file of text"])
+    def test_textInBody(self, make: Any, options: dict[str, Any]) -> None:
+        """
+        Text in a body is a mistake in the request.
+        """
+        (error,) = outcome(client(Backend(), **options).request(POST, make("a")))
+        assert isinstance(getattr(error, "reason", error), InvalidRequest)
+        assert "only bytes can be written, not str: 'a'" in str(error)
+
+    def test_forgottenAwait(self) -> None:
+        """
+        The Deferred of a body is none.
+        """
+        body: Any = succeed(b"body")
+        (error,) = outcome(client(Backend()).request(POST, body))
+        assert isinstance(error, InvalidRequest)
+        assert "await it" in str(error)
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -44,6 +44,14 @@ class AccessLogTests(ServerTests):
         verifyObject(IServerObserver, log)
         return self.serve(app, limits, observers=[log], **options)
 
+    def test_notWritten(self) -> None:
+        """
+        A path in place of what writes the lines is refused at once.
+        """
+        wrong: Any = "access.log"
+        error = self.assertRaises(ValueError, AccessLog, wrong)
+        self.assertIn("'access.log' can't", str(error))
+
     def test_answered(self) -> None:
         """
         A line for a request that was answered.

@@ -97,6 +97,23 @@ class FirstPieceTests(ServerTests):
         )
         self.assertServes(server)
 
+    def test_forgottenAwait(self) -> None:
+        """
+        The Deferred of a body is not an empty one.
+        """
+
+        def bytesOf(request: Any) -> Response:
+            return Response(200, PAGE, request.stdin.read())
+
+        def valueOf(request: Any) -> Response:
+            return Response(200, PAGE, request.json())
+
+        for app in (bytesOf, valueOf):
+            server = self.serve(app)
+            self.assertEqual(server.post(b"[]").code, 500)
+            self.assertFailed(InvalidResponse)
+            self.assertSaid("await it", "test_application_bodies.py, line ")
+
     def test_filter(self) -> None:
         """
         The same in a Filter, whose answer waits for its stdin.

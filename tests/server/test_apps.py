@@ -20,6 +20,7 @@ from txfcgi import (
     TxFCGIError,
     roles,
 )
+from txfcgi.adapters.wsgi import WSGIApp
 from txfcgi.errors import NotAnApp
 from txfcgi.server.apps import placeOf
 
@@ -37,6 +38,15 @@ class App:
         An app, too.
         """
         return Response()
+
+
+class Made:
+    """
+    A class that is made of one argument.
+    """
+
+    def __init__(self, path: str) -> None:
+        pass
 
 
 class Answer(Response):
@@ -106,6 +116,10 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("app", "message"),
         [
+            pytest.param(
+                Made, "Made .*not an app, but a class.* as Made", id="class of one argument"
+            ),
+            pytest.param(WSGIApp, "WSGIApp .*make one, as WSGIApp", id="adapter"),
             pytest.param(5, "5 is not an app.* int objects can't be called", id="number"),
             pytest.param("hello.app", "'hello.app' is not an app.* str objects", id="name"),
             pytest.param(None, "None is not an app", id="none"),

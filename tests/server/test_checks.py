@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from txfcgi import (
+    ClientOptions,
     FastCGIServerFactory,
     FormLimits,
     Limits,
@@ -16,6 +17,8 @@ from txfcgi import (
     SCGIServerFactory,
     threaded,
 )
+from txfcgi.server.limits import HTTPLimits
+from txfcgi.server.observing import ServerObserver
 
 
 def app(request: object) -> None:
@@ -49,12 +52,23 @@ def scgi(**arguments: Any) -> object:
         (fastcgi, {"interim": "yes"}, "interim is True or False, not 'yes'"),
         (fastcgi, {"values": {"A": 5}}, "values['A'] is str(...), not 5"),
         (fastcgi, {"observers": [5]}, "observers: 5 does not provide IServerObserver"),
+        (fastcgi, {"observers": ServerObserver()}, "observers is a list of them, as [log], not <"),
+        (fastcgi, {"onRecord": 5}, "onRecord is called, as print can be; 5 can't"),
         (fastcgi, {"duplicates": "lst"}, "duplicates are last, first or reject, not 'lst'"),
         (scgi, {"lenient": "no"}, "lenient is True or False, not 'no'"),
         (scgi, {"statusLine": 1}, "statusLine is True or False, not 1"),
         (scgi, {"abortOnEOF": None}, "abortOnEOF is True or False, not None"),
         (Limits, {"connections": True}, "connections is a whole number, not True"),
         (Limits, {"abortSlowReaders": "no"}, "abortSlowReaders is True or False, not 'no'"),
+        (Limits, {"bodyBytes": "10M"}, "bodyBytes is a whole number, not '10M'"),
+        (Limits, {"requestTimeout": "5"}, "requestTimeout is a number of seconds, not '5'"),
+        (Limits, {"paramsTimeout": True}, "paramsTimeout is a number of seconds, not True"),
+        (Limits, {"paramsTimeout": float("nan")}, "paramsTimeout can't be nan"),
+        (HTTPLimits, {"headBytes": "64k"}, "headBytes is a whole number, not '64k'"),
+        (HTTPLimits, {"lingerTimeout": -1}, "lingerTimeout can't be -1"),
+        (ClientOptions, {"onRecord": 5}, "ClientOptions(onRecord=...) is a function or None, not"),
+        (ClientOptions, {"onStderr": 5}, "ClientOptions(onStderr=...) is a function or None, not"),
+        (ClientOptions, {"onTrace": 5}, "ClientOptions(onTrace=...) is a function or None, not 5"),
         (FormLimits, {"files": -1}, "FormLimits(files=...) is a whole number, not -1"),
         (RetryPolicy, {"when": "stale"}, "RetryPolicy(when=...) is a function, not 'stale'"),
     ],
@@ -83,5 +97,7 @@ def test_taken() -> None:
     What is right is taken.
     """
     fastcgi(overload="protocol", limits=Limits(bodyBytes=None), allowFrom=lambda peer: True)
-    fastcgi(multiplex=False, values={"A": "5"}, observers=[])
+    fastcgi(multiplex=False, values={"A": "5"}, observers=[], onRecord=print)
+    ClientOptions(onRecord=print, onStderr=print, onTrace=print)
+    HTTPLimits(lingerBytes=0, writeTimeout=None)
     scgi(lenient=True, statusLine=True, abortOnEOF=True)

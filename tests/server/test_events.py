@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi import Event, EventStream, Request, Response
@@ -106,6 +106,17 @@ class EventStreamTests(SynchronousTestCase):
         answer = self.successResultOf(frontEnd.get())
         self.assertEqual(answer.body, b"data: a\n\ndata: b\n\n")
         self.assertEqual(self.successResultOf(frontEnd.request("HEAD")).body, b"")
+
+    def test_notEvents(self) -> None:
+        """
+        One event, or the Deferred of events, in place of several.
+        """
+        wrong: Any = ("abc", Event(data="a"), succeed(["a"]), 5)
+        for events in wrong:
+            error = self.assertRaises(InvalidResponse, EventStream, events)
+            self.assertIn(f"not {type(events).__name__}", str(error))
+        error = self.assertRaises(InvalidResponse, EventStream, "abc")
+        self.assertIn("write EventStream(['abc'])", str(error))
 
     def test_mistake(self) -> None:
         """

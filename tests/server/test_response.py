@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
@@ -114,6 +115,14 @@ class JSONTests(SynchronousTestCase):
         endless.append(endless)
         for value in (object(), float("nan"), {1, 2}, endless):
             self.assertRaises(InvalidResponse, Response.json, value)
+
+    def test_forgottenAwait(self) -> None:
+        """
+        A Deferred of a value, and one within a value.
+        """
+        for value in (succeed(1), {"a": [succeed(1)]}):
+            error = self.assertRaises(InvalidResponse, Response.json, value)
+            self.assertIn("type Deferred is not JSON serializable: await it", str(error))
 
 
 class AppStatusTests(SynchronousTestCase):

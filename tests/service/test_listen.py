@@ -4,6 +4,7 @@ Tests of L{txfcgi.service.listen}.
 
 from __future__ import annotations
 
+import gc
 import grp
 import os
 import pwd
@@ -24,6 +25,7 @@ from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from txfcgi.errors import NotAnApp
 from txfcgi.service.description import Description
 from txfcgi.service.errors import BadEndpoint, CannotListen
 from txfcgi.service.listen import (
@@ -345,6 +347,29 @@ class ListenTests(SynchronousTestCase):
         listen(self.factory, endpoints.TCP4ServerEndpoint(reactor, 9000))
         self.assertEqual([server[0] for server in reactor.tcpServers], [9000])
         self.assertRaises(BadEndpoint, listen, self.factory, "9000", reactor)
+
+    def test_listenToWhat(self) -> None:
+        """
+        An app in place of the factory that serves it, and a number in place of an endpoint.
+        """
+        wrong: Any
+        for wrong in (lambda request: None, Factory):
+            error: Exception = self.assertRaises(NotAnApp, listen, wrong, "tcp:9000")
+            self.assertIn("write listen(FastCGIServerFactory(app), 'tcp:9000')", str(error))
+        wrong = 9000
+        error = self.assertRaises(BadEndpoint, listen, self.factory, wrong)
+        self.assertIn("9000 is not an endpoint: give", str(error))
+
+    def test_listenFails(self) -> None:
+        """
+        A failure that nobody handles is logged at once: the Deferred is not kept in a cycle.
+        """
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        listen(self.factory, "unix:/does/not/exist/app.sock", MemoryReactor())
+        (failure,) = self.flushLoggedErrors(CannotListen)
+        self.assertIn("/does/not/exist", failure.getErrorMessage())
 
     def test_inheritedUNIX(self) -> None:
         """

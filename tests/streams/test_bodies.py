@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
 from typing import Any, cast
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import FileBodyProducer
@@ -65,6 +65,20 @@ class LengthTests(SynchronousTestCase):
     """
     Tests of L{knownLength}.
     """
+
+    def test_forgottenAwait(self) -> None:
+        """
+        A Deferred, which can be iterated over, or a coroutine is not taken for an empty body.
+        """
+
+        async def read() -> bytes:
+            return b"body"
+
+        coroutine = read()
+        self.addCleanup(coroutine.close)
+        for body in (succeed(b"body"), coroutine):
+            error = self.assertRaises(InvalidResponse, knownLength, body)
+            self.assertIn(f"the {type(body).__name__} of them: await it", str(error))
 
     def test_known(self) -> None:
         """

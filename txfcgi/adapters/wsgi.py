@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from ..errors import UnknownRole
 from ..server.application import IStartsAndStops
+from ..server.kinds import argumentsOf, howToServe, takes
 from ..server.request import Request, schemeOf
 from ..server.response import Response
 from ..streams.bodyfile import BodyFile
@@ -75,12 +76,18 @@ class WSGIApp:
         @param multiprocess: Whether other processes run the same application:
             C{wsgi.multiprocess}.
         @param pool: The threads to use, in place of a pool of the app's own.
-        @raise TypeError: If the application can't be called.
+        @raise TypeError: If the application can't be called as PEP 3333 says.
         """
         if not callable(application):
             raise TypeError(
                 f"a WSGI application is called with environ and start_response (PEP 3333), and "
                 f"{application!r} can't be called"
+            )
+        if not takes(application, 2):
+            raise TypeError(
+                "a WSGI application is called with environ and start_response (PEP 3333), and "
+                f"{_nameOf(application)} takes {argumentsOf(application)}. "
+                f"{howToServe(application)}".rstrip()
             )
         self.name = _nameOf(application)
         self._application = application

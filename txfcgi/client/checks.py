@@ -64,3 +64,14 @@ def checkChoice(options: Any, name: str, choices: tuple[object, ...]) -> None:
         raise ValueError(
             f"{type(options).__name__}({name}=...) is one of {known}, not {value!r:.80}"
         )
+
+
+def checkFunction(options: Any, name: str) -> None:
+    """
+    @raise ValueError: If an option is neither L{None} nor a function.
+    """
+    value = getattr(options, name)
+    if value is not None and not callable(value):
+        raise ValueError(
+            f"{type(options).__name__}({name}=...) is a function or None, not {value!r:.80}"
+        )

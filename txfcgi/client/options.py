@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 from ..errors import InvalidRequest, RequestFailed
 from ..transport.tracing import OnRecord
-from .checks import checkChoice, checkKind, checkNumbers
+from .checks import checkChoice, checkFunction, checkKind, checkNumbers
 from .timing import CallTrace
 
 UnknownLength = Literal["spool", "stream", "refuse"]
@@ -210,6 +210,8 @@ class ClientOptions:
         checkChoice(self, "reuseFor", get_args(ReuseFor))
         checkChoice(self, "unknownLength", get_args(UnknownLength))
         checkChoice(self, "multiplex", (None, True, False))
+        for name in ("onStderr", "onTrace", "onRecord"):
+            checkFunction(self, name)
 
     @classmethod
     def forPHP(cls, **options: Any) -> ClientOptions:

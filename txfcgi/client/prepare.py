@@ -5,7 +5,8 @@ is known or need not be.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from ..errors import (
@@ -230,6 +231,20 @@ async def prepare(
     return prepared
 
 
+@contextmanager
+def badBody() -> Iterator[None]:
+    """
+    Whatever is wrong with a body that is sent is a mistake in a request here, not in the response
+    of an app.
+
+    @raise InvalidRequest: In place of an L{InvalidResponse}.
+    """
+    try:
+        yield
+    except InvalidResponse as error:
+        raise InvalidRequest(str(error)) from error
+
+
 async def _measured(
     body: Body,
     declared: int | None,
@@ -239,10 +254,8 @@ async def _measured(
     """
     A body and its length; spooled if that is the only way to know it.
     """
-    try:
+    with badBody():
         length = knownLength(body)
-    except InvalidResponse as error:
-        raise InvalidRequest(str(error)) from error
     if length is None:
         length = declared
     elif declared is not None and declared != length:
@@ -251,5 +264,6 @@ async def _measured(
         return body, length
     if unknownLength == "refuse":
         raise LengthRequired("a request body of unknown length is refused")
-    spooled = await spool(body)
+    with badBody():
+        spooled = await spool(body)
     return spooled, spooled.length if isinstance(spooled, SpooledBody) else len(spooled)

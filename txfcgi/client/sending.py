@@ -21,7 +21,7 @@ from ..wire.framing import Buffer
 from ..wire.records import Stream
 from .call import Call
 from .deadlines import SENT
-from .prepare import Prepared
+from .prepare import Prepared, badBody
 from .wire import ClientWire
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class Sending:
         output = self._output = OutputStream(
             self._outlet, send, self._failed, self._limit, self._sparing
         )
-        await sendBody(body, output)
+        with badBody():
+            await sendBody(body, output)
         output.close()
         if length is not None and size < length:
             raise RequestBodyMismatch(

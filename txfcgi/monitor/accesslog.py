@@ -40,7 +40,13 @@ class AccessLog(ServerObserver):
         @param worker: The name of this worker.
         @param now: The time of day, in seconds since 1970.
         @raise BadFormat: The format is invalid.
+        @raise ValueError: If C{write} can't be called.
         """
+        if not callable(write):
+            raise ValueError(
+                "write is called with each line, as LineWriter('access.log').write can be; "
+                f"{write!r:.80} can't"
+            )
         self._write = write
         self._line = compileFormat(format, worker)
         self._now = now

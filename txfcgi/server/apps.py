@@ -14,6 +14,7 @@ from ..errors import NotAnApp, UnknownRole
 from ..wire.records import Role
 from .kinds import argumentsOf, howToServe, takes
 from .request import Request
+from .response import Allow, Deny, Response
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -78,6 +79,11 @@ def checkApp(app: object) -> App:
         raise NotAnApp(
             f"{name} is not an app: an app is called with one argument, the request, and this "
             f"takes {argumentsOf(app)}. {how}".rstrip()
+        )
+    if isinstance(app, type) and not issubclass(app, (Response, Allow, Deny)):
+        raise NotAnApp(
+            f"{name} is not an app, but a class: to serve what it makes, make one, as "
+            f"{app.__name__}(...)"
         )
     return app
 

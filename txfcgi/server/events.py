@@ -5,7 +5,7 @@ Events for a browser's C{EventSource} (HTML, section 9.2, server-sent events).
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,16 @@ class EventStream(Response):
             asynchronous generator is cancelled where it waits.
         @param headers: More headers.
         """
+        single = isinstance(events, (str, bytes, Event))
+        several = isinstance(events, AsyncIterable) or (
+            isinstance(events, Iterable) and not isinstance(events, Awaitable)
+        )
+        if single or not several:
+            hint = f": write EventStream([{events!r:.80}])" if single else ""
+            raise InvalidResponse(
+                "the events are an iterable or asynchronous iterable, such as a generator, not "
+                f"{type(events).__name__}{hint}"
+            )
         pairs = [
             ("Content-Type", "text/event-stream; charset=utf-8"),
             ("Cache-Control", "no-cache"),

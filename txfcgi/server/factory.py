@@ -5,7 +5,7 @@ clock, draining.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeVar, cast, get_args
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -112,6 +112,8 @@ class ServerFactory(Factory):
         checkCallable("allowFrom", allowFrom, "AllowList.fromText('10.0.0.0/8')")
         if limits is not None:
             checkKind("limits", limits, Limits)
+        if not isinstance(observers, Iterable):
+            raise ValueError(f"observers is a list of them, as [log], not {observers!r:.80}")
         for observer in observers:
             checkProvides("observers", observer, IServerObserver)
         if clock is None:

@@ -13,7 +13,7 @@ from ..transport.tracing import OnRecord, trace
 from ..wire import fastcgiserver
 from .admission import Accounts
 from .application import App, Overload
-from .checks import checkKind
+from .checks import checkCallable, checkKind
 from .factory import ServerFactory
 from .limits import Limits
 from .observing import AnyObservers
@@ -80,6 +80,7 @@ class FastCGIServerFactory(ServerFactory):
         @param interim: Whether the web server passes 1xx responses on, as lighttpd does.
         """
         checkKind("multiplex", multiplex, bool)
+        checkCallable("onRecord", onRecord, "print")
         super().__init__(
             app,
             limits,

@@ -4,7 +4,7 @@ L{Limits} and L{HTTPLimits}: every bound of a server, in one place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -93,18 +93,7 @@ class Limits:
         """
         @raise ValueError: If a value can't be that limit; the message names it.
         """
-        for name, value in vars(self).items():
-            if value is None and getattr(type(self), name) is not None:
-                raise ValueError(f"{name} can't be switched off")
-            if value is not None and (isinstance(value, (int, float)) and value < 0):
-                raise ValueError(f"{name} can't be {value!r}")
-            kind = type(getattr(type(self), name))
-            if kind is int and type(value) is not int:
-                raise ValueError(f"{name} is a whole number, not {value!r:.80}")
-            if kind is bool and value not in (True, False):
-                raise ValueError(f"{name} is True or False, not {value!r:.80}")
-            if value == 0 and name not in ("lingerBytes", "abortSlowReaders"):
-                raise ValueError(f"{name} can't be 0")
+        _check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +119,33 @@ class HTTPLimits:
     lingerTimeout: float = _limit(
         5.0, "Seconds for the rest of a request that was refused, before the connection is closed"
     )
+
+    def __post_init__(self) -> None:
+        """
+        @raise ValueError: If a value can't be that limit; the message names it.
+        """
+        _check(self)
+
+
+def _check(limits: Limits | HTTPLimits) -> None:
+    """
+    @raise ValueError: If a limit has a value that it can't have.
+    """
+    for each in fields(limits):
+        name, value = each.name, getattr(limits, each.name)
+        kind, _, optional = str(each.type).partition(" | ")
+        if value is None:
+            if optional:
+                continue
+            raise ValueError(f"{name} can't be switched off")
+        if kind == "bool":
+            if value not in (True, False):
+                raise ValueError(f"{name} is True or False, not {value!r:.80}")
+        elif kind == "int" and type(value) is not int:
+            raise ValueError(f"{name} is a whole number, not {value!r:.80}")
+        elif type(value) is bool or not isinstance(value, (int, float)):
+            raise ValueError(f"{name} is a number of seconds, not {value!r:.80}")
+        elif not value >= 0:
+            raise ValueError(f"{name} can't be {value!r}")
+        elif value == 0 and name != "lingerBytes":
+            raise ValueError(f"{name} can't be 0")

@@ -5,8 +5,8 @@ What an app returns: L{Response}, and for an Authorizer L{Allow} and L{Deny}.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.web.http_headers import Headers as HTTPHeaders
 
@@ -74,7 +74,8 @@ class Response:
         @raise InvalidResponse: If the value can't be written as JSON.
         """
         try:
-            body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+            text = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_notJSON)
+            body = text.encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidResponse(f"JSON can't hold this value: {error}") from error
         return cls(code, typed(headers, "application/json"), body)
@@ -162,6 +163,15 @@ class Response:
                 f"the headers are a mapping or pairs, not {type(headers).__name__}: {headers!r:.80}"
             )
         return [_checkedPair(pair) for pair in headers]
+
+
+def _notJSON(value: object) -> NoReturn:
+    """
+    Refuse what JSON does not know.
+    """
+    kind = type(value).__name__
+    hint = ": await it" if isinstance(value, Awaitable) else ""
+    raise TypeError(f"Object of type {kind} is not JSON serializable{hint}")
 
 
 def typed(headers: Headers, contentType: str) -> list[tuple[Text, Text]]:

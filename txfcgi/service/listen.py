@@ -30,6 +30,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
+from ..errors import NotAnApp
 from ..transport.accept import PER_TURN, Listener
 from .description import Description, mistakeIn, suggestion
 from .errors import AddressInUse, BadEndpoint, CannotListen
@@ -271,14 +272,26 @@ def listen(
     @return: Fires with the port. Fails with L{CannotListen} if the address is in use or not
         permitted; with one of Twisted's endpoints, with its own error.
 
-    @raise BadEndpoint: The description can't be understood.
+    @raise BadEndpoint: It is not an endpoint, or a description that can't be understood.
+    @raise NotAnApp: C{factory} is not the factory of a server, but an app, for example.
     """
+    if isinstance(factory, type) or not hasattr(factory, "buildProtocol"):
+        raise NotAnApp(
+            f"{factory!r:.80} is not the factory of a server: write "
+            f"listen(FastCGIServerFactory(app), {endpoint!r:.80})"
+        )
     if isinstance(endpoint, str):
         if reactor is None:
             from twisted.internet import reactor
         endpoint = endpointFromText(reactor, endpoint)
-    listening: Deferred[IListeningPort] = endpoint.listen(factory)
-    return listening
+    elif not IStreamServerEndpoint.providedBy(endpoint):
+        raise BadEndpoint(
+            f"{endpoint!r:.80} is not an endpoint: give an IStreamServerEndpoint, or text such as "
+            "unix:/run/app.sock or tcp:9000:interface=127.0.0.1"
+        )
+    # A failure has the frames that it passed, this one too. A variable here for the Deferred would
+    # keep it alive in a cycle, and an error that nobody handles would be logged late.
+    return endpoint.listen(factory)
 
 
 def _unixEndpoint(

@@ -6,7 +6,7 @@ The same kinds of body go out as the response of an app and as the request of a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -36,6 +36,10 @@ def knownLength(body: Body) -> int | None:
         length = body.length
         return None if length is UNKNOWN_LENGTH else int(length)
     kind: type = type(body)
+    if issubclass(kind, Awaitable) and not issubclass(kind, AsyncIterable):
+        raise InvalidResponse(
+            f"a body is bytes, and not the {kind.__name__} of them: await it ({body!r:.80})"
+        )
     if issubclass(kind, (str, dict)) or not issubclass(kind, (AsyncIterable, Iterable)):
         raise InvalidResponse(
             "a body is bytes, an IBodyProducer, or an iterable or asynchronous iterable of bytes, "
