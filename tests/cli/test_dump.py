@@ -229,6 +229,13 @@ class FileTests(CommandCase):
         self.assertEqual((done.status, "No such file" in done.err), (1, True))
         done = await self.command("dump", "--hex", self.write("hex", b"no hex"))
         self.assertEqual(done.status, 1)
+        for data, out, err in (
+            (b"this is not FastCGI\n", "this is not FastCGI: ", ""),
+            (RECORDS[:-3], "the end, in the middle of a record: ", ""),
+            (b"", "", "it is empty"),
+        ):
+            done = await self.command("dump", self.write("recorded", data))
+            self.assertEqual((done.status, out in done.out, err in done.err), (1, True, True))
         for words in ((), ("--listen", "tcp:0"), ("file", "--listen", "tcp:0", "--connect", "x:1")):
             done = await self.command("dump", *words)
             self.assertEqual((done.status, "give a file, or" in done.err), (2, True))

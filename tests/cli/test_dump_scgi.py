@@ -225,7 +225,7 @@ class FileTests(CommandCase):
         """
         A file has one of the two directions, in bytes or in hexadecimal.
         """
-        for data, shown in ((REQUEST, REQUEST_SHOWN), (RESPONSE, RESPONSE_SHOWN), (b"", [])):
+        for data, shown in ((REQUEST, REQUEST_SHOWN), (RESPONSE, RESPONSE_SHOWN)):
             done = await self.command("dump", "--scgi", self.write("recorded", data))
             self.assertEqual((done.status, done.lines), (0, shown))
             done = await self.command("dump", "--scgi", "--hex", self.write("hex", data.hex()))
@@ -233,7 +233,7 @@ class FileTests(CommandCase):
 
     async def test_mistakes(self) -> None:
         """
-        What is no SCGI is told.
+        What is no SCGI, or ends too early, is told, with the status 1.
         """
         for data, told in (
             (BeginRequest(1, 1, True).encode(), "this is FastCGI, not SCGI"),
@@ -241,6 +241,10 @@ class FileTests(CommandCase):
         ):
             done = await self.command("dump", "--scgi", self.write("recorded", data))
             self.assertIn(told, done.out)
+            self.assertEqual(done.status, 1)
+        for data in (REQUEST[:-1], RESPONSE[:10], b""):
+            done = await self.command("dump", "--scgi", self.write("recorded", data))
+            self.assertEqual(done.status, 1)
         self.assertEqual(printed(RecordedPrinter), [])
 
 

@@ -122,13 +122,13 @@ async def run(reactor: Any, args: Namespace, console: Console) -> int:
             elif args.port is not None:
                 console.say(_ONLY_CAPTURES)
                 return USAGE
+            elif not start:
+                console.say(f"txfcgi dump: {args.file}: it is empty")
+                return FAILED
             else:
-                _read(
-                    start,
-                    file,
-                    args.hex,
-                    (RecordedPrinter if args.scgi else RecordPrinter)(listing()),
-                )
+                shown = (RecordedPrinter if args.scgi else RecordPrinter)(listing())
+                _read(start, file, args.hex, shown)
+                return FAILED if shown.failed else OK
     except BrokenPipeError:
         raise
     except (OSError, ValueError, ImportError) as error:

@@ -57,9 +57,7 @@ class RecordPrinter(Printer):
 
     def _end(self) -> None:
         if self._reader.held:
-            self._listing.line(
-                f"the end, in the middle of a record: {self._reader.held} bytes of it"
-            )
+            self._cutOff(f"the end, in the middle of a record: {self._reader.held} bytes of it")
 
     def _show(self, record: Record) -> None:
         name = nameOfType(record.type)

@@ -78,7 +78,11 @@ class Listing:
 class Printer:
     """
     Shows one direction. Each protocol has its own.
+
+    @ivar failed: Whether the bytes can't be read, or end too early.
     """
+
+    failed = False
 
     def __init__(self, listing: Listing) -> None:
         """
@@ -105,8 +109,15 @@ class Printer:
         """
         Stop showing: the rest can't be read.
         """
-        self._stopped = True
+        self._stopped = self.failed = True
         self._listing.line(f"{reason}; nothing more is shown")
+
+    def _cutOff(self, how: str) -> None:
+        """
+        The bytes end too early.
+        """
+        self.failed = True
+        self._listing.line(how)
 
     # What a protocol makes of it
 
@@ -123,7 +134,10 @@ class OutputPrinter:
 
     @ivar head: The head, once it was read.
     @ivar bodyBytes: How many bytes of the body have arrived.
+    @ivar failed: Whether the head can't be read, or is not complete.
     """
+
+    failed = False
 
     def __init__(self, listing: Listing) -> None:
         """
@@ -160,6 +174,7 @@ class OutputPrinter:
         The output has ended.
         """
         if self._held:
+            self.failed = True
             self._listing.head(bytes(self._held))
             self._listing.line(
                 f"    the end, in the middle of the head: {len(self._held)} bytes of it"
@@ -172,6 +187,7 @@ class OutputPrinter:
 
         @return: The bytes after it.
         """
+        self.failed = True
         if isinstance(error, MalformedHead):
             head, _, output = output.replace(b"\r\n", b"\n").partition(b"\n\n")
             self._listing.head(head)

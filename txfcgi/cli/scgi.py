@@ -60,7 +60,7 @@ class RequestPrinter(_SCGIPrinter):
     def _end(self) -> None:
         for event in self._connection.receiveEnd():
             if isinstance(event, ConnectionFailed):
-                self._listing.line(f"the end: {event.error}")
+                self._cutOff(f"the end: {event.error}")
 
     def _show(self, event: Event) -> None:
         if isinstance(event, RequestReceived):
@@ -101,9 +101,10 @@ class ResponsePrinter(_SCGIPrinter):
 
     def _end(self) -> None:
         if not self._started:
-            self._listing.line("the end, without a response")
+            self._cutOff("the end, without a response")
             return
         self._output.end()
+        self.failed = self._output.failed
         declared = self._output.head and self._output.head.contentLength
         of = "" if declared is None else f" of {declared}"
         self._listing.line(f"response end, {self._output.bodyBytes}{of} bytes of body")
@@ -123,7 +124,9 @@ class RecordedPrinter(Printer):
             kind = RequestPrinter if data[:1].isdigit() else ResponsePrinter
             self._printer = kind(self._listing)
         self._printer.receive(data)
+        self.failed = self._printer.failed
 
     def _end(self) -> None:
         if self._printer is not None:
             self._printer.end()
+            self.failed = self._printer.failed
