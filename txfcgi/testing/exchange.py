@@ -201,6 +201,7 @@ class Exchange:
         self._heldBack = False
         self._slow = False
         self._bodySent = False
+        self._leaving = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.asked.method} {self.asked.uri}>"
@@ -390,9 +391,10 @@ class Exchange:
             self._stderr.append(data)
             return
         if self._abortIn is not None:
-            data = data[: self._abortIn]
-            if data and len(data) == self._abortIn:
+            if len(data) >= self._abortIn and not self._leaving:
+                self._leaving = True
                 self.link.soon(self._leave)
+            data = data[: self._abortIn]
             self._abortIn -= len(data)
         if data:
             self._stdout.append(data)
