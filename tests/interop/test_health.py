@@ -1,6 +1,6 @@
 """
-C{--ping-path} and C{--status-path} through nginx, with the file of the documentation that keeps
-strangers out.
+C{--ping-path} and C{--status-path} through each web server, with the file of the documentation that
+keeps strangers out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from .client import RemoteControl
 from .frontends import RESPONDERS, SOCKET, FrontEnd, Site, adapted, backend
 from .processes import PATIENCE, Child, Workspace, folder
+from .webservers import haproxy, nginx
 
 #: How each protocol's file is adapted, as the head of the file says.
 PROTOCOLS = [
@@ -61,16 +62,103 @@ def site(name: str, prefix: str) -> Iterator[tuple[Site, Child]]:
         yield stack.enter_context(both.runningFor(workspace, served)), served.server
 
 
+def ask(site: Site, target: str, address: str) -> tuple[int, bytes]:
+    """
+    Ask from an address.
+
+    @return: The status, and the body, which may be in chunks.
+    """
+    with socket.create_connection((site.host, site.port), PATIENCE, (address, 0)) as connection:
+        head = f"GET {target} HTTP/1.1\r\nHost: {site.host}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        said, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+        return int(said.split()[1]), body
+
+
 def stranger(site: Site, target: str) -> int:
     """
     Ask from another address than the one that is let through.
 
     @return: The status.
     """
-    with socket.create_connection((site.host, site.port), PATIENCE, ("127.0.0.9", 0)) as connection:
-        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        connection.sendall(head.encode())
-        return int(connection.makefile("rb").readline().split()[1])
+    return ask(site, target, "127.0.0.9")[0]
+
+
+#: Spellings that some web servers take for one of the paths, and others for another path.
+OTHER_SPELLINGS = [
+    *("/PING", "/ping/", "/ping//", "/ping/.", "/ping/x/..", "/ping;x", "/ping%3fx", "/ping%00"),
+    *("/ping%20", "/ping%0a", "/%2570ing", "/%2fping", "/x%2f..%2fping", "/x/%2e%2e/ping"),
+    *("/status%23", "/status/"),
+]
+
+#: The file for each web server, and what stands behind its text in the web server's own file.
+ELSEWHERE = {
+    "haproxy": ("haproxy-health.cfg", "    default_backend txfcgi\n"),
+    "apache": ("apache-health.conf", "</VirtualHost>"),
+    "apache-scgi": ("apache-health.conf", "</VirtualHost>"),
+    "lighttpd": ("lighttpd-health.conf", "fastcgi.server = ("),
+    "lighttpd-scgi": ("lighttpd-health.conf", "scgi.server = ("),
+    "caddy": ("Caddyfile-health", "\treverse_proxy "),
+}
+
+#: The files for several machines, with one. The path is for HAProxy's own checks alone.
+MACHINES = [
+    FrontEnd(
+        "haproxy-machines",
+        haproxy,
+        "haproxy-machines.cfg",
+        tcp=("127.0.0.2:9000", "{}"),
+        settings={"server two 127.0.0.3:9000": "", "server three 127.0.0.4:9000": ""},
+    ),
+    FrontEnd(
+        "nginx-machines",
+        nginx,
+        "nginx-machines.conf",
+        tcp=("127.0.0.2:9000", "{}"),
+        settings={
+            f"server 127.0.0.{number}:9000 max_fails=1 fail_timeout=2s;": "" for number in (3, 4)
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_elsewhere(name: str) -> None:
+    """
+    Each of the other web servers lets the same requests through, and gives no stranger the answers,
+    however the path is written.
+    """
+    frontEnd = next(each for each in RESPONDERS if each.name == name)
+    file, behind = ELSEWHERE[name]
+    settings = {**frontEnd.settings, behind: adapted(file, {}) + behind}
+    serve = [*frontEnd.serve, "--ping-path", "/ping", "--status-path", "/status"]
+    both = FrontEnd(**{**vars(frontEnd), "settings": settings, "serve": serve})
+    with both.running() as served:
+        for target, text in (("/ping", b"pong"), ("/status", b"accepted conn:")):
+            status, page = ask(served, target, "127.0.0.1")
+            assert status == 200, target
+            assert text in page
+        for target in ("/ping", "/ping?x", "/%70ing", "/status", "/status?json"):
+            assert stranger(served, target) == 403, target
+        for target in (*SPELLINGS, *OTHER_SPELLINGS):
+            _, body = ask(served, target, "127.0.0.9")
+            assert b"pong" not in body, target
+            assert b"accepted" not in body, target
+        assert stranger(served, "/hello") == 200
+
+
+@pytest.mark.parametrize("frontEnd", MACHINES, ids=lambda each: each.name)
+def test_machines(frontEnd: FrontEnd) -> None:
+    """
+    Nobody gets an answer of C{/ping} through the web server in front of several machines.
+    """
+    serve = ["fcgi", "--ping-path", "/ping"]
+    with FrontEnd(**{**vars(frontEnd), "serve": serve}).running() as served:
+        for target in ("/ping", "/ping?x", "/%70ing"):
+            assert ask(served, target, "127.0.0.1")[0] == 403, target
+        for target in (*SPELLINGS, *OTHER_SPELLINGS):
+            assert b"pong" not in ask(served, target, "127.0.0.1")[1], target
+        assert stranger(served, "/hello") == 200
 
 
 @pytest.mark.parametrize(("name", "prefix"), PROTOCOLS)

@@ -114,7 +114,8 @@ def apache(workspace: Workspace, site: str, port: int, user: str | None = None) 
     root = workspace.root
     workspace.write("site.conf", site)
     enabled = site.partition("a2enmod ")[2].partition(";")[0].split()
-    modules = ["mpm_event", "authn_core", "authz_core", "authz_user", "alias", "proxy", *enabled]
+    modules = ["mpm_event", "authn_core", "authz_core", "authz_host", "authz_user", "alias"]
+    modules += ["proxy", *enabled]
     loads = []
     for name in modules:
         package = "libapache2-mod-fcgid" if name == "fcgid" else "apache2"
@@ -159,7 +160,7 @@ def lighttpd(
     workspace: Workspace, site: str, port: int, user: str | None = None
 ) -> Iterator[Child]:
     """
-    Run lighttpd.
+    Run lighttpd, with what Debian's own file has of modules, as far as it matters here.
 
     @param user: whom it becomes when it has started.
     """
@@ -171,6 +172,7 @@ server.bind = "{workspace.host}"
 server.port = {port}
 server.document-root = "{root}"
 server.upload-dirs = ( "{root}" )
+server.modules = ( "mod_access" )
 {"" if user is None else f'server.username = "{user}" server.groupname = "{user}"'}
 {site}
 """,
