@@ -4,18 +4,24 @@ Back ends that break rules, or go away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from tests.server.conversation import WebServer
 from tests.wire.conversations import STDOUT, endRequest, record
+from txfcgi import FastCGIServerFactory, Response
 from txfcgi.errors import (
     BadResponse,
     BodyTooLong,
     BodyTooShort,
+    BrokenOff,
     CantMultiplex,
     EmptyResponse,
     EndedTwice,
@@ -76,6 +82,9 @@ class TestBadBackends:
                 ResponseCutOff,
                 BodyTooShort,
             ),
+            ([record(STDOUT, 1, b"Content-Ty") + bytes(8)], ResponseCutOff, BrokenOff),
+            ([record(STDOUT, 1, b"Content-Ty"), bytes(5), bytes(3)], ResponseCutOff, BrokenOff),
+            ([bytes(8)], BadResponse, UnsupportedVersion),
             ([endRequest(1, 0, 2)], RequestRefused, Overloaded),
             ([endRequest(1, 0, 3)], RequestRefused, UnknownRole),
             ([endRequest(1, 0, 1)], RequestRefused, CantMultiplex),
@@ -105,6 +114,39 @@ class TestBadBackends:
         assert backend.last.transport.disconnecting is not kept
         backend.settle()
         assert calling.pool.connections == int(kept)
+
+    def test_brokenOff(self, flushLoggedErrors: Callable[..., Any]) -> None:
+        """
+        An app of txfcgi's own fails in the middle of its response: that is not called the breach of
+        a rule.
+        """
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"first"
+            raise ZeroDivisionError
+
+        factory = FastCGIServerFactory(lambda _: Response(200, {}, pieces()), clock=Clock())
+        server = WebServer(factory)
+        backend = Backend()
+        result = outcome(client(backend).request(GET))
+        server.sendBytes(backend.last.transport.value())
+        messages: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            messages.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        try:
+            backend.last.send(server.transport.value())
+        finally:
+            globalLogPublisher.removeObserver(observe)
+        (error,) = result
+        flushLoggedErrors(ZeroDivisionError)
+        assert type(error) is ResponseCutOff
+        assert str(error) == "the back end broke off its response: its application failed"
+        assert any("broke off its response" in each for each in messages)
+        assert not any("broke a rule" in each for each in messages)
 
     def test_badAnswerWhole(self) -> None:
         """

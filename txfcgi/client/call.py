@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from ..errors import (
     BadResponse,
+    BrokenOff,
     CantMultiplex,
     HeadTooLarge,
     NoResponse,
@@ -213,7 +214,8 @@ class Call(Deadlines):
         if self.ended:
             return
         self.ended = True
-        if isinstance(reason, (RemoteProtocolError, HeadTooLarge)):
+        broken = isinstance(reason, (RemoteProtocolError, HeadTooLarge))
+        if broken and not isinstance(reason, BrokenOff):
             self.fail(BadResponse, reason)
         elif self.seen:
             self.fail(ResponseCutOff, reason)

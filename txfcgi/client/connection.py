@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from ..errors import (
     BackendTimedOut,
+    BrokenOff,
     ClientClosed,
     LocalProtocolError,
     NoResponse,
@@ -345,7 +346,8 @@ class ClientProtocol(Protocol):
                     touched.append(call)
             elif isinstance(event, ConnectionFailed):
                 error = event.error
-                said = "{peer} broke a rule: {error}"
+                ruled = not isinstance(error, BrokenOff)
+                said = "{peer} broke a rule: {error}" if ruled else "{peer}: {error}"
                 self.sparing.warn(self._log, said, type(error), peer=self, error=error)
                 touched += [call for call in self._abort(error) if call not in touched]
             elif isinstance(event, (ValuesReceived, UnknownTypeReceived)) and self._questions:

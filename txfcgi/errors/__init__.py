@@ -60,6 +60,7 @@ from .local import (
 from .remote import (
     BodyTooLong,
     BodyTooShort,
+    BrokenOff,
     ContentLengthNotFirst,
     DuplicateName,
     EmptyName,
@@ -102,6 +103,7 @@ __all__ = [
     "BodyTooLarge",
     "BodyTooLong",
     "BodyTooShort",
+    "BrokenOff",
     "BufferTooLarge",
     "CannotServe",
     "CantMultiplex",

@@ -232,6 +232,15 @@ class EndedTwice(RemoteProtocolError):
     code = 502
 
 
+class BrokenOff(RemoteProtocolError):
+    """
+    The back end broke off its response, as its application failed in the middle. It sends eight
+    zero bytes, where a record would begin, and closes the connection.
+    """
+
+    code = 502
+
+
 class IncompleteHead(MalformedHead):
     """
     The response ended within its head (RFC 3875, section 6.2).

@@ -14,11 +14,13 @@ from functools import lru_cache
 from typing import Final
 
 from ..errors import (
+    BrokenOff,
     EndedTwice,
     InactiveRequestID,
     InvalidRequestID,
     LocalProtocolError,
     ParamTooLarge,
+    RemoteProtocolError,
     UnexpectedRecord,
 )
 from .answering import outputEnd
@@ -281,6 +283,11 @@ class ClientConnection(RecordLayer):
         return request
 
     # Answers
+
+    def _noRecord(self, header: bytes) -> RemoteProtocolError:
+        if self._seen and not any(header):
+            return BrokenOff("the back end broke off its response: its application failed")
+        return super()._noRecord(header)
 
     def _mistakenFor(self, start: bytes) -> str | None:
         name = protocolOf(start)
