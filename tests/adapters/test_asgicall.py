@@ -9,6 +9,8 @@ import contextlib
 import os
 from typing import Any
 
+from twisted.logger import capturedLogs, formatEvent
+
 from txfcgi import Role, asFuture
 from txfcgi.errors import (
     Disconnected,
@@ -338,6 +340,23 @@ class PathSendTests(ASGITests):
         ):
             self.assertEqual(self.send(path).code, 500)
             self.assertEqual(len(self.flushLoggedErrors(error)), 1)
+
+    def test_failsAfterwards(self) -> None:
+        """
+        An application that fails after its response is logged with the method, and the URI without
+        secrets.
+        """
+
+        async def late(scope: Any, receive: Any, send: Any) -> None:
+            await send(start())
+            await send(body(b"x"))
+            raise ZeroDivisionError
+
+        with capturedLogs() as events:
+            self.assertEqual(self.ask(late, "GET", "/a?token=1234").body, b"x")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        [said] = [text for text in map(formatEvent, events) if "was over" in text]
+        self.assertIn("(GET /a?token=***) was over", said)
 
 
 class MistakesTests(ASGITests):

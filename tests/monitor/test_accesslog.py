@@ -4,6 +4,7 @@ Tests of L{txfcgi.monitor.accesslog}.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,19 @@ class AccessLogTests(ServerTests):
         server.get(1, PARAMS)
         server.abort(1)
         self.assertEqual(self.lines, ['198.51.100.23 "GET /a" 499 - responder 1 X'])
+
+    def test_stopped(self) -> None:
+        """
+        One that the server gave up when it stopped: with another status, and the reason.
+        """
+        server = self.logged(Held(), format="json")
+        server.get(1, PARAMS)
+        server.protocol.factory.drain(60)
+        self.advance(61)
+        server.disconnect()
+        line = json.loads(self.lines[0])
+        self.assertEqual((line["status"], line["error"]), (503, "ServerStopped"))
+        self.assertTrue(line["aborted"])
 
     def test_unreadable(self) -> None:
         """

@@ -140,10 +140,10 @@ class AbortTests(ServerTests):
                 raise ZeroDivisionError
 
         server = self.serve(app)
-        server.begin()
+        server.begin(1, {"REQUEST_METHOD": "GET", "REQUEST_URI": "/a?token=1234"})
         server.abort()
         self.assertFailed(ZeroDivisionError)
-        self.assertSaid("app failed after", "was over")
+        self.assertSaid("app failed after", "(GET /a?token=***) was over")
         self.assertServes(server)
 
     def test_failingCanceller(self) -> None:

@@ -175,10 +175,11 @@ class Call:
             self._stage == _GONE and _isDisconnect(failure.value)
         ):
             self.log.failure(
-                "{app} failed after {request} was over",
+                "{app} failed after {request} ({target}) was over",
                 failure,
                 app=self._name,
                 request=self._request,
+                target=self._request.target,
             )
 
     def _fail(self, failure: Failure) -> None:

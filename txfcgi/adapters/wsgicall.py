@@ -231,10 +231,11 @@ class Call:
 
     def _failedLate(self, failure: Failure) -> None:
         self.log.failure(
-            "{app} failed when {request} was answered, or gone",
+            "{app} failed when {request} ({target}) was answered, or gone",
             failure,
             app=self._name,
             request=self._request,
+            target=self._request.target,
         )
 
     def _warnOfExcess(self, _: None) -> None:

@@ -204,6 +204,17 @@ class ConnectionClosed(RequestAborted):
     """
 
 
+class ServerStopped(ConnectionClosed):
+    """
+    The server stopped before the response was complete, and closed the connection.
+
+    @cvar code: The status that logs and counters have for such a request, if nothing of its
+        response was sent.
+    """
+
+    code = 503
+
+
 class Overloaded(TxFCGIError):
     """
     The server accepts no request now (FCGI_OVERLOADED, section 5.5). An app may raise it; a browser

@@ -380,10 +380,11 @@ class Application:
             if not isinstance(error, _QUIET):
                 channel.sparing.failure(
                     self.log,
-                    "{app} failed after {request} was over",
+                    "{app} failed after {request} ({target}) was over",
                     failure,
                     app=self.name,
                     request=request,
+                    target=request.target,
                 )
             return
         self.report(failure, request)

@@ -14,9 +14,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..counting import counted
+from ..errors import ConnectionClosed, ServerStopped
 from ..streams.spool import SpoolBudget
 from ..transport.atonce import Accepted
 from ..transport.coalescing import CoalescingOutlet
@@ -126,6 +128,7 @@ class ServerFactory(Factory):
         self.limits = Limits() if limits is None else limits
         self.now = clock.seconds()
         self.requests = 0
+        self._cut = False
         self.total = 0
         self.sparing = SparingLog(clock)
         self.observers = Observers(observers, clock, self.sparing) if observers else None
@@ -363,7 +366,16 @@ class ServerFactory(Factory):
             self.check(now)
         return waiter
 
+    def whyLost(self, reason: Failure) -> ConnectionClosed:
+        """
+        The error for requests whose connection is lost.
+        """
+        if self._cut:
+            return ServerStopped("the server stopped before the response was complete")
+        return ConnectionClosed(f"the connection was closed: {reason.getErrorMessage()}")
+
     def _cutAll(self) -> None:
+        self._cut = True
         if self.requests:
             self.log.warn(
                 "{requests} did not end in time and are aborted",

@@ -34,7 +34,7 @@ class Account:
 
     @ivar began: When its app was called, in seconds of the server's clock.
     @ivar seconds: How long it took, when it is over.
-    @ivar code: The HTTP status of the response; 0 without one.
+    @ivar code: The HTTP status of the response; without one, that of C{error}, or 0.
     @ivar bodyBytes: How many bytes of the response's body were sent.
     @ivar appStatus: The application's exit status (FCGI_END_REQUEST, section 5.5).
     @ivar error: The error with which it failed or was aborted; L{None} after a response of the app.
@@ -379,6 +379,7 @@ class Observers:
         account = request.account or self.began(request)
         account.error = error
         account.brokenOff = True
+        account.code = account.code or getattr(error, "code", 0)
         self._told(error)
         self.ended(request)
 

@@ -183,8 +183,7 @@ class ServerProtocol(Protocol):
         """
         self.outlet.lost()
         if self.requests:
-            why = reason.getErrorMessage()
-            self._abortAll(ConnectionClosed(f"the connection was closed: {why}"))
+            self._abortAll(self.server.whyLost(reason))
         self.server.closed(self)
 
     # Events
