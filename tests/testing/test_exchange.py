@@ -163,6 +163,7 @@ class LeavingTests(SynchronousTestCase):
         bytes, whatever their records are.
         """
         for size, pieces in (
+            (0, [b"hello"]),
             (1, [b"hello"]),
             (30, [b"hello" * 9]),
             (34, [b"he", b"llo", b"!" * 9]),

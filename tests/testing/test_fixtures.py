@@ -346,3 +346,27 @@ def test_protocolOfTarget(tmp_path: Path) -> None:
                 fcgi_client("tcp:127.0.0.1:1", "http")
     """
     assert "1 passed" in outcome(tmp_path, tests, "-p", "no:twisted")
+
+
+def test_processes(tmp_path: Path) -> None:
+    """
+    A fixture of a test's own starts and stops a program: its end is seen without a signal handler.
+    """
+    tests = """
+        import sys
+        from txfcgi.client import FCGIProcess
+
+        @pytest.fixture
+        def process(fcgi_client):
+            from twisted.internet import reactor
+            made = FCGIProcess(reactor, [sys.executable, "-c", "import time; time.sleep(1000)"])
+            fcgi_client.wait(made.start())
+            yield made
+            fcgi_client.wait(made.stop(), timeout=30)
+            assert made.pid is None
+
+        def test_it(process):
+            assert process.pid
+    """
+    said = outcome(tmp_path, tests, "-p", "no:twisted")
+    assert "1 passed" in said and "error" not in said, said

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
-from twisted.internet.task import deferLater
+from twisted.internet.process import reapAllProcesses, reapProcessHandlers
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -38,6 +39,9 @@ Block = Callable[[Deferred[None], float | None], object]
 
 # How long a test may wait for anything. It only bounds a failing test.
 PATIENCE: Final = 60.0
+# How often to look for child processes that ended, in seconds, as signals are left to the program
+# that runs the tests.
+_REAP_EVERY: Final = 0.05
 
 
 def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
@@ -65,14 +69,20 @@ def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
     arrived.addCallback(lambda _: reactor.crash() if reactor.running else None)
     late = reactor.callLater(seconds, reactor.crash)
     idle: list[bool] = []
+    reaping = LoopingCall(reapAllProcesses)
+    reaping.clock = reactor
 
     def look() -> None:
         if not arrived.called and nothingComes(reactor, late):
             idle.append(True)
             reactor.crash()
+        else:
+            reaping.start(_REAP_EVERY)
 
     reactor.callLater(0, look)
     reactor.run(installSignalHandlers=False)
+    if reaping.running:
+        reaping.stop()
     if idle:
         late.cancel()
         raise TimeoutError("nothing can come: the reactor has neither timers, sockets nor threads")
@@ -91,6 +101,8 @@ def nothingComes(reactor: Any, late: IDelayedCall) -> bool:
     if isinstance(reactor, asyncioReactor()) or not hasattr(reactor, "getReaders"):
         return False
     if threading.active_count() > 1 or reactor.threadCallQueue:
+        return False
+    if reapProcessHandlers:
         return False
     waiting = [*reactor.getReaders(), *reactor.getWriters(), *reactor.getDelayedCalls()]
     return all(each in (late, reactor.waker) for each in waiting)
