@@ -227,7 +227,7 @@ class DrainTests(ServerTests):
         self.assertFalse(server.cut)
         self.advance(2)
         self.assertTrue(server.cut)
-        self.assertSaid("1 request did not end in time and are aborted")
+        self.assertSaid("aborts 1 request that did not end in time")
         server.disconnect()
         self.successResultOf(drained)
         self.assertEqual(seen, [(0, 1)])

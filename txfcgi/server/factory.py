@@ -378,7 +378,7 @@ class ServerFactory(Factory):
         self._cut = True
         if self.requests:
             self.log.warn(
-                "{requests} did not end in time and are aborted",
+                "aborts {requests} that did not end in time",
                 requests=counted(self.requests, "request"),
             )
         for protocol in list(self._open):
