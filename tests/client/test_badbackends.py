@@ -144,7 +144,7 @@ class TestBadBackends:
         (error,) = result
         flushLoggedErrors(ZeroDivisionError)
         assert type(error) is ResponseCutOff
-        assert str(error) == "the back end broke off its response: its application failed"
+        assert str(error) == "Backend: the back end broke off its response: its application failed"
         assert any("broke off its response" in each for each in messages)
         assert not any("broke a rule" in each for each in messages)
 

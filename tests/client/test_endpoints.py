@@ -9,12 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from txfcgi import FastCGIClient
-from txfcgi.client.endpoints import clientEndpoint, describe
-from txfcgi.errors import InvalidEndpoint
+from txfcgi.client.endpoints import DescribedEndpoint, clientEndpoint, describe, nameOf
+from txfcgi.errors import InvalidEndpoint, RequestNotSent
+
+from .backends import GET, Backend, client, outcome
 
 
 class EndpointTests(SynchronousTestCase):
@@ -37,7 +43,50 @@ class EndpointTests(SynchronousTestCase):
         ):
             self.assertEqual(describe(text), expected)
         target: Any = clientEndpoint(MemoryReactor(), "/run/a:b=c.sock")
-        self.assertEqual(target._path, "/run/a:b=c.sock")
+        self.assertEqual(target._endpoint._path, "/run/a:b=c.sock")
+
+    def test_names(self) -> None:
+        """
+        Messages call an endpoint by its description, or by its class if it was given without one.
+        """
+        reactor = MemoryReactor()
+        for text, name in (
+            ("/run/app.sock", "unix:/run/app.sock"),
+            ("127.0.0.1:9000", "tcp:127.0.0.1:9000"),
+            ("unix:/run/app.sock:timeout=5", "unix:/run/app.sock:timeout=5"),
+        ):
+            self.assertEqual(nameOf(clientEndpoint(reactor, text)), name)
+        made: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", 9000)
+        self.assertEqual(nameOf(made), "TCP4ClientEndpoint")
+
+    def test_notReached(self) -> None:
+        """
+        The error of a back end that can't be reached begins with its name, and the log has it.
+        """
+        said: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        backend = Backend()
+        backend.refuses = True
+        endpoint = DescribedEndpoint(backend, "tcp:127.0.0.1:9000")
+        calling = FastCGIClient(Clock(), endpoint)
+        error = self.failureResultOf(calling.request(GET), RequestNotSent).value
+        self.assertEqual(str(error)[:33], "tcp:127.0.0.1:9000: Connection wa")
+        self.assertTrue([each for each in said if "no connection to tcp:127.0.0.1:9000: " in each])
+
+    def test_waiting(self) -> None:
+        """
+        A request that finds too many waiting names the option.
+        """
+        calling = client(Backend(), maxConnections=1, maxWaiting=1)
+        results = [outcome(calling.request(GET)) for _ in range(3)]
+        (error,) = results[2]
+        self.assertIn("1 requests wait for a connection, as many as maxWaiting", str(error))
 
     def test_mistakes(self) -> None:
         """

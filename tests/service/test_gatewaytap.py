@@ -184,7 +184,7 @@ class OptionTests(ProgramTests):
         """
         options = self.options(*HTTP, "--backend", "/run/a:b.sock")
         [target] = options["targets"]
-        self.assertEqual(target._path, "/run/a:b.sock")
+        self.assertEqual(repr(target), r"unix:/run/a\:b.sock")
 
     def test_httpLimits(self) -> None:
         """

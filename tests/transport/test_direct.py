@@ -342,7 +342,10 @@ class ClientTests(TestCase):
                 with self.assertRaises(RequestNotSent) as caught:
                     await client.request(GET)
                 reason = caught.exception.reason
-                said.append((type(reason), str(reason), str(caught.exception)))
+                name = text if endpoint is text else type(endpoint).__name__
+                message = str(caught.exception)
+                self.assertEqual(message[: len(name) + 2], f"{name}: ")
+                said.append((type(reason), str(reason), message[len(name) :]))
                 await client.close()
             self.assertEqual(said[0], said[1], text)
 

@@ -62,6 +62,7 @@ class Call(Deadlines):
     @ivar pool: Looks after it between attempts; without one there is one attempt.
     @ivar connection: The connection that it is on.
     @ivar deferred: What the caller waits for.
+    @ivar where: The endpoint that it went to, as errors name it.
     @ivar tried: The endpoints that could not be reached.
     @ivar ended: Whether nothing more is to come.
     @ivar attempts: How many attempts were made and failed.
@@ -75,6 +76,7 @@ class Call(Deadlines):
     pool: Pool | None = None
     connection: ClientProtocol | None = None
     requestID = 0
+    where = ""
     attempts = 0
     tried: frozenset[object] = frozenset()
     full = fresh = fired = ended = held = False
@@ -260,6 +262,7 @@ class Call(Deadlines):
             appStatus=self.appStatus,
             protocolStatus=self.protocolStatus,
             stderr=self.stderr,
+            where=self.where if self.connection is None else self.connection.where,
         )
         if self.fired and self.pool is not None and not isinstance(reason, RequestAborted):
             self.pool.failures += 1

@@ -73,6 +73,7 @@ class ClientProtocol(Protocol):
     """
 
     _log: ClassVar[Logger] = Logger()
+    where = ""  # the endpoint, as errors name it
     makeOutlet = Outlet
     endsByLength: ClassVar[bool] = False
 
@@ -346,8 +347,8 @@ class ClientProtocol(Protocol):
                     touched.append(call)
             elif isinstance(event, ConnectionFailed):
                 error = event.error
-                ruled = not isinstance(error, BrokenOff)
-                said = "{peer} broke a rule: {error}" if ruled else "{peer}: {error}"
+                rule = "" if isinstance(error, BrokenOff) else " broke a rule"
+                said = f"{{peer}}{rule}: {{error}}"
                 self.sparing.warn(self._log, said, type(error), peer=self, error=error)
                 touched += [call for call in self._abort(error) if call not in touched]
             elif isinstance(event, (ValuesReceived, UnknownTypeReceived)) and self._questions:

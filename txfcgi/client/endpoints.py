@@ -10,6 +10,7 @@ from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any, Final
 
 from twisted.internet.abstract import isIPAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IProtocol,
@@ -92,6 +93,34 @@ def _local(description: str) -> tuple[int, Any] | None:
     return (AF_INET, (address[1], port)) if isIPAddress(address[1]) else None
 
 
+@implementer(IStreamClientEndpoint)
+class DescribedEndpoint:
+    """
+    An endpoint of Twisted's, which messages call by its description.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, description: str) -> None:
+        self._endpoint = endpoint
+        self._description = description
+
+    def __repr__(self) -> str:
+        return self._description
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect.
+        """
+        return self._endpoint.connect(protocolFactory)
+
+
+def nameOf(endpoint: IStreamClientEndpoint) -> str:
+    """
+    What an endpoint is called in messages: its description, if it was given by one.
+    """
+    kind = type(endpoint)
+    return kind.__name__ if kind.__repr__ is object.__repr__ else repr(endpoint)
+
+
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
     """
     Make an endpoint to connect to.
@@ -120,7 +149,8 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
     # A reactor for tests may have descriptors, which nobody reads, but has no threads.
     real = IReactorFDSet.providedBy(reactor) and IReactorThreads.providedBy(reactor)
     local = _local(description) if real else None
-    return endpoint if local is None else DirectEndpoint(reactor, endpoint, *local)
+    named = DescribedEndpoint(endpoint, description)
+    return named if local is None else DirectEndpoint(reactor, named, *local)
 
 
 def clientEndpoints(

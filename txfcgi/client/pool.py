@@ -183,15 +183,15 @@ class Pool:
 
     def _wait(self, call: Call) -> None:
         if len(self._waiting) >= self.options.maxWaiting:
-            self._fail(call, PoolFull(f"{len(self._waiting)} requests wait for a connection"))
+            said = (
+                f"{len(self._waiting)} requests wait for a connection, as many as maxWaiting allows"
+            )
+            self._fail(call, PoolFull(said))
             return
         wait = call.timeouts.poolWait
         call.due = NEVER if wait is None else self.timers.clock.seconds() + wait
-        if call.attempts:
-            # It has waited before.
-            self._waiting.appendleft(call)
-        else:
-            self._waiting.append(call)
+        # One that was tried has waited before.
+        (self._waiting.appendleft if call.attempts else self._waiting.append)(call)
         self._watch(call)
 
     def _fail(self, call: Call, reason: Exception) -> None:
@@ -258,7 +258,7 @@ class Pool:
         for target in self._targets:
             if call.connection in target.open:
                 if target.multiplex:
-                    self._log.info("{endpoint} does not multiplex", endpoint=target.endpoint)
+                    self._log.info("{endpoint} does not multiplex", endpoint=target.name)
                     target.multiplex = False
                 # Others may have been refused in the same moment.
                 return target.multiplex is False and self.options.multiplex is not False
@@ -329,11 +329,12 @@ class Pool:
         if not call.ended:
             target.failedUntil = self.timers.clock.seconds() + self.options.failTime
             call.tried |= {target}
+            call.where = target.name
             self.sparing.info(
                 self._log,
                 "no connection to {endpoint}: {error!r}",
                 (target, type(reason)),
-                endpoint=target.endpoint,
+                endpoint=target.name,
                 error=reason,
             )
             if self._closing is not None:

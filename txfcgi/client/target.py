@@ -18,7 +18,7 @@ from .call import Call
 from .claims import Claims
 from .connecting import connectAgain, queueFull
 from .connection import ClientProtocol
-from .endpoints import DirectEndpoint
+from .endpoints import DirectEndpoint, nameOf
 from .lifetime import Life
 from .options import Timeouts
 
@@ -31,6 +31,7 @@ class Target(ClientFactory):
     One endpoint, and the connections to it.
 
     @ivar pool: The pool.
+    @ivar name: What the endpoint is called in messages.
     @ivar idle: The connections that nobody uses; the one used last is at the end.
     @ivar open: All of them.
     @ivar connecting: The calls for which one is being made.
@@ -51,6 +52,7 @@ class Target(ClientFactory):
         multiplex: bool | None,
     ) -> None:
         self.endpoint = endpoint
+        self.name = nameOf(endpoint)
         self._direct = endpoint if isinstance(endpoint, DirectEndpoint) else None
         self.idle: list[ClientProtocol] = []
         self.open: set[ClientProtocol] = set()
@@ -68,6 +70,7 @@ class Target(ClientFactory):
         A protocol for a new connection.
         """
         protocol = self._make(self.pool.timers, self.pool.options, self)
+        protocol.where = self.name
         if self.pool.options.onRecord is not None:
             trace(protocol, self.sparing, self.pool.options.onRecord)
         return protocol
@@ -112,9 +115,10 @@ class Target(ClientFactory):
             protocol = await connecting
         except DeferredTimeout:
             assert timeouts.connect is not None
-            raise RequestNotSent(BackendTimedOut("connect", timeouts.connect)) from None
+            late = BackendTimedOut("connect", timeouts.connect)
+            raise RequestNotSent(late, where=self.name) from None
         except Exception as error:
-            raise RequestNotSent(error) from error
+            raise RequestNotSent(error, where=self.name) from error
         protocol.lifetime.become(Life.RETIRED)  # it takes no requests
         self.open.add(protocol)
         values = await protocol.askValues(names, timeouts.firstByte)

@@ -35,7 +35,11 @@ class RequestFailed(TxFCGIError):
         appStatus: int | None = None,
         protocolStatus: int | None = None,
         stderr: bytes = b"",
+        where: str = "",
     ) -> None:
+        """
+        @param where: The endpoint of the back end, which begins the message.
+        """
         self.reason = reason if isinstance(reason, Exception) else TxFCGIError(reason)
         self.stale = stale
         message = str(self.reason) or type(self.reason).__name__
@@ -44,7 +48,7 @@ class RequestFailed(TxFCGIError):
                 ": a connection that was kept from an earlier request closed under this one. The "
                 "back end may have run it, so it was not sent again; see RetryPolicy"
             )
-        super().__init__(message)
+        super().__init__(f"{where}: {message}" if where else message)
         self.appStatus = appStatus
         self.protocolStatus = protocolStatus
         self.stderr = stderr
