@@ -183,9 +183,8 @@ class Pool:
 
     def _wait(self, call: Call) -> None:
         if len(self._waiting) >= self.options.maxWaiting:
-            said = (
-                f"{len(self._waiting)} requests wait for a connection, as many as maxWaiting allows"
-            )
+            number = len(self._waiting)
+            said = f"{number} requests wait for a connection, as many as maxWaiting allows"
             self._fail(call, PoolFull(said))
             return
         wait = call.timeouts.poolWait
