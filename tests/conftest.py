@@ -26,9 +26,11 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-# Under nohup, every program that a test starts would ignore it from its birth.
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Under nohup, and in the background of a script, every program that a test starts would ignore
+# these from its birth.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # Nothing depends on how fast a machine is. The same checkout is asked the same things each time;
 # others, where somebody looks for what was not thought of: --hypothesis-profile searching.

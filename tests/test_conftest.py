@@ -152,7 +152,7 @@ def test_it(tmp_path):
     subprocess.run(["git", "init", "-q"], check=True)
     with open("tracked.txt", "w"): pass
     subprocess.run(["git", "add", "tracked.txt"], check=True)
-    os.mkdir("__pycache__")
+    os.makedirs("__pycache__", exist_ok=True)
     with open(".coverage.1", "w"), open("gone.txt", "w"): pass
     os.remove("gone.txt")
 """

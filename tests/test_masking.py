@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor as _reactor
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
@@ -181,7 +182,7 @@ class TestNothingIsKept:
             return Response(200, headers, secret.encode())
 
         kind = FastCGIServerFactory if protocol == "fastcgi" else SCGIServerFactory
-        factory: Any = kind(app)
+        factory: Any = kind(app, clock=Clock())
         frontEnd = MemoryFrontEnd(factory, protocol=protocol)
         answered: list[Any] = []
         for _ in range(2):

@@ -140,29 +140,19 @@ def nginx(asked: Asked) -> list[Pair]:
 
 def nginxSCGI(asked: Asked) -> list[Pair]:
     """
-    nginx over SCGI: it sends CONTENT_LENGTH by itself, and the rest as Debian's scgi_params has it.
+    nginx over SCGI: it sends CONTENT_LENGTH by itself, and its configuration lists the rest.
     """
-    pairs = [
+    return [
         ("CONTENT_LENGTH", _length(asked)),
+        ("SCGI", "1"),
+        ("SCRIPT_NAME", ""),
+        ("PATH_INFO", asked.path),
         ("REQUEST_METHOD", asked.method),
         ("REQUEST_URI", asked.uri),
         ("QUERY_STRING", asked.query),
         ("CONTENT_TYPE", asked.header("content-type")),
-        ("DOCUMENT_URI", asked.path),
-        ("DOCUMENT_ROOT", "/usr/share/nginx/html"),
-        ("SCGI", "1"),
-        ("SERVER_PROTOCOL", "HTTP/1.1"),
-        ("REQUEST_SCHEME", "http"),
-        ("REMOTE_ADDR", asked.remoteAddress),
-        ("REMOTE_PORT", str(asked.remotePort)),
-        ("SERVER_PORT", str(asked.port)),
-        ("SERVER_NAME", "localhost"),
-        ("HTTP_HOST", asked.header("host").partition(":")[0].lower()),
-        ("SCRIPT_NAME", ""),
-        ("PATH_INFO", asked.path),
+        *_nginxRest(asked, asked.credentials),
     ]
-    rest = [(_param(name), value) for name, value in asked.headers]
-    return [*pairs, *(pair for pair in rest if pair[0] != "HTTP_HOST")]
 
 
 def _nginxRest(asked: Asked, user: Pair | None) -> Iterator[Pair]:
