@@ -334,7 +334,6 @@ class ClientTests(TestCase):
             f"unix:{folder}/app.sock",
             f"tcp:127.0.0.1:{tcp.getsockname()[1]}",
             "tcp:127.0.0.1:0",
-            "tcp:127.0.0.1:70000",
         ):
             said = []
             for endpoint in (text, clientFromString(reactor, text)):

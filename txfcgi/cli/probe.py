@@ -94,7 +94,8 @@ async def unlessHTTP(reactor: Any, endpoint: str, protocol: str, answer: Deferre
         return await answer
     except Exception as error:
         if not unanswered(error) or not await speaksHTTP(reactor, endpoint):
-            raise
+            # By its name: what the probe met is the current exception by now, in an older Twisted.
+            raise error
         raise BadResponse(
             f"{endpoint} speaks HTTP, not {protocol}: call it with an HTTP client, or give the "
             "address at which its application listens"

@@ -143,6 +143,9 @@ def main(words: list[str] | None = None) -> int:
         options.workerName = str(own.worker)
         options.standardOutput = own.stdout
         options.develops = own.develop
+        if own.develop:
+            # Bytecode of a file that changes twice in a second, and keeps its length, would be old.
+            sys.dont_write_bytecode = True
         options.parseOptions(rest)
     except (UsageError, CannotStart) as error:
         if own.develop:
