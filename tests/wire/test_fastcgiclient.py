@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txfcgi.errors import (
+    BrokenOff,
     EndedTwice,
     InactiveRequestID,
     InvalidRequestID,
@@ -402,3 +403,18 @@ class TestBadAnswers:
         (failed,) = asking().receive(b"HTTP/1.1 400 Bad Request")
         assert isinstance(failed, ConnectionFailed)
         assert "which is HTTP, and the client speaks FastCGI" in str(failed.error)
+
+
+def test_brokenOff() -> None:
+    """
+    A header of zeros, behind which nothing is understood, breaks a response off. As the first
+    thing that comes, it is a mistake.
+    """
+    connection = asking()
+    connection.receive(record(STDOUT, 1, b"begun"))
+    *_, failed = connection.receive(bytes(8))
+    assert isinstance(failed, ConnectionFailed)
+    assert isinstance(failed.error, BrokenOff)
+    *_, failed = asking().receive(bytes(8))
+    assert isinstance(failed, ConnectionFailed)
+    assert not isinstance(failed.error, BrokenOff)
