@@ -8,13 +8,12 @@ from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPullProducer, IPushProducer
-from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.web.resource import EncodingResourceWrapper, Resource
 from twisted.web.server import NOT_DONE_YET, GzipEncoderFactory
 from twisted.web.static import Data
 from zope.interface import implementer
 
-from txfcgi.errors import RequestAborted, ResponseCutOff
+from txfcgi.errors import InvalidResponse, RequestAborted, ResponseCutOff
 
 from .resources import Leaf, ResourceTestCase
 
@@ -205,32 +204,34 @@ class LaterTests(ResourceTestCase):
         frontEnd.pump()
         self.assertEqual(self.successResultOf(exchange.response).body, b"onetwo")
 
-    def test_badReason(self) -> None:
+    def test_badStatus(self) -> None:
         """
-        A reason with the end of a line in it would add headers: the usual one is sent, at once and
-        later, and the log says why.
+        A reason with the end of a line in it would add headers, and no response has a status of
+        other than three digits: at once and later, the request fails, and the log says why.
         """
+        for code, reason, said in (
+            (404, b"No\r\nX-Evil: 1", "the reason of the status 404 has a control character"),
+            (99, b"Low", "99 is not the status of a final response"),
+            (1000, None, "1000 is not the status of a final response"),
+        ):
 
-        def answer(request: Any) -> bytes:
-            request.setResponseCode(404, b"No\r\nX-Evil: 1")
-            return b"body"
+            def answer(request: Any, code: int = code, reason: bytes | None = reason) -> bytes:
+                request.setResponseCode(code, reason)
+                return b"body"
 
-        with capturedLogs() as events:
             first = self.get(Leaf(answer))
             frontEnd, request, exchange = self.later()
             answer(request)
             request.write(b"bo")
             request.write(b"dy")
-            request.finish()
             frontEnd.pump()
-        for response in (first, self.successResultOf(exchange.response)):
-            assert response.head is not None
-            self.assertEqual(response.head.reason, b"Not Found")
-            self.assertEqual((response.code, response.body), (404, b"body"))
-            self.assertFalse(response.headers.hasHeader("x-evil"))
-        said = [formatEvent(event) for event in events if event["log_level"] == LogLevel.warn]
-        self.assertEqual(len(said), 2)
-        self.assertIn("of the status 404 has a control character in it, and is not sent", said[0])
+            for response in (first, self.successResultOf(exchange.response)):
+                self.assertEqual(response.code, 500)
+                self.assertFalse(response.headers.hasHeader("x-evil"))
+            failures = self.flushLoggedErrors(InvalidResponse)
+            self.assertEqual(len(failures), 2)
+            for failure in failures:
+                self.assertIn(said, failure.getErrorMessage())
 
     def test_begunAtOnce(self) -> None:
         """

@@ -7,26 +7,25 @@ else is written as CGI output, as it comes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from ..errors import MalformedValue, RequestAborted
+from ..errors import InvalidResponse, MalformedValue, RequestAborted
 from ..server.request import Request
 from ..server.response import Response
 from ..streams import OutputStream
+from ..wire.cgi import statusHeader
 from ..wire.variables import ParamNames, readContentLength
 from .mounthint import MountHint
 
@@ -39,8 +38,6 @@ _PATH: Final = "/!$&'()*+,;=:@-._~"
 _INSECURE: Final = ("", "off", "0", "no", "false", "http")
 # Headers of a body, which have params of their own.
 _OF_BODY: Final = (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length"))
-# What would end the line of a status, or is not text.
-_control: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 # The most bytes of a body that is sent in one piece.
 _WHOLE: Final = 1_048_576
 
@@ -78,8 +75,6 @@ class WebChannel:
     @ivar transport: What is written to directly; this.
     """
 
-    _log: ClassVar[Logger] = Logger()
-
     def __init__(self, request: Request, site: Any, names: ParamNames, hint: MountHint) -> None:
         self.request = request
         self.site = self.factory = site
@@ -99,6 +94,7 @@ class WebChannel:
         self._output: OutputStream | None = None
         self._answer: Deferred[Any] | None = None
         self._complete = False
+        self._invalid: InvalidResponse | None = None
         self._lost: Exception | None = None
 
     @property
@@ -192,14 +188,12 @@ class WebChannel:
         Take the head. It waits for the body that belongs to it, if that is sure to follow.
         """
         number = int(code)
-        if _control(reason):
-            self._log.warn(
-                "the reason {reason} of the status {code} has a control character in it, and is "
-                "not sent",
-                reason=reason,
-                code=number,
-            )
-            reason = RESPONSES.get(number, b"Unknown")
+        if reason != RESPONSES.get(number):
+            try:
+                statusHeader(number, reason)
+            except InvalidResponse as error:
+                self._invalid = error  # twisted.web is about to write
+                return
         self._head = (number, reason, headers)
         if self._answer is not None and self._output is None and not self._declared():
             self._flush()
@@ -217,6 +211,9 @@ class WebChannel:
         Send some of the body.
         """
         if self._complete:
+            return
+        if self._invalid is not None:
+            self._breakOff(self._invalid)
             return
         if self._output is not None:
             if self._head is not None:
@@ -242,6 +239,8 @@ class WebChannel:
         """
         The answer is complete.
         """
+        if self._invalid is not None:
+            self._breakOff(self._invalid)
         self._web = None
         if not self._complete:
             self._complete = True
@@ -276,7 +275,7 @@ class WebChannel:
         """
         assert self._head is not None
         (code, reason, headers), self._head = self._head, None
-        lines = [b"Status: %d %s\r\n" % (code, reason)]
+        lines = [statusHeader(code, reason)]
         for name, values in headers.getAllRawHeaders():
             lines += [b"%s: %s\r\n" % (name, value) for value in values]
         return b"".join([*lines, b"\r\n"])

@@ -153,9 +153,9 @@ def formatHead(
     try:
         head = [_STATUS_LINES[code]]  # type: ignore[index]
     except (KeyError, TypeError):
-        head = [] if code is None else [_statusHeader(code, b"Unknown")]
+        head = [] if code is None else [statusHeader(code, b"Unknown")]
     if reason is not None and code is not None:
-        head = [_statusHeader(code, reason)]
+        head = [statusHeader(code, reason)]
     if lines is None:
         lines = HeaderLines()
     declared = None
@@ -198,7 +198,12 @@ def formatHead(
     return b"".join(head), declared
 
 
-def _statusHeader(code: object, reason: bytes) -> bytes:
+def statusHeader(code: object, reason: bytes) -> bytes:
+    """
+    The Status header of a final response (RFC 3875, section 6.3.3).
+
+    @raise InvalidResponse: If the code is not 200 to 999, or the reason has a control character.
+    """
     if not isinstance(code, int) or not 200 <= code <= 999:
         raise InvalidResponse(f"{code!r} is not the status of a final response (200 to 999)")
     if _control(reason):
