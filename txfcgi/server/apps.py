@@ -19,8 +19,6 @@ from .response import Allow, Deny, Response
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from .response import Allow, Deny, Response
-
     # What an app returns, in the end.
     Settled = Response | Allow | Deny | int | None
 

@@ -16,9 +16,8 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
-from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
-from twisted.python.failure import Failure
 
 from .atonce import addressOf
 
@@ -32,8 +31,6 @@ _NOWHERE: Final = UNIXAddress(None)
 _STREAM: Final = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
 
 _CONNECTED: Final = (0, EISCONN)
-
-_DONE: Final = Failure(CONNECTION_DONE)
 
 
 class DirectConnection(Connection):
@@ -96,7 +93,7 @@ class DirectConnection(Connection):
         if not (self.inRead and self.disconnecting and self.connected):
             return
         if self.producer is not None:
-            self.connectionLost(_DONE)
+            self.connectionLost(connectionDone)
             return
         self.connected, self.disconnected = 0, 1
         self.stopReading()  # type: ignore[no-untyped-call]
@@ -104,7 +101,7 @@ class DirectConnection(Connection):
         protocol, connection = self.protocol, self.socket
         del self.protocol, self.socket, self.fileno
         connection.close()
-        protocol.connectionLost(_DONE)
+        protocol.connectionLost(connectionDone)
 
     def doRead(self) -> Reason:  # type: ignore[override]
         """
