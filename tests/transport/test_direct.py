@@ -8,6 +8,7 @@ import gc
 import socket
 import weakref
 from errno import EAGAIN
+from importlib.metadata import version
 from itertools import product
 from typing import Any
 
@@ -334,6 +335,8 @@ class ClientTests(TestCase):
             f"unix:{folder}/app.sock",
             f"tcp:127.0.0.1:{tcp.getsockname()[1]}",
             "tcp:127.0.0.1:0",
+            # The oldest Twisted fails on this one in its reactor, and tells nobody.
+            *(() if version("twisted").startswith("24.7.") else ("tcp:127.0.0.1:70000",)),
         ):
             said = []
             for endpoint in (text, clientFromString(reactor, text)):
