@@ -57,12 +57,13 @@ def readSize(fragment: int) -> int:
 
 def payload(
     body: Body, json: Any, form: Fields | None, files: Files | None
-) -> tuple[Body, str | None]:
+) -> tuple[list[bytes] | None, str | None]:
     """
     The body of a request, from whichever of these was given.
 
     @param json: A value; L{NOTHING} for none.
-    @return: It, and its Content-Type, if that follows from what was given.
+    @return: Its pieces, or L{None} without a body; and its Content-Type, if that follows from what
+        was given.
     @raise TypeError: If more than one was given, or a file is none.
     """
     given = [
@@ -77,12 +78,12 @@ def payload(
     if len(given) > 1:
         raise TypeError(f"a request has one body: give {' or '.join(given)}, not both")
     if json is not NOTHING:
-        return jsonFormat.dumps(json).encode("utf-8"), "application/json"
+        return [jsonFormat.dumps(json).encode("utf-8")], "application/json"
     if files is not None:
         return _multipart(form or (), files)
     if form is not None:
         fields = form.items() if isinstance(form, Mapping) else form
-        return urlencode(list(fields)).encode("ascii"), "application/x-www-form-urlencoded"
+        return [urlencode(list(fields)).encode("ascii")], "application/x-www-form-urlencoded"
     if isinstance(body, str):
         raise TypeError(f"a body is bytes, or pieces of bytes, not text: {body!r:.80}; encode it")
     if isinstance(body, Mapping):
@@ -90,15 +91,16 @@ def payload(
             f"a body is bytes, or pieces of bytes, not {body!r:.80}: give json= for JSON, or form= "
             "for the fields of a form"
         )
-    if not isinstance(body, bytes) and body is not None:
-        body = list(body)
-        for piece in body:
-            if not isinstance(piece, bytes):
-                raise TypeError(
-                    f"the pieces of a body are bytes, not {piece!r:.80}: give json= for JSON, or "
-                    "form= for the fields of a form"
-                )
-    return body, None
+    if body is None:
+        return None, None
+    pieces = [body] if isinstance(body, bytes) else list(body)
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            raise TypeError(
+                f"the pieces of a body are bytes, not {piece!r:.80}: give json= for JSON, or form= "
+                "for the fields of a form"
+            )
+    return pieces, None
 
 
 def checkURI(uri: str) -> str:
@@ -122,7 +124,7 @@ def posted(body: Body, options: Mapping[str, Any]) -> Body:
     return b"" if body is None and not {"json", "form", "files"} & options.keys() else body
 
 
-def _multipart(form: Fields, files: Files) -> tuple[bytes, str]:
+def _multipart(form: Fields, files: Files) -> tuple[list[bytes], str]:
     """
     Fields and files, as a browser sends them (RFC 7578).
     """
@@ -146,7 +148,7 @@ def _multipart(form: Fields, files: Files) -> tuple[bytes, str]:
         for which, content in parts
     ]
     body = b"".join(lines) + f"--{boundary}--\r\n".encode()
-    return body, f"multipart/form-data; boundary={boundary}"
+    return [body], f"multipart/form-data; boundary={boundary}"
 
 
 def _file(field: str, file: File) -> tuple[str, bytes, str]:

@@ -198,10 +198,8 @@ class Exchange:
         self._stderr: list[bytes] = []
         self._error: TxFCGIError | None = None
         self._fired = False
-        self._heldBack = False
         self._slow = False
         self._bodySent = False
-        self._leaving = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.asked.method} {self.asked.uri}>"
@@ -308,7 +306,7 @@ class Exchange:
         """
         Read nothing of the response before L{read} is called.
         """
-        self._heldBack = self._slow = True
+        self._slow = True
         self.link.transport.window = 0
 
     def read(self, size: int) -> None:
@@ -391,8 +389,7 @@ class Exchange:
             self._stderr.append(data)
             return
         if self._abortIn is not None:
-            if len(data) >= self._abortIn and not self._leaving:
-                self._leaving = True
+            if len(data) >= self._abortIn and not self.left:
                 self.link.soon(self._leave)
             data = data[: self._abortIn]
             self._abortIn -= len(data)
@@ -425,8 +422,7 @@ class Exchange:
 
     def _close(self) -> None:
         self.over = True
-        if self._heldBack:
-            self._heldBack = False
+        if self._slow:
             self.link.transport.allow(None)
 
     def passed(self) -> list[Passed]:

@@ -118,7 +118,7 @@ class MemoryFrontEnd(Closing):
         self.factory = factoryFor(app, protocol, limits, cast(IReactorTime, self.clock))
         self._lifetime = Lifetime(self.factory.application.app)
         self._application = self.factory.application = WatchedApplication(
-            self.factory.application, self._settled, self._mayLeave, self._raises
+            self.factory.application, self.pump, self._mayLeave, self._raises
         )
         self._host = host
         self._port = port
@@ -229,13 +229,12 @@ class MemoryFrontEnd(Closing):
             )
         if apacheRole is not None and (self.server != "apache" or role != Role.AUTHORIZER):
             raise TypeError("apacheRole is for Apache's Authorizer: server='apache', role=...")
-        body, contentType = payload(body, json, form, files)
-        if chunked and body is None:
+        pieces, contentType = payload(body, json, form, files)
+        if chunked and pieces is None:
             raise TypeError("chunked is for a request with a body")
         headers = headerPairs(headers)
         if contentType and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", contentType))
-        pieces = [body] if isinstance(body, bytes) else None if body is None else list(body)
         length = None if pieces is None else sum(map(len, pieces))
         if chunked and length is not None and self.manners.refusesChunks(length):
             return succeed(MemoryResponse(self.manners.refusal))
@@ -423,12 +422,6 @@ class MemoryFrontEnd(Closing):
     def pump(self) -> None:
         """
         Deliver all bytes that are on their way. Every method of the kit does so by itself.
-        """
-        self._turns.run()
-
-    def _settled(self) -> None:
-        """
-        The app's server is done with a request: it is not in the middle of anything.
         """
         self._turns.run()
 

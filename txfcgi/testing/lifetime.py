@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from ..errors import StartupFailed
 from ..server.apps import App, IStartsAndStops, nameOf
 from ..server.tasks import runningLoop
-from .awaited import Awaited
+from .awaited import awaited
 
 
 def asyncioReactor() -> tuple[type[Any], ...]:
@@ -69,11 +69,8 @@ class Lifetime:
         self._stopped = False
         self._error: Failure | None = None
         self._sleeps = False
-        self._starting: Deferred[None] = (
-            succeed(None) if self._app is None else self._inLoop(self._app.startup)
-        )
-        self.started: Awaited[None] = Awaited(lambda _: self._starting.cancel())
-        self._starting.addCallbacks(self._begin, self._fail)
+        starting = succeed(None) if self._app is None else self._inLoop(self._app.startup)
+        self.started: Deferred[None] = awaited(starting.addCallbacks(self._begin, self._fail))
         self._raise()
 
     def _inLoop(self, action: Callable[[], Any]) -> Deferred[Any]:
@@ -98,11 +95,10 @@ class Lifetime:
 
     def _begin(self, result: object) -> None:
         self._ready = True
-        self.started.fire(None)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure) -> Failure:
         self._error = failure
-        self.started.fire(failure)
+        return failure
 
     def _raise(self) -> None:
         if self._error is not None:
@@ -155,7 +151,7 @@ class Lifetime:
             if self._sleeps:
                 # It was not begun, and there is nothing to end.
                 self.started.addErrback(lambda failure: None)
-                self._starting.cancel()
+                self.started.cancel()
             failed = self._error is not None
             return succeed(self._stop([] if failed else [f"{self._startup} never ended"]))
         return self._inLoop(self._app.shutdown).addCallbacks(
