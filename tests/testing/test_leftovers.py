@@ -181,6 +181,16 @@ class CallerTests(SynchronousTestCase):
         backEnd = MemoryBackEnd(answers.silent())
         backEnd.client().request([(b"REQUEST_METHOD", b"PUT"), (b"SCRIPT_NAME", b"/x")])
         self.assertEqual(self.left(backEnd), ["PUT /x: the Deferred for the response never fired"])
+        backEnd = MemoryBackEnd(answers.silent())
+        backEnd.client().request({"SCRIPT_NAME": "/x", "QUERY_STRING": "n=1"})
+        backEnd.client().request({"REQUEST_METHOD": "GET"})
+        self.assertEqual(
+            self.left(backEnd),
+            [
+                "GET /x?n=1: the Deferred for the response never fired",
+                "GET (no path): the Deferred for the response never fired",
+            ],
+        )
 
     def test_unread(self) -> None:
         """

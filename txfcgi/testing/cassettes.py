@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from ..masking import REMEMBERED, masked
+from ..wire.variables import uriIn
 from .answers import Answer
 from .backlink import Called
 from .protocols import known
@@ -253,7 +254,8 @@ class Playback:
             except (KeyError, TypeError, ValueError) as error:
                 raise _bad(path, number, error) from error
         self._path = path
-        self._paths = list(dict.fromkeys(_pathOf(entry["params"]) for entry in others))
+        uris = (str(uriIn(entry["params"]) or "(no path)") for entry in others)
+        self._paths = list(dict.fromkeys(uris))
         if not others:
             raise BadCassette(f"{path} has 0 answers: delete the file, and record it again")
 
@@ -299,11 +301,6 @@ class Playback:
     def __call__(self, called: Called) -> Answer | None:
         answers = self._answers.get(self.rules.keyOf(called))
         return answers.popleft() if answers else None
-
-
-def _pathOf(params: Mapping[str, str]) -> str:
-    path = params.get("SCRIPT_NAME", "") + params.get("PATH_INFO", "")
-    return str(params.get("REQUEST_URI") or path or "(no path)")
 
 
 def _line(path: str, number: int, line: bytes) -> dict[str, Any]:

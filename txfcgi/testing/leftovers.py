@@ -35,6 +35,7 @@ from ..server.response import Response
 from ..streams.bodies import Body
 from ..wire.cgi import Text
 from ..wire.records import Stream
+from ..wire.variables import uriIn
 
 # Errors of requests that are not a fault of their app.
 _NO_FAULT: Final = (LimitExceeded, Overloaded, RemoteProtocolError, UnknownRole)
@@ -294,8 +295,7 @@ def describedCall(call: Call) -> str:
     params: Any = call.prepared.params
     found = {_text(name): _text(value) for name, value in dict(params).items()}
     method = found.get("REQUEST_METHOD", "GET")
-    path = found.get("SCRIPT_NAME", "") + found.get("PATH_INFO", "")
-    return f"{method} {found.get('REQUEST_URI') or path or '(no path)'}"
+    return f"{method} {uriIn(found) or '(no path)'}"
 
 
 def _text(text: object) -> str:
