@@ -5,12 +5,15 @@ tests of those who do.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests.test_docs import blocksOfPython
 from tests.testing.test_examples import CHECKOUT
 
 APPS = """
@@ -369,4 +372,17 @@ def test_processes(tmp_path: Path) -> None:
             assert process.pid
     """
     said = outcome(tmp_path, tests, "-p", "no:twisted")
+    assert "1 passed" in said and "error" not in said, said
+
+
+def test_phpOfTests(tmp_path: Path) -> None:
+    """
+    C{docs/testing.rst}: a php-fpm of a test's own, as a fixture, runs its page.
+    """
+    (tests,) = (each for each in blocksOfPython(Path("docs/testing.rst")) if "def php(" in each)
+    # php-fpm has a user of its own, who can't read in tmp_path.
+    with TemporaryDirectory(prefix="txfcgi-") as root:
+        os.chmod(root, 0o755)
+        Path(root, "page.php").write_text("<?php echo 6 * 7;")
+        said = outcome(tmp_path, tests.replace("/var/www/html", root), "-p", "no:twisted")
     assert "1 passed" in said and "error" not in said, said
