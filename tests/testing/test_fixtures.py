@@ -255,6 +255,7 @@ def test_targets(tmp_path: Path) -> None:
 
 UNDER_PYTEST_TWISTED = """
     from twisted.internet.defer import succeed
+    from twisted.internet.task import deferLater
 
     def test_chained(memory_front_end):
         inner = Deferred()
@@ -276,6 +277,16 @@ UNDER_PYTEST_TWISTED = """
             fcgi_client.wait(asked)
         asked.addErrback(lambda failure: None).cancel()
 
+    @pytest.fixture
+    def waited(fcgi_client):
+        from twisted.internet import reactor
+        with pytest.raises(TimeoutError, match="nothing came in 0.01 seconds"):
+            fcgi_client.wait(Deferred(), timeout=0.01)
+        return fcgi_client.wait(deferLater(reactor, 0, lambda: 3))
+
+    def test_fixture(waited):
+        assert waited == 3
+
     def test_reactorGoesOn(memory_front_end, fcgi_client):
         assert memory_front_end.wait(memory_front_end(careless).get("/")).body == b"fine"
         client = fcgi_client(MemoryBackEnd("hello"))
@@ -287,9 +298,11 @@ UNDER_PYTEST_TWISTED = """
 def test_plainTestsUnderPytestTwisted(tmp_path: Path) -> None:
     """
     Under pytest-twisted a plain test takes what has fired, on whatever path that came; where it
-    would block, it hears what to do, and the reactor goes on for the next test.
+    would block, it hears what to do, and the reactor goes on for the next test. A fixture can wait,
+    and not for ever.
     """
-    assert "4 passed" in outcome(tmp_path, UNDER_PYTEST_TWISTED)
+    said = outcome(tmp_path, UNDER_PYTEST_TWISTED)
+    assert "5 passed" in said, said
 
 
 def test_chainedDeferred(tmp_path: Path) -> None:

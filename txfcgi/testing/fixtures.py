@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.process import reapAllProcesses, reapProcessHandlers
 from twisted.internet.task import LoopingCall, deferLater
@@ -33,9 +33,8 @@ from .protocols import watchedClient
 from .sockets import Served
 
 T = TypeVar("T")
-# Returns when a Deferred has fired.
-# Its second argument is the most seconds to wait.
-Block = Callable[[Deferred[None], float | None], object]
+# Returns when a Deferred has fired. Its second argument is the most seconds to wait.
+Block = Callable[[Deferred[None], float], object]
 
 # How long a test may wait for anything. It only bounds a failing test.
 PATIENCE: Final = 60.0
@@ -44,18 +43,17 @@ PATIENCE: Final = 60.0
 _REAP_EVERY: Final = 0.05
 
 
-def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
+def spin(arrived: Deferred[None], timeout: float) -> None:
     """
     Run the reactor until a Deferred fires.
 
-    @param timeout: The most seconds that this takes; 60, if not given.
+    @param timeout: The most seconds that this takes.
     @raise TimeoutError: If it does not fire in time.
     @raise RuntimeError: If the reactor can't be run here.
     """
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
-    seconds = PATIENCE if timeout is None else timeout
     if reactor.running:
         raise RuntimeError(
             "the reactor is running already, so that nothing can wait for it: await the Deferred, "
@@ -67,7 +65,7 @@ def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
             "make it a plain function, or use another reactor"
         )
     arrived.addCallback(lambda _: reactor.crash() if reactor.running else None)
-    late = reactor.callLater(seconds, reactor.crash)
+    late = reactor.callLater(timeout, reactor.crash)
     idle: list[bool] = []
     reaping = LoopingCall(reapAllProcesses)
     reaping.clock = reactor
@@ -87,8 +85,12 @@ def spin(arrived: Deferred[None], timeout: float | None = None) -> None:
         late.cancel()
         raise TimeoutError("nothing can come: the reactor has neither timers, sockets nor threads")
     if not late.active():
-        raise TimeoutError(f"nothing came in {seconds:g} seconds")
+        raise _late(timeout)
     late.cancel()
+
+
+def _late(timeout: float) -> TimeoutError:
+    return TimeoutError(f"nothing came in {timeout:g} seconds")
 
 
 def nothingComes(reactor: Any, late: IDelayedCall) -> bool:
@@ -115,14 +117,23 @@ def blocking(blockon: Callable[[Deferred[None]], object]) -> Block:
     @param blockon: pytest-twisted's own way. It works in fixtures, and not in tests.
     """
 
-    def block(arrived: Deferred[None], timeout: float | None = None) -> None:
+    def block(arrived: Deferred[None], timeout: float) -> None:
+        from twisted.internet import reactor as installed
+
+        reactor: Any = installed
+        late = reactor.callLater(timeout, arrived.cancel)
         try:
             blockon(arrived)
+        except CancelledError:
+            raise _late(timeout) from None
         except AssertionError as error:
             raise RuntimeError(
                 "a test can't block under pytest-twisted: make it an async def with "
                 "pytest_twisted.ensureDeferred, and await the Deferred"
             ) from error
+        finally:
+            if late.active():
+                late.cancel()
 
     return block
 
@@ -209,7 +220,7 @@ class Fixture:
         deferred.addBoth(fired)
         if not results:
             try:
-                self._block(arrived, timeout)
+                self._block(arrived, PATIENCE if timeout is None else timeout)
             except TimeoutError as error:
                 raise TimeoutError(f"{error}{self._open()}") from None
         (result,) = results
