@@ -389,6 +389,14 @@ RESPONDERS = [
     *OVER_SCGI,
 ]
 
+
+def responder(name: str) -> FrontEnd:
+    """
+    One of them.
+    """
+    return next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == name)
+
+
 #: Those whose other socket is enough for most tests.
 OVER_TCP = [
     FrontEnd(
@@ -402,6 +410,26 @@ OVER_TCP = [
     ),
     FrontEnd("lighttpd-tcp", lighttpd, "lighttpd.conf", tcp=LIGHTTPD_TCP),
     overSCGI("lighttpd-scgi-tcp", lighttpd, "lighttpd-scgi.conf", tcp=LIGHTTPD_TCP),
+]
+
+#: Those with the files for several machines, of which there is one.
+ONE_MACHINE = [
+    FrontEnd(
+        "haproxy-machines",
+        haproxy,
+        "haproxy-machines.cfg",
+        tcp=("127.0.0.2:9000", "{}"),
+        settings={"server two 127.0.0.3:9000": "", "server three 127.0.0.4:9000": ""},
+    ),
+    FrontEnd(
+        "nginx-machines",
+        nginx,
+        "nginx-machines.conf",
+        tcp=("127.0.0.2:9000", "{}"),
+        settings={
+            f"server 127.0.0.{number}:9000 max_fails=1 fail_timeout=2s;": "" for number in (3, 4)
+        },
+    ),
 ]
 
 AUTHORIZERS = [

@@ -11,7 +11,8 @@ from contextlib import closing
 
 import pytest
 
-from .test_programs import FASTAPI, FRONT_ENDS, Served, Visitor, served
+from .frontends import responder
+from .test_programs import FASTAPI, Served, Visitor, served
 
 
 @pytest.fixture(
@@ -25,7 +26,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Served]:
     """
     The site.
     """
-    with served(FASTAPI, FRONT_ENDS[request.param], "/") as running:
+    with served(FASTAPI, responder(request.param), "/") as running:
         yield running
         # Nothing of what the browsers did has failed.
         assert "Traceback" not in running.server.output()

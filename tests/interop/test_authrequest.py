@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ..test_docs import blocksOfPython
 from .client import Answer
-from .frontends import RESPONDERS, SOCKET, FrontEnd, Site, adapted, backend
+from .frontends import SOCKET, Site, adapted, backend, responder
 from .processes import Workspace, folder
 
 KNOWN = ("Cookie", "session=8f14e45f")
@@ -36,7 +37,7 @@ def guarded() -> Iterator[Site]:
     (decides,) = (
         block for block in blocksOfPython(Path("docs/deploy/nginx.rst")) if "SESSIONS" in block
     )
-    frontEnd = next(each for each in RESPONDERS if each.name == "nginx")
+    frontEnd = responder("nginx")
     with ExitStack() as stack:
         workspace, beside = (Workspace(stack.enter_context(folder())) for _ in range(2))
         beside.write("decides.py", decides + FAILING)
@@ -50,7 +51,7 @@ def guarded() -> Iterator[Site]:
         }
         block = adapted("nginx-auth.conf", changes)
         settings = {**frontEnd.settings, "    location / {": f"{block}\n    location / {{"}
-        both = FrontEnd(**{**vars(frontEnd), "settings": settings})
+        both = replace(frontEnd, settings=settings)
         yield stack.enter_context(both.runningFor(workspace, served))
 
 

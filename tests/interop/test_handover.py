@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def changed(frontEnd: FrontEnd) -> FrontEnd:
     A front end as it can't lose a request.
     """
     settings = {**frontEnd.settings, **NOT_KEPT.get(frontEnd.name, {})}
-    return FrontEnd(**{**vars(frontEnd), "settings": settings})
+    return replace(frontEnd, settings=settings)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 
 from .client import RemoteControl
-from .frontends import RESPONDERS, SOCKET, FrontEnd, Site, adapted, backend
+from .frontends import ONE_MACHINE, SOCKET, FrontEnd, Site, adapted, backend, responder
 from .processes import PATIENCE, Child, Workspace, folder
-from .webservers import haproxy, nginx
 
 #: How each protocol's file is adapted, as the head of the file says.
 PROTOCOLS = [
@@ -45,7 +45,7 @@ def site(name: str, prefix: str) -> Iterator[tuple[Site, Child]]:
     """
     Run nginx and the application behind it, with the two paths.
     """
-    frontEnd = next(each for each in RESPONDERS if each.name == name)
+    frontEnd = responder(name)
     with ExitStack() as stack:
         workspace = Workspace(stack.enter_context(folder()))
         serve = [*frontEnd.serve, "--ping-path", "/ping", "--status-path", "/status"]
@@ -58,7 +58,7 @@ def site(name: str, prefix: str) -> Iterator[tuple[Site, Child]]:
         if prefix == "fastcgi_":
             health = health.replace("deny all;", "deny all;\n    fastcgi_keep_conn on;")
         settings = {**frontEnd.settings, "    location / {": f"{health}\n    location / {{"}
-        both = FrontEnd(**{**vars(frontEnd), "settings": settings})
+        both = replace(frontEnd, settings=settings)
         yield stack.enter_context(both.runningFor(workspace, served)), served.server
 
 
@@ -101,26 +101,6 @@ ELSEWHERE = {
     "caddy": ("Caddyfile-health", "\treverse_proxy "),
 }
 
-#: The files for several machines, with one. The path is for HAProxy's own checks alone.
-MACHINES = [
-    FrontEnd(
-        "haproxy-machines",
-        haproxy,
-        "haproxy-machines.cfg",
-        tcp=("127.0.0.2:9000", "{}"),
-        settings={"server two 127.0.0.3:9000": "", "server three 127.0.0.4:9000": ""},
-    ),
-    FrontEnd(
-        "nginx-machines",
-        nginx,
-        "nginx-machines.conf",
-        tcp=("127.0.0.2:9000", "{}"),
-        settings={
-            f"server 127.0.0.{number}:9000 max_fails=1 fail_timeout=2s;": "" for number in (3, 4)
-        },
-    ),
-]
-
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_elsewhere(name: str) -> None:
@@ -128,11 +108,11 @@ def test_elsewhere(name: str) -> None:
     Each of the other web servers lets the same requests through, and gives no stranger the answers,
     however the path is written.
     """
-    frontEnd = next(each for each in RESPONDERS if each.name == name)
+    frontEnd = responder(name)
     file, behind = ELSEWHERE[name]
     settings = {**frontEnd.settings, behind: adapted(file, {}) + behind}
     serve = [*frontEnd.serve, "--ping-path", "/ping", "--status-path", "/status"]
-    both = FrontEnd(**{**vars(frontEnd), "settings": settings, "serve": serve})
+    both = replace(frontEnd, settings=settings, serve=serve)
     with both.running() as served:
         for target, text in (("/ping", b"pong"), ("/status", b"accepted conn:")):
             status, page = ask(served, target, "127.0.0.1")
@@ -147,13 +127,14 @@ def test_elsewhere(name: str) -> None:
         assert stranger(served, "/hello") == 200
 
 
-@pytest.mark.parametrize("frontEnd", MACHINES, ids=lambda each: each.name)
+@pytest.mark.parametrize("frontEnd", ONE_MACHINE, ids=lambda each: each.name)
 def test_machines(frontEnd: FrontEnd) -> None:
     """
-    Nobody gets an answer of C{/ping} through the web server in front of several machines.
+    Nobody gets an answer of C{/ping} through the web server in front of several machines. The path
+    is for HAProxy's own checks alone.
     """
     serve = ["fcgi", "--ping-path", "/ping"]
-    with FrontEnd(**{**vars(frontEnd), "serve": serve}).running() as served:
+    with replace(frontEnd, serve=serve).running() as served:
         for target in ("/ping", "/ping?x", "/%70ing"):
             assert ask(served, target, "127.0.0.1")[0] == 403, target
         for target in (*SPELLINGS, *OTHER_SPELLINGS):

@@ -9,22 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from .frontends import RESPONDERS, FrontEnd, Site
+from .frontends import ONE_MACHINE, FrontEnd, Site, responder
 from .webservers import nginx
 
-NAMES = ("nginx", "nginx-scgi")
-ONE_MACHINE = {
-    f"server 127.0.0.{number}:9000 max_fails=1 fail_timeout=2s;": "" for number in (3, 4)
-}
 FILES = [
-    *(frontEnd for frontEnd in RESPONDERS if frontEnd.name in NAMES),
-    FrontEnd(
-        "nginx-machines",
-        nginx,
-        "nginx-machines.conf",
-        tcp=("127.0.0.2:9000", "{}"),
-        settings=ONE_MACHINE,
-    ),
+    *map(responder, ("nginx", "nginx-scgi")),
+    *(frontEnd for frontEnd in ONE_MACHINE if frontEnd.start is nginx),
 ]
 
 #: The target of a request, its Host header, and what an application gets.

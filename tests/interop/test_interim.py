@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from .frontends import CHECKOUT, RESPONDERS, backend
+from .frontends import CHECKOUT, backend, responder
 from .processes import Workspace, find, folder
 from .programs.hints import LINK
 
@@ -24,7 +24,7 @@ def heads(name: str, *options: str) -> tuple[list[str], str, str]:
     @param options: More options of C{twist fcgi}.
     @return: The heads that it sends, in lower case; the body; and the log of the app.
     """
-    frontEnd = next(each for each in RESPONDERS if each.name == name)
+    frontEnd = responder(name)
     with folder() as path:
         workspace = Workspace(path)
         with (

@@ -10,7 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from .test_programs import FRONT_ENDS, PLACE, Program, Visitor, served
+from .frontends import responder
+from .test_programs import PLACE, Program, Visitor, served
 
 EXAMPLES = Program("klein-examples", "--resource=klein_examples.app.resource")
 
@@ -21,7 +22,7 @@ def visitor() -> Iterator[Visitor]:
     Somebody who visits them.
     """
     with (
-        served(EXAMPLES, FRONT_ENDS["nginx-tcp"], "/shop") as running,
+        served(EXAMPLES, responder("nginx-tcp"), "/shop") as running,
         closing(running.visitor()) as found,
     ):
         yield found

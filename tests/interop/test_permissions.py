@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from .frontends import CHECKOUT, RESPONDERS, Backend, FrontEnd, Site
+from .frontends import CHECKOUT, Backend, FrontEnd, Site, responder
 from .processes import Workspace, folder, running
 from .webservers import Starter, apache, caddy, haproxy, lighttpd, nginx
 
@@ -53,12 +53,7 @@ STARTERS: dict[str, Callable[..., object]] = {
 }
 
 FRONT_ENDS = [
-    pytest.param(
-        next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == name),
-        id=name,
-        marks=pytest.mark.xdist_group(name),
-    )
-    for name in STARTERS
+    pytest.param(responder(name), id=name, marks=pytest.mark.xdist_group(name)) for name in STARTERS
 ]
 
 

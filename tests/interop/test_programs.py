@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import pytest
 
 from .client import Answer, Browser
-from .frontends import CHECKOUT, RESPONDERS, FrontEnd, Site, backend
+from .frontends import CHECKOUT, FrontEnd, Site, backend, responder
 from .processes import Child, Workspace, folder, freePort
 from .webservers import FCGID, apache
 
@@ -52,7 +52,6 @@ FASTAPI = Program("fastapi", "--asgi=fastapi_site:application")
 QUART = Program("quart", "--asgi=quart_site:application")
 LITESTAR = Program("litestar", "--asgi=litestar_site:application")
 PROGRAMS = (DJANGO, FLASK, BOTTLE, KLEIN, WEB, STARLETTE, FASTAPI, QUART, LITESTAR)
-FRONT_ENDS = {frontEnd.name: frontEnd for frontEnd in RESPONDERS}
 MOUNTS = ("/", "/shop")
 #: Each program once, and each way to serve at least once.
 ONCE = (
@@ -194,7 +193,7 @@ def parameters() -> list[Any]:
     chosen = MATRIX if os.environ.get("TXFCGI_MATRIX") else ONCE
     return [
         pytest.param(
-            (program, FRONT_ENDS[name], mount),
+            (program, responder(name), mount),
             id=f"{program.name}-{name}-{mount.strip('/') or 'root'}",
             marks=pytest.mark.xdist_group(f"{program.name}-{name}-{mount}"),
         )

@@ -10,12 +10,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from .client import Browser
-from .frontends import CHECKOUT, CONF, RESPONDERS, SOCKET, WEB, Backend, FrontEnd
+from .frontends import CHECKOUT, CONF, SOCKET, WEB, Backend, FrontEnd, responder
 from .processes import Child, Workspace, folder, running
 
 #: How many browsers ask, each one request after the other.
@@ -99,12 +100,7 @@ def pairs() -> list[object]:
     The front ends whose files have a second server.
     """
     return [
-        pytest.param(
-            next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == name),
-            line,
-            id=name,
-            marks=pytest.mark.xdist_group(name),
-        )
+        pytest.param(responder(name), line, id=name, marks=pytest.mark.xdist_group(name))
         for name, line in PAIRS.items()
     ]
 
@@ -125,7 +121,7 @@ def restarted(frontEnd: FrontEnd, settings: Mapping[str, str]) -> Counter[int | 
                 served(f"app{number}", path, frontEnd.serve, workspace.root)
             )
         changes = {**settings, SECOND: str(paths[1])}
-        both = FrontEnd(**{**vars(frontEnd), "settings": {**frontEnd.settings, **changes}})
+        both = replace(frontEnd, settings={**frontEnd.settings, **changes})
         site = stack.enter_context(both.runningFor(workspace, Backend(str(paths[0]))))
         with Load(site.host, site.port) as load:
             load.waitForMore(50)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .client import Answer, Browser, Headers
-from .frontends import RESPONDERS, Site, backend
+from .frontends import Site, backend, responder
 from .processes import Workspace, folder, freePort, running
 from .test_programs import DJANGO, FLASK, PLACE, Program
 from .webservers import nginx
@@ -136,7 +136,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, int], tupl
     program: Program = request.param
     with ExitStack() as stack:
         workspace = Workspace(stack.enter_context(folder()))
-        (frontEnd,) = (each for each in RESPONDERS if each.name == "nginx")
+        frontEnd = responder("nginx")
         app = ["--app-dir", str(PLACE), program.option, "--mount", "/"]
         served = stack.enter_context(backend(workspace, frontEnd.serve, app))
         fastcgi: Site = stack.enter_context(frontEnd.runningFor(workspace, served))

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..service.processes import until
 from .client import Browser
-from .frontends import RESPONDERS, Site
+from .frontends import Site, responder
 from .test_programs import Program, served
 
 SCRAPYD = Program("scrapyd", "--resource=scrapyd_site.site")
@@ -72,7 +72,7 @@ def deploy(folder: Path) -> None:
     """
     A project is deployed, its spider is found, and runs to its end; its log can be read.
     """
-    (nginx,) = (each for each in RESPONDERS if each.name == "nginx")
+    nginx = responder("nginx")
     with served(SCRAPYD, nginx, "/") as running:
         site = running.site
         url = f"http://{site.host}:{site.port}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from .frontends import APPLICATION, CHECKOUT, RESPONDERS, Backend, adapted
+from .frontends import APPLICATION, CHECKOUT, Backend, adapted, responder
 from .processes import Child, Workspace, find, folder, running
 
 # Replaces itself by a program as systemd starts one with one socket (sd_listen_fds(3)): the socket
@@ -89,7 +89,7 @@ def test_socketActivation(workspace: Workspace, listening: socket.socket) -> Non
     The application serves on systemd's socket, ends with status 0, and leaves the socket to the
     process that is started next: a request that comes between the two waits for that.
     """
-    nginx = next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == "nginx")
+    nginx = responder("nginx")
     with nginx.runningFor(workspace, Backend(workspace.socket)) as site, site.browser() as browser:
         with service(workspace, listening, "first") as first:
             assert browser.fetch("GET", "/hello").body == b"hello\n"

@@ -16,8 +16,8 @@ from tests.interop.frontends import (
     NGINX_TCP,
     NOT_BUFFERED,
     NOT_KEPT,
-    RESPONDERS,
     FrontEnd,
+    responder,
 )
 
 
@@ -42,13 +42,6 @@ class Variant:
         """
         protocol: str = self.options.get("protocol", "fastcgi")
         return protocol
-
-
-def responder(name: str) -> FrontEnd:
-    """
-    A front end of the interop tests.
-    """
-    return next(frontEnd for frontEnd in RESPONDERS if frontEnd.name == name)
 
 
 def changed(name: str, **settings: Any) -> FrontEnd:
