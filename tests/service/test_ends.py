@@ -34,6 +34,15 @@ atexit.register(wait, b"is leaving")
 """
 
 
+#: An app that sends SIGUSR1 to this process, or to its parent, as it is loaded.
+EARLY = """
+import os, signal
+from sample import hello
+
+os.kill(os.{process}(), signal.SIGUSR1)
+"""
+
+
 class LateSignalTests(ProgramTests):
     """
     Signals after the one that ended it.
@@ -118,6 +127,23 @@ class LogTests(ProgramTests):
         self.assertIn("Stops listening", log.read_text())
         for file in (log, old):
             self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o640)
+
+    def test_whileLoading(self) -> None:
+        """
+        While the app is loaded, it does not end a process that will have a log, or workers.
+        """
+        for sender, before, words in (
+            ("getpid", ("twistd", "-n", "--pidfile=", "--logfile=app.log", "fcgi"), ()),
+            ("getpid", ("twist", "--log-file=app.log", "--log-format=text", "fcgi"), ()),
+            ("getppid", TWISTD, ("--workers", "1")),
+        ):
+            self.write("early.py", EARLY.format(process=sender))
+            program = self.start(
+                *(*before, "--port", f"unix:{self.socketPath}", "--app", "early.hello", *words)
+            )
+            until(lambda: os.path.exists(self.socketPath))
+            self.assertServes(self.socketPath)
+            self.assertEnds(program)
 
     def test_withoutLog(self) -> None:
         """

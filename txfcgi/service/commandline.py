@@ -22,10 +22,10 @@ from ..errors import CannotServe
 from ..server.limits import HTTPLimits
 from .daemon import Daemon
 from .errors import CannotStart
-from .files import checkFiles
+from .files import checkFiles, logOf
 from .helppage import helpPage
 from .journal import JournalObserver, leadsToJournal
-from .logs import Logged, Logs
+from .logs import Logged, Logs, openedLog
 from .sections import PAGES, commandsWith
 from .version import versionLine
 
@@ -197,6 +197,8 @@ class CommandOptions(Options):
         """
         command = f"{os.path.basename(sys.argv[0])} {self.command}"
         try:
+            if self.parent is not None and (logOf(self.parent) or openedLog(self.parent)):
+                self.logs.expect()
             super().parseOptions(options)  # type: ignore[no-untyped-call]
             if self.parent is not None:
                 self._logFile = checkFiles(self.parent)

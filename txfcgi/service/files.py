@@ -13,6 +13,18 @@ from ..errors import CannotServe
 from .logs import openLog
 
 
+def logOf(options: Mapping[str, Any]) -> str | None:
+    """
+    @param options: The options of C{twistd}, or of another program without such a file.
+
+    @return: The path of the log of C{twistd}, if there is one.
+    """
+    if "nodaemon" not in options or options["syslog"] or options["logger"]:
+        return None
+    log: str | None = options["logfile"] or (None if options["nodaemon"] else "twistd.log")
+    return None if log == "-" else log
+
+
 def checkFiles(options: Mapping[str, Any]) -> str | None:
     """
     Check that C{twistd} can write its log and its pid file.
@@ -25,9 +37,7 @@ def checkFiles(options: Mapping[str, Any]) -> str | None:
     """
     if "nodaemon" not in options:
         return None
-    log = options["logfile"] or (None if options["nodaemon"] else "twistd.log")
-    if log == "-" or options["syslog"] or options["logger"]:
-        log = None
+    log = logOf(options)
     if log:
         try:
             openLog(log).close()
@@ -48,4 +58,4 @@ def checkFiles(options: Mapping[str, Any]) -> str | None:
                 f"the pid file {path} can't be written: {reason}. Choose another one with "
                 "--pidfile, before the command, or do without: --pidfile="
             )
-    return log or None
+    return log

@@ -8,7 +8,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from types import FrameType
 from typing import Any, Protocol, TextIO
 
@@ -36,6 +36,18 @@ def openLog(path: str) -> TextIO:
         errors="backslashreplace",
         opener=lambda name, flags: openToAppend(name),
     )
+
+
+def openedLog(options: Mapping[str, Any]) -> Any:
+    """
+    @param options: The options of C{twist}, or of another program without such a file.
+
+    @return: The log that C{twist} has opened, if it is a file.
+    """
+    opened = options.get("logFile")
+    if opened is None or opened in (sys.stdout, sys.stderr):
+        return None
+    return opened if stat.S_ISREG(os.fstat(opened.fileno()).st_mode) else None
 
 
 class LogFile:
@@ -131,6 +143,13 @@ class Logs:
         Reopen an open log on SIGUSR1 from now on.
         """
         self._logs.append(log)
+        self.expect()
+
+    def expect(self) -> None:
+        """
+        There will be a log: let SIGUSR1 do nothing until then, unless the signal already has another
+        use. It would end the process while the app is loaded.
+        """
         if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, self._received)
 
@@ -141,12 +160,10 @@ class Logs:
 
         @param options: The options of C{twist}, or of another program without such a file.
         """
-        opened = options.get("logFile")
-        if opened is None or opened in (sys.stdout, sys.stderr):
+        opened = openedLog(options)
+        if opened is None:
             return
         info = os.fstat(opened.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            return
         if info.st_size == 0:
             os.fchmod(opened.fileno(), stat.S_IMODE(info.st_mode) & MODE)
         options["logFile"] = self.add(opened.name)
@@ -168,10 +185,11 @@ class Logs:
         @param number: The signal.
         @param frame: Where the program was.
         """
-        from twisted.internet import reactor
+        if self._logs:  # by then, this import installs no other reactor than the wanted one
+            from twisted.internet import reactor
 
-        run: Any = reactor
-        run.callFromThread(self.reopen)
+            run: Any = reactor
+            run.callFromThread(self.reopen)
 
     def reopen(self) -> None:
         """

@@ -220,7 +220,9 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             raise UsageError("--reload needs an app, such as --app mod.fn")
         try:
             self.checkWorkers()
-            if not (self.hasMaster or self.reloads):
+            if self.hasMaster:
+                self.logs.expect()  # those of the workers
+            elif not self.reloads:
                 self.installReactor()
             self.openLogs()
             self["limits"] = self._limits()
