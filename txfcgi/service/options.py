@@ -264,9 +264,9 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         lines += [f"shows its status at {text} (HTTP)" for text, _ in self["statusEndpoints"]]
         if self.hasMaster:
             lines.append(f"with {counted(self['workers'], 'worker')}")
-        for option in ("port", "http", "status"):
-            endpoints = self["endpoints" if option == "port" else f"{option}Endpoints"]
-            lines += checkEndpoints(f"--{option}", endpoints)
+        lines += checkEndpoints("--port", self["endpoints"])
+        lines += checkEndpoints("--http", self["httpEndpoints"])
+        lines += checkEndpoints("--status", self["statusEndpoints"])
         lines += [f"note: {doubt}" for doubt in self.doubts()]
         return "\n".join(lines)
 
@@ -335,6 +335,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             mastering = self.mastering()
             return self.monitored(reactor, mastering, mastering.snapshot)
 
+        lifetime = Lifetime(reactor, self.get("application"), self["startup-timeout"])
         common = {
             "drainTimeout": self["drain-timeout"],
             "drainIdle": self["drain-idle"],
@@ -343,7 +344,7 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
             "limitsUsers": bool(self._accounts()),
             "insecure": bool(self["insecure"]),
             "notifier": None if self.isWorker else Notifier(reactor),
-            "lifetime": Lifetime(reactor, self.get("application"), self["startup-timeout"]),
+            "lifetime": lifetime,
             "connections": self["limits"].connections,
         }
         self.attachLogs(reactor)
@@ -386,13 +387,8 @@ class ServerOptions(AppOptions, WorkerOptions, HealthOptions):
         if self.isWorker or not self["status"]:
             return served
         assert self.counters is not None
-
-        def isReady() -> bool:
-            return all(service.accepting.called for service in services)
-
-        return self.monitored(
-            reactor, served, ofThisProcess(reactor, factories, self.counters, isReady)
-        )
+        state = ofThisProcess(reactor, factories, self.counters, lambda: lifetime.started)
+        return self.monitored(reactor, served, state)
 
     def _limits(self) -> Limits:
         """
