@@ -15,6 +15,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txfcgi import AllowList, FastCGIServerFactory, Response, SCGIServerFactory, ServerService
+from txfcgi.errors import NotAnApp
 from txfcgi.server.apps import IStartsAndStops
 from txfcgi.service.errors import BadEndpoint, CannotStart
 from txfcgi.service.signals import SIGNALS
@@ -128,6 +129,20 @@ class ServerServiceTests(SynchronousTestCase):
             self.service("tcp:many")
         with self.assertRaisesRegex(ValueError, "name an endpoint"):
             self.service()
+
+    def test_mistakes(self) -> None:
+        """
+        An app in place of a factory, and a number in place of an endpoint, are refused at once.
+        """
+        app: Any = print
+        with self.assertRaises(NotAnApp) as raised:
+            ServerService(app, "unix:/run/a.sock", reactor=self.reactor)
+        self.assertIn(
+            "write ServerService(FastCGIServerFactory(app), 'unix:/run/a.sock')",
+            str(raised.exception),
+        )
+        with self.assertRaisesRegex(BadEndpoint, "9000 is not an endpoint"):
+            self.service(9000)
 
     def test_users(self) -> None:
         """

@@ -18,7 +18,6 @@ from typing import Any
 
 from twisted.internet import endpoints
 from twisted.internet.address import UNIXAddress
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor
@@ -33,7 +32,6 @@ from txfcgi.service.listen import (
     TCPSocketEndpoint,
     UNIXSocketEndpoint,
     endpointFromText,
-    explainListenFailure,
     listen,
 )
 from txfcgi.service.sockets import BACKLOG
@@ -420,29 +418,3 @@ class ListenTests(SynchronousTestCase):
         endpoint = InheritedSocketEndpoint(MemoryReactor(), reading)
         self.failureResultOf(endpoint.listen(self.factory), CannotListen)
         os.fstat(reading)
-
-
-class ExplainTests(SynchronousTestCase):
-    """
-    Tests of L{explainListenFailure}.
-    """
-
-    def test_explained(self) -> None:
-        """
-        One line says why, without numbers and names of classes where there is something better.
-        """
-        taken = OSError(98, "Address already in use")
-        for error, said in (
-            (CannotListen("the socket is taken"), "the socket is taken"),
-            (
-                CannotListenError("127.0.0.1", 9000, taken),
-                "can't listen there: Address already in use",
-            ),
-            (
-                CannotListenError("x", 9000, "Cannot acquire lock"),
-                "can't listen there: Cannot acquire lock",
-            ),
-            (OverflowError("port must be 0-65535."), "can't listen there: port must be 0-65535."),
-            (ValueError(), "can't listen there: ValueError"),
-        ):
-            self.assertEqual(explainListenFailure(error), said)

@@ -16,7 +16,8 @@ from twisted.internet.interfaces import IListeningPort
 
 from ..client.endpoints import clientEndpoint
 from ..errors import CannotServe, InvalidEndpoint
-from ..service.listen import endpointFromText, explainListenFailure
+from ..service.errors import explainListenFailure
+from ..service.listen import endpointFromText
 from ..service.serving import EXPECTED_FAILURES
 from .arguments import Commands, endpoint, portNumber
 from .capture import Capture, isCapture

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from ..server.factory import ServerFactory
 from .lifetime import Lifetime
-from .listen import endpointFromText
+from .listen import notAFactory, serverEndpoint
 from .serving import Serving
 
 
@@ -45,20 +45,24 @@ class ServerService(Serving):
         @param insecure: Whether other machines may connect to a TCP port although the factory has
             no C{allowFrom}, and a Unix socket may be in a directory that everyone can write to.
         @param reactor: The reactor to serve in; the running one, if not given.
-        @raise BadEndpoint: A description can't be understood.
+        @raise BadEndpoint: One is not an endpoint, or a description that can't be understood.
+        @raise NotAnApp: C{factory} is not the factory of a server, but an app, for example.
         @raise ValueError: No endpoint is given.
         """
         if not endpoints:
             raise ValueError("name an endpoint, such as ServerService(factory, 'unix:/run/a.sock')")
+        if not isinstance(factory, ServerFactory):
+            raise notAFactory(factory, "ServerService", endpoints[0])
         if reactor is None:
             from twisted.internet import reactor
         super().__init__(
             reactor,
             factory,
             [
-                (each, endpointFromText(reactor, each, insecure=insecure))
-                if isinstance(each, str)
-                else (type(each).__name__, each)
+                (
+                    each if isinstance(each, str) else type(each).__name__,
+                    serverEndpoint(each, reactor, insecure=insecure),
+                )
                 for each in endpoints
             ],
             drainTimeout=drainTimeout,

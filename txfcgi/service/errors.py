@@ -4,6 +4,8 @@ Errors that keep a server from starting. Each message is written for the person 
 
 from __future__ import annotations
 
+from twisted.internet.error import CannotListenError
+
 from ..errors import CannotServe
 
 
@@ -46,3 +48,18 @@ class NoLoop(CannotServe):
     """
     An app needs an asyncio loop, and the reactor has none.
     """
+
+
+def explainListenFailure(error: Exception) -> str:
+    """
+    Say why an endpoint does not listen.
+
+    @param error: The exception.
+
+    @return: One line.
+    """
+    if isinstance(error, CannotListen):
+        return str(error)
+    cause = error.socketError if isinstance(error, CannotListenError) else error
+    reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return f"can't listen there: {reason}"

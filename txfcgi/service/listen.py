@@ -25,7 +25,6 @@ from typing import Any
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
@@ -276,22 +275,49 @@ def listen(
     @raise NotAnApp: C{factory} is not the factory of a server, but an app, for example.
     """
     if isinstance(factory, type) or not hasattr(factory, "buildProtocol"):
-        raise NotAnApp(
-            f"{factory!r:.80} is not the factory of a server: write "
-            f"listen(FastCGIServerFactory(app), {endpoint!r:.80})"
-        )
+        raise notAFactory(factory, "listen", endpoint)
+    endpoint = serverEndpoint(endpoint, reactor)
+    # A failure has the frames that it passed, this one too. A variable here for the Deferred would
+    # keep it alive in a cycle, and an error that nobody handles would be logged late.
+    return endpoint.listen(factory)
+
+
+def notAFactory(thing: object, caller: str, endpoint: object) -> NotAnApp:
+    """
+    @param thing: What was given in place of the factory of a server.
+    @param caller: The function that it was given to.
+    @param endpoint: The next argument.
+
+    @return: The error to raise.
+    """
+    return NotAnApp(
+        f"{thing!r:.80} is not the factory of a server: write "
+        f"{caller}(FastCGIServerFactory(app), {endpoint!r:.80})"
+    )
+
+
+def serverEndpoint(
+    endpoint: str | IStreamServerEndpoint, reactor: Any = None, *, insecure: bool = False
+) -> IStreamServerEndpoint:
+    """
+    @param endpoint: A description or an endpoint.
+    @param reactor: The reactor it will listen with; the running one, if not given.
+    @param insecure: As for L{endpointFromText}.
+
+    @return: The endpoint.
+
+    @raise BadEndpoint: It is not an endpoint, or a description that can't be understood.
+    """
     if isinstance(endpoint, str):
         if reactor is None:
             from twisted.internet import reactor
-        endpoint = endpointFromText(reactor, endpoint)
-    elif not IStreamServerEndpoint.providedBy(endpoint):
+        return endpointFromText(reactor, endpoint, insecure=insecure)
+    if not IStreamServerEndpoint.providedBy(endpoint):
         raise BadEndpoint(
             f"{endpoint!r:.80} is not an endpoint: give an IStreamServerEndpoint, or text such as "
             "unix:/run/app.sock or tcp:9000:interface=127.0.0.1"
         )
-    # A failure has the frames that it passed, this one too. A variable here for the Deferred would
-    # keep it alive in a cycle, and an error that nobody handles would be logged late.
-    return endpoint.listen(factory)
+    return endpoint
 
 
 def _unixEndpoint(
@@ -470,18 +496,3 @@ def _idFromName(kind: str, name: str, lookUp: Callable[[str], int]) -> int:
         return lookUp(name)
     except KeyError:
         raise ValueError(f"the {kind} {name!r} does not exist") from None
-
-
-def explainListenFailure(error: Exception) -> str:
-    """
-    Say why an endpoint does not listen.
-
-    @param error: The exception.
-
-    @return: One line.
-    """
-    if isinstance(error, CannotListen):
-        return str(error)
-    cause = error.socketError if isinstance(error, CannotListenError) else error
-    reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return f"can't listen there: {reason}"

@@ -147,8 +147,8 @@ class Logs:
 
     def expect(self) -> None:
         """
-        There will be a log: let SIGUSR1 do nothing until then, unless the signal already has another
-        use. It would end the process while the app is loaded.
+        There will be a log: let SIGUSR1 do nothing until then, unless the signal already has
+        another use. It would end the process while the app is loaded.
         """
         if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, self._received)

@@ -28,9 +28,9 @@ from ..server.factory import ServerFactory
 from ..server.interfaces import DRAIN_IDLE, IDrains
 from .daemon import IGetsReady
 from .description import localEndpoint
-from .errors import CannotListen, CannotStart
+from .errors import CannotListen, CannotStart, explainListenFailure
 from .lifetime import Lifetime, endWithFailure
-from .listen import InheritedSocketEndpoint, explainListenFailure
+from .listen import InheritedSocketEndpoint
 from .listener import UNIXListener
 from .notify import Notifier
 from .queue import acceptAll, endQueue
