@@ -7,10 +7,12 @@ from __future__ import annotations
 import fcntl
 import grp
 import os
+import pwd
 import socket
 import stat
 
-from txfcgi.service.sockets import UNIXSocketOptions
+from txfcgi.service.errors import AddressInUse, CannotListen
+from txfcgi.service.sockets import UNIXSocketOptions, checkUNIX
 
 from .unixsockets import SocketTests
 
@@ -287,3 +289,53 @@ class ListenUNIXTests(SocketTests):
         self.connect("\0" + self.path)
         self.assertEqual(os.listdir(self.folder), [])
         self.assertEqual(self.mistake(name), f"can't listen on {name}: Address already in use")
+
+
+class CheckUNIXTests(SocketTests):
+    """
+    Tests of L{checkUNIX}.
+    """
+
+    def assertRefused(self, path: str, said: str) -> None:
+        """
+        A server could not listen there, and nothing is left of the check.
+        """
+        before = os.listdir(self.folder)
+        refused = self.assertRaises(CannotListen, checkUNIX, path, UNIXSocketOptions())
+        self.assertIn(said, str(refused))
+        self.assertEqual(os.listdir(self.folder), before)
+
+    def test_free(self) -> None:
+        """
+        A server could listen at a path where nothing is, or a dead socket; and at a name.
+        """
+        for path in (self.path, f"@{self.path}"):
+            checkUNIX(path, UNIXSocketOptions())
+        self.assertEqual(os.listdir(self.folder), [])
+        self.bound(self.path).close()
+        checkUNIX(self.path, UNIXSocketOptions())
+        self.assertEqual(os.listdir(self.folder), ["app.sock"])
+
+    def test_refused(self) -> None:
+        """
+        A directory that this user may not write to, a path that is too long, and a file that is no
+        socket.
+        """
+        self.assertRefused(f"{self.folder}/{'a' * 110}", "path too long")
+        with open(self.path, "w"):
+            pass
+        self.assertRefused(self.path, "exists and is not a socket")
+        self.patch(os, "access", lambda path, mode: False)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self.assertRefused(
+            self.path, f"the directory {self.folder} is not writable for the user {user}"
+        )
+
+    def test_inUse(self) -> None:
+        """
+        What another server uses is told apart.
+        """
+        self.listen()
+        self.listen(f"@{self.path}")
+        for path in (self.path, f"@{self.path}"):
+            self.assertRaises(AddressInUse, checkUNIX, path, UNIXSocketOptions())
