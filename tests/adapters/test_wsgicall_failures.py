@@ -113,7 +113,8 @@ class FailureTests(WSGITestCase):
 
     async def test_closeFails(self) -> None:
         """
-        An answer that is whole stays so when closing it fails, which is logged.
+        An answer that is whole stays so when closing it fails, which is logged, with the method
+        and the URI.
         """
 
         class Failing(Pieces):
@@ -124,9 +125,12 @@ class FailureTests(WSGITestCase):
             startResponse("200 OK", PLAIN)
             return Failing([b"one", b"two"])
 
-        response = await self.frontEnd(application, validate=False).get()
+        lines = self.logged()
+        response = await self.frontEnd(application, validate=False).get("/slow?token=1")
         self.assertEqual(response.body, b"onetwo")
         await self.app.shutdown()
+        [line] = [line for line in lines if "failed when" in line]
+        self.assertIn("(GET /slow?token=***) was answered, or gone", line)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     async def test_raisedAgain(self) -> None:

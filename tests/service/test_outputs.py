@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.service.outputs import CurrentOutput, currentOutputs
 
+from ..wire.scgi import asked
 from .processes import ProgramTests, ask, until
 
 APP = """
@@ -34,6 +36,17 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return [b"logged"]
 """
+
+
+def askSCGI(connection: socket.socket) -> bytes:
+    """
+    Make an SCGI request.
+
+    @return: The body of the response.
+    """
+    connection.sendall(asked((b"REQUEST_METHOD", b"GET")))
+    with connection.makefile("rb") as response:
+        return response.read().partition(b"\r\n\r\n")[2]
 
 
 class CurrentOutputTests(SynchronousTestCase):
@@ -150,7 +163,9 @@ class LoggingTests(ProgramTests):
         if "--workers" in words:
             program.waitFor("workers ready")
         until(lambda: os.path.exists(self.socketPath))
-        self.assertEqual(ask(self.connect(self.socketPath), {}), b"logged")
+        connection = self.connect(self.socketPath)
+        answer = askSCGI(connection) if "scgi" in words else ask(connection, {})
+        self.assertEqual(answer, b"logged")
         self.assertEnds(program)
         return program.said
 
@@ -178,10 +193,14 @@ class LoggingTests(ProgramTests):
 
     def test_foreground(self) -> None:
         """
-        Without a log file, and under C{twist}, the terminal has them once.
+        Without a log file, and under C{twist}, the terminal has them once, over SCGI as well.
         """
-        for words in (("twistd", "-n", "--pidfile="), ("twist", "--log-format=text")):
-            said = self.inTheForeground(*words, "fcgi")
+        for words in (
+            ("twistd", "-n", "--pidfile=", "fcgi"),
+            ("twist", "--log-format=text", "fcgi"),
+            ("twistd", "-n", "--pidfile=", "scgi"),
+        ):
+            said = self.inTheForeground(*words)
             self.assertEqual(len(re.findall("INFO all is well", said)), 1, said)
             self.assertEqual(len(re.findall("too hot", said)), 2, said)
 
