@@ -22,6 +22,17 @@ from sample import {app} as app
 serve(app{options})
 """
 
+#: An app that uses Python's logging.
+LOGS = """
+import logging
+
+logging.basicConfig(format="%(levelname)s %(message)s")
+
+def logs(request):
+    logging.getLogger("app").warning("asked")
+    return hello(request)
+"""
+
 #: Starts a program with its standard output and error closed.
 WITHOUT_OUTPUT = """
 import os, sys
@@ -87,9 +98,9 @@ class ServeTests(ProgramTests):
 
     def test_signals(self) -> None:
         """
-        SIGUSR1 and SIGINT end it too.
+        SIGUSR1, SIGINT and SIGQUIT end it too.
         """
-        for number in (signal.SIGUSR1, signal.SIGINT):
+        for number in (signal.SIGUSR1, signal.SIGINT, signal.SIGQUIT):
             program = self.script()
             self.assertServes(self.socketPath)
             self.assertEnds(program, number)
@@ -287,6 +298,17 @@ class ServeTests(ProgramTests):
         self.assertServes(self.socketPath)
         self.assertEnds(program)
         self.assertEqual((old.read_text(), log.read_text()), ("200 11\n", "200 11\n"))
+
+    def test_pythonLogging(self) -> None:
+        """
+        What the app sends to Python's C{logging} is on standard error, once.
+        """
+        with open(self.path("sample.py"), "a") as sample:
+            sample.write(LOGS)
+        program = self.script("logs")
+        self.assertServes(self.socketPath)
+        self.assertEnds(program)
+        self.assertEqual(program.said.count("WARNING asked\n"), 1, program.said)
 
     def test_accessLogMistakes(self) -> None:
         """

@@ -64,8 +64,8 @@ def serve(
     program that was started as a CGI program, with GATEWAY_INTERFACE in its environment and without
     a socket, answers that one request.
 
-    Runs the reactor. Returns after SIGTERM, SIGUSR1 or SIGINT, when running requests have finished,
-    so that the program exits with status 0::
+    Runs the reactor. Returns after SIGTERM, SIGUSR1, SIGINT or SIGQUIT, when running requests have
+    finished, so that the program exits with status 0::
 
         from txfcgi import Response, serve
 
