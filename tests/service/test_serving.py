@@ -27,6 +27,7 @@ from txfcgi.server.admission import AllowList
 from txfcgi.server.fastcgi import FastCGIServerFactory
 from txfcgi.server.interfaces import DRAIN_IDLE, IDrains
 from txfcgi.server.scgi import SCGIServerFactory
+from txfcgi.service import serving
 from txfcgi.service.errors import CannotListen, CannotStart
 from txfcgi.service.listen import endpointFromText
 from txfcgi.service.serving import Serving
@@ -326,12 +327,14 @@ class ServingTests(SynchronousTestCase):
 
     def test_slowEndpointFails(self) -> None:
         """
-        If it fails then, the process ends.
+        If it fails then, the process ends, with status 1.
         """
+        ended: list[bool] = []
+        self.patch(serving, "endWithFailure", lambda: ended.append(True))
         result: Deferred[Any] = Deferred()
         self.serving(result).startService()
         result.errback(CannotListen("too late"))
-        self.assertEqual(self.reactor.stops, 1)
+        self.assertEqual((self.reactor.stops, ended), (1, [True]))
         self.assertEqual(len(self.flushLoggedErrors(CannotListen)), 1)
 
     def test_slowEndpointIsCancelled(self) -> None:

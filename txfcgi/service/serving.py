@@ -320,6 +320,7 @@ class Serving(Service):
         if isinstance(failure.value, CancelledError):
             return
         self._log.failure("Can't listen on {text}", failure, text=text)
+        endWithFailure()
         self._reactor.stop()
 
     def giveUp(self) -> None:
