@@ -9,7 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txfcgi.cli import probe
@@ -148,3 +149,16 @@ class MomentTests(SynchronousTestCase):
         self.assertNoResult(self.result)
         self.reactor.advance(probe.PATIENCE)
         self.failureResultOf(self.result, NoResponse)
+
+    def test_patience(self) -> None:
+        """
+        The connection and the answer together have a second.
+        """
+        self.answer.errback(NoResponse(BackendTimedOut("total", 5)))
+        self.reactor.advance(0.6)
+        protocol = self.reactor.tcpClients[0][2].buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        self.assertNoResult(self.result)
+        self.reactor.advance(0.5)
+        self.failureResultOf(self.result, NoResponse)
+        protocol.connectionLost(Failure(ConnectionDone()))

@@ -68,9 +68,9 @@ async def speaksHTTP(reactor: Any, endpoint: str) -> bool:
     """
     probe = Probe()
     try:
-        connecting: Deferred[Any] = connectProtocol(clientEndpoint(reactor, endpoint), probe)
-        await connecting.addTimeout(PATIENCE, reactor)
-        return await probe.found.addTimeout(PATIENCE, reactor)
+        asking: Deferred[Any] = connectProtocol(clientEndpoint(reactor, endpoint), probe)
+        asking.addCallback(lambda _: probe.found)
+        return bool(await asking.addTimeout(PATIENCE, reactor))
     except Exception:
         # The error of the request says more than this one.
         return False
