@@ -126,6 +126,9 @@ def docs(session: nox.Session) -> None:
     session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
     built = Path(session.create_tmp()) / "html"
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-b", "html", "docs", str(built))
+    limits = (built / "api" / "txfcgi.Limits.html").read_text("utf-8")
+    if "Requests at once, over all connections" not in limits:
+        session.error("docs/reference.py does not give the fields of Limits their help")
 
 
 @nox.session

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+# pydoctor has no type annotations, so its classes are Any to mypy: hence the comments for it below.
 from pydoctor import extensions, model  # type: ignore[import-untyped]
 
 # What makes such a field: dataclasses' own, and a function of ours whose second argument it is.
