@@ -188,7 +188,7 @@ class StreamingRequest(Request):
         self.setHeader(b"Date", datetimeToString())
         try:
             self.render(resource)
-        except BaseException:
+        except BaseException:  # as in Request.process: sys.exit() ends only the request
             self.processingFailed(Failure())
 
     def _collect(self, length: int | None, chunks: list[bytes]) -> None:
@@ -212,7 +212,7 @@ class StreamingRequest(Request):
             if _IEncodingResource.providedBy(taker):
                 self._encoder = cast(Any, taker).getEncoder(self)
             self.render(taker)
-        except BaseException:
+        except BaseException:  # as in Request.process: sys.exit() ends only the request
             self.processingFailed(Failure())
 
     async def collectFor(self, taker: IResource) -> None:
